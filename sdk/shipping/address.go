@@ -1,0 +1,95 @@
+package shipping
+
+import (
+	"math"
+	"regexp"
+	"strings"
+)
+
+// Limits of the public API, in characters.
+const (
+	MaxText  = 100
+	MaxNote  = 10_000
+	MaxItems = 100
+)
+
+// Address is a place as people write it, with coordinates where they are known.
+type Address struct {
+	Street1         string   `json:"street1"`
+	Street2         string   `json:"street2"`
+	ApartmentNumber string   `json:"apartmentNumber"`
+	City            string   `json:"city"`
+	State           string   `json:"state"`
+	PostalCode      string   `json:"postalCode"`
+	CountryCode     string   `json:"countryCode"` // ISO 3166-1 alpha-2, upper case
+	Latitude        *float64 `json:"latitude,omitempty"`
+	Longitude       *float64 `json:"longitude,omitempty"`
+	// Type is "residential", "business", "apartment", "po_box", "military" or "" where unknown.
+	Type string `json:"addressType,omitempty"`
+}
+
+// AddressTypes lists what Address.Type may say.
+var AddressTypes = []string{"residential", "business", "apartment", "po_box", "military", "unknown"}
+
+// Placed reports whether the address has coordinates.
+func (a Address) Placed() bool { return a.Latitude != nil && a.Longitude != nil }
+
+var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
+
+// Validate adds every fault of a to f. A street, a city and a country are required; so is a postal code or a pair of coordinates.
+func (a Address) Validate(f *Faults, path string) {
+	f.Required(join(path, "street1"), a.Street1, MaxText)
+	f.Text(join(path, "street2"), a.Street2, MaxText)
+	f.Text(join(path, "apartmentNumber"), a.ApartmentNumber, MaxText)
+	f.Required(join(path, "city"), a.City, MaxText)
+	f.Text(join(path, "state"), a.State, MaxText)
+	f.Text(join(path, "postalCode"), a.PostalCode, MaxText)
+	if a.PostalCode == "" && !a.Placed() {
+		f.Add(join(path, "postalCode"), "is required where latitude and longitude are not given")
+	}
+	if !countryCode.MatchString(a.CountryCode) {
+		f.Add(join(path, "countryCode"), "must be a two-letter ISO 3166 code such as US")
+	}
+	coordinate(f, join(path, "latitude"), a.Latitude, 90)
+	coordinate(f, join(path, "longitude"), a.Longitude, 180)
+	if (a.Latitude == nil) != (a.Longitude == nil) {
+		f.Add(join(path, "latitude"), "and longitude must be given together")
+	}
+	oneOf(f, join(path, "addressType"), a.Type, AddressTypes)
+}
+
+func coordinate(f *Faults, path string, v *float64, limit float64) {
+	if v != nil && (math.IsNaN(*v) || math.Abs(*v) > limit) {
+		f.Add(path, "must be between -%g and %g", limit, limit)
+	}
+}
+
+func oneOf(f *Faults, path, v string, allowed []string) {
+	if v == "" {
+		return
+	}
+	for _, a := range allowed {
+		if v == a {
+			return
+		}
+	}
+	f.Add(path, "must be one of %s", strings.Join(allowed, ", "))
+}
+
+// Contact is whom to ask for at a place.
+type Contact struct {
+	Name  string `json:"name"`
+	Phone string `json:"phone"`
+	Email string `json:"email"`
+}
+
+// Validate adds every fault of c to f. A name and a phone number are required; whether the number is possible is checked where
+// the phone library is at hand.
+func (c Contact) Validate(f *Faults, path string) {
+	f.Required(join(path, "name"), c.Name, MaxText)
+	f.Required(join(path, "phone"), c.Phone, MaxText)
+	f.Text(join(path, "email"), c.Email, MaxText)
+	if c.Email != "" && (!strings.Contains(strings.Trim(c.Email, "@"), "@") || strings.ContainsAny(c.Email, " \t\r\n")) {
+		f.Add(join(path, "email"), "is not an e-mail address")
+	}
+}

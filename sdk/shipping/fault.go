@@ -1,0 +1,68 @@
+package shipping
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Fault is one thing wrong with one field of a body. Path is the JSON path from the body's root: "deliveryAddress.postalCode",
+// "itemList[2].quantity".
+type Fault struct {
+	Path    string `json:"parameter"`
+	Message string `json:"message"`
+}
+
+// Faults collects every fault of a value, so that a caller sees them all at once. The zero value is ready to use.
+type Faults []Fault
+
+// Add records a fault at path.
+func (f *Faults) Add(path, format string, args ...any) {
+	*f = append(*f, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// Text records a fault when s is longer than limit characters, is not UTF-8 or holds control characters other than line breaks and tabs.
+func (f *Faults) Text(path, s string, limit int) {
+	switch {
+	case !utf8.ValidString(s):
+		f.Add(path, "must be valid UTF-8")
+	case utf8.RuneCountInString(s) > limit:
+		f.Add(path, "must be at most %d characters, has %d", limit, utf8.RuneCountInString(s))
+	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f }):
+		f.Add(path, "must not contain control characters")
+	}
+}
+
+// Required records a fault when s is blank, else checks it as Text does.
+func (f *Faults) Required(path, s string, limit int) {
+	if strings.TrimSpace(s) == "" {
+		f.Add(path, "is required")
+		return
+	}
+	f.Text(path, s, limit)
+}
+
+// Error lists every fault in one line.
+func (f Faults) Error() string {
+	parts := make([]string, len(f))
+	for i, x := range f {
+		parts[i] = x.Path + " " + x.Message
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Err returns f as an error, nil when there is no fault.
+func (f Faults) Err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+// join builds a path below a parent, which may be empty.
+func join(parent, name string) string {
+	if parent == "" {
+		return name
+	}
+	return parent + "." + name
+}
