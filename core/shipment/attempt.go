@@ -1,0 +1,150 @@
+package shipment
+
+import (
+	"time"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// AttemptState is how far one attempt to have the order carried has come.
+type AttemptState string
+
+// The states. Intended is committed before the carrier is asked; InDoubt means that nobody knows whether the carrier has acted.
+const (
+	Intended  AttemptState = "intended"
+	Booked    AttemptState = "booked"
+	Refused   AttemptState = "refused"   // the carrier has certainly not acted
+	InDoubt   AttemptState = "in_doubt"  //
+	Adopted   AttemptState = "adopted"   // was in doubt, was found, is ours
+	Absent    AttemptState = "absent"    // was in doubt, is proven not to exist, or treated so by policy
+	Voided    AttemptState = "voided"    // was in doubt, was found, was cancelled at the carrier's because nobody wants it
+	Cancelled AttemptState = "cancelled" // was booked, is cancelled at the carrier's
+	Ended     AttemptState = "ended"     // delivered, failed or cancelled by the carrier itself
+)
+
+// Kind tells bookings apart by their way.
+type Kind string
+
+const (
+	Forward Kind = "forward"
+	Return  Kind = "return"
+)
+
+// Attempt is one try at one account: the intent, what came of it, and the booking where there is one.
+type Attempt struct {
+	Number    int          `json:"number"` // from 1
+	Kind      Kind         `json:"kind"`
+	Round     int          `json:"round"`
+	Reference string       `json:"reference"`
+	State     AttemptState `json:"state"`
+
+	Account     string `json:"account"`
+	Adapter     string `json:"adapter"`
+	Provider    string `json:"provider"`    // the adapter's display name: "UPS"
+	DisplayName string `json:"displayName"` // the account's display name
+	ServiceID   string `json:"serviceId"`
+	ServiceCode string `json:"serviceCode,omitempty"`
+	ServiceType string `json:"serviceType"`
+
+	Quote       shipping.Quote       `json:"quote"`
+	Fee         shipping.Money       `json:"fee"` // amount and what rules charge on top
+	LabelFormat shipping.LabelFormat `json:"labelFormat,omitempty"`
+
+	IntendedAt time.Time `json:"intendedAt"`
+	Deadline   time.Time `json:"deadline"` // of the call; the carrier may commit until Deadline + the manifest's grace
+	EndedAt    time.Time `json:"endedAt,omitzero"`
+
+	Booking *Booking   `json:"booking,omitempty"`
+	Error   *CallError `json:"error,omitempty"`
+	Doubt   *Doubt     `json:"doubt,omitempty"`
+	// CancelIntent is set before the carrier is asked to cancel, and stays while the outcome is unknown.
+	CancelIntent *CancelIntent  `json:"cancelIntent,omitempty"`
+	Refund       shipping.Money `json:"refund,omitzero"`
+}
+
+// Booking is what the carrier has agreed to do, labels apart.
+type Booking struct {
+	CarrierRef  string            `json:"carrierRef"`
+	TrackingID  string            `json:"trackingId"`
+	TrackingURL string            `json:"trackingUrl,omitempty"`
+	Parcels     []BookedParcel    `json:"parcels"`
+	Amount      shipping.Money    `json:"amount"`
+	Charges     []shipping.Charge `json:"charges,omitempty"`
+	BookedAt    time.Time         `json:"bookedAt"`
+}
+
+// BookedParcel is one parcel of a booking. LabelFormat is "" where there is no label.
+type BookedParcel struct {
+	Number      string               `json:"number"`
+	LabelFormat shipping.LabelFormat `json:"labelFormat,omitempty"`
+}
+
+// CallError is what a carrier or the machinery said when a call did not succeed.
+type CallError struct {
+	Code           string `json:"code"`
+	Message        string `json:"message"`
+	CarrierCode    string `json:"carrierCode,omitempty"`
+	CarrierMessage string `json:"carrierMessage,omitempty"`
+	Source         string `json:"source"`
+	Effect         string `json:"effect"`
+	Op             string `json:"op"` // quote, book, cancel, find, edit
+}
+
+// Doubt is the state of finding out.
+type Doubt struct {
+	Since  time.Time `json:"since"`
+	Looks  int       `json:"looks"`           // how often the carrier was asked
+	Misses int       `json:"misses"`          // how often it knew nothing, asked after deadline + grace
+	LastAt time.Time `json:"lastAt,omitzero"` //
+	Last   string    `json:"last,omitempty"`  // what the last look said
+	Needs  string    `json:"needs,omitempty"` // "attention" where only a person can decide
+}
+
+// CancelIntent is a cancellation that the carrier is being asked for.
+type CancelIntent struct {
+	By       string    `json:"by"`
+	At       time.Time `json:"at"`
+	Deadline time.Time `json:"deadline"`
+	Unknown  bool      `json:"unknown,omitempty"` // the carrier's answer was lost
+}
+
+// Live reports whether the attempt holds a booking that the carrier means to carry out.
+func (a *Attempt) Live() bool { return a.State == Booked || a.State == Adopted }
+
+// Open reports whether the attempt's fate is not known: another carrier must not be asked meanwhile.
+func (a *Attempt) Open() bool { return a.State == Intended || a.State == InDoubt }
+
+// Live returns the attempt of this kind that holds the live booking, nil where there is none.
+func (s *Shipment) Live(k Kind) *Attempt {
+	return s.last(k, (*Attempt).Live)
+}
+
+// Open returns the attempt of this kind whose fate is not known, nil where there is none.
+func (s *Shipment) Open(k Kind) *Attempt {
+	return s.last(k, (*Attempt).Open)
+}
+
+// Shown returns the attempt that the API shows as the shipment's provider: the live one, else the last that was booked.
+func (s *Shipment) Shown() *Attempt {
+	if a := s.Live(Forward); a != nil {
+		return a
+	}
+	return s.last(Forward, func(a *Attempt) bool { return a.Booking != nil })
+}
+
+func (s *Shipment) last(k Kind, is func(*Attempt) bool) *Attempt {
+	for i := len(s.Attempts) - 1; i >= 0; i-- {
+		if a := &s.Attempts[i]; a.Kind == k && is(a) {
+			return a
+		}
+	}
+	return nil
+}
+
+// Attempt returns the attempt with this number, nil where there is none.
+func (s *Shipment) Attempt(number int) *Attempt {
+	if number < 1 || number > len(s.Attempts) {
+		return nil
+	}
+	return &s.Attempts[number-1]
+}

@@ -1,0 +1,171 @@
+// Package shipment holds the words of one order on its way: the Shipment with its Order, its Attempts to have it carried, and
+// its Changes of status. It decides which status may follow which, what may be edited when, and what each event does to the
+// present. It is pure: no store, no clock, no carrier.
+package shipment
+
+import (
+	"time"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Schema is the version of the stored form of a Shipment. Every version ever written can be read for ever.
+const Schema = 1
+
+// ID names a shipment: 24 lower-case hex characters, unique over all tenants.
+type ID string
+
+// Shipment is one order and all that was done to have it carried. It is one document, written whole under a revision.
+type Shipment struct {
+	Schema   int    `json:"schema"`
+	ID       ID     `json:"id"`
+	Tenant   string `json:"tenant"`
+	Revision int64  `json:"revision"` // counts commits; the store refuses a write that expects another
+
+	Order    Order    `json:"order"`
+	Pickup   Place    `json:"pickup"`   // the location, as it was when the order came
+	Delivery Geo      `json:"delivery"` // where the delivery address was placed
+	Return   *Place   `json:"return,omitempty"`
+	Currency string   `json:"currency"`
+	Brand    string   `json:"brand"`
+	Distance int64    `json:"distance"` // metres, great-circle
+	Accounts []string `json:"accounts"` // assigned to the location when the order came
+
+	// PickupTime and DeliveryTime are the windows in force: what was asked, or the instants chosen where nothing was.
+	PickupTime   shipping.TimeWindow `json:"pickupTime"`
+	DeliveryTime shipping.TimeWindow `json:"deliveryTime"`
+
+	Status    shipping.Status `json:"status"`
+	SubStatus string          `json:"subStatus,omitempty"`
+	Round     int             `json:"round"` // quote rounds so far; part of every reference
+	Retries   int             `json:"retries,omitempty"`
+	Attempts  []Attempt       `json:"attempts,omitempty"`
+	Failure   *Failure        `json:"failure,omitempty"` // why the shipment stands at ESTIMATES_FAILED or ORDER_FAILED
+	Warnings  []Warning       `json:"warnings,omitempty"`
+	Progress  Progress        `json:"progress"`
+	Cancel    *CancelRequest  `json:"cancel,omitempty"` // asked for and not yet done
+	Changes   int             `json:"changes"`          // status changes so far; the next Change's Seq
+
+	CreatedBy string    `json:"createdBy"` // name of the key
+	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// Order is what the merchant asked for, as it came and as it was edited.
+type Order struct {
+	ExternalID  string           `json:"orderExternalId"`
+	LocationID  string           `json:"locationExternalId"`
+	GroupID     *string          `json:"groupId"`
+	BrandID     string           `json:"brandExternalId,omitempty"`
+	Locale      string           `json:"locale,omitempty"`
+	Signature   string           `json:"signature,omitempty"`
+	CreatedDate shipping.Instant `json:"createdDate"`
+
+	Value shipping.Decimal `json:"orderValue"`
+	Tips  shipping.Decimal `json:"tips"`
+
+	DeliveryContact      shipping.Contact    `json:"deliveryContact"`
+	DeliveryAddress      shipping.Address    `json:"deliveryAddress"`
+	DeliveryInstructions *string             `json:"deliveryInstructions"`
+	PickupInstructions   *string             `json:"pickupInstructions"`
+	PickupTime           shipping.TimeWindow `json:"pickupTime"`   // as asked
+	DeliveryTime         shipping.TimeWindow `json:"deliveryTime"` // as asked
+
+	Packages []shipping.Parcel `json:"packages"`
+	Plural   bool              `json:"plural,omitempty"` // the caller spoke of packages[], not of one package
+	Items    []shipping.Item   `json:"itemList"`
+
+	Attributes map[string]any     `json:"orderAttributes"`
+	Proposed   []ProposedProvider `json:"proposedProviders"`
+	DispatchAt shipping.Instant   `json:"dispatchAt,omitzero"` // scheduled: not before
+}
+
+// ProposedProvider narrows who is asked: a provider by id, name or display name, and some of its services.
+type ProposedProvider struct {
+	Name     string            `json:"name"`
+	Services []ProposedService `json:"services,omitempty"`
+}
+
+// ProposedService is one service of a ProposedProvider.
+type ProposedService struct {
+	ID string `json:"id"`
+}
+
+// Geo is a point on the map and its time zone.
+type Geo struct {
+	Latitude  float64 `json:"latitude"`
+	Longitude float64 `json:"longitude"`
+	Zone      string  `json:"zone"` // IANA
+}
+
+// Place is a merchant's own place: a location or the place that undeliverable orders return to.
+type Place struct {
+	ID           string           `json:"id"`
+	Name         string           `json:"name"`
+	Address      shipping.Address `json:"address"`
+	Contact      shipping.Contact `json:"contact"`
+	Instructions string           `json:"instructions,omitempty"`
+	Zone         string           `json:"zone"`
+	Tags         []string         `json:"tags,omitempty"`
+}
+
+// Failure is why no carrier has the order, in the words of the API's error table.
+type Failure struct {
+	Type    string          `json:"type"` // NO_PROVIDER_MATCHED, PLACE_ORDER_FAILED, UNMAPPED_ERROR, …
+	Message string          `json:"message"`
+	Errors  []ProviderError `json:"errors,omitempty"`
+}
+
+// ProviderError is what one provider said when it could not do what was asked.
+type ProviderError struct {
+	Provider string `json:"provider"`
+	Type     string `json:"type"`
+	Code     string `json:"code,omitempty"` // the carrier's own
+	Message  string `json:"message"`
+}
+
+// Warning is something that the caller should pass on to the end user.
+type Warning struct {
+	Code      string `json:"code"`
+	Message   string `json:"message"`
+	Parameter string `json:"parameter,omitempty"`
+	Provider  string `json:"provider,omitempty"`
+}
+
+// Progress is what is known of the delivery besides its status: from bookings, pushes, polls and people.
+type Progress struct {
+	EstimatedPickup   shipping.TimeWindow `json:"estimatedPickup"`
+	EstimatedDelivery shipping.TimeWindow `json:"estimatedDelivery"`
+	ActualPickup      shipping.Instant    `json:"actualPickup"`
+	ActualDelivery    shipping.Instant    `json:"actualDelivery"`
+	Driver            *shipping.Driver    `json:"driver,omitempty"`
+	Vehicle           *shipping.Vehicle   `json:"vehicle,omitempty"`
+	LastLocation      *shipping.Location  `json:"lastLocation,omitempty"`
+	Proofs            []Attachment        `json:"proofs,omitempty"`
+}
+
+// Attachment is a file that belongs to the shipment.
+type Attachment struct {
+	Type        string `json:"type"`
+	URL         string `json:"url"`
+	ContentType string `json:"contentType"`
+}
+
+// CancelRequest is a cancellation that was asked for while its time had not come: a booking in flight, or the carrier's answer unknown.
+type CancelRequest struct {
+	By string    `json:"by"`
+	At time.Time `json:"at"`
+}
+
+// Change is one line of the status history. It is written once and never changed.
+type Change struct {
+	Seq       int                   `json:"seq"`
+	Status    shipping.Status       `json:"status"`
+	SubStatus string                `json:"subStatus,omitempty"`
+	At        time.Time             `json:"at"`
+	User      string                `json:"user"`           // name of the key, "system", or the provider's display name
+	Note      string                `json:"note,omitempty"` // carrier's code and words: CODE( words )
+	Reason    *shipping.EventReason `json:"reason,omitempty"`
+	Attempt   int                   `json:"attempt,omitempty"` // number of the attempt that it is about, 0 for none
+	Late      bool                  `json:"late,omitempty"`    // entered history without moving the present
+}

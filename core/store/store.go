@@ -1,0 +1,211 @@
+// Package store is the contract between the engine and its memory. It speaks in aggregates, takes the tenant first, and its
+// transaction is data: what must be so, and rows to put. A transaction commits whole or not at all; once Commit has returned
+// nil, what it wrote survives the death of the process and of the machine. Implementations pass the suite in storetest.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// What the methods answer besides faults of the machine. They are wrapped; test with errors.Is.
+var (
+	// ErrNotFound: this tenant has no such thing. Another tenant's things are not found either.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: a row is not at the revision that the transaction expects. Load again, decide again.
+	ErrConflict = errors.New("changed meanwhile")
+	// ErrDuplicate: another shipment of the tenant has the external id.
+	ErrDuplicate = errors.New("external id is taken")
+	// ErrKeyUsed: the idempotency key exists. Read it and answer what it names.
+	ErrKeyUsed = errors.New("idempotency key is used")
+	// ErrLeaseLost: the job is leased to another, or done. Whatever the holder meant to commit with it must not happen.
+	ErrLeaseLost = errors.New("lease is lost")
+	// ErrCursor: the token is not one of ours, or belongs to another question.
+	ErrCursor = errors.New("unknown pagination token")
+	// ErrTooLarge: the transaction is larger than the store takes.
+	ErrTooLarge = errors.New("transaction is too large")
+	// ErrUnavailable: the store cannot write now (disk full, read-only, closed). Nothing was written.
+	ErrUnavailable = errors.New("store is unavailable")
+)
+
+// Store keeps everything. All methods may be called concurrently. What a method returns belongs to the caller.
+type Store interface {
+	// Commit writes tx whole, or answers one of ErrConflict, ErrDuplicate, ErrKeyUsed, ErrLeaseLost, ErrTooLarge,
+	// ErrUnavailable and writes nothing. The revisions of the shipments in tx are counted up only on success. A Commit whose
+	// context ends while it waits may have been written or not.
+	Commit(ctx context.Context, tenant string, tx *Tx) error
+
+	Shipment(ctx context.Context, tenant string, id shipment.ID) (*shipment.Shipment, error)
+	ShipmentByExternalID(ctx context.Context, tenant, externalID string) (*shipment.Shipment, error)
+	// ShipmentByReference finds the shipment that has an attempt with this reference, over all tenants: carriers know no tenant.
+	ShipmentByReference(ctx context.Context, reference string) (*shipment.Shipment, error)
+	ListShipments(ctx context.Context, tenant string, q ShipmentQuery) (ShipmentPage, error)
+
+	// History returns the status changes, oldest first.
+	History(ctx context.Context, tenant string, id shipment.ID) ([]shipment.Change, error)
+	// Decisions returns the decision records, oldest first.
+	Decisions(ctx context.Context, tenant string, id shipment.ID) ([]Decision, error)
+	// Exchanges returns what went over the wire, oldest first.
+	Exchanges(ctx context.Context, tenant string, id shipment.ID) ([]Exchange, error)
+	// Label returns the label of one parcel (from 1) of one attempt (from 1).
+	Label(ctx context.Context, tenant string, id shipment.ID, attempt, parcel int) (shipping.Label, error)
+	// IdempotencyKey returns what a key was used for, ErrNotFound where it was not, or has expired by now.
+	IdempotencyKey(ctx context.Context, tenant, key string, now time.Time) (IdempotencyKey, error)
+	// Usage counts an account's bookings on a day of the location's calendar (YYYY-MM-DD), and its open ones.
+	Usage(ctx context.Context, tenant, account, day string) (carrier.Usage, error)
+
+	Jobs
+
+	// Check reports whether the store can write now, for readiness.
+	Check(ctx context.Context) error
+	// Close waits for what was accepted, and closes. It may be called twice.
+	Close() error
+}
+
+// Jobs is the part of the store that the job runner uses.
+type Jobs interface {
+	// Owner names this opening of the store. Where one process owns the store, leases of other owners are void.
+	Owner() string
+	// ClaimJobs leases due jobs to this owner until now + lease, earliest first, at most limit, of any tenant. A job whose key
+	// is leased is not claimed, nor are two of one key at once.
+	ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]Job, error)
+	// RenewJob extends a lease that this owner holds; ErrLeaseLost where it does not.
+	RenewJob(ctx context.Context, j Job, until time.Time) error
+	// NextJob returns when the earliest job that is not leased is due; ok is false where there is none.
+	NextJob(ctx context.Context) (due time.Time, ok bool, err error)
+	// JobsChanged is signalled after commits that put jobs, so that a runner need not poll. It has room for one signal.
+	JobsChanged() <-chan struct{}
+}
+
+// Tx is one transaction. Every shipment-bound row names its shipment.
+type Tx struct {
+	// Shipments are written as a whole. Revision 0 means that the shipment must not exist; else the stored revision must be
+	// equal. On success Revision is counted up in place. The store keeps the indexes: external id (unique per tenant),
+	// references of attempts, lists.
+	Shipments []*shipment.Shipment
+	Changes   []Change
+	Decisions []Decision
+	Exchanges []Exchange
+	Labels    []Label
+	Messages  []Message
+	Usage     []UsageDelta
+	// PutJobs creates or replaces jobs by id. A job with a lease is put as leased to this owner.
+	PutJobs []Job
+	// DoneJobs removes jobs; each must be leased to this owner with the given token, else ErrLeaseLost.
+	DoneJobs []Job
+	// DropJobs removes jobs by tenant-wide key and kind whoever holds them; none is no fault.
+	DropJobs []JobKey
+	// Keys must not exist, or must have expired by Now; else ErrKeyUsed.
+	Keys []IdempotencyKey
+	Now  time.Time
+}
+
+// Change is a line of a shipment's history.
+type Change struct {
+	Shipment shipment.ID
+	shipment.Change
+}
+
+// Decision is a decision record of a shipment, as the rules wrote it.
+type Decision struct {
+	Shipment shipment.ID `json:"shipment"`
+	Round    int         `json:"round"`
+	At       time.Time   `json:"at"`
+	Record   []byte      `json:"record"` // JSON
+}
+
+// Exchange is one HTTP exchange with a carrier, or the note that exchanges were lost.
+type Exchange struct {
+	Shipment shipment.ID `json:"shipment"`
+	Account  string      `json:"account"`
+	Op       string      `json:"op"` // quote, book, cancel, find, …
+	Attempt  int         `json:"attempt,omitempty"`
+	Round    int         `json:"round"`
+	Lost     string      `json:"lost,omitempty"` // why there is no exchange to show
+	carrier.Exchange
+}
+
+// Label is the label of one parcel of one attempt, both counted from 1.
+type Label struct {
+	Shipment shipment.ID
+	Attempt  int
+	Parcel   int
+	shipping.Label
+}
+
+// UsageDelta counts a booking up or an ended one down.
+type UsageDelta struct {
+	Account string
+	Day     string // YYYY-MM-DD in the location's zone; of Today
+	Open    int
+	Today   int
+}
+
+// IdempotencyKey is a key that a caller used, and for what.
+type IdempotencyKey struct {
+	Key      string      `json:"key"`  // route and key
+	Hash     []byte      `json:"hash"` // SHA-256 of the raw body
+	Shipment shipment.ID `json:"shipment"`
+	Expires  time.Time   `json:"expires"`
+}
+
+// Message is something to tell somebody, delivered later by a job.
+type Message struct {
+	ID       string      `json:"id"`
+	Shipment shipment.ID `json:"shipment"`
+	Kind     string      `json:"kind"`
+	At       time.Time   `json:"at"`
+	Body     []byte      `json:"body"` // JSON
+}
+
+// Job is something to do when its time has come.
+type Job struct {
+	ID      string    `json:"id"`
+	Tenant  string    `json:"tenant"`
+	Kind    string    `json:"kind"` // dispatch, reconcile, …
+	Key     string    `json:"key"`  // jobs of one tenant and key never run together
+	Due     time.Time `json:"due"`
+	Tries   int       `json:"tries"` // how often it was claimed
+	Payload []byte    `json:"payload,omitempty"`
+	Lease   *Lease    `json:"lease,omitempty"`
+}
+
+// Lease says who works on a job, and until when.
+type Lease struct {
+	Owner string    `json:"owner"`
+	Token string    `json:"token"` // new at each claim
+	Until time.Time `json:"until"`
+}
+
+// JobKey names jobs of a tenant.
+type JobKey struct {
+	Kind string
+	Key  string
+}
+
+// ShipmentQuery asks for a page of shipments, newest first by creation. Zero members do not narrow.
+type ShipmentQuery struct {
+	Limit       int
+	Created     shipping.TimeWindow // both ends inclusive
+	Updated     shipping.TimeWindow
+	ExternalIDs []string
+	GroupID     string
+	LocationIDs []string
+	Statuses    []shipping.Status
+	PickupFrom  shipping.Instant // PickupTime.StartsAt at or after
+	DeliveryTo  shipping.Instant // DeliveryTime.EndsAt at or before
+	Cursor      string           // a token of an earlier page of the same question
+	NeedsPerson bool             // only those with an attempt in doubt that needs attention
+}
+
+// ShipmentPage is a page of an answer. Tokens are "" at the ends. They stay true while shipments are added.
+type ShipmentPage struct {
+	Shipments []*shipment.Shipment
+	Next      string
+	Previous  string
+}
