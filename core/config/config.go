@@ -1,0 +1,167 @@
+// Package config turns one YAML file, what it includes and the environment into a validated Config. Every mistake is reported
+// at once with file, line, column and a hint; unknown members are mistakes. A Config is immutable: a reload makes a new one.
+package config
+
+import (
+	"time"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Config is everything an operator decides.
+type Config struct {
+	Server    Server             `yaml:"server"`
+	Store     Store              `yaml:"store"`
+	Plugins   Plugins            `yaml:"plugins"`
+	Geocoding Geocoding          `yaml:"geocoding"`
+	Dispatch  Dispatch           `yaml:"dispatch"`
+	Retention Retention          `yaml:"retention"`
+	Tenants   map[string]*Tenant `yaml:"tenants"`
+}
+
+// Server is how the API is served.
+type Server struct {
+	Listen       string        `yaml:"listen"`     // default 127.0.0.1:8080
+	PublicURL    string        `yaml:"public_url"` // of links in answers; default http://<listen>
+	TLS          *TLS          `yaml:"tls"`
+	MaxBody      int64         `yaml:"max_body"`      // bytes; default 1 MiB
+	ReadTimeout  time.Duration `yaml:"read_timeout"`  // default 10s
+	WriteTimeout time.Duration `yaml:"write_timeout"` // default 60s
+	IdleTimeout  time.Duration `yaml:"idle_timeout"`  // default 120s
+	LogLevel     string        `yaml:"log_level"`     // trace, debug, info, warn, error; default info
+}
+
+// TLS names the certificate and key files, in PEM.
+type TLS struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// Store is where state lives.
+type Store struct {
+	Kind          string `yaml:"kind"`           // badger
+	Dir           string `yaml:"dir"`            // default data, relative to the configuration file
+	EncryptionKey Secret `yaml:"encryption_key"` // 32 bytes in hex; "" for none
+}
+
+// Plugins is how adapter processes are found and supervised.
+type Plugins struct {
+	Dir          string        `yaml:"dir"`           // of waybill-carrier-*; default: plugins beside the executable
+	AutoMTLS     *bool         `yaml:"auto_mtls"`     // default true
+	StartTimeout time.Duration `yaml:"start_timeout"` // default 10s
+	Quarantine   Quarantine    `yaml:"quarantine"`
+	Memory       int64         `yaml:"memory"` // bytes of data one adapter process may hold; default 512 MiB
+}
+
+// Quarantine is when an adapter that keeps dying is left alone: after Deaths within Within, and tried again every Probe.
+type Quarantine struct {
+	Deaths int           `yaml:"deaths"` // default 5
+	Within time.Duration `yaml:"within"` // default 60s
+	Probe  time.Duration `yaml:"probe"`  // default 60s
+}
+
+// Geocoding is how addresses without coordinates are placed, beyond postal codes.
+type Geocoding struct {
+	Nominatim *Nominatim `yaml:"nominatim"`
+}
+
+// Nominatim is a geocoder that speaks Nominatim's search API.
+type Nominatim struct {
+	BaseURL       string        `yaml:"base_url"`
+	UserAgent     string        `yaml:"user_agent"`
+	Email         string        `yaml:"email"`
+	Timeout       time.Duration `yaml:"timeout"`         // default 3s
+	RatePerSecond float64       `yaml:"rate_per_second"` // default 1
+}
+
+// Dispatch bounds how long things may take.
+type Dispatch struct {
+	AnswerWithin time.Duration `yaml:"answer_within"` // how long a create waits for an attempt in doubt; default 20s
+	QuoteTimeout time.Duration `yaml:"quote_timeout"` // per account, unless the account says otherwise; default 8s
+	BookTimeout  time.Duration `yaml:"book_timeout"`  // likewise; default 30s
+	WatchFor     time.Duration `yaml:"watch_for"`     // how long an unproven absence is watched; default 7 days
+}
+
+// Retention is how long things are kept.
+type Retention struct {
+	Exchanges time.Duration `yaml:"exchanges"` // default 30 days
+	Labels    time.Duration `yaml:"labels"`    // default 180 days
+}
+
+// Tenant is one merchant.
+type Tenant struct {
+	ID        string               `yaml:"-"`
+	Name      string               `yaml:"name"`
+	Brand     string               `yaml:"brand"`    // brandExternalId; default the tenant's id
+	Currency  string               `yaml:"currency"` // default USD
+	Keys      []Key                `yaml:"keys"`
+	Rules     string               `yaml:"rules"` // folder; "" for cheapest, then fastest
+	Accounts  map[string]*Account  `yaml:"accounts"`
+	Locations map[string]*Location `yaml:"locations"`
+	Packages  map[string]Preset    `yaml:"packages"` // presets by name, any case
+}
+
+// Key is an API key, kept as the SHA-256 of its text.
+type Key struct {
+	Name   string `yaml:"name"`
+	SHA256 string `yaml:"sha256"` // hex
+	Rate   Rate   `yaml:"rate"`
+}
+
+// Rate is a token bucket.
+type Rate struct {
+	PerSecond float64 `yaml:"per_second"` // default 50
+	Burst     int     `yaml:"burst"`      // default 2 × PerSecond
+}
+
+// Account is a merchant's account at a carrier.
+type Account struct {
+	ID      string `yaml:"-"`
+	Tenant  string `yaml:"-"`
+	Adapter string `yaml:"adapter"`
+	Name    string `yaml:"name"` // provider.displayName; default the adapter's display name
+	// Config is the adapter's own configuration as JSON, ${ENV} and file references resolved.
+	Config       Secret               `yaml:"config"`
+	LabelFormat  shipping.LabelFormat `yaml:"label_format"`
+	QuoteTimeout time.Duration        `yaml:"quote_timeout"`
+	BookTimeout  time.Duration        `yaml:"book_timeout"`
+	Concurrency  int                  `yaml:"concurrency"` // calls at once; default 64
+	Doubt        string               `yaml:"doubt"`       // watch or attention; default watch where the adapter can cancel
+	Retired      bool                 `yaml:"retired"`     // no quotes any more, still cancel and track
+}
+
+// Location is a place that orders are picked up at, or returned to.
+type Location struct {
+	ID             string           `yaml:"-"`
+	Name           string           `yaml:"name"`
+	Address        shipping.Address `yaml:"address"`
+	Contact        shipping.Contact `yaml:"contact"`
+	Zone           string           `yaml:"zone"`     // IANA; default: where the address is
+	Currency       string           `yaml:"currency"` // default the tenant's
+	Instructions   string           `yaml:"instructions"`
+	ReturnLocation string           `yaml:"return_location"` // id of a location; default none
+	Accounts       []string         `yaml:"accounts"`
+	Tags           []string         `yaml:"tags"`
+	Brand          string           `yaml:"brand"` // default the tenant's
+}
+
+// Preset is a package that callers name instead of measuring.
+type Preset struct {
+	Size   shipping.Size   `yaml:"size"`
+	Weight shipping.Weight `yaml:"weight"`
+}
+
+// Secret is text that is never printed: String, JSON and YAML show REDACTED.
+type Secret string
+
+// String never shows the secret.
+func (Secret) String() string { return "REDACTED" }
+
+// GoString never shows the secret.
+func (Secret) GoString() string { return "REDACTED" }
+
+// MarshalText never shows the secret.
+func (Secret) MarshalText() ([]byte, error) { return []byte("REDACTED"), nil }
+
+// Reveal returns the secret.
+func (s Secret) Reveal() string { return string(s) }

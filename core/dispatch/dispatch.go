@@ -1,0 +1,116 @@
+// Package dispatch holds the use cases of a shipment: create, estimate, decide, book, cancel, edit, retry, reconcile. It decides
+// what is committed before and after each question to a carrier, so that whatever dies, each order has at most one live
+// booking and each booking an order that knows it. DESIGN.md tells the protocol with its failure table.
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/geo"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Carriers finds the accounts of the present configuration.
+type Carriers interface {
+	// Account returns a tenant's account; ok is false where the configuration has none of that id.
+	Account(tenant, id string) (a Account, ok bool)
+}
+
+// Account is an account at a carrier, as dispatch uses it. Calls are bounded by the deadline of their context; every error is
+// or wraps a *carrier.Error. An ability that the manifest lacks answers Unsupported.
+type Account interface {
+	// Manifest of the adapter; ok is false as long as the adapter has never started.
+	Manifest() (m carrier.Manifest, ok bool)
+	carrier.Quoter
+	carrier.Booker
+	carrier.Canceler
+	carrier.Finder
+	carrier.Editor
+	carrier.DocumentProvider
+}
+
+// Placer places addresses.
+type Placer interface {
+	Place(ctx context.Context, q geo.Query) (geo.Place, error)
+}
+
+// Caller is who asks: a tenant, by the name of one of its keys.
+type Caller struct {
+	Tenant string
+	Key    string
+}
+
+// CreateRequest is a new order.
+type CreateRequest struct {
+	Order shipment.Order
+	// Async answers as soon as the order is stored (Prefer: respond-async).
+	Async bool
+	// IdempotencyKey is route and key, "" for none; BodyHash the SHA-256 of the raw body.
+	IdempotencyKey string
+	BodyHash       []byte
+}
+
+// Result is a shipment after a use case. Waiting says that the engine is not done with it: the answer is 202.
+type Result struct {
+	Shipment *shipment.Shipment
+	Waiting  bool
+	// Warnings of this answer, besides those of the shipment.
+	Warnings []shipment.Warning
+}
+
+// RateRow is one service that an account offers.
+type RateRow struct {
+	Account     *config.Account
+	Provider    string // adapter's display name
+	Quote       shipping.Quote
+	Fee         shipping.Money
+	RuleApplied bool
+}
+
+// Rates is the answer of a price question. Nothing was booked.
+type Rates struct {
+	ID       string
+	Rows     []RateRow
+	Errors   []shipment.ProviderError
+	Warnings []shipment.Warning
+}
+
+// StatusUpdate is a status set by hand.
+type StatusUpdate struct {
+	Status    shipping.Status
+	SubStatus string
+	Note      string
+	Reason    *shipping.EventReason
+	At        time.Time // zero for now
+}
+
+// Trace is what went over the wire for a shipment.
+type Trace struct {
+	Shipment  shipment.ID
+	Exchanges []store.Exchange
+}
+
+// UseCases is what the surfaces call. *Service implements it.
+type UseCases interface {
+	// Validate returns every fault of an order that needs no network to see, with paths as in the body of a create.
+	Validate(c Caller, o shipment.Order) shipping.Faults
+	Create(ctx context.Context, c Caller, r CreateRequest) (Result, error)
+	Get(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, error)
+	List(ctx context.Context, c Caller, q store.ShipmentQuery) (store.ShipmentPage, error)
+	// Edit loads the order, applies change to it, and does what the difference asks for.
+	Edit(ctx context.Context, c Caller, externalID string, change func(shipment.Order) (shipment.Order, error)) (Result, error)
+	Cancel(ctx context.Context, c Caller, externalID string) (Result, error)
+	Retry(ctx context.Context, c Caller, externalID string) (Result, error)
+	History(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, []shipment.Change, error)
+	SetStatus(ctx context.Context, c Caller, externalID string, u StatusUpdate) (*shipment.Shipment, error)
+	Rates(ctx context.Context, c Caller, o shipment.Order) (Rates, error)
+	// Label returns the label of a parcel (from 1) of the shown booking.
+	Label(ctx context.Context, c Caller, externalID string, parcel int) (shipping.Label, error)
+	Decisions(ctx context.Context, c Caller, externalID string) ([]store.Decision, error)
+	Trace(ctx context.Context, c Caller, externalID string) (Trace, error)
+}
