@@ -1,0 +1,139 @@
+package rules
+
+import (
+	"time"
+
+	"github.com/waybill-dev/waybill/rules/unit"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Input is everything that rules may see of an order before it is quoted, as plain values without pointers: order, location and
+// local time. It is recorded with the decision and never computed again. The JSON names are the names in expressions.
+//
+// There is nothing personal in it: no name, phone number, e-mail address or street.
+type Input struct {
+	Order    Order    `json:"order"`
+	Location Location `json:"location"`
+	Local    Local    `json:"local"`
+}
+
+// Order is `order` in expressions.
+type Order struct {
+	ID       string         `json:"id" expr:"id"` // the merchant's own number
+	Total    shipping.Money `json:"total" expr:"total"`
+	Subtotal shipping.Money `json:"subtotal" expr:"subtotal"` // over the items: sale price, else price, times quantity
+	Tip      shipping.Money `json:"tip" expr:"tip"`
+
+	Weight      unit.Weight   `json:"weight" expr:"weight"`             // of all parcels
+	LongestSide unit.Length   `json:"longest_side" expr:"longest_side"` // of any parcel
+	Girth       unit.Length   `json:"girth" expr:"girth"`               // the greatest of any parcel: twice the two shorter sides
+	Volume      unit.Volume   `json:"volume" expr:"volume"`             // of all parcels
+	Distance    unit.Distance `json:"distance" expr:"distance"`         // whole metres, great circle
+	Parcels     int           `json:"parcel_count" expr:"parcel_count"`
+	Quantity    int           `json:"quantity" expr:"quantity"` // of all items, else of all parcels
+	Lines       int           `json:"line_count" expr:"line_count"`
+
+	Items       []Item            `json:"items" expr:"items"`
+	Content     []string          `json:"content" expr:"content"` // alcohol, lithium, …
+	Failed      []string          `json:"failed_providers" expr:"failed_providers"`
+	Attributes  map[string]string `json:"attributes" expr:"attributes"`
+	Group       string            `json:"group" expr:"group"`
+	Temperature string            `json:"temperature" expr:"temperature"` // none, ambient, refrigerated, frozen: the strictest of any parcel
+	Signature   string            `json:"signature" expr:"signature"`     // not_required, required, direct, adult
+	Locale      string            `json:"locale" expr:"locale"`
+
+	To   Place `json:"to" expr:"to"`
+	From Place `json:"from" expr:"from"`
+
+	Created    time.Time `json:"created" expr:"created"`       // the shop's own date; PlacedAt where it gave none
+	PlacedAt   time.Time `json:"placed_at" expr:"placed_at"`   // when the order came to us
+	ReadyAt    time.Time `json:"ready_at" expr:"ready_at"`     // start of the pickup window, else now
+	PromiseBy  time.Time `json:"promise_by" expr:"promise_by"` // end of the delivery window, year 9999 where there is none
+	HasPromise bool      `json:"has_promise" expr:"has_promise"`
+	ASAP       bool      `json:"asap" expr:"asap"` // neither window was given
+}
+
+// Item is one of `order.items`. Price is per piece.
+type Item struct {
+	SKU      string         `json:"sku" expr:"sku"`
+	Name     string         `json:"name" expr:"name"`
+	Quantity int            `json:"quantity" expr:"quantity"`
+	Price    shipping.Money `json:"price" expr:"price"`
+	Weight   unit.Weight    `json:"weight" expr:"weight"` // of one piece
+	Tags     []string       `json:"tags" expr:"tags"`
+}
+
+// Place is `order.to` and `order.from`.
+type Place struct {
+	Country    string `json:"country" expr:"country"` // ISO 3166-1 alpha-2
+	State      string `json:"state" expr:"state"`
+	City       string `json:"city" expr:"city"`
+	PostalCode string `json:"postal_code" expr:"postal_code"`
+	HasUnit    bool   `json:"has_unit" expr:"has_unit"` // an apartment number or a second street line
+	Type       string `json:"type" expr:"type"`         // residential, business, apartment, po_box, military, unknown
+	Verified   string `json:"verified" expr:"verified"` // valid, ambiguous, unknown
+}
+
+// Location is `location`: where the order is picked up.
+type Location struct {
+	ID   string   `json:"id" expr:"id"`
+	Tags []string `json:"tags" expr:"tags"`
+	Zone string   `json:"zone" expr:"zone"` // IANA
+
+	ClosedToday         bool      `json:"closed_today" expr:"closed_today"`
+	NextOpening         time.Time `json:"next_opening" expr:"next_opening"`                   // now where the location keeps no hours
+	NextBusinessMorning time.Time `json:"next_business_morning" expr:"next_business_morning"` // 08:00 of the next weekday where it keeps none
+	CutoffMinute        int       `json:"cutoff_minute" expr:"cutoff_minute"`                 // minute of the day; 1440 where there is none
+}
+
+// Local is `local`: the moment of the decision in the location's zone.
+type Local struct {
+	Now         time.Time `json:"now" expr:"now"`
+	Date        string    `json:"date" expr:"date"`       // 2026-12-24
+	Time        string    `json:"time" expr:"time"`       // 17:05
+	Weekday     string    `json:"weekday" expr:"weekday"` // mon … sun
+	Hour        int       `json:"hour" expr:"hour"`
+	MinuteOfDay int       `json:"minute_of_day" expr:"minute_of_day"`
+}
+
+// InputSource is what an Input is made from. The addresses, parcels, items and windows must have passed their Validate; amounts
+// are read as major units of Currency.
+type InputSource struct {
+	ExternalID string
+	Currency   string // ISO 4217
+	Value      shipping.Decimal
+	Tip        shipping.Decimal
+
+	Parcels    []shipping.Parcel
+	Items      []shipping.Item
+	Delivery   shipping.Address
+	Pickup     shipping.Address
+	Verified   string // what an address check said of Delivery: valid, ambiguous; "" is unknown
+	PickupTime shipping.TimeWindow
+	DropTime   shipping.TimeWindow
+
+	Signature  string // "" is not_required
+	Attributes map[string]string
+	GroupID    string
+	Locale     string
+	Created    shipping.Instant // the shop's own date
+	PlacedAt   time.Time
+	// DistanceMetres is from pickup to delivery, great circle.
+	DistanceMetres int64
+	// Failed are the accounts that have already failed this order.
+	Failed []string
+
+	Location LocationSource
+	Now      time.Time
+}
+
+// LocationSource is what is known of the pickup location. Zero members mean that the location does not say.
+type LocationSource struct {
+	ID                  string
+	Tags                []string
+	Zone                *time.Location // nil is UTC
+	ClosedToday         bool
+	NextOpening         time.Time
+	NextBusinessMorning time.Time
+	CutoffMinute        int
+}
