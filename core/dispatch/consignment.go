@@ -1,0 +1,77 @@
+package dispatch
+
+import (
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// consignment is the order as carriers see it: placed, with numbers that machines can dial, and what the rules set.
+func consignment(sh *shipment.Shipment, reference string, set rules.Settings) carrier.Consignment {
+	o := sh.Order
+	pickup, delivery := wanted(sh)
+	c := carrier.Consignment{
+		Reference: reference, ExternalID: o.ExternalID,
+		Pickup:  stop(sh.Pickup),
+		Parcels: o.Packages, Items: o.Items, Currency: sh.Currency, Locale: o.Locale,
+		Signature:      firstOf(set.Signature, carriedSignature(o.Signature)),
+		DistanceMetres: sh.Distance,
+	}
+	c.Pickup.Window = pickup
+	c.Pickup.Instructions = firstOf(set.PickupInstructions, deref(o.PickupInstructions), sh.Pickup.Instructions)
+	c.Delivery = carrier.Stop{
+		Address: o.DeliveryAddress, Contact: o.DeliveryContact, Window: delivery, Zone: sh.Delivery.Zone,
+		Instructions: firstOf(set.Instructions, deref(o.DeliveryInstructions)),
+	}
+	c.Delivery.Address.Latitude, c.Delivery.Address.Longitude = &sh.Delivery.Latitude, &sh.Delivery.Longitude
+	c.Delivery.Contact.Phone = firstOf(e164(o.DeliveryContact.Phone, o.DeliveryAddress.CountryCode), o.DeliveryContact.Phone)
+	if sh.Return != nil {
+		back := stop(*sh.Return)
+		c.Return = &back
+	}
+	// Amounts have passed Validate, so binding cannot fail.
+	if !o.Value.IsZero() {
+		c.OrderValue, _ = shipping.BindMoney(o.Value, sh.Currency)
+	}
+	if set.Tip != nil {
+		c.Tip = *set.Tip
+	} else if !o.Tips.IsZero() {
+		c.Tip, _ = shipping.BindMoney(o.Tips, sh.Currency)
+	}
+	c.Content, c.TemperatureControl = handling(o.Packages)
+	return c
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func stop(p shipment.Place) carrier.Stop {
+	st := carrier.Stop{Name: p.Name, Address: p.Address, Contact: p.Contact, Instructions: p.Instructions, Zone: p.Zone}
+	st.Contact.Phone = firstOf(e164(p.Contact.Phone, p.Address.CountryCode), p.Contact.Phone)
+	return st
+}
+
+// handling is what the parcels need together: every content, and the strictest temperature.
+func handling(parcels []shipping.Parcel) (content []string, temperature string) {
+	seen := map[string]bool{}
+	strictest := 0
+	for _, p := range parcels {
+		for _, c := range p.Content {
+			if !seen[c] {
+				seen[c] = true
+				content = append(content, c)
+			}
+		}
+		for i, t := range shipping.Temperatures {
+			if t == p.TemperatureControl {
+				strictest = max(strictest, i)
+			}
+		}
+	}
+	return content, shipping.Temperatures[strictest]
+}

@@ -1,0 +1,290 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// estimate is one round of asking and deciding: who was asked, what they said, what the rules made of it.
+type estimate struct {
+	round    int
+	tenant   *config.Tenant
+	bundle   *rules.Bundle
+	plan     rules.Plan
+	decision rules.Decision
+	asked    []*asked
+	errors   []shipment.ProviderError
+	warnings []shipment.Warning
+	waited   time.Duration // for carriers
+}
+
+// asked is one account in a round.
+type asked struct {
+	config    *config.Account
+	account   Account
+	manifest  carrier.Manifest
+	reference string
+	services  []string // narrowed to; nil for all
+	answer    carrier.QuoteAnswer
+	err       *carrier.Error
+	trace     *carrier.Trace
+}
+
+// estimate asks every account that the order may go to and decides. It commits nothing.
+func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.Shipment, round int, failed []string) (*estimate, error) {
+	e := &estimate{round: round, tenant: t, bundle: s.Rules(t.ID)}
+	candidates := s.candidates(e, sh)
+	in, err := rules.NewInput(s.inputSource(sh, failed))
+	if err != nil {
+		return nil, fmt.Errorf("order %s as rules see it: %w", sh.ID, err)
+	}
+	e.plan = e.bundle.Prepare(in, candidates)
+	if e.plan.Hold != nil {
+		return e, nil
+	}
+	e.ask(ctx, s, sh)
+	offers, refused := e.offers()
+	e.decision = e.bundle.Decide(e.plan, offers, refused...)
+	for _, w := range e.decision.Warnings {
+		e.warnings = append(e.warnings, shipment.Warning{Code: "RULE_WARNING", Message: w.Message})
+	}
+	return e, nil
+}
+
+// candidates resolves the location's accounts against the configuration and what the caller proposed.
+func (s *Service) candidates(e *estimate, sh *shipment.Shipment) []rules.Candidate {
+	var out []rules.Candidate
+	unknown := map[string]bool{}
+	for _, p := range sh.Order.Proposed {
+		unknown[p.Name] = true
+	}
+	for _, id := range sh.Accounts {
+		cfg := e.tenant.Accounts[id]
+		acc, ok := s.Carriers.Account(e.tenant.ID, id)
+		if cfg == nil || !ok || cfg.Retired {
+			continue
+		}
+		m, started := acc.Manifest()
+		a := &asked{config: cfg, account: acc, manifest: m, reference: reference(string(sh.ID), id, e.round)}
+		if !started {
+			e.errors = append(e.errors, shipment.ProviderError{Provider: cfg.Name, Type: string(carrier.AdapterUnavailable),
+				Message: "The adapter has not started yet."})
+			continue
+		}
+		p, proposed := proposedFor(sh.Order.Proposed, a)
+		if proposed {
+			delete(unknown, p.Name)
+		}
+		if len(sh.Order.Proposed) > 0 && !proposed {
+			continue
+		}
+		if !m.Has(carrier.CanQuote) || !m.Has(carrier.CanBook) {
+			continue
+		}
+		for _, sv := range p.Services {
+			a.services = append(a.services, sv.ID)
+		}
+		e.asked = append(e.asked, a)
+		out = append(out, rules.Candidate{Account: id, Adapter: m.Name, Name: a.name(), Services: serviceInfo(m, a.services)})
+	}
+	for name := range unknown {
+		e.warnings = append(e.warnings, shipment.Warning{Code: "PROVIDER_NOT_ASSIGNED", Parameter: "proposedProviders", Provider: name,
+			Message: fmt.Sprintf("The provider %q is not assigned to location %s and was not asked.", name, sh.Order.LocationID)})
+	}
+	slices.SortFunc(e.warnings, func(a, b shipment.Warning) int { return strings.Compare(a.Provider, b.Provider) })
+	return out
+}
+
+// name is the adapter's display name, what the API calls provider.name.
+func (a *asked) name() string { return a.manifest.DisplayName }
+
+// proposedFor finds the account among the proposed providers: by id, adapter's name or the account's display name, in any case.
+func proposedFor(proposed []shipment.ProposedProvider, a *asked) (shipment.ProposedProvider, bool) {
+	for _, p := range proposed {
+		if strings.EqualFold(p.Name, a.config.ID) || strings.EqualFold(p.Name, a.manifest.DisplayName) || strings.EqualFold(p.Name, a.config.Name) {
+			return p, true
+		}
+	}
+	return shipment.ProposedProvider{}, false
+}
+
+func serviceInfo(m carrier.Manifest, narrowed []string) []rules.ServiceInfo {
+	var out []rules.ServiceInfo
+	for _, sv := range m.Services {
+		if len(narrowed) == 0 || slices.Contains(narrowed, sv.ID) {
+			out = append(out, rules.ServiceInfo{ID: sv.ID, Mode: sv.Mode, Supports: sv.Supports})
+		}
+	}
+	return out
+}
+
+func (s *Service) inputSource(sh *shipment.Shipment, failed []string) rules.InputSource {
+	o := sh.Order
+	pickup, delivery := wanted(sh)
+	zone, err := time.LoadLocation(sh.Pickup.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	src := rules.InputSource{
+		ExternalID: o.ExternalID, Currency: sh.Currency, Value: o.Value, Tip: o.Tips, Parcels: o.Packages, Items: o.Items,
+		Delivery: o.DeliveryAddress, Pickup: sh.Pickup.Address, PickupTime: pickup, DropTime: delivery,
+		Signature: carriedSignature(o.Signature), Attributes: map[string]string{}, Locale: o.Locale, Created: o.CreatedDate, PlacedAt: sh.CreatedAt,
+		DistanceMetres: sh.Distance, Failed: failed, Now: s.Clock.Now(),
+		Location: rules.LocationSource{ID: sh.Pickup.ID, Tags: sh.Pickup.Tags, Zone: zone},
+	}
+	if o.GroupID != nil {
+		src.GroupID = *o.GroupID
+	}
+	for k, v := range o.Attributes {
+		if v != nil {
+			src.Attributes[k] = fmt.Sprint(v)
+		}
+	}
+	return src
+}
+
+// carriedSignature is what carriers and rules hear of the order's signature: one that nobody knows is asked of nobody.
+func carriedSignature(sig string) string {
+	if sig == "" || !knownSignature(sig) {
+		return "not_required"
+	}
+	return sig
+}
+
+// ask puts the question to every account of the plan at once. A failure is data and spoils nothing.
+func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) {
+	begun := s.Clock.Now()
+	day := dayOf(sh, begun)
+	var wg sync.WaitGroup
+	var keep []*asked
+	for _, a := range e.asked {
+		i := slices.IndexFunc(e.plan.Ask, func(x rules.Ask) bool { return x.Account == a.config.ID })
+		if i < 0 {
+			continue
+		}
+		if a.services == nil {
+			a.services = e.plan.Ask[i].Services
+		} else if narrowed := e.plan.Ask[i].Services; narrowed != nil {
+			a.services = narrowed
+		}
+		keep = append(keep, a)
+		wg.Go(func() {
+			usage, err := s.Store.Usage(ctx, sh.Tenant, a.config.ID, day)
+			if err != nil {
+				a.err = &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectNone, Retry: carrier.RetrySafe, Code: carrier.Internal,
+					Message: "The account's usage could not be read.", Err: err}
+				return
+			}
+			qctx, cancel := context.WithTimeout(ctx, firstPositive(a.config.QuoteTimeout, s.Config().Dispatch.QuoteTimeout))
+			defer cancel()
+			qctx, a.trace = carrier.WithTrace(qctx)
+			answer, err := a.account.Quote(qctx, carrier.QuoteRequest{
+				Consignment: consignment(sh, a.reference, e.plan.Set), Services: a.services, Usage: usage,
+			})
+			a.answer, a.err = answer, carrier.AsError(err)
+		})
+	}
+	wg.Wait()
+	e.asked = keep
+	e.waited = s.Clock.Now().Sub(begun)
+}
+
+func firstPositive(values ...time.Duration) time.Duration {
+	for _, v := range values {
+		if v > 0 {
+			return v
+		}
+	}
+	return 0
+}
+
+// dayOf is the day of the pickup location's calendar.
+func dayOf(sh *shipment.Shipment, now time.Time) string {
+	if zone, err := time.LoadLocation(sh.Pickup.Zone); err == nil {
+		now = now.In(zone)
+	}
+	return now.Format(time.DateOnly)
+}
+
+// offers turns answers into what rules decide on, and keeps what went wrong for the caller.
+func (e *estimate) offers() (offers []rules.Offer, refused []rules.Refused) {
+	for _, a := range e.asked {
+		if a.err != nil {
+			refused = append(refused, rules.Refused{Account: a.config.ID, Code: string(a.err.Code), Message: a.err.Message})
+			e.errors = append(e.errors, providerError(a.name(), a.err))
+			continue
+		}
+		for i, q := range a.answer.Quotes {
+			offers = append(offers, rules.Offer{ID: fmt.Sprintf("%s/%d", a.config.ID, i), Account: a.config.ID, Quote: q})
+		}
+		for _, r := range a.answer.Refusals {
+			refused = append(refused, rules.Refused{Account: a.config.ID, Service: r.ServiceID, Code: r.Code, Message: r.Message})
+			e.errors = append(e.errors, shipment.ProviderError{Provider: a.name(), Type: r.Code, Message: r.Message})
+		}
+	}
+	return offers, refused
+}
+
+func providerError(provider string, err *carrier.Error) shipment.ProviderError {
+	message := err.Message
+	if err.CarrierMessage != "" {
+		message = err.CarrierMessage
+	}
+	return shipment.ProviderError{Provider: provider, Type: string(err.Code), Code: err.CarrierCode, Message: message}
+}
+
+// chosen finds the account and quote behind a choice of the rules.
+func (e *estimate) chosen(c rules.Choice) (*asked, shipping.Quote, bool) {
+	for _, a := range e.asked {
+		if a.config.ID != c.Account {
+			continue
+		}
+		for i, q := range a.answer.Quotes {
+			if c.ID == fmt.Sprintf("%s/%d", a.config.ID, i) {
+				return a, q, true
+			}
+		}
+	}
+	return nil, shipping.Quote{}, false
+}
+
+// exchanges returns what went over the wire in this round's questions.
+func (e *estimate) exchanges(sh *shipment.Shipment) []store.Exchange {
+	var out []store.Exchange
+	for _, a := range e.asked {
+		out = append(out, exchangesOf(sh, a.config.ID, "quote", 0, e.round, a.trace, a.err)...)
+	}
+	return out
+}
+
+// exchangesOf turns a call's trace into rows. A call that lost its trace with the process leaves a note.
+func exchangesOf(sh *shipment.Shipment, account, op string, attempt, round int, trace *carrier.Trace, err *carrier.Error) []store.Exchange {
+	row := store.Exchange{Shipment: sh.ID, Account: account, Op: op, Attempt: attempt, Round: round}
+	xs, dropped := trace.Exchanges()
+	out := make([]store.Exchange, 0, len(xs)+1)
+	for _, x := range xs {
+		r := row
+		r.Exchange = x
+		out = append(out, r)
+	}
+	switch {
+	case dropped > 0:
+		row.Lost = fmt.Sprintf("%d more exchanges were not kept: a call keeps at most %d KiB", dropped, carrier.MaxTraceBytes>>10)
+		out = append(out, row)
+	case err != nil && err.Code == carrier.AdapterDied:
+		row.Lost = "the adapter process died during the call and took its exchanges with it"
+		out = append(out, row)
+	}
+	return out
+}

@@ -1,0 +1,167 @@
+package dispatch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Validate returns every fault of an order that needs no network to see.
+func (s *Service) Validate(c Caller, o shipment.Order) shipping.Faults {
+	t, err := s.tenant(c.Tenant)
+	if err != nil {
+		return nil
+	}
+	var f shipping.Faults
+	f.Required("orderExternalId", o.ExternalID, shipping.MaxText)
+	validateOrder(&f, t, o)
+	return f
+}
+
+// validateOrder checks everything but the external id, which a price question has not.
+func validateOrder(f *shipping.Faults, t *config.Tenant, o shipment.Order) {
+	f.Required("locationExternalId", o.LocationID, shipping.MaxText)
+	currency := t.Currency
+	if l := t.Locations[o.LocationID]; l != nil && l.Currency != "" {
+		currency = l.Currency
+	}
+	optional := func(path string, s *string, limit int) {
+		if s != nil {
+			f.Text(path, *s, limit)
+		}
+	}
+	optional("groupId", o.GroupID, shipping.MaxText)
+	f.Text("locale", o.Locale, 50)
+	f.Text("signature", o.Signature, shipping.MaxText)
+	optional("deliveryInstructions", o.DeliveryInstructions, shipping.MaxNote)
+	optional("pickupInstructions", o.PickupInstructions, shipping.MaxNote)
+	shipping.Amount(f, "orderValue", o.Value, currency)
+	shipping.Amount(f, "tips", o.Tips, currency)
+
+	o.DeliveryAddress.Validate(f, "deliveryAddress")
+	o.DeliveryContact.Validate(f, "deliveryContact")
+	if p := o.DeliveryContact.Phone; strings.TrimSpace(p) != "" && e164(p, o.DeliveryAddress.CountryCode) == "" {
+		f.Add("deliveryContact.phone", "is not a possible phone number")
+	}
+	o.PickupTime.Validate(f, "pickupTime")
+	o.DeliveryTime.Validate(f, "deliveryTime")
+	validatePackages(f, t, o)
+	validateItems(f, o, currency)
+	validateAttributes(f, o.Attributes)
+	validateProposed(f, o.Proposed)
+}
+
+func validatePackages(f *shipping.Faults, t *config.Tenant, o shipment.Order) {
+	if len(o.Packages) == 0 {
+		f.Add("package", "is required")
+	}
+	if len(o.Packages) > shipping.MaxItems {
+		f.Add("packages", "must have at most %d entries", shipping.MaxItems)
+	}
+	for i, p := range o.Packages {
+		path := packagePath(o, i)
+		p.Validate(f, path)
+		preset, known := presetOf(t, p.Name)
+		if p.Size == nil && (!known || preset.Size.Unit == "") {
+			f.Add(path+".size", "is required where package.name is no preset of the configuration")
+		}
+		if p.Weight == nil && (!known || preset.Weight.Unit == "") {
+			f.Add(path+".weight", "is required where package.name is no preset of the configuration")
+		}
+	}
+}
+
+func packagePath(o shipment.Order, i int) string {
+	if o.Plural {
+		return fmt.Sprintf("packages[%d]", i)
+	}
+	return "package"
+}
+
+func presetOf(t *config.Tenant, name string) (config.Preset, bool) {
+	if p, ok := t.Packages[name]; ok {
+		return p, true
+	}
+	for n, p := range t.Packages {
+		if strings.EqualFold(n, name) {
+			return p, true
+		}
+	}
+	return config.Preset{}, false
+}
+
+func validateItems(f *shipping.Faults, o shipment.Order, currency string) {
+	if len(o.Items) > shipping.MaxItems {
+		f.Add("itemList", "must have at most %d entries", shipping.MaxItems)
+	}
+	seen := map[string]int{}
+	for i, it := range o.Items {
+		path := fmt.Sprintf("itemList[%d]", i)
+		it.Validate(f, path, currency)
+		if it.SKU == "" {
+			continue
+		}
+		if first, twice := seen[it.SKU]; twice {
+			f.Add(path+".sku", "stands already in itemList[%d]; a sku stands once, with its quantity", first)
+			continue
+		}
+		seen[it.SKU] = i
+	}
+}
+
+// maxAttributes bounds orderAttributes, which are kept with the order and shown to rules.
+const maxAttributes = 100
+
+func validateAttributes(f *shipping.Faults, attributes map[string]any) {
+	if len(attributes) > maxAttributes {
+		f.Add("orderAttributes", "must have at most %d members", maxAttributes)
+	}
+	for k, v := range attributes {
+		path := "orderAttributes." + k
+		f.Text(path, k, shipping.MaxText)
+		switch v := v.(type) {
+		case string:
+			f.Text(path, v, shipping.MaxNote)
+		case nil, bool, float64:
+		default:
+			f.Add(path, "must be text, a number, true, false or null")
+		}
+	}
+}
+
+func validateProposed(f *shipping.Faults, proposed []shipment.ProposedProvider) {
+	if len(proposed) > shipping.MaxItems {
+		f.Add("proposedProviders", "must have at most %d entries", shipping.MaxItems)
+	}
+	for i, p := range proposed {
+		f.Required(fmt.Sprintf("proposedProviders[%d].name", i), p.Name, shipping.MaxText)
+		for j, sv := range p.Services {
+			f.Required(fmt.Sprintf("proposedProviders[%d].services[%d].id", i, j), sv.ID, shipping.MaxText)
+		}
+	}
+}
+
+// duplicateName returns the provider that is proposed twice, "" where none is.
+func duplicateName(proposed []shipment.ProposedProvider) string {
+	for i, p := range proposed {
+		if slices.ContainsFunc(proposed[:i], func(q shipment.ProposedProvider) bool { return strings.EqualFold(q.Name, p.Name) }) {
+			return p.Name
+		}
+	}
+	return ""
+}
+
+// e164 returns a phone number as carriers want it, "" where the text is not a possible number in the country.
+func e164(phone, country string) string {
+	n, err := phonenumbers.Parse(phone, country)
+	if err != nil || !phonenumbers.IsPossibleNumber(n) {
+		return ""
+	}
+	return phonenumbers.Format(n, phonenumbers.E164)
+}
