@@ -120,11 +120,3 @@ func BenchmarkReadTable(b *testing.B) {
 		}
 	}
 }
-
-func BenchmarkLoadZones(b *testing.B) {
-	for b.Loop() {
-		if _, err := tzf.NewDefaultFinder(); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
