@@ -78,7 +78,7 @@ func (s *Service) candidates(e *estimate, sh *shipment.Shipment) []rules.Candida
 		m, started := acc.Manifest()
 		a := &asked{config: cfg, account: acc, manifest: m, reference: reference(string(sh.ID), id, e.round)}
 		if !started {
-			e.errors = append(e.errors, shipment.ProviderError{Provider: cfg.Name, Type: string(carrier.AdapterUnavailable),
+			e.errors = append(e.errors, shipment.ProviderError{Provider: firstOf(cfg.Name, cfg.ID), Type: string(carrier.AdapterUnavailable),
 				Message: "The adapter has not started yet."})
 			continue
 		}

@@ -49,6 +49,7 @@ type Attempt struct {
 	Quote       shipping.Quote       `json:"quote"`
 	Fee         shipping.Money       `json:"fee"` // amount and what rules charge on top
 	LabelFormat shipping.LabelFormat `json:"labelFormat,omitempty"`
+	Set         Settings             `json:"set,omitzero"`
 
 	IntendedAt time.Time `json:"intendedAt"`
 	Deadline   time.Time `json:"deadline"` // of the call; the carrier may commit until Deadline + the manifest's grace
@@ -147,4 +148,13 @@ func (s *Shipment) Attempt(number int) *Attempt {
 		return nil
 	}
 	return &s.Attempts[number-1]
+}
+
+// Settings is what the rules set on the order for this attempt, kept so that the same request can be sent again. Zero members
+// were not set.
+type Settings struct {
+	Signature          string          `json:"signature,omitempty"`
+	Tip                *shipping.Money `json:"tip,omitempty"`
+	Instructions       string          `json:"instructions,omitempty"`
+	PickupInstructions string          `json:"pickupInstructions,omitempty"`
 }

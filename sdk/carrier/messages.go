@@ -101,6 +101,8 @@ type CancelRequest struct {
 	TrackingID string
 	ServiceID  string
 	Reason     string
+	// Status is where the engine last saw the order, for adapters that have no server to ask whether it is too late.
+	Status shipping.Status
 }
 
 // Cancellation is the end of a booking at the carrier's.

@@ -1,0 +1,166 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+func settingsOf(set rules.Settings) shipment.Settings {
+	return shipment.Settings{Signature: set.Signature, Tip: set.Tip, Instructions: set.Instructions, PickupInstructions: set.PickupInstructions}
+}
+
+func rulesSettings(set shipment.Settings) rules.Settings {
+	return rules.Settings{Signature: set.Signature, Tip: set.Tip, Instructions: set.Instructions, PickupInstructions: set.PickupInstructions}
+}
+
+// booked commits what came of asking a carrier to book: the booking, a refusal, or doubt.
+func (s *Service) booked(ctx context.Context, sh *shipment.Shipment, attempt int, user string, b carrier.Booking, trace *carrier.Trace, cerr *carrier.Error) (*shipment.Shipment, error) {
+	sh, err := s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+		a := sh.Attempt(attempt)
+		if !a.Open() {
+			return nil, errUnchanged
+		}
+		var tx *store.Tx
+		switch {
+		case cerr == nil:
+			tx = s.success(sh, a, b, shipment.Booked, user)
+		case cerr.Effect == carrier.EffectNone:
+			tx = s.refused(sh, a, cerr)
+		default:
+			tx = s.doubt(sh, a, cerr)
+		}
+		tx.Exchanges = append(tx.Exchanges, exchangesOf(sh, a.Account, "book", a.Number, a.Round, trace, cerr)...)
+		return tx, nil
+	})
+	if err != nil {
+		return sh, err
+	}
+	s.metrics.attempts.WithLabelValues(sh.Attempt(attempt).Adapter, string(sh.Attempt(attempt).State)).Inc()
+	if sh.Cancel != nil && sh.Live(shipment.Forward) != nil {
+		// Somebody asked to cancel while the booking was in flight: now that its fate is known, the cancellation wins.
+		return s.finishCancel(ctx, sh)
+	}
+	return sh, nil
+}
+
+// success turns the attempt into the live booking and dispatches the order.
+func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, b carrier.Booking, state shipment.AttemptState, user string) *store.Tx {
+	now := s.Clock.Now()
+	a.State, a.Error = state, nil
+	if a.Doubt != nil {
+		a.Doubt.Needs = ""
+	}
+	booking := &shipment.Booking{
+		CarrierRef: firstOf(b.CarrierRef, b.TrackingID), TrackingID: firstOf(b.TrackingID, b.CarrierRef), TrackingURL: b.TrackingURL,
+		Amount: a.Quote.Amount, Charges: b.Charges, BookedAt: now,
+	}
+	if !b.Amount.IsZero() {
+		if extra := b.Amount.Minor - a.Quote.Amount.Minor; b.Amount.Currency == a.Fee.Currency {
+			a.Fee.Minor += extra
+		}
+		booking.Amount = b.Amount
+	}
+	if !b.BookedAt.IsZero() {
+		booking.BookedAt = b.BookedAt.Time
+	}
+	tx := &store.Tx{}
+	for i, p := range b.Parcels {
+		bp := shipment.BookedParcel{Number: p.Number}
+		if p.Label != nil && len(p.Label.Data) > 0 {
+			bp.LabelFormat = p.Label.Format
+			tx.Labels = append(tx.Labels, store.Label{Shipment: sh.ID, Attempt: a.Number, Parcel: i + 1, Label: *p.Label})
+		}
+		booking.Parcels = append(booking.Parcels, bp)
+	}
+	a.Booking = booking
+	s.promise(sh, a, b)
+	for _, w := range b.Warnings {
+		sh.Warnings = append(sh.Warnings, shipment.Warning{Code: "PROVIDER_WARNING", Provider: a.Provider, Message: w})
+	}
+	sh.Failure = nil
+	line := sh.Move(shipping.OrderDispatched, now, user, shipment.WithAttempt(a.Number))
+	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+	tx.Usage = append(tx.Usage, store.UsageDelta{Account: a.Account, Day: dayOf(sh, a.IntendedAt), Open: 1, Today: 1})
+	tx.DropJobs = drop(sh, JobDispatch, JobReconcile)
+	return tx
+}
+
+// promise takes the carrier's times into what the shipment shows.
+func (s *Service) promise(sh *shipment.Shipment, a *shipment.Attempt, b carrier.Booking) {
+	p := &sh.Progress
+	p.EstimatedPickup, p.EstimatedDelivery = a.Quote.Pickup, a.Quote.Delivery
+	if !b.Pickup.IsZero() {
+		p.EstimatedPickup = b.Pickup
+	}
+	if !b.Delivery.IsZero() {
+		p.EstimatedDelivery = b.Delivery
+	}
+	if _, delivery := wanted(sh); delivery.IsZero() && !p.EstimatedDelivery.IsZero() {
+		end := p.EstimatedDelivery.EndsAt
+		if end.IsZero() {
+			end = p.EstimatedDelivery.StartsAt
+		}
+		sh.DeliveryTime = shipping.TimeWindow{EndsAt: end}
+	}
+}
+
+func callError(op string, err *carrier.Error) *shipment.CallError {
+	return &shipment.CallError{Code: string(err.Code), Message: err.Message, CarrierCode: err.CarrierCode, CarrierMessage: err.CarrierMessage,
+		Source: string(err.Source), Effect: string(err.Effect), Op: op}
+}
+
+// refused ends an attempt that has certainly not become a booking. Where the order was to be cancelled, it is now.
+func (s *Service) refused(sh *shipment.Shipment, a *shipment.Attempt, err *carrier.Error) *store.Tx {
+	now := s.Clock.Now()
+	a.State, a.Error, a.EndedAt = shipment.Refused, callError("book", err), now
+	sh.UpdatedAt = now
+	if sh.Cancel != nil {
+		return s.cancelledLocally(sh, sh.Cancel.By)
+	}
+	return &store.Tx{}
+}
+
+// doubt marks the attempt as one whose fate nobody knows, and puts the job that will find out in place of the dispatch job.
+func (s *Service) doubt(sh *shipment.Shipment, a *shipment.Attempt, err *carrier.Error) *store.Tx {
+	now := s.Clock.Now()
+	tx := &store.Tx{DropJobs: drop(sh, JobDispatch)}
+	if a.State != shipment.InDoubt {
+		a.State, a.Error = shipment.InDoubt, callError("book", err)
+		a.Doubt = &shipment.Doubt{Since: now}
+		line := sh.Move(shipping.PendingDispatch, now, systemUser, shipment.WithAttempt(a.Number), shipment.WithNote("DISPATCH_IN_DOUBT( "+a.Provider+": "+err.Message+" )"))
+		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+		s.metrics.doubt.Inc()
+	}
+	tx.PutJobs = []store.Job{s.job(sh, JobReconcile, s.firstLook(sh, a, now))}
+	return tx
+}
+
+// firstLook is when reconciliation may begin: when the carrier can no longer commit what was sent. A carrier that makes one
+// booking per reference whatever is sent may be asked at once.
+func (s *Service) firstLook(sh *shipment.Shipment, a *shipment.Attempt, now time.Time) time.Time {
+	m, known := s.manifest(sh.Tenant, a.Account)
+	if known && m.Idempotency == carrier.Native {
+		return now
+	}
+	return later(a.Deadline.Add(m.Grace), now)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (s *Service) manifest(tenant, account string) (carrier.Manifest, bool) {
+	if acc, ok := s.Carriers.Account(tenant, account); ok {
+		return acc.Manifest()
+	}
+	return carrier.Manifest{}, false
+}

@@ -1,0 +1,230 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Get returns an order.
+func (s *Service) Get(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, error) {
+	return s.load(ctx, c, externalID)
+}
+
+// List returns a page of orders, newest first.
+func (s *Service) List(ctx context.Context, c Caller, q store.ShipmentQuery) (store.ShipmentPage, error) {
+	p, err := s.Store.ListShipments(ctx, c.Tenant, q)
+	if errors.Is(err, store.ErrCursor) {
+		return p, &Error{Type: InvalidData, Message: "Invalid Data: the paginationToken is not one of ours, or belongs to another question.",
+			Faults: shipping.Faults{{Path: "paginationToken", Message: "is not one of ours, or belongs to another question"}}}
+	}
+	if err != nil {
+		return p, s.storeError("list orders", err)
+	}
+	return p, nil
+}
+
+// History returns an order and its status changes, oldest first.
+func (s *Service) History(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, []shipment.Change, error) {
+	sh, err := s.load(ctx, c, externalID)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := s.Store.History(ctx, c.Tenant, sh.ID)
+	if err != nil {
+		return nil, nil, s.storeError("read history", err)
+	}
+	return sh, h, nil
+}
+
+// Label returns the label of a parcel of the shown booking.
+func (s *Service) Label(ctx context.Context, c Caller, externalID string, parcel int) (shipping.Label, error) {
+	sh, err := s.load(ctx, c, externalID)
+	if err != nil {
+		return shipping.Label{}, err
+	}
+	a := sh.Shown()
+	if a == nil {
+		return shipping.Label{}, failf(NotFound, "Order with id, %s, has no label: it is in state %s.", externalID, sh.Status)
+	}
+	if parcel < 1 || parcel > len(a.Booking.Parcels) {
+		return shipping.Label{}, failf(NotFound, "Order with id, %s, has %d parcels; there is no label %d.", externalID, len(a.Booking.Parcels), parcel)
+	}
+	l, err := s.Store.Label(ctx, c.Tenant, sh.ID, a.Number, parcel)
+	if errors.Is(err, store.ErrNotFound) {
+		return l, failf(NotFound, "Order with id, %s, has no label: %s gives none, or it is older than labels are kept.", externalID, a.Provider)
+	}
+	if err != nil {
+		return l, s.storeError("read label", err)
+	}
+	return l, nil
+}
+
+// Decisions returns the decision records of an order, oldest first.
+func (s *Service) Decisions(ctx context.Context, c Caller, externalID string) ([]store.Decision, error) {
+	sh, err := s.load(ctx, c, externalID)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.Store.Decisions(ctx, c.Tenant, sh.ID)
+	if err != nil {
+		return nil, s.storeError("read decisions", err)
+	}
+	return d, nil
+}
+
+// Trace returns what went over the wire for an order, oldest first.
+func (s *Service) Trace(ctx context.Context, c Caller, externalID string) (Trace, error) {
+	sh, err := s.load(ctx, c, externalID)
+	if err != nil {
+		return Trace{}, err
+	}
+	xs, err := s.Store.Exchanges(ctx, c.Tenant, sh.ID)
+	if err != nil {
+		return Trace{}, s.storeError("read exchanges", err)
+	}
+	return Trace{Shipment: sh.ID, Exchanges: xs}, nil
+}
+
+// Retry dispatches an order again that nobody has.
+func (s *Service) Retry(ctx context.Context, c Caller, externalID string) (Result, error) {
+	begun := s.Clock.Now()
+	t, err := s.tenant(c.Tenant)
+	if err != nil {
+		return Result{}, err
+	}
+	sh, err := s.load(ctx, c, externalID)
+	if err != nil {
+		return Result{}, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	sh, err = s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+		if !sh.Retryable() {
+			return nil, failf(InvalidOperation, "The Order can no longer be retried: it is in state %s.", sh.Status)
+		}
+		now := s.Clock.Now()
+		sh.Retries = 0
+		if err := s.place(ctx, t, sh, now); err != nil {
+			return nil, err
+		}
+		tx := changed(sh, sh.Move(shipping.RequestReceived, now, c.Key, shipment.WithNote("RETRY")))
+		job := s.job(sh, JobDispatch, now)
+		job.Lease = &store.Lease{Owner: s.Store.Owner(), Token: s.Source.Token(9), Until: now.Add(inlineLease)}
+		tx.PutJobs = []store.Job{job}
+		return tx, nil
+	})
+	if e, ok := errors.AsType[*Error](err); ok {
+		return Result{}, e
+	}
+	if err != nil {
+		return Result{}, s.storeError("retry order", err)
+	}
+	if sh, err = s.walk(ctx, sh, c.Key); err != nil {
+		return Result{}, s.storeError("dispatch order", err)
+	}
+	return s.answer(ctx, sh, begun)
+}
+
+// SetStatus moves an order by hand, as drivers and staff do.
+func (s *Service) SetStatus(ctx context.Context, c Caller, externalID string, u StatusUpdate) (*shipment.Shipment, error) {
+	sh, err := s.load(ctx, c, externalID)
+	if err != nil {
+		return nil, err
+	}
+	sh, err = s.change(context.WithoutCancel(ctx), sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+		if !legal(sh.ManualNext(), u.Status) || sh.Live(shipment.Forward) == nil && sh.Status != shipping.OrderUndeliverable {
+			return nil, failf(InvalidOperation, "An order in state %s cannot be set to %s. It can be set to: %v.", sh.Status, u.Status, sh.ManualNext())
+		}
+		at := u.At
+		if at.IsZero() {
+			at = s.Clock.Now()
+		}
+		opts := []func(*shipment.Change){shipment.WithNote(u.Note), shipment.WithSubStatus(u.SubStatus), shipment.WithReason(u.Reason)}
+		a := sh.Live(shipment.Forward)
+		if a != nil {
+			opts = append(opts, shipment.WithAttempt(a.Number))
+		}
+		tx := changed(sh, sh.Move(u.Status, s.Clock.Now(), c.Key, opts...))
+		s.actual(sh, a, u.Status, at, tx)
+		return tx, nil
+	})
+	if e, ok := errors.AsType[*Error](err); ok {
+		return nil, e
+	}
+	if err != nil {
+		return nil, s.storeError("set status", err)
+	}
+	return sh, nil
+}
+
+func legal(next []shipping.Status, to shipping.Status) bool {
+	for _, n := range next {
+		if n == to {
+			return true
+		}
+	}
+	return false
+}
+
+// actual notes when pickup and delivery happened, and ends the attempt when its work is done.
+func (s *Service) actual(sh *shipment.Shipment, a *shipment.Attempt, to shipping.Status, at time.Time, tx *store.Tx) {
+	if shipment.StageOf(to) == shipment.Underway && to != shipping.OrderDelayed || to == shipping.OrderDelivered {
+		if sh.Progress.ActualPickup.IsZero() {
+			sh.Progress.ActualPickup = shipping.At(at)
+		}
+	}
+	if to == shipping.OrderDelivered {
+		sh.Progress.ActualDelivery = shipping.At(at)
+	}
+	if shipment.StageOf(to) == shipment.Finished && a != nil {
+		a.EndedAt = s.Clock.Now()
+		tx.Usage = append(tx.Usage, store.UsageDelta{Account: a.Account, Day: dayOf(sh, a.IntendedAt), Open: -1})
+		if to == shipping.OrderDelivered {
+			a.State = shipment.Ended
+		}
+	}
+}
+
+// Rates says what each account would ask, and which offer the rules choose. Nothing is stored or booked.
+func (s *Service) Rates(ctx context.Context, c Caller, o shipment.Order) (Rates, error) {
+	t, err := s.tenant(c.Tenant)
+	if err != nil {
+		return Rates{}, err
+	}
+	var f shipping.Faults
+	validateOrder(&f, t, o)
+	if len(f) > 0 {
+		return Rates{}, invalid(f)
+	}
+	sh, err := s.newShipment(ctx, c, t, o)
+	if err != nil {
+		return Rates{}, err
+	}
+	e, err := s.estimate(ctx, t, sh, 1, nil)
+	if err != nil {
+		return Rates{}, s.storeError("estimate", err)
+	}
+	r := Rates{ID: string(sh.ID), Errors: e.errors, Warnings: append(sh.Warnings, e.warnings...)}
+	if h := e.plan.Hold; h != nil {
+		r.Warnings = append(r.Warnings, shipment.Warning{Code: "ORDER_WOULD_WAIT", Message: fmt.Sprintf("The rule %q would hold this order: %s", h.Rule, h.Reason)})
+	}
+	for _, op := range e.decision.Options {
+		for _, a := range e.asked {
+			if a.config.ID != op.Account {
+				continue
+			}
+			fee, err := op.Fee.Add(op.Charge)
+			if err != nil {
+				return Rates{}, s.storeError("estimate", err)
+			}
+			win := e.decision.Winner != nil && e.decision.Winner.ID == op.ID
+			r.Rows = append(r.Rows, RateRow{Account: a.config, Provider: a.name(), Quote: op.Quote, Fee: fee, RuleApplied: win})
+		}
+	}
+	return r, nil
+}

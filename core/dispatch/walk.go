@@ -1,0 +1,336 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/jobs"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// maxRounds bounds how often one walk asks anew because a quote had expired when it was to be booked.
+const maxRounds = 3
+
+// RunDispatch is the handler of dispatch jobs: orders that came asynchronously, are scheduled, wait for their next try, or were
+// left by a process that died.
+func (s *Service) RunDispatch(ctx context.Context, j store.Job) (jobs.Outcome, error) {
+	sh, err := s.Store.Shipment(ctx, j.Tenant, shipment.ID(j.Key))
+	if err != nil {
+		return jobs.Outcome{}, fmt.Errorf("dispatch job %s: %w", j.ID, err)
+	}
+	if _, err := s.walk(ctx, sh, systemUser); err != nil {
+		return jobs.Outcome{}, err
+	}
+	return jobs.Settled(), nil
+}
+
+// walk carries an order from wherever it stands to where a carrier has it, nobody has it, or it must wait. It is the dispatch
+// job, run inline by a create or by the job runner. The error is one of the machinery: then the job is still in the store.
+func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string) (*shipment.Shipment, error) {
+	begun := s.Clock.Now()
+	var waited time.Duration
+	defer func() {
+		total := s.Clock.Now().Sub(begun)
+		s.metrics.walk.Observe(total.Seconds())
+		s.metrics.own.Observe((total - waited).Seconds())
+	}()
+	failed := map[string]bool{}
+	for range maxRounds {
+		var stop bool
+		var err error
+		if sh, stop, err = s.standing(ctx, sh); stop || err != nil {
+			return sh, err
+		}
+		t, err := s.tenant(sh.Tenant)
+		if err != nil {
+			return sh, err
+		}
+		e, err := s.estimate(ctx, t, sh, sh.Round+1, slices.Sorted(maps.Keys(failed)))
+		if err != nil {
+			return sh, err
+		}
+		waited += e.waited
+		var again bool
+		var spent time.Duration
+		sh, again, spent, err = s.decideAndBook(ctx, sh, e, user, failed)
+		waited += spent
+		if err != nil || !again {
+			s.metrics.orders.WithLabelValues(outcomeOf(sh)).Inc()
+			return sh, err
+		}
+	}
+	sh, err := s.fail(ctx, sh, nil, shipping.OrderFailed, user, &shipment.Failure{Type: string(PlaceOrderFailed),
+		Message: fmt.Sprintf("Failed to place the requested order with the configured providers: quotes expired %d times before they could be booked.", maxRounds)})
+	return sh, err
+}
+
+func outcomeOf(sh *shipment.Shipment) string {
+	switch {
+	case sh.Live(shipment.Forward) != nil:
+		return "booked"
+	case sh.Open(shipment.Forward) != nil:
+		return "in_doubt"
+	}
+	return string(sh.Status)
+}
+
+// standing looks at where the shipment stands before anybody is asked. An attempt whose fate is not known goes to
+// reconciliation: no carrier is asked meanwhile. A shipment that needs no dispatch loses its job.
+func (s *Service) standing(ctx context.Context, sh *shipment.Shipment) (*shipment.Shipment, bool, error) {
+	stop := false
+	sh, err := s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+		if a := sh.Open(shipment.Forward); a != nil {
+			stop = true
+			return s.doubt(sh, a, &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectUnknown, Code: carrier.OutcomeUnknown,
+				Message: "The engine stopped while the carrier was being asked."}), nil
+		}
+		if !sh.Waiting() || sh.Live(shipment.Forward) != nil {
+			stop = true
+			return &store.Tx{DropJobs: drop(sh, JobDispatch)}, nil
+		}
+		return nil, errUnchanged
+	})
+	return sh, stop, err
+}
+
+// decideAndBook commits what was learned and decided, with the intent to book the winner, and books down the ranking until a
+// carrier has the order, one is in doubt, or none is left. again asks for a new round.
+func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *estimate, user string, failed map[string]bool) (_ *shipment.Shipment, again bool, spent time.Duration, err error) {
+	if e.plan.Hold != nil {
+		sh, err = s.hold(ctx, sh, e)
+		return sh, false, 0, err
+	}
+	queue := e.queue()
+	if len(queue) == 0 {
+		sh, err = s.nobody(ctx, sh, e, user)
+		return sh, false, 0, err
+	}
+	first := true
+	var errs []shipment.ProviderError
+	unmapped := false
+	for n, choice := range queue {
+		a, q, ok := e.chosen(choice)
+		if !ok {
+			return sh, false, spent, fmt.Errorf("decision of order %s names offer %q, which nobody made", sh.ID, choice.ID)
+		}
+		var attempt int
+		sh, attempt, err = s.intend(ctx, sh, e, a, q, choice, user, first)
+		if err != nil || attempt == 0 {
+			return sh, false, spent, err
+		}
+		first = false
+		begun := s.Clock.Now()
+		booking, trace, cerr := s.book(ctx, sh, sh.Attempt(attempt), a.account, e.plan.Set)
+		spent += s.Clock.Now().Sub(begun)
+		last := n == len(queue)-1
+		sh, err = s.booked(ctx, sh, attempt, user, booking, trace, cerr)
+		switch {
+		case err != nil:
+			return sh, false, spent, err
+		case cerr == nil || cerr.Effect != carrier.EffectNone:
+			return sh, false, spent, nil
+		case cerr.Code == carrier.QuoteExpired:
+			return sh, true, spent, nil
+		case !sh.Waiting():
+			return sh, false, spent, nil // cancelled meanwhile
+		}
+		failed[choice.Account] = true
+		errs = append(errs, providerError(a.name(), cerr))
+		unmapped = cerr.Code == carrier.CarrierRejected || cerr.Code == carrier.Internal
+		if last {
+			break
+		}
+	}
+	f := &shipment.Failure{Type: string(PlaceOrderFailed), Message: "Failed to place the requested order with the configured providers.", Errors: errs}
+	if unmapped && len(errs) == 1 {
+		f.Type, f.Message = string(UnmappedError), "Request received unidentifiable error response."
+	}
+	sh, err = s.fail(ctx, sh, nil, shipping.OrderFailed, user, f)
+	return sh, false, spent, err
+}
+
+// queue is the order in which offers are booked: the ranking, as far as the fallback rules let it go.
+func (e *estimate) queue() []rules.Choice {
+	d := e.decision
+	if d.Winner == nil {
+		return nil
+	}
+	f, ok := d.FallbackFor("booking_failed")
+	if !ok {
+		return d.Ranked
+	}
+	queue := []rules.Choice{*d.Winner}
+	rest := d.Ranked[1:]
+	take := func(want func(rules.Choice) bool) {
+		for i, c := range rest {
+			if want(c) && affordable(f, *d.Winner, c) {
+				queue = append(queue, c)
+				rest = append(append([]rules.Choice{}, rest[:i]...), rest[i+1:]...)
+				return
+			}
+		}
+	}
+	for _, st := range f.Steps {
+		switch {
+		case st.NextRanked:
+			take(func(rules.Choice) bool { return true })
+		case st.Use != "":
+			take(func(c rules.Choice) bool { return c.Account == st.Use || c.Account+"/"+c.Service == st.Use })
+		}
+	}
+	if f.Attempts > 0 && len(queue) > f.Attempts {
+		queue = queue[:f.Attempts]
+	}
+	return queue
+}
+
+func affordable(f rules.Fallback, winner, c rules.Choice) bool {
+	return f.ExtraCost.IsZero() || f.ExtraCost.Currency != c.Fee.Currency || c.Fee.Minor-winner.Fee.Minor <= f.ExtraCost.Minor
+}
+
+// estimated fills a transaction with what a round has learned.
+func (s *Service) estimated(sh *shipment.Shipment, e *estimate, tx *store.Tx) error {
+	record, err := e.decision.JSON()
+	if err != nil {
+		return fmt.Errorf("decision record of order %s: %w", sh.ID, err)
+	}
+	sh.Round = e.round
+	sh.Failure = nil
+	sh.Warnings = append(withoutRound(sh.Warnings), e.warnings...)
+	tx.Decisions = append(tx.Decisions, store.Decision{Shipment: sh.ID, Round: e.round, At: s.Clock.Now(), Record: record})
+	tx.Exchanges = append(tx.Exchanges, e.exchanges(sh)...)
+	return nil
+}
+
+// withoutRound drops the warnings that belong to one round of asking.
+func withoutRound(ws []shipment.Warning) []shipment.Warning {
+	var out []shipment.Warning
+	for _, w := range ws {
+		if w.Code != "RULE_WARNING" && w.Code != "PROVIDER_NOT_ASSIGNED" {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// intend commits the intent to book, and with the first one what the round has learned. attempt is 0 where the shipment no
+// longer wants to be booked.
+func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate, a *asked, q shipping.Quote, choice rules.Choice, user string, first bool) (_ *shipment.Shipment, attempt int, err error) {
+	sh, err = s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+		attempt = 0
+		if !sh.Waiting() || sh.Open(shipment.Forward) != nil || sh.Live(shipment.Forward) != nil {
+			return nil, errUnchanged
+		}
+		now := s.Clock.Now()
+		tx := &store.Tx{}
+		if first {
+			tx = changed(sh, sh.Move(shipping.EstimatesReceived, now, user))
+			if err := s.estimated(sh, e, tx); err != nil {
+				return nil, err
+			}
+		}
+		fee, err := choice.Fee.Add(choice.Charge)
+		if err != nil {
+			return nil, fmt.Errorf("fee of order %s: %w", sh.ID, err)
+		}
+		attempt = len(sh.Attempts) + 1
+		sv, _ := a.manifest.Service(q.ServiceID)
+		sh.Attempts = append(sh.Attempts, shipment.Attempt{
+			Number: attempt, Kind: shipment.Forward, Round: e.round, Reference: a.reference, State: shipment.Intended,
+			Account: a.config.ID, Adapter: a.manifest.Name, Provider: a.manifest.DisplayName, DisplayName: firstOf(a.config.Name, a.manifest.DisplayName),
+			ServiceID: q.ServiceID, ServiceCode: firstOf(q.ServiceCode, sv.Code), ServiceType: firstOf(q.ServiceType, sv.Name),
+			Quote: q, Fee: fee, LabelFormat: shipping.LabelFormat(firstOf(string(e.plan.Set.LabelFormat), string(a.config.LabelFormat))), Set: settingsOf(e.plan.Set),
+			IntendedAt: now, Deadline: now.Add(firstPositive(a.config.BookTimeout, s.Config().Dispatch.BookTimeout)),
+		})
+		sh.UpdatedAt = now
+		return tx, nil
+	})
+	return sh, attempt, err
+}
+
+// book asks the carrier to do what the attempt intends.
+func (s *Service) book(ctx context.Context, sh *shipment.Shipment, at *shipment.Attempt, acc Account, set rules.Settings) (carrier.Booking, *carrier.Trace, *carrier.Error) {
+	ctx, cancel := context.WithTimeout(ctx, at.Deadline.Sub(at.IntendedAt))
+	defer cancel()
+	ctx, trace := carrier.WithTrace(ctx)
+	b, err := acc.Book(ctx, carrier.BookRequest{
+		Consignment: consignment(sh, at.Reference, set), ServiceID: at.ServiceID, Token: at.Quote.Token, Quoted: at.Quote.Amount, LabelFormat: at.LabelFormat,
+	})
+	if err == nil && b.TrackingID == "" && b.CarrierRef == "" {
+		err = &carrier.Error{Source: carrier.SourceAdapter, Effect: carrier.EffectUnknown, Retry: carrier.RetryNever, Code: carrier.CarrierProtocol,
+			Message: "The adapter answered a booking without any number of it."}
+	}
+	return b, trace, carrier.AsError(err)
+}
+
+// hold puts the order aside as a rule says: until a time, or until a person changes it.
+func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate) (*shipment.Shipment, error) {
+	h := e.plan.Hold
+	return s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+		if !sh.Waiting() {
+			return nil, errUnchanged
+		}
+		now := s.Clock.Now()
+		tx := changed(sh, sh.Move(shipping.PendingRelease, now, systemUser, shipment.WithNote(h.Rule+"( "+h.Reason+" )")))
+		if h.Until.IsZero() {
+			tx.DropJobs = drop(sh, JobDispatch)
+		} else {
+			tx.PutJobs = []store.Job{s.job(sh, JobDispatch, h.Until)}
+		}
+		return tx, nil
+	})
+}
+
+// nobody ends a round without a winner: the rules may want to wait and try again, else the estimates have failed.
+func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate, user string) (*shipment.Shipment, error) {
+	none := e.decision.None
+	if none != nil && none.HoldFor > 0 && sh.Retries < none.Retry {
+		return s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+			if !sh.Waiting() {
+				return nil, errUnchanged
+			}
+			now := s.Clock.Now()
+			tx := &store.Tx{}
+			if err := s.estimated(sh, e, tx); err != nil {
+				return nil, err
+			}
+			sh.Retries++
+			due := now.Add(time.Duration(none.HoldFor))
+			line := sh.Move(shipping.PendingAutoRetry, now, systemUser,
+				shipment.WithNote(fmt.Sprintf("RETRY( %d of %d at %s )", sh.Retries, none.Retry, due.UTC().Format(time.RFC3339))))
+			tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+			tx.PutJobs = []store.Job{s.job(sh, JobDispatch, due)}
+			return tx, nil
+		})
+	}
+	f := &shipment.Failure{Type: string(NoProviderMatched), Message: "No Provider matched the criteria for the requested delivery.", Errors: e.errors}
+	for _, x := range e.decision.Excluded {
+		f.Errors = append(f.Errors, shipment.ProviderError{Provider: x.Account, Type: "EXCLUDED_BY_RULE", Code: x.Rule, Message: x.Text})
+	}
+	return s.fail(ctx, sh, e, shipping.EstimatesFailed, user, f)
+}
+
+// fail commits that nobody has the order.
+func (s *Service) fail(ctx context.Context, sh *shipment.Shipment, e *estimate, to shipping.Status, user string, f *shipment.Failure) (*shipment.Shipment, error) {
+	return s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+		if !sh.Waiting() {
+			return nil, errUnchanged
+		}
+		tx := changed(sh, sh.Move(to, s.Clock.Now(), user, shipment.WithNote(f.Type)))
+		if e != nil {
+			if err := s.estimated(sh, e, tx); err != nil {
+				return nil, err
+			}
+		}
+		sh.Failure = f
+		tx.DropJobs = drop(sh, JobDispatch)
+		return tx, nil
+	})
+}
