@@ -1,0 +1,69 @@
+# Waybill. `make` lists what can be done.
+M := github.com/waybill-dev/waybill
+GO ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BUF := github.com/bufbuild/buf/cmd/buf@v1.75.0
+FUZZTIME ?= 5s
+ORDERS ?= 6000
+
+PLUGINS := $(notdir $(patsubst %/,%,$(wildcard plugins/*/)))
+
+.PHONY: help build test race lint arrows generate verify fuzz bench demo clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+demo: build ## the whole story of a few orders against simulated carriers, in half a minute
+	@bin/waybill demo
+
+build: ## bin/waybill and bin/plugins/waybill-carrier-*
+	@mkdir -p bin/plugins
+	$(GO) build -trimpath -o bin/waybill ./cmd/waybill
+	@set -e; for p in $(PLUGINS); do echo "$(GO) build -trimpath -o bin/plugins/waybill-carrier-$$p ./plugins/$$p"; \
+		$(GO) build -trimpath -o bin/plugins/waybill-carrier-$$p ./plugins/$$p; done
+
+test: build ## every test, the example adapter's too
+	$(GO) test ./...
+	cd examples/hello-carrier && $(GO) test ./...
+
+race: build ## the tests under the race detector
+	$(GO) test -race ./...
+
+lint: ## formatting, vet, staticcheck, and the clock rule
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	@bad=$$(git grep -nE '\btime\.(Now|Sleep|After|NewTimer|NewTicker|Tick|AfterFunc|Since|Until)\(' -- 'core/*.go' 'simulator/*.go' \
+		':!*_test.go' ':!core/clock/*' ':!core/carrierhost/*' ':!simulator/clock.go' | grep -v '//wallclock:'); \
+		test -z "$$bad" || { echo "$$bad"; echo "core and simulator read time from the injected clock (a line that must not says //wallclock: why)"; exit 1; }
+
+# One line an arrow: package pattern, then what it must not reach.
+arrows: ## fail when an import points the wrong way
+	@set -e; \
+	no() { bad=$$($(GO) list -deps $$1 | grep -E "$$2" || true); test -z "$$bad" || { echo "$$1 must not import:"; echo "$$bad"; exit 1; }; }; \
+	no ./sdk/... '^$(M)/(core|rules|plugins|simulator|cmd)|badger|pgx|gorilla/mux|expr-lang'; \
+	no ./sdk/shipping '^$(M)/sdk/(carrier|plugin)|\.(com|org|in)/.*/' ; \
+	no ./plugins/... '^$(M)/(core|rules|simulator|cmd)'; \
+	no ./simulator/... '^$(M)/(core|sdk|plugins|cmd)'; \
+	no ./rules/... '^$(M)/(core|sdk/carrier|sdk/plugin|plugins|simulator|cmd)'; \
+	no './core/store ./core/shipment' '^$(M)/(rules|simulator|plugins|cmd|core/(dispatch|httpapi|carrierhost|node|config))'; \
+	no ./core/dispatch '^$(M)/(core/(httpapi|carrierhost|node|tracking)|simulator|plugins|cmd|sdk/plugin)'; \
+	no ./core/... '^$(M)/(simulator|plugins|cmd)'; \
+	echo "arrows point the right way"
+
+generate: ## write generated code again
+	cd sdk/proto && $(GO) run $(BUF) generate
+
+verify: generate ## fail when generated code or go.mod is not what it should be
+	$(GO) mod tidy -diff
+	@test -z "$$(git status --porcelain -- sdk/internal sdk/proto)" || { git status --porcelain; git diff -- sdk | head -50; echo "generated code differs: run make generate and commit"; exit 1; }
+
+fuzz: ## every fuzz target for FUZZTIME (default 5s)
+	@set -e; for f in $$(git grep -lE '^func Fuzz' -- '*_test.go'); do d=./$$(dirname $$f); \
+		for t in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' $$f); do echo "== $$d $$t"; $(GO) test $$d -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME); done; done
+
+bench: build ## what it costs, each figure beside its floor
+	bin/waybill bench --orders $(ORDERS)
+
+clean: ## remove what build made
+	rm -rf bin

@@ -1,0 +1,19 @@
+// Package core tells the story of one order; only the packages below it hold code.
+//
+// An order comes in over HTTP (httpapi). The key says whose it is, the body is decoded, and every fault of it is answered at
+// once. The use case (dispatch) finds the location, places the address (geo), and saves the order with its idempotency key and
+// a dispatch job that is leased to this process (store): from here on nothing that was acknowledged can be lost, for whatever
+// dies, the job is still there and is taken up by the runner (jobs).
+//
+// The rules say whom to ask (rules.Prepare). Every account is asked at once, each under its own deadline (carrierhost, which
+// starts, supervises and restarts the adapter processes); a failure is data and spoils nothing. The rules decide
+// (rules.Decide), and one transaction holds what was learned: the quotes, the refusals, the decision record, and the intent to
+// book, with the reference and the deadline of the call. Only then is the carrier asked.
+//
+// What came of it is one transaction again. A booking dispatches the order and keeps the label. A refusal moves to the next in
+// the ranking. An answer that was lost leaves the attempt in doubt: no other carrier is asked until a reconcile job has found
+// the booking and adopted it, or knows that there is none. No carrier is ever called inside a transaction.
+//
+// Time and randomness are injected (clock), configuration is one checked snapshot at a time (config), and one package puts a
+// node together and takes it apart in order (node).
+package core
