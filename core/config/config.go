@@ -3,6 +3,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"time"
 
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -17,6 +18,8 @@ type Config struct {
 	Dispatch  Dispatch           `yaml:"dispatch"`
 	Retention Retention          `yaml:"retention"`
 	Tenants   map[string]*Tenant `yaml:"tenants"`
+
+	keys map[[sha256.Size]byte]keyOwner
 }
 
 // Server is how the API is served.

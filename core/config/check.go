@@ -1,0 +1,307 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // zones must not depend on the machine
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+const day = 24 * time.Hour
+
+func fill[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}
+
+// defaults fills what the file is silent about. Relative folders are meant from dir.
+func (c *Config) defaults(dir string) {
+	yes := true
+	fill(&c.Server.Listen, "127.0.0.1:8080")
+	scheme := "http://"
+	if c.Server.TLS != nil {
+		scheme = "https://"
+	}
+	fill(&c.Server.PublicURL, scheme+c.Server.Listen)
+	c.Server.PublicURL = strings.TrimRight(c.Server.PublicURL, "/")
+	fill(&c.Server.MaxBody, 1<<20)
+	fill(&c.Server.ReadTimeout, 10*time.Second)
+	fill(&c.Server.WriteTimeout, 60*time.Second)
+	fill(&c.Server.IdleTimeout, 120*time.Second)
+	fill(&c.Server.LogLevel, "info")
+	fill(&c.Store.Kind, "badger")
+	fill(&c.Store.Dir, "data")
+	c.Store.Dir = resolve(dir, c.Store.Dir)
+	fill(&c.Plugins.AutoMTLS, &yes)
+	fill(&c.Plugins.StartTimeout, 10*time.Second)
+	fill(&c.Plugins.Quarantine.Deaths, 5)
+	fill(&c.Plugins.Quarantine.Within, time.Minute)
+	fill(&c.Plugins.Quarantine.Probe, time.Minute)
+	fill(&c.Plugins.Memory, 512<<20)
+	if c.Plugins.Dir != "" {
+		c.Plugins.Dir = resolve(dir, c.Plugins.Dir)
+	}
+	fill(&c.Dispatch.AnswerWithin, 20*time.Second)
+	fill(&c.Dispatch.QuoteTimeout, 8*time.Second)
+	fill(&c.Dispatch.BookTimeout, 30*time.Second)
+	fill(&c.Dispatch.WatchFor, 7*day)
+	fill(&c.Retention.Exchanges, 30*day)
+	fill(&c.Retention.Labels, 180*day)
+	if n := c.Geocoding.Nominatim; n != nil {
+		fill(&n.Timeout, 3*time.Second)
+		fill(&n.RatePerSecond, 1)
+		fill(&n.UserAgent, "waybill")
+	}
+	for id, t := range c.Tenants {
+		t.ID = id
+		fill(&t.Brand, id)
+		fill(&t.Currency, "USD")
+		if t.Rules != "" {
+			t.Rules = resolve(dir, t.Rules)
+		}
+		for i := range t.Keys {
+			fill(&t.Keys[i].Rate.PerSecond, 50)
+			fill(&t.Keys[i].Rate.Burst, int(2*t.Keys[i].Rate.PerSecond))
+		}
+		for aid, a := range t.Accounts {
+			a.ID, a.Tenant = aid, id
+			fill(&a.Concurrency, 64)
+		}
+		for lid, l := range t.Locations {
+			l.ID = lid
+		}
+	}
+}
+
+func resolve(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+var (
+	accountID = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	tenantID  = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
+)
+
+// check finds what is wrong between the members of a decoded configuration.
+func check(c *Config, d *decoder) {
+	at := func(path, hint, format string, args ...any) {
+		n := d.nodes[path]
+		for p := path; n == nil && p != ""; n = d.nodes[p] { // a member that is not there: show what it should stand in
+			p = p[:max(strings.LastIndexAny(p, ".["), 0)]
+			if p == "" {
+				break
+			}
+		}
+		d.at(n, path, hint, format, args...)
+	}
+	checkServer(c, at)
+	if len(c.Tenants) == 0 {
+		at("tenants", "examples/waybill.yaml shows one", "at least one tenant is needed")
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Tenants)) {
+		checkTenant(c.Tenants[id], "tenants."+id, at)
+	}
+	checkKeys(c, at)
+}
+
+type reporter func(path, hint, format string, args ...any)
+
+func checkServer(c *Config, at reporter) {
+	if _, port, err := net.SplitHostPort(c.Server.Listen); err != nil || port == "" {
+		at("server.listen", "write it as host:port, such as 127.0.0.1:8080", "%q is not an address to listen on", c.Server.Listen)
+	}
+	if u, err := url.Parse(c.Server.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		at("server.public_url", "write it as https://host", "%q is not a URL", c.Server.PublicURL)
+	}
+	if t := c.Server.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
+		at("server.tls", "give both or neither", "cert and key belong together")
+	}
+	if !slices.Contains([]string{"trace", "debug", "info", "warn", "error"}, c.Server.LogLevel) {
+		at("server.log_level", "use trace, debug, info, warn or error", "unknown level %q", c.Server.LogLevel)
+	}
+	if c.Server.MaxBody < 1024 || c.Server.MaxBody > 64<<20 {
+		at("server.max_body", "the default is 1048576", "must be between 1024 and 67108864 bytes")
+	}
+	if c.Store.Kind != "badger" {
+		at("store.kind", didYouMean(c.Store.Kind, []string{"badger"}), "unknown store %q", c.Store.Kind)
+	}
+	if k := c.Store.EncryptionKey.Reveal(); k != "" {
+		if b, err := hex.DecodeString(k); err != nil || len(b) != 16 && len(b) != 24 && len(b) != 32 {
+			at("store.encryption_key", "64 hex digits, for example from: openssl rand -hex 32", "is not a key")
+		}
+	}
+	if q := c.Plugins.Quarantine; q.Deaths < 1 {
+		at("plugins.quarantine.deaths", "", "must be 1 or more")
+	}
+	if n := c.Geocoding.Nominatim; n != nil {
+		if u, err := url.Parse(n.BaseURL); err != nil || u.Host == "" {
+			at("geocoding.nominatim.base_url", "write it as https://host", "%q is not a URL", n.BaseURL)
+		}
+		if n.RatePerSecond < 0 {
+			at("geocoding.nominatim.rate_per_second", "", "must be more than 0")
+		}
+	}
+}
+
+func checkTenant(t *Tenant, path string, at reporter) {
+	if !tenantID.MatchString(t.ID) {
+		at(path, "use lower-case letters, digits, - and _", "%q cannot be a tenant's id", t.ID)
+	}
+	if _, ok := shipping.CurrencyDigits(t.Currency); !ok {
+		at(path+".currency", "use an ISO 4217 code such as USD", "unknown currency %q", t.Currency)
+	}
+	for _, id := range slices.Sorted(maps.Keys(t.Accounts)) {
+		checkAccount(t.Accounts[id], path+".accounts."+id, at)
+	}
+	for _, id := range slices.Sorted(maps.Keys(t.Locations)) {
+		checkLocation(t, t.Locations[id], path+".locations."+id, at)
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Packages)) {
+		p, where := t.Packages[name], path+".packages."+name
+		var f shipping.Faults
+		if p.Size != (shipping.Size{}) {
+			p.Size.Validate(&f, "size")
+		}
+		if p.Weight != (shipping.Weight{}) {
+			p.Weight.Validate(&f, "weight")
+		}
+		report(f, where, at)
+	}
+}
+
+func checkAccount(a *Account, path string, at reporter) {
+	if !accountID.MatchString(a.ID) {
+		at(path, "use lower-case letters, digits and _; the id is what rules call the provider", "%q cannot be an account's id", a.ID)
+	}
+	if !accountID.MatchString(a.Adapter) {
+		at(path+".adapter", "name the adapter, such as ups: its binary is waybill-carrier-ups", "%q cannot be an adapter", a.Adapter)
+	}
+	formats := []string{"", "GIF", "PNG", "ZPL", "EPL", "PDF"}
+	if !slices.Contains(formats, string(a.LabelFormat)) {
+		at(path+".label_format", didYouMean(string(a.LabelFormat), formats[1:]), "unknown label format %q", a.LabelFormat)
+	}
+	if !slices.Contains([]string{"", "watch", "attention"}, a.Doubt) {
+		at(path+".doubt", "use watch or attention", "unknown policy %q", a.Doubt)
+	}
+	if a.Concurrency < 1 || a.Concurrency > 10_000 {
+		at(path+".concurrency", "the default is 64", "must be between 1 and 10000")
+	}
+}
+
+func checkLocation(t *Tenant, l *Location, path string, at reporter) {
+	var f shipping.Faults
+	l.Address.Validate(&f, "address")
+	l.Contact.Validate(&f, "contact")
+	f.Text("name", l.Name, shipping.MaxText)
+	f.Text("instructions", l.Instructions, shipping.MaxNote)
+	report(f, path, at)
+	if l.Zone != "" {
+		if _, err := time.LoadLocation(l.Zone); err != nil {
+			at(path+".zone", "use an IANA name such as America/New_York", "unknown time zone %q", l.Zone)
+		}
+	}
+	if l.Currency != "" {
+		if _, ok := shipping.CurrencyDigits(l.Currency); !ok {
+			at(path+".currency", "use an ISO 4217 code such as USD", "unknown currency %q", l.Currency)
+		}
+	}
+	accounts := slices.Collect(maps.Keys(t.Accounts))
+	for i, a := range l.Accounts {
+		where := fmt.Sprintf("%s.accounts[%d]", path, i)
+		if t.Accounts[a] == nil {
+			at(where, didYouMean(a, accounts), "the tenant has no account %q", a)
+		}
+		if slices.Contains(l.Accounts[:i], a) {
+			at(where, "", "the account %q is named twice", a)
+		}
+	}
+	if l.ReturnLocation != "" && t.Locations[l.ReturnLocation] == nil {
+		at(path+".return_location", didYouMean(l.ReturnLocation, slices.Collect(maps.Keys(t.Locations))), "there is no location %q", l.ReturnLocation)
+	}
+}
+
+func report(f shipping.Faults, path string, at reporter) {
+	for _, x := range f {
+		at(path+"."+x.Path, "", "%s", x.Message)
+	}
+}
+
+// checkKeys checks what must hold over all tenants: a key names one tenant.
+func checkKeys(c *Config, at reporter) {
+	owners := map[string]string{}
+	for _, id := range slices.Sorted(maps.Keys(c.Tenants)) {
+		names := map[string]bool{}
+		for i, k := range c.Tenants[id].Keys {
+			path := fmt.Sprintf("tenants.%s.keys[%d]", id, i)
+			if strings.TrimSpace(k.Name) == "" {
+				at(path+".name", "the name stands in status histories", "is required")
+			}
+			if names[k.Name] {
+				at(path+".name", "", "another key has the name %q", k.Name)
+			}
+			names[k.Name] = true
+			hash := strings.ToLower(k.SHA256)
+			if b, err := hex.DecodeString(hash); err != nil || len(b) != sha256.Size {
+				at(path+".sha256", "waybill keys new prints a key and its hash", "must be 64 hex digits, not the key itself")
+				continue
+			}
+			if other, taken := owners[hash]; taken {
+				at(path+".sha256", "", "is the hash of a key that stands at %s already", other)
+			}
+			owners[hash] = path
+			if k.Rate.PerSecond < 0 || k.Rate.Burst < 1 {
+				at(path+".rate", "", "per_second and burst must be more than 0")
+			}
+		}
+	}
+}
+
+type keyOwner struct {
+	tenant *Tenant
+	key    *Key
+}
+
+func (c *Config) index() {
+	c.keys = map[[sha256.Size]byte]keyOwner{}
+	for _, t := range c.Tenants {
+		for i := range t.Keys {
+			b, err := hex.DecodeString(t.Keys[i].SHA256)
+			if err == nil && len(b) == sha256.Size {
+				c.keys[[sha256.Size]byte(b)] = keyOwner{tenant: t, key: &t.Keys[i]}
+			}
+		}
+	}
+}
+
+// KeyByHash returns the key with this SHA-256 and its tenant, nil where there is none. The hash of a key with enough
+// randomness tells nothing about it, so looking it up in a map leaks nothing that helps to guess one.
+func (c *Config) KeyByHash(hash [sha256.Size]byte) (*Tenant, *Key) {
+	o := c.keys[hash]
+	return o.tenant, o.key
+}
+
+// AllAccounts returns the accounts of every tenant, sorted by tenant and id.
+func (c *Config) AllAccounts() []*Account {
+	var out []*Account
+	for _, t := range slices.Sorted(maps.Keys(c.Tenants)) {
+		for _, a := range slices.Sorted(maps.Keys(c.Tenants[t].Accounts)) {
+			out = append(out, c.Tenants[t].Accounts[a])
+		}
+	}
+	return out
+}

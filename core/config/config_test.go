@@ -1,0 +1,261 @@
+package config_test
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/waybill-dev/waybill/core/config"
+)
+
+func env(m map[string]string) func(string) (string, bool) {
+	return func(k string) (string, bool) { v, ok := m[k]; return v, ok }
+}
+
+func write(t testing.TB, dir, name, text string) string {
+	t.Helper()
+	p := filepath.Join(dir, name)
+	if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestExampleLoads(t *testing.T) {
+	c, err := config.Load("../../examples/waybill.yaml", env(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant, key := c.KeyByHash(sha256.Sum256([]byte("dev-key")))
+	if tenant == nil || tenant.ID != "demo" || key.Name != "Default_Business_Key" {
+		t.Fatalf("dev-key names tenant %v, key %v", tenant, key)
+	}
+	if tenant, _ := c.KeyByHash(sha256.Sum256([]byte("dev-kez"))); tenant != nil {
+		t.Fatal("another key opens the tenant too")
+	}
+	for _, id := range []string{"7709", "100983", "NYClocation101"} {
+		l := tenant.Locations[id]
+		if l == nil || len(l.Accounts) != 3 || l.ID != id {
+			t.Errorf("location %s = %+v", id, l)
+		}
+	}
+	if got := tenant.Locations["7709"].ReturnLocation; got != "301" {
+		t.Errorf("return location of 7709 = %q", got)
+	}
+	ups := tenant.Accounts["ups"]
+	var cfg map[string]any
+	if err := json.Unmarshal([]byte(ups.Config.Reveal()), &cfg); err != nil {
+		t.Fatal(err)
+	}
+	if cfg["base_url"] != "http://127.0.0.1:8081/ups" || cfg["negotiated_rates"] != true {
+		t.Errorf("adapter configuration = %v", cfg)
+	}
+	if c.Dispatch.AnswerWithin != 20*time.Second || c.Server.MaxBody != 1<<20 || c.Retention.Labels != 180*24*time.Hour {
+		t.Errorf("defaults: %+v %+v %+v", c.Dispatch, c.Server, c.Retention)
+	}
+}
+
+const minimal = `tenants:
+  demo:
+    accounts:
+      ups: { adapter: ups, config: { client_secret: "${SECRET}", shipper_number: 123456, ratio: 0.5, on: true } }
+    locations:
+      a:
+        address: { street1: 1 Main St, city: Boston, state: MA, postalCode: "02118", countryCode: US }
+        contact: { name: A, phone: "2323232323" }
+        accounts: [ups]
+`
+
+func TestReferencesAreResolved(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "secret", "from-file\n")
+	p := write(t, dir, "waybill.yaml", strings.Replace(minimal, "${SECRET}", "${SECRET}/${file:secret}/${NONE:-fallback}/${EMPTY:-e}", 1))
+	c, err := config.Load(p, env(map[string]string{"SECRET": "from-env", "EMPTY": ""}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := c.Tenants["demo"].Accounts["ups"].Config.Reveal()
+	want := `{"client_secret":"from-env/from-file/fallback/e","on":true,"ratio":0.5,"shipper_number":123456}`
+	if got != want {
+		t.Errorf("config = %s\nwant     %s", got, want)
+	}
+}
+
+func TestIncludesAreMerged(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "b.yaml", "tenants:\n  demo:\n    accounts:\n      dd: { adapter: doordash }\n  second:\n    currency: EUR\n")
+	p := write(t, dir, "waybill.yaml", "include: [b*.yaml]\n"+minimal)
+	c, err := config.Load(p, env(map[string]string{"SECRET": "x"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Tenants["demo"].Accounts["dd"] == nil || c.Tenants["demo"].Accounts["ups"] == nil || c.Tenants["second"].Currency != "EUR" {
+		t.Errorf("tenants = %+v", c.Tenants)
+	}
+	write(t, dir, "b2.yaml", "tenants:\n  demo:\n    accounts:\n      ups: { adapter: other }\n")
+	_, err = config.Load(p, env(map[string]string{"SECRET": "x"}))
+	if err == nil || !strings.Contains(err.Error(), "b2.yaml:4:14") || !strings.Contains(err.Error(), "said twice; it stands already in") {
+		t.Errorf("a member said in two files: %v", err)
+	}
+}
+
+// Each case replaces a piece of the minimal file and names the place and the words of the problem that must come of it.
+func TestFaults(t *testing.T) {
+	cases := []struct{ name, old, new, place, words string }{
+		{"unknown member", "locations:", "locatoins:", "5:5", `unknown member "locatoins"; did you mean "locations"?`},
+		{"unknown top member", "tenants:", "servers: {}\ntenants:", "1:1", `did you mean "server"?`},
+		{"duplicate member", "      ups: {", "      ups: { adapter: b }\n      ups: {", "", `member "ups" stands twice`},
+		{"unset variable", "${SECRET}", "${MISSING}", "4:53", "the environment variable MISSING is not set"},
+		{"missing file", "${SECRET}", "${file:nothere}", "4:53", "cannot be read"},
+		{"bad account id", "      ups: {", "      UPS-1: {", "", `"UPS-1" cannot be an account's id`},
+		{"unknown account", "accounts: [ups]", "accounts: [upss]", "9:20", `the tenant has no account "upss"; did you mean "ups"?`},
+		{"account twice", "accounts: [ups]", "accounts: [ups, ups]", "9:25", "named twice"},
+		{"not a list", "accounts: [ups]", "accounts: ups", "9:19", "must be a list"},
+		{"bad country", "countryCode: US", "countryCode: USA", "7:99", "two-letter"},
+		{"no phone", `, phone: "2323232323"`, "", "8:18", "is required"},
+		{"bad zone", "accounts: [ups]", "accounts: [ups]\n        zone: Mars/North", "10:15", "unknown time zone"},
+		{"bad currency", "    accounts:\n", "    currency: EURO\n    accounts:\n", "3:15", "unknown currency"},
+		{"unknown return location", "accounts: [ups]", "accounts: [ups]\n        return_location: b", "10:26", `no location "b"`},
+		{"bad duration", "tenants:", "dispatch: { quote_timeout: 8 }\ntenants:", "1:28", "is not a duration"},
+		{"negative duration", "tenants:", "dispatch: { quote_timeout: -8s }\ntenants:", "1:28", "is not a duration"},
+		{"bad listen", "tenants:", "server: { listen: nowhere }\ntenants:", "1:19", "is not an address to listen on"},
+		{"bad public url", "tenants:", "server: { public_url: nowhere }\ntenants:", "1:23", "is not a URL"},
+		{"half a tls", "tenants:", "server: { tls: { cert: a } }\ntenants:", "1:16", "belong together"},
+		{"bad level", "tenants:", "server: { log_level: loud }\ntenants:", "1:22", "unknown level"},
+		{"small body limit", "tenants:", "server: { max_body: 3 }\ntenants:", "1:21", "must be between"},
+		{"unknown store", "tenants:", "store: { kind: bager }\ntenants:", "1:16", `did you mean "badger"?`},
+		{"bad encryption key", "tenants:", "store: { encryption_key: abc }\ntenants:", "1:26", "is not a key"},
+		{"bad number", "tenants:", "plugins: { quarantine: { deaths: many } }\ntenants:", "1:34", "must be a whole number"},
+		{"no deaths", "tenants:", "plugins: { quarantine: { deaths: -1 } }\ntenants:", "1:34", "must be 1 or more"},
+		{"bad bool", "tenants:", "plugins: { auto_mtls: maybe }\ntenants:", "1:23", "must be true or false"},
+		{"bad key hash", "    accounts:\n", "    keys: [ { name: k, sha256: dev-key } ]\n    accounts:\n", "3:32", "must be 64 hex digits"},
+		{"nameless key", "    accounts:\n", "    keys: [ { sha256: " + strings.Repeat("a", 64) + " } ]\n    accounts:\n", "3:13", "is required"},
+		{"key twice", "    accounts:\n", "    keys: [ { name: a, sha256: " + strings.Repeat("a", 64) + " }, { name: b, sha256: " + strings.Repeat("A", 64) + " } ]\n    accounts:\n", "", "stands at tenants.demo.keys[0] already"},
+		{"key name twice", "    accounts:\n", "    keys: [ { name: a, sha256: " + strings.Repeat("a", 64) + " }, { name: a, sha256: " + strings.Repeat("b", 64) + " } ]\n    accounts:\n", "", `another key has the name "a"`},
+		{"bad label format", "{ adapter: ups,", "{ adapter: ups, label_format: JPG,", "4:42", "unknown label format"},
+		{"bad policy", "{ adapter: ups,", "{ adapter: ups, doubt: hope,", "4:35", "unknown policy"},
+		{"bad concurrency", "{ adapter: ups,", "{ adapter: ups, concurrency: -2,", "4:41", "between 1 and 10000"},
+		{"no adapter", "{ adapter: ups,", "{", "4:12", "cannot be an adapter"},
+		{"alias", "tenants:", "store: &s { dir: a }\nserver: *s\ntenants:", "", "aliases are not allowed"},
+		{"merge key", "      ups: {", "      ups: { <<: { adapter: x },", "", "must be plain text"},
+		{"broken yaml", "tenants:", "tenants: [", "", "is not YAML"},
+		{"mapping for text", "street1: 1 Main St", "street1: { a: b }", "7:29", "must be a single value"},
+		{"text for mapping", "contact: { name: A, phone: \"2323232323\" }", "contact: me", "8:18", "must be a mapping"},
+		{"bad package", "    accounts:\n", "    packages: { p: { weight: { value: -1, unit: lb } } }\n    accounts:\n", "3:39", "must be more than 0"},
+		{"bad package unit", "    accounts:\n", "    packages: { p: { weight: { value: 1, unit: stone } } }\n    accounts:\n", "3:48", "must be one of lb, oz, kg, g"},
+		{"bad geocoder", "tenants:", "geocoding: { nominatim: { base_url: x } }\ntenants:", "1:37", "is not a URL"},
+		{"empty", minimal, "", "", "at least one tenant is needed"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(minimal, c.old, c.new, 1)
+			if text == minimal {
+				t.Fatal("the case changes nothing")
+			}
+			p := write(t, t.TempDir(), "waybill.yaml", text)
+			_, err := config.Load(p, env(map[string]string{"SECRET": "x"}))
+			if err == nil {
+				t.Fatal("no fault was found")
+			}
+			if _, ok := errors.AsType[*config.Error](err); !ok {
+				t.Fatalf("error is a %T", err)
+			}
+			if !strings.Contains(err.Error(), c.words) || c.place != "" && !strings.Contains(err.Error(), "waybill.yaml:"+c.place+":") {
+				t.Errorf("want %q at %s, got\n%v", c.words, c.place, err)
+			}
+		})
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	text := strings.NewReplacer("countryCode: US", "countryCode: us", "accounts: [ups]", "accounts: [no]", "adapter: ups", "adaptor: ups").Replace(minimal)
+	_, err := config.Load(write(t, t.TempDir(), "waybill.yaml", text), env(map[string]string{"SECRET": "x"}))
+	e, ok := errors.AsType[*config.Error](err)
+	if !ok || len(e.Problems) < 4 {
+		t.Fatalf("want at least 4 problems, got %v", err)
+	}
+	for i := 1; i < len(e.Problems); i++ {
+		if e.Problems[i].Line < e.Problems[i-1].Line {
+			t.Errorf("problems are not in the order of the file: %v", err)
+		}
+	}
+}
+
+func TestSecretsNeverShow(t *testing.T) {
+	const canary = "canary-4711"
+	p := write(t, t.TempDir(), "waybill.yaml", minimal)
+	c, err := config.Load(p, env(map[string]string{"SECRET": canary}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.Tenants["demo"].Accounts["ups"]
+	asJSON, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	masked, err := c.Masked()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{fmt.Sprintf("%v %+v %#v %s", *a, *a, *a, a.Config), string(asJSON), string(masked)} {
+		if strings.Contains(out, canary) {
+			t.Errorf("a secret shows in %s", out)
+		}
+	}
+	if !strings.Contains(string(masked), "REDACTED") || !strings.Contains(string(masked), "street1: 1 Main St") {
+		t.Errorf("masked dump = %s", masked)
+	}
+	// A secret written in clear must not stand in an error about its line either.
+	bad := strings.NewReplacer("${SECRET}", canary, "adapter: ups", "adaptor: ups").Replace(minimal)
+	_, err = config.Load(write(t, t.TempDir(), "waybill.yaml", bad), env(nil))
+	if err == nil || strings.Contains(err.Error(), canary) {
+		t.Errorf("error shows a secret: %v", err)
+	}
+}
+
+func TestWatcherKeepsTheLastGood(t *testing.T) {
+	p := write(t, t.TempDir(), "waybill.yaml", minimal)
+	get := env(map[string]string{"SECRET": "x"})
+	w, err := config.Watch(p, get, func(c *config.Config) { c.Server.Listen = "adjusted" }, hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := 0
+	w.OnChange(func(*config.Config) { changes++ })
+	write(t, filepath.Dir(p), "waybill.yaml", "tenants: 3")
+	if w.Reload() == nil || w.Problem() == nil {
+		t.Error("a faulty file was taken")
+	}
+	if w.Current().Tenants["demo"] == nil || changes != 0 {
+		t.Error("the last good configuration is gone")
+	}
+	write(t, filepath.Dir(p), "waybill.yaml", strings.Replace(minimal, "  demo:", "  other:", 1))
+	if err := w.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if w.Current().Tenants["other"] == nil || w.Current().Server.Listen != "adjusted" || changes != 1 || w.Problem() != nil {
+		t.Errorf("the new configuration was not taken: %+v", w.Current())
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add(minimal)
+	f.Add(strings.Repeat("[", 100_000))
+	f.Add("a: &a [*a]")
+	f.Add("tenants: {demo: {locations: {a: {address: {latitude: .nan}}}}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		p := write(t, t.TempDir(), "waybill.yaml", text)
+		c, err := config.Load(p, env(nil))
+		if (c == nil) == (err == nil) {
+			t.Fatalf("config %v, error %v", c, err)
+		}
+	})
+}

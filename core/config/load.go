@@ -1,0 +1,203 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Limits that are checked before YAML is parsed.
+const (
+	maxFile    = 1 << 20
+	maxNesting = 64
+	maxFiles   = 200
+)
+
+// Load reads the file at path and what it includes. getenv resolves ${NAME}. The error is an *Error with every mistake, or one of
+// reading the file at path itself.
+func Load(path string, getenv func(string) (string, bool)) (*Config, error) {
+	c, _, err := load(path, getenv)
+	return c, err
+}
+
+// load also returns the files that were read, for watching.
+func load(path string, getenv func(string) (string, bool)) (*Config, []string, error) {
+	f := &faults{sources: map[*yaml.Node]*source{}}
+	root, files, err := readTree(f, path)
+	if err != nil {
+		return nil, files, err
+	}
+	d := &decoder{faults: f, getenv: getenv, dir: filepath.Dir(path), nodes: map[string]*yaml.Node{}}
+	c := &Config{}
+	if root != nil {
+		d.decode(root, reflect.ValueOf(c).Elem(), "")
+	}
+	c.defaults(d.dir)
+	check(c, d)
+	if err := f.err(); err != nil {
+		return nil, files, err
+	}
+	c.index()
+	return c, files, nil
+}
+
+// readTree reads the file and its includes and merges them into one mapping.
+func readTree(f *faults, path string) (*yaml.Node, []string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("there is no configuration file %s; name one with --config, or begin with examples/waybill.yaml", path)
+		}
+		return nil, nil, fmt.Errorf("read configuration: %w", err)
+	}
+	files := []string{path}
+	root := parse(f, path, data)
+	if root == nil {
+		return nil, files, nil
+	}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value != "include" {
+			continue
+		}
+		globs := root.Content[i+1]
+		root.Content = append(root.Content[:i:i], root.Content[i+2:]...)
+		files = append(files, include(f, root, globs, filepath.Dir(path))...)
+		break
+	}
+	return root, files, nil
+}
+
+func include(f *faults, root, globs *yaml.Node, dir string) []string {
+	var files []string
+	list := globs.Content
+	if globs.Kind == yaml.ScalarNode {
+		list = []*yaml.Node{globs}
+	}
+	for _, g := range list {
+		pattern := g.Value
+		if !filepath.IsAbs(pattern) {
+			pattern = filepath.Join(dir, pattern)
+		}
+		matches, err := filepath.Glob(pattern)
+		if err != nil {
+			f.at(g, "include", "", "%q is not a pattern of file names", g.Value)
+		}
+		if len(matches) == 0 && !strings.ContainsAny(g.Value, "*?[") {
+			f.at(g, "include", "", "there is no file %s", pattern)
+		}
+		if len(files)+len(matches) > maxFiles {
+			f.at(g, "include", "", "more than %d files are included", maxFiles)
+			return files
+		}
+		for _, m := range matches {
+			data, err := os.ReadFile(m)
+			if err != nil {
+				f.at(g, "include", "", "%s cannot be read: %v", m, err)
+				continue
+			}
+			files = append(files, m)
+			if n := parse(f, m, data); n != nil {
+				merge(f, root, n, "")
+			}
+		}
+	}
+	return files
+}
+
+// parse reads one file into its root mapping, nil where it is empty or faulty.
+func parse(f *faults, name string, data []byte) *yaml.Node {
+	src := &source{name: name, lines: strings.Split(string(data), "\n")}
+	whole := func(line int, format string, args ...any) *yaml.Node {
+		p := Problem{File: name, Line: line, Column: 1, Message: fmt.Sprintf(format, args...)}
+		if line == 0 {
+			p.Column = 0
+		}
+		f.problems = append(f.problems, p)
+		return nil
+	}
+	if len(data) > maxFile {
+		return whole(0, "is %d bytes long; at most %d are read", len(data), maxFile)
+	}
+	if line := tooDeep(data); line > 0 {
+		return whole(line, "brackets are nested more than %d deep", maxNesting)
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		line, message := 0, strings.TrimPrefix(err.Error(), "yaml: ")
+		if _, scanErr := fmt.Sscanf(message, "line %d:", &line); scanErr == nil {
+			_, message, _ = strings.Cut(message, ": ")
+		}
+		return whole(line, "is not YAML: %s", message)
+	}
+	if len(doc.Content) == 0 {
+		return nil
+	}
+	root := doc.Content[0]
+	remember(f, root, src)
+	if root.Kind != yaml.MappingNode {
+		f.at(root, "", "", "must be a mapping of names to values")
+		return nil
+	}
+	return root
+}
+
+// tooDeep returns the line at which brackets are nested too deep for a parser that recurses, 0 where they are not.
+func tooDeep(data []byte) int {
+	depth, line := 0, 1
+	for _, c := range data {
+		switch c {
+		case '\n':
+			line++
+		case '[', '{':
+			if depth++; depth > maxNesting {
+				return line
+			}
+		case ']', '}':
+			depth = max(depth-1, 0)
+		}
+	}
+	return 0
+}
+
+func remember(f *faults, n *yaml.Node, src *source) {
+	f.sources[n] = src
+	for _, c := range n.Content {
+		remember(f, c, src)
+	}
+}
+
+// merge adds what from says to into. Mappings grow together; anything said twice is a mistake that names both places.
+func merge(f *faults, into, from *yaml.Node, path string) {
+	for i := 0; i+1 < len(from.Content); i += 2 {
+		key, value := from.Content[i], from.Content[i+1]
+		sub := strings.TrimPrefix(path+"."+key.Value, ".")
+		if key.Value == "include" && path == "" {
+			f.at(key, "include", "", "an included file cannot include others")
+			continue
+		}
+		have := member(into, key.Value)
+		switch {
+		case have == nil:
+			into.Content = append(into.Content, key, value)
+		case have.Kind == yaml.MappingNode && value.Kind == yaml.MappingNode:
+			merge(f, have, value, sub)
+		default:
+			f.at(key, sub, fmt.Sprintf("it stands already in %s:%d", f.sources[have].name, have.Line), "is said twice")
+		}
+	}
+}
+
+func member(n *yaml.Node, name string) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Problem is one mistake in a configuration file.
+type Problem struct {
+	File    string
+	Line    int    // from 1; 0 where the mistake is the file's as a whole
+	Column  int    // from 1, in bytes
+	Path    string // tenants.demo.accounts.ups.adapter
+	Message string
+	Hint    string
+	Source  string // the line
+}
+
+// Error is every mistake of a configuration, sorted by place.
+type Error struct{ Problems []Problem }
+
+// Error renders each problem as file:line:column with the line and a caret below it. A line that may hold a secret is not shown.
+func (e *Error) Error() string {
+	var b strings.Builder
+	for i, p := range e.Problems {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(p.String())
+	}
+	return b.String()
+}
+
+// String renders one problem.
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	}
+	b.WriteString(": ")
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.Message)
+	if p.Hint != "" {
+		b.WriteString("; " + p.Hint)
+	}
+	if p.Source != "" {
+		n := fmt.Sprintf("%5d", p.Line)
+		fmt.Fprintf(&b, "\n%s | %s\n%s | %s^", n, p.Source, strings.Repeat(" ", len(n)), strings.Repeat(" ", max(p.Column-1, 0)))
+	}
+	return b.String()
+}
+
+// secretMembers are the members whose lines are never shown: what stands there may be a secret that somebody wrote in clear.
+var secretMembers = []string{"secret", "password", "key", "token", "authorization", "config"}
+
+// faults collects problems while a configuration is read.
+type faults struct {
+	problems []Problem
+	sources  map[*yaml.Node]*source
+}
+
+// source is one file.
+type source struct {
+	name  string
+	lines []string
+}
+
+func (f *faults) at(n *yaml.Node, path, hint, format string, args ...any) {
+	p := Problem{Path: path, Message: fmt.Sprintf(format, args...), Hint: hint}
+	if src := f.sources[n]; src != nil && n.Line > 0 {
+		p.File, p.Line, p.Column = src.name, n.Line, n.Column
+		if n.Line <= len(src.lines) && !holdsSecret(path) && !holdsSecret(src.lines[n.Line-1]) {
+			p.Source = src.lines[n.Line-1]
+		}
+	}
+	f.problems = append(f.problems, p)
+}
+
+// holdsSecret reports whether a path or a line speaks of a secret.
+func holdsSecret(text string) bool {
+	lower := strings.ToLower(text)
+	return slices.ContainsFunc(secretMembers, func(s string) bool { return strings.Contains(lower, s) })
+}
+
+func (f *faults) err() error {
+	if len(f.problems) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(f.problems, func(a, b Problem) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return &Error{Problems: f.problems}
+}
+
+// nearest returns the candidate that s was probably meant to be, "" where none is near.
+func nearest(s string, candidates []string) string {
+	best, distance := "", max(2, len(s)/3)+1
+	for _, c := range candidates {
+		if d := editDistance(strings.ToLower(s), strings.ToLower(c)); d < distance {
+			best, distance = c, d
+		}
+	}
+	return best
+}
+
+func didYouMean(s string, candidates []string) string {
+	if n := nearest(s, candidates); n != "" {
+		return fmt.Sprintf("did you mean %q?", n)
+	}
+	slices.Sort(candidates)
+	return "known are " + strings.Join(candidates, ", ")
+}
+
+// editDistance counts insertions, deletions and substitutions.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

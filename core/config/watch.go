@@ -1,0 +1,128 @@
+package config
+
+import (
+	"context"
+	"crypto/sha256"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/waybill-dev/waybill/core/clock"
+)
+
+// Watcher holds the live configuration: it reads the files again when they change, checks them whole, and keeps the last good
+// one when the new one is faulty.
+type Watcher struct {
+	path    string
+	getenv  func(string) (string, bool)
+	adjust  func(*Config)
+	log     hclog.Logger
+	current atomic.Pointer[Config]
+
+	mu       sync.Mutex
+	files    []string
+	seen     [sha256.Size]byte
+	problem  error
+	onChange []func(*Config)
+}
+
+// watchEvery is how often the files are looked at, by wall time: a person has just saved one.
+const watchEvery = time.Second
+
+// Watch loads the file for the first time. adjust, which may be nil, is applied to every configuration that is loaded: what the
+// command line says wins over the file. It starts nothing; see Run.
+func Watch(path string, getenv func(string) (string, bool), adjust func(*Config), log hclog.Logger) (*Watcher, error) {
+	w := &Watcher{path: path, getenv: getenv, adjust: adjust, log: log}
+	c, files, err := load(path, getenv)
+	if err != nil {
+		return nil, err
+	}
+	w.files, w.seen = files, digest(files)
+	w.put(c)
+	return w, nil
+}
+
+func (w *Watcher) put(c *Config) {
+	if w.adjust != nil {
+		w.adjust(c)
+	}
+	w.current.Store(c)
+}
+
+// Current returns the live configuration. It never changes; a reload makes another.
+func (w *Watcher) Current() *Config { return w.current.Load() }
+
+// OnChange has f called with each new configuration, after it is live.
+func (w *Watcher) OnChange(f func(*Config)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.onChange = append(w.onChange, f)
+}
+
+// Problem returns why the files as they are now were not taken, nil where they were.
+func (w *Watcher) Problem() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.problem
+}
+
+// Reload reads the files now. On a fault the last good configuration stays live.
+func (w *Watcher) Reload() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.reload()
+}
+
+func (w *Watcher) reload() error {
+	c, files, err := load(w.path, w.getenv)
+	if len(files) > 0 {
+		w.files = files
+	}
+	w.seen = digest(w.files)
+	w.problem = err
+	if err != nil {
+		w.log.Error("configuration was not taken; the last good one stays", "err", err)
+		return err
+	}
+	w.put(c)
+	for _, f := range w.onChange {
+		f(w.Current())
+	}
+	w.log.Info("configuration was taken", "files", len(files))
+	return nil
+}
+
+// Run looks at the files until ctx ends. A change is taken when it has stood still for one look, so that a file that is being
+// written is not read by half.
+func (w *Watcher) Run(ctx context.Context) error {
+	last := w.seen
+	for clock.Sleep(ctx, clock.Real(), watchEvery) == nil {
+		w.mu.Lock()
+		now := digest(w.files)
+		if now != w.seen && now == last {
+			_ = w.reload() // logged and kept in problem
+			now = w.seen
+		}
+		w.mu.Unlock()
+		last = now
+	}
+	return nil
+}
+
+// digest is what the files hold together; a file that cannot be read counts as such.
+func digest(files []string) [sha256.Size]byte {
+	h := sha256.New()
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			b = []byte(err.Error())
+		}
+		sum := sha256.Sum256(b)
+		h.Write([]byte(f))
+		h.Write(sum[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
