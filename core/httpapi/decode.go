@@ -1,0 +1,156 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Decode reads a JSON body into v, a pointer to a struct. Unknown members are ignored. A body that is not JSON (duplicate names,
+// invalid UTF-8 and data behind its end count as such) is an error; members of a wrong type are faults, all of them at once.
+func Decode(body []byte, v any) (shipping.Faults, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, invalidBody("the body is empty; a JSON object is expected")
+	}
+	err := json.Unmarshal(body, v)
+	if err == nil {
+		if kind := jsontext.Value(body).Kind(); kind != '{' {
+			return nil, invalidBody("the body must be a JSON object")
+		}
+		return nil, nil
+	}
+	if err := wellFormed(body); err != nil {
+		return nil, err
+	}
+	if jsontext.Value(body).Kind() != '{' {
+		return nil, invalidBody("the body must be a JSON object")
+	}
+	var f shipping.Faults
+	members(&f, body, reflect.ValueOf(v).Elem(), "")
+	if len(f) == 0 {
+		return nil, invalidBody("the body cannot be read: " + err.Error())
+	}
+	return f, nil
+}
+
+func invalidBody(message string) error {
+	return &dispatch.Error{Type: dispatch.ValidationError, Message: "Invalid Data: " + message,
+		Faults: shipping.Faults{{Path: "", Message: message}}}
+}
+
+// wellFormed says in plain words why a body is not JSON.
+func wellFormed(body []byte) error {
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	_, err := d.ReadValue()
+	if err == nil {
+		if _, err = d.ReadToken(); errors.Is(err, io.EOF) {
+			return nil
+		}
+		return invalidBody("there is more behind the end of the JSON object")
+	}
+	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		where := fmt.Sprintf(" at byte %d", e.ByteOffset)
+		if e.JSONPointer != "" {
+			where += " (" + pathOf(e.JSONPointer) + ")"
+		}
+		return invalidBody("the body is not valid JSON: " + e.Err.Error() + where)
+	}
+	return invalidBody("the body is not valid JSON: it ends too early")
+}
+
+func pathOf(p jsontext.Pointer) string {
+	var parts []string
+	for t := range p.Tokens() {
+		parts = append(parts, t)
+	}
+	return strings.Join(parts, ".")
+}
+
+// members reads each member of an object by itself, so that one fault does not hide the next.
+func members(f *shipping.Faults, object jsontext.Value, v reflect.Value, path string) {
+	var raw map[string]jsontext.Value
+	if err := json.Unmarshal(object, &raw); err != nil {
+		f.Add(path, "must be an object")
+		return
+	}
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		value, ok := raw[name]
+		if !ok || name == "" || name == "-" {
+			continue
+		}
+		sub := name
+		if path != "" {
+			sub = path + "." + name
+		}
+		member(f, value, v.Field(i), sub)
+	}
+}
+
+func member(f *shipping.Faults, value jsontext.Value, v reflect.Value, path string) {
+	err := json.Unmarshal(value, v.Addr().Interface())
+	if err == nil {
+		return
+	}
+	t := v.Type()
+	if t.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			v.Set(reflect.New(t.Elem()))
+		}
+		v, t = v.Elem(), t.Elem()
+	}
+	custom := reflect.PointerTo(t).Implements(reflect.TypeFor[interface{ UnmarshalJSON([]byte) error }]())
+	switch {
+	case custom:
+		f.Add(path, "%s", innermost(err))
+	case t.Kind() == reflect.Struct && value.Kind() == '{':
+		members(f, value, v, path)
+	case t.Kind() == reflect.Slice && value.Kind() == '[':
+		var elements []jsontext.Value
+		if json.Unmarshal(value, &elements) != nil {
+			f.Add(path, "must be a list")
+			return
+		}
+		v.Set(reflect.MakeSlice(t, len(elements), len(elements)))
+		for i, e := range elements {
+			member(f, e, v.Index(i), fmt.Sprintf("%s[%d]", path, i))
+		}
+	default:
+		f.Add(path, "must be %s", kindWords(t))
+	}
+}
+
+func innermost(err error) string {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err.Error()
+		}
+		err = next
+	}
+}
+
+func kindWords(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "text"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "an object"
+}

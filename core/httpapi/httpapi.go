@@ -1,0 +1,132 @@
+// Package httpapi is what all public surfaces share: who asks, how much may be asked, how a body is read, and how a refusal is
+// said. Each surface is a package below it that decodes, calls one use case, and encodes; it is mounted on a Router.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/waybill-dev/waybill/core/clock"
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/dispatch"
+)
+
+// Settings is what a Router works with. All members are required but Registerer.
+type Settings struct {
+	Config     func() *config.Config
+	Clock      clock.Clock
+	Source     clock.Source
+	Log        hclog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Router authenticates, limits, measures and routes. It is an http.Handler.
+type Router struct {
+	Settings
+	mux     *mux.Router
+	limits  *limits
+	metrics *metrics
+}
+
+// New returns a Router without routes.
+func New(s Settings) *Router {
+	r := &Router{Settings: s, mux: mux.NewRouter().UseEncodedPath().SkipClean(true), limits: newLimits(s.Clock), metrics: newMetrics(s.Registerer)}
+	r.mux.NotFoundHandler = r.Open(func(*Request) (Answer, error) {
+		return Answer{}, &dispatch.Error{Type: dispatch.NotFound, Message: "There is no such path. /openapi.yaml lists those that there are."}
+	})
+	r.mux.MethodNotAllowedHandler = r.Open(func(q *Request) (Answer, error) {
+		return Answer{}, &dispatch.Error{Type: methodNotAllowed, Message: "The path does not take " + q.HTTP.Method + "."}
+	})
+	return r
+}
+
+// ServeHTTP serves one request.
+func (r *Router) ServeHTTP(w http.ResponseWriter, q *http.Request) { r.mux.ServeHTTP(w, q) }
+
+// Request is one request, its caller known and its body read.
+type Request struct {
+	HTTP   *http.Request
+	ID     string
+	Caller dispatch.Caller
+	Tenant *config.Tenant
+	Body   []byte
+}
+
+// Context is that of the request.
+func (q *Request) Context() context.Context { return q.HTTP.Context() }
+
+// Answer is what a handler wants sent: Body as JSON, or Raw with its ContentType.
+type Answer struct {
+	Status      int // 200 when 0
+	Body        any
+	Raw         []byte
+	ContentType string
+	Header      http.Header
+}
+
+// Handler answers a request, or refuses it with an error, best a *dispatch.Error.
+type Handler func(q *Request) (Answer, error)
+
+// Handle mounts a handler that needs a key. table says which HTTP status each refusal has on this route.
+func (r *Router) Handle(method, path string, table Table, h Handler) {
+	r.mux.Handle(path, r.wrap(path, table, true, h)).Methods(method)
+}
+
+// HandleOpen mounts a handler that needs no key.
+func (r *Router) HandleOpen(method, path string, h Handler) {
+	r.mux.Handle(path, r.wrap(path, nil, false, h)).Methods(method)
+}
+
+// HandleRaw mounts an http.Handler that needs no key, such as the metrics.
+func (r *Router) HandleRaw(method, path string, h http.Handler) {
+	r.mux.Handle(path, h).Methods(method)
+}
+
+// Open wraps a handler that needs no key and stands on no path of its own.
+func (r *Router) Open(h Handler) http.Handler { return r.wrap("", nil, false, h) }
+
+// Server serves a Router under the limits of the configuration.
+type Server struct {
+	Handler http.Handler
+	Config  config.Server
+	Log     hclog.Logger
+}
+
+// drainFor is how long requests in flight may take to end when the server stops.
+const drainFor = 45 * time.Second
+
+// Serve serves on ln until ctx ends, then lets the requests in flight end.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	srv := &http.Server{
+		Handler: s.Handler, ReadTimeout: s.Config.ReadTimeout, ReadHeaderTimeout: s.Config.ReadTimeout, WriteTimeout: s.Config.WriteTimeout,
+		IdleTimeout: s.Config.IdleTimeout, MaxHeaderBytes: 32 << 10, ErrorLog: s.Log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+	}
+	failed := make(chan error, 1)
+	go func() {
+		if t := s.Config.TLS; t != nil && t.Cert != "" {
+			failed <- srv.ServeTLS(ln, t.Cert, t.Key)
+			return
+		}
+		failed <- srv.Serve(ln)
+	}()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve the API: %w", err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+	defer cancel()
+	err := srv.Shutdown(drain)
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}

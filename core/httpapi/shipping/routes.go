@@ -1,0 +1,169 @@
+package shipping
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gorilla/mux"
+
+	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// surface holds what the handlers use.
+type surface struct {
+	cases  dispatch.UseCases
+	router *httpapi.Router
+}
+
+// Mount mounts the surface.
+func Mount(r *httpapi.Router, cases dispatch.UseCases) {
+	s := &surface{cases: cases, router: r}
+	// The seed answers faults of an id on list and edit with 400, elsewhere with 422.
+	listing := httpapi.Table{dispatch.InvalidData: http.StatusBadRequest}
+	r.Handle(http.MethodPost, "/shipments", nil, s.create)
+	r.Handle(http.MethodPost, "/shipments/list", listing, s.list)
+	r.Handle(http.MethodGet, "/shipments/{id}", nil, s.get)
+	r.Handle(http.MethodPut, "/shipments/{id}", listing, s.edit)
+	r.Handle(http.MethodDelete, "/shipments/{id}", nil, s.cancel)
+	r.Handle(http.MethodGet, "/shipments/{id}/status-history", nil, s.history)
+	r.Handle(http.MethodPost, "/shipments/{id}/status", nil, s.setStatus)
+	r.Handle(http.MethodPost, "/shipments/{id}/retry", nil, s.retry)
+	r.Handle(http.MethodGet, "/shipments/{id}/label", nil, s.label)
+	r.Handle(http.MethodGet, "/shipments/{id}/decision", nil, s.decision)
+	r.Handle(http.MethodGet, "/shipments/{id}/trace", nil, s.trace)
+	r.Handle(http.MethodPost, "/rates", nil, s.rates)
+}
+
+// base is what links in answers begin with.
+func (s *surface) base() string { return s.router.Config().Server.PublicURL }
+
+// externalID reads the order's id from the path.
+func externalID(q *httpapi.Request) (string, error) {
+	id, err := url.PathUnescape(mux.Vars(q.HTTP)["id"])
+	bad := err != nil || id == "" || !utf8.ValidString(id) || utf8.RuneCountInString(id) > shipping.MaxText || strings.ContainsFunc(id, unicode.IsControl)
+	if bad {
+		return "", &dispatch.Error{Type: dispatch.InvalidData, Message: "Invalid data: Invalid Order Id. It has at most 100 characters, and no control characters."}
+	}
+	return id, nil
+}
+
+func (s *surface) answer(res dispatch.Result, done int) httpapi.Answer {
+	if res.Waiting && done == http.StatusCreated {
+		done = http.StatusAccepted
+	}
+	return httpapi.Answer{Status: done, Body: show(res.Shipment, s.base(), res.Warnings...)}
+}
+
+func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
+	o, err := decodeOrder(q, func(o shipment.Order) shipping.Faults { return s.cases.Validate(q.Caller, o) })
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	r := dispatch.CreateRequest{Order: o, Async: prefersAsync(q)}
+	if key := q.HTTP.Header.Get("Idempotency-Key"); key != "" {
+		if len(key) > 255 {
+			return httpapi.Answer{}, invalid(shipping.Faults{{Path: "Idempotency-Key", Message: "must be at most 255 bytes"}})
+		}
+		hash := sha256.Sum256(q.Body)
+		r.IdempotencyKey, r.BodyHash = "POST /shipments "+key, hash[:]
+	}
+	res, err := s.cases.Create(q.Context(), q.Caller, r)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	return s.answer(res, http.StatusCreated), nil
+}
+
+// prefersAsync reads RFC 7240's Prefer.
+func prefersAsync(q *httpapi.Request) bool {
+	for _, line := range q.HTTP.Header.Values("Prefer") {
+		for p := range strings.SplitSeq(line, ",") {
+			if name, _, _ := strings.Cut(strings.TrimSpace(p), ";"); strings.EqualFold(strings.TrimSpace(name), "respond-async") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s *surface) get(q *httpapi.Request) (httpapi.Answer, error) {
+	id, err := externalID(q)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	sh, err := s.cases.Get(q.Context(), q.Caller, id)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	return httpapi.Answer{Body: show(sh, s.base())}, nil
+}
+
+func (s *surface) edit(q *httpapi.Request) (httpapi.Answer, error) {
+	id, err := externalID(q)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	change, err := editOf(q.Body)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	res, err := s.cases.Edit(q.Context(), q.Caller, id, change)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	return s.answer(res, http.StatusOK), nil
+}
+
+func (s *surface) cancel(q *httpapi.Request) (httpapi.Answer, error) {
+	id, err := externalID(q)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	res, err := s.cases.Cancel(q.Context(), q.Caller, id)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	if res.Waiting {
+		return s.answer(res, http.StatusAccepted), nil
+	}
+	return s.answer(res, http.StatusOK), nil
+}
+
+func (s *surface) retry(q *httpapi.Request) (httpapi.Answer, error) {
+	id, err := externalID(q)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	res, err := s.cases.Retry(q.Context(), q.Caller, id)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	return s.answer(res, http.StatusCreated), nil
+}
+
+func (s *surface) label(q *httpapi.Request) (httpapi.Answer, error) {
+	id, err := externalID(q)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	parcel := 1
+	if p := q.HTTP.URL.Query().Get("parcel"); p != "" {
+		if parcel, err = strconv.Atoi(p); err != nil || parcel < 1 {
+			return httpapi.Answer{}, invalid(shipping.Faults{{Path: "parcel", Message: "must be the number of a parcel, from 1"}})
+		}
+	}
+	l, err := s.cases.Label(q.Context(), q.Caller, id, parcel)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	name := "label-" + url.PathEscape(id) + "-" + strconv.Itoa(parcel) + "." + strings.ToLower(string(l.Format))
+	return httpapi.Answer{Raw: l.Data, ContentType: l.Format.ContentType(), Header: http.Header{"Content-Disposition": {`inline; filename="` + name + `"`}}}, nil
+}

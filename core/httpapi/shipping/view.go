@@ -1,0 +1,193 @@
+package shipping
+
+import (
+	"net/url"
+	"strconv"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// view is a shipment as every route answers it: the union of all the seed's answers, null where unknown.
+type view struct {
+	ID                    shipment.ID                 `json:"id"`
+	TenantID              string                      `json:"tenantId"`
+	BrandExternalID       string                      `json:"brandExternalId"`
+	LocationExternalID    string                      `json:"locationExternalId"`
+	OrderExternalID       string                      `json:"orderExternalId"`
+	GroupID               *string                     `json:"groupId"`
+	Status                shipping.Status             `json:"status"`
+	SubStatus             string                      `json:"subStatus,omitempty"`
+	OrderValue            shipping.Decimal            `json:"orderValue"`
+	Tips                  shipping.Decimal            `json:"tips"`
+	CurrencyCode          string                      `json:"currencyCode"`
+	DeliveryContact       shipping.Contact            `json:"deliveryContact"`
+	DeliveryAddress       shipping.Address            `json:"deliveryAddress"`
+	PickupContact         contactView                 `json:"pickupContact"`
+	PickupAddress         addressView                 `json:"pickupAddress"`
+	Package               *shipping.Parcel            `json:"package"`
+	Packages              []shipping.Parcel           `json:"packages,omitempty"`
+	ItemList              []shipping.Item             `json:"itemList"`
+	PickupTime            shipping.TimeWindow         `json:"pickupTime"`
+	DeliveryTime          shipping.TimeWindow         `json:"deliveryTime"`
+	EstimatedPickupTime   shipping.TimeWindow         `json:"estimatedPickupTime"`
+	EstimatedDeliveryTime shipping.TimeWindow         `json:"estimatedDeliveryTime"`
+	ActualPickupTime      shipping.Instant            `json:"actualPickupTime"`
+	ActualDeliveryTime    shipping.Instant            `json:"actualDeliveryTime"`
+	Signature             string                      `json:"signature"`
+	DeliveryInstructions  *string                     `json:"deliveryInstructions"`
+	PickupInstructions    *string                     `json:"pickupInstructions"`
+	Locale                *string                     `json:"locale"`
+	CreatedDate           shipping.Instant            `json:"createdDate"`
+	OrderAttributes       map[string]any              `json:"orderAttributes"`
+	ProposedProviders     []shipment.ProposedProvider `json:"proposedProviders"`
+	Dispatch              *dispatchBody               `json:"dispatch,omitempty"`
+	Provider              providerView                `json:"provider"`
+	TrackingID            *string                     `json:"trackingId"`
+	Parcels               []parcelView                `json:"parcels,omitempty"`
+	Amount                shipping.Decimal            `json:"amount"`
+	Fee                   shipping.Decimal            `json:"fee"`
+	Label                 *string                     `json:"label"`
+	Attachments           []shipment.Attachment       `json:"attachments"`
+	Driver                *shipping.Driver            `json:"driver"`
+	Vehicle               *shipping.Vehicle           `json:"vehicle"`
+	LastLocation          *shipping.Location          `json:"lastLocation"`
+	ReferenceLinks        linksView                   `json:"referenceLinks"`
+	ReturnRequest         *struct{}                   `json:"returnRequest"`
+	ReturnLocationID      *string                     `json:"returnLocationId"`
+	UndeliverableReturn   *returnView                 `json:"undeliverableOrderReturnLocation"`
+	CreatedAt             string                      `json:"createdAt"`
+	LastUpdatedAt         string                      `json:"lastUpdatedAt"`
+	Warnings              []shipment.Warning          `json:"warnings,omitempty"`
+}
+
+type providerView struct {
+	ID          string  `json:"id"`
+	Name        string  `json:"name"`
+	DisplayName string  `json:"displayName"`
+	ServiceID   *string `json:"serviceId"`
+	ServiceType *string `json:"serviceType"`
+}
+
+type parcelView struct {
+	TrackingID string  `json:"trackingId"`
+	Label      *string `json:"label"`
+}
+
+type linksView struct {
+	TrackingURL *string `json:"trackingUrl"`
+	QRCodeLink  *string `json:"qrcodeLink"`
+}
+
+// contactView and addressView leave out what a merchant's own place has not.
+type contactView struct {
+	Name  string `json:"name"`
+	Phone string `json:"phone"`
+	Email string `json:"email,omitempty"`
+}
+
+type addressView struct {
+	Street1         string   `json:"street1"`
+	Street2         string   `json:"street2"`
+	ApartmentNumber string   `json:"apartmentNumber,omitempty"`
+	City            string   `json:"city"`
+	State           string   `json:"state"`
+	PostalCode      string   `json:"postalCode"`
+	CountryCode     string   `json:"countryCode"`
+	Latitude        *float64 `json:"latitude"`
+	Longitude       *float64 `json:"longitude"`
+}
+
+type returnView struct {
+	Name    string      `json:"name"`
+	Address addressView `json:"address"`
+	Contact contactView `json:"contact"`
+}
+
+func placeAddress(a shipping.Address) addressView {
+	return addressView{Street1: a.Street1, Street2: a.Street2, ApartmentNumber: a.ApartmentNumber, City: a.City, State: a.State,
+		PostalCode: a.PostalCode, CountryCode: a.CountryCode, Latitude: a.Latitude, Longitude: a.Longitude}
+}
+
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// show turns a shipment into its answer. base is what links begin with.
+func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
+	o := sh.Order
+	v := view{
+		ID: sh.ID, TenantID: sh.Tenant, BrandExternalID: sh.Brand, LocationExternalID: o.LocationID, OrderExternalID: o.ExternalID, GroupID: o.GroupID,
+		Status: sh.Status, SubStatus: sh.SubStatus, OrderValue: o.Value, Tips: o.Tips, CurrencyCode: sh.Currency,
+		DeliveryContact: o.DeliveryContact, DeliveryAddress: o.DeliveryAddress,
+		PickupContact: contactView(sh.Pickup.Contact), PickupAddress: placeAddress(sh.Pickup.Address),
+		ItemList: o.Items, PickupTime: sh.PickupTime, DeliveryTime: sh.DeliveryTime,
+		EstimatedPickupTime: sh.Progress.EstimatedPickup, EstimatedDeliveryTime: sh.Progress.EstimatedDelivery,
+		ActualPickupTime: sh.Progress.ActualPickup, ActualDeliveryTime: sh.Progress.ActualDelivery,
+		Signature: o.Signature, DeliveryInstructions: o.DeliveryInstructions, PickupInstructions: o.PickupInstructions,
+		Locale: text(o.Locale), CreatedDate: o.CreatedDate, OrderAttributes: o.Attributes, ProposedProviders: o.Proposed,
+		Driver: sh.Progress.Driver, Vehicle: sh.Progress.Vehicle, LastLocation: sh.Progress.LastLocation, Attachments: sh.Progress.Proofs,
+		CreatedAt: millis(sh.CreatedAt), LastUpdatedAt: millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...),
+	}
+	if v.Signature == "" {
+		v.Signature = "not_required"
+	}
+	if v.PickupInstructions == nil {
+		v.PickupInstructions = text(sh.Pickup.Instructions)
+	}
+	if v.OrderAttributes == nil {
+		v.OrderAttributes = map[string]any{}
+	}
+	if v.ProposedProviders == nil {
+		v.ProposedProviders = []shipment.ProposedProvider{}
+	}
+	if v.ItemList == nil {
+		v.ItemList = []shipping.Item{}
+	}
+	if len(o.Packages) > 0 {
+		v.Package = &o.Packages[0]
+	}
+	if o.Plural {
+		v.Packages = o.Packages
+	}
+	if !o.DispatchAt.IsZero() {
+		v.Dispatch = &dispatchBody{Type: "scheduled", Time: o.DispatchAt}
+	}
+	if r := sh.Return; r != nil {
+		v.ReturnLocationID = &r.ID
+		v.UndeliverableReturn = &returnView{Name: r.Name, Address: placeAddress(r.Address), Contact: contactView(r.Contact)}
+	}
+	if a := sh.Shown(); a != nil {
+		showBooking(&v, sh, a, base)
+	}
+	return v
+}
+
+// showBooking fills what only a booking knows.
+func showBooking(v *view, sh *shipment.Shipment, a *shipment.Attempt, base string) {
+	v.Provider = providerView{ID: a.Account, Name: a.Provider, DisplayName: a.DisplayName, ServiceID: text(a.ServiceID), ServiceType: text(a.ServiceType)}
+	v.TrackingID = text(a.Booking.TrackingID)
+	v.Amount, v.Fee = a.Booking.Amount.Major(), a.Fee.Major()
+	v.ReferenceLinks.TrackingURL = text(a.Booking.TrackingURL)
+	label := base + "/shipments/" + url.PathEscape(sh.Order.ExternalID) + "/label"
+	for i, p := range a.Booking.Parcels {
+		pv := parcelView{TrackingID: p.Number}
+		if p.LabelFormat != "" {
+			link := label
+			if i > 0 {
+				link += "?parcel=" + strconv.Itoa(i+1)
+			}
+			pv.Label = &link
+			if v.Label == nil {
+				v.Label = &link
+			}
+			v.Attachments = append(v.Attachments, shipment.Attachment{Type: "label", URL: link, ContentType: p.LabelFormat.ContentType()})
+		}
+		if len(a.Booking.Parcels) > 1 {
+			v.Parcels = append(v.Parcels, pv)
+		}
+	}
+}

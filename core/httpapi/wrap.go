@@ -1,0 +1,186 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/waybill-dev/waybill/core/dispatch"
+)
+
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waybill_http_requests_total",
+			Help: "Requests by route, method and status."}, []string{"route", "method", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "waybill_http_request_seconds",
+			Help: "Time to answer, by route.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)}, []string{"route"}),
+	}
+	if r != nil {
+		r.MustRegister(m.requests, m.seconds)
+	}
+	return m
+}
+
+// wrap turns a Handler into an http.Handler: request id, key, limit, body, panic, answer, measure.
+func (r *Router) wrap(route string, table Table, keyed bool, h Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		begun := r.Clock.Now()
+		q := &Request{HTTP: hr, ID: r.Source.ID()}
+		a, err := r.run(q, w, keyed, h)
+		status := r.send(w, q, table, a, err)
+		r.metrics.requests.WithLabelValues(route, method(hr.Method), strconv.Itoa(status)).Inc()
+		r.metrics.seconds.WithLabelValues(route).Observe(r.Clock.Now().Sub(begun).Seconds())
+	})
+}
+
+// method keeps made-up methods out of the metrics' labels.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodOptions, http.MethodPatch:
+		return m
+	}
+	return "other"
+}
+
+func (r *Router) run(q *Request, w http.ResponseWriter, keyed bool, h Handler) (a Answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if e, ok := p.(error); ok && errors.Is(e, http.ErrAbortHandler) {
+				panic(p)
+			}
+			r.Log.Error("request panicked", "request_id", q.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			a, err = Answer{}, dispatch.AsError(fmt.Errorf("panic: %v", p))
+		}
+	}()
+	if keyed {
+		if err := r.authenticate(q); err != nil {
+			return Answer{}, err
+		}
+	}
+	if err := r.readBody(q, w); err != nil {
+		return Answer{}, err
+	}
+	return h(q)
+}
+
+// authenticate finds the caller by the key in x-api-key or Authorization, and takes a token from the key's bucket.
+func (r *Router) authenticate(q *Request) error {
+	no := func(message string) error {
+		return &dispatch.Error{Type: unauthorized, Message: "Unauthorized: " + message}
+	}
+	text := q.HTTP.Header.Get("x-api-key")
+	if text == "" {
+		scheme, bearer, _ := strings.Cut(q.HTTP.Header.Get("Authorization"), " ")
+		if strings.EqualFold(scheme, "Bearer") {
+			text = strings.TrimSpace(bearer)
+		}
+	}
+	if text == "" {
+		return no("no key was sent. Send it as x-api-key or as Authorization: Bearer.")
+	}
+	hash := sha256.Sum256([]byte(text))
+	tenant, key := r.Config().KeyByHash(hash)
+	if key == nil {
+		return no("the key is not known.")
+	}
+	want, err := hex.DecodeString(key.SHA256)
+	if err != nil || subtle.ConstantTimeCompare(want, hash[:]) != 1 {
+		return no("the key is not known.")
+	}
+	if id := q.HTTP.Header.Get("tenantId"); id != "" && id != tenant.ID {
+		return no("the tenantId header names another tenant than the key.")
+	}
+	if wait, ok := r.limits.take(key); !ok {
+		seconds := strconv.Itoa(int(wait.Seconds()) + 1)
+		return &refusal{header: http.Header{"Retry-After": {seconds}}, err: &dispatch.Error{Type: tooManyRequests,
+			Message: "Too many requests received per second. Try again in " + seconds + " s."}}
+	}
+	q.Tenant = tenant
+	q.Caller = dispatch.Caller{Tenant: tenant.ID, Key: key.Name}
+	return nil
+}
+
+// refusal is an error with headers.
+type refusal struct {
+	header http.Header
+	err    *dispatch.Error
+}
+
+func (r *refusal) Error() string { return r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+func (r *Router) readBody(q *Request, w http.ResponseWriter) error {
+	if q.HTTP.Body == nil || q.HTTP.Body == http.NoBody {
+		return nil
+	}
+	limit := r.Config().Server.MaxBody
+	b, err := io.ReadAll(http.MaxBytesReader(w, q.HTTP.Body, limit))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return &dispatch.Error{Type: payloadTooLarge, Message: fmt.Sprintf("The body is larger than %d bytes.", limit)}
+	}
+	if err != nil {
+		return &dispatch.Error{Type: dispatch.ValidationError, Message: "The body could not be read to its end.", Err: err}
+	}
+	q.Body = b
+	return nil
+}
+
+func (r *Router) send(w http.ResponseWriter, q *Request, table Table, a Answer, err error) int {
+	h := w.Header()
+	h.Set("X-Request-Id", q.ID)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cache-Control", "no-store")
+	if q.HTTP.TLS != nil {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+	if err != nil {
+		if x, ok := errors.AsType[*refusal](err); ok {
+			a.Header = x.header
+		}
+		e := dispatch.AsError(err)
+		a.Status, a.Body, a.Raw = statusOf(e.Type, table), errorBody(e, q.ID), nil
+		if a.Status >= http.StatusInternalServerError {
+			r.Log.Error("request failed", "request_id", q.ID, "method", q.HTTP.Method, "tenant", q.Caller.Tenant, "err", err)
+		}
+	}
+	for k, v := range a.Header {
+		h[k] = v
+	}
+	if a.Status == 0 {
+		a.Status = http.StatusOK
+	}
+	raw := a.Raw
+	if raw == nil {
+		a.ContentType = "application/json; charset=utf-8"
+		if raw, err = json.Marshal(a.Body); err != nil {
+			r.Log.Error("answer could not be encoded", "request_id", q.ID, "err", err)
+			a.Status = http.StatusInternalServerError
+			raw = []byte(`{"type":"INTERNAL_SERVER_ERROR","message":"The answer could not be encoded.","severity":"Transient","errors":[]}`)
+		}
+	}
+	h.Set("Content-Type", a.ContentType)
+	h.Set("Content-Length", strconv.Itoa(len(raw)))
+	w.WriteHeader(a.Status)
+	if _, err := w.Write(raw); err != nil {
+		r.Log.Debug("caller left before the answer was sent", "request_id", q.ID, "err", err)
+	}
+	return a.Status
+}
