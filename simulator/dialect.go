@@ -34,6 +34,13 @@ type Describer interface {
 	Describe(e *Entity) any
 }
 
+// Reasoner is what a dialect implements whose steps may have reasons, such as
+// why a delivery was cancelled. The first reason is the one that a step gets
+// which names none. It is called inside a transaction.
+type Reasoner interface {
+	Reasons(e *Entity, to State) []string
+}
+
 // Route is one operation of a carrier's API.
 type Route struct {
 	Op      string // the name by which faults and the journal know it: "quote", "ship", "token"

@@ -28,7 +28,9 @@ type Entity struct {
 type Moment struct {
 	At    time.Time `json:"at"`
 	State State     `json:"state"`
-	Cause string    `json:"cause"` // "request", "profile", "control", "rule", …
+	Cause string    `json:"cause"` // "request", "profile", "control", …
+	// Reason is the carrier's own word for why, where it has one.
+	Reason string `json:"reason,omitzero"`
 }
 
 // Leg is one step that an entity will take by itself.

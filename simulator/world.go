@@ -226,14 +226,18 @@ func (tx *Tx) Each(f func(e *Entity) bool) {
 // An entity that was going to pass through that state by itself goes on from
 // there, all of its remaining legs earlier or later by the same difference; a
 // move that its plan does not know ends the plan.
-func (tx *Tx) Move(e *Entity, to State, cause string) error {
+func (tx *Tx) Move(e *Entity, to State, cause string) error { return tx.MoveFor(e, to, cause, "") }
+
+// MoveFor is Move with the carrier's own reason for it, which the dialect
+// finds in the last moment of the timeline.
+func (tx *Tx) MoveFor(e *Entity, to State, cause, reason string) error {
 	m := tx.Machine(e.Carrier)
 	if !m.Legal(e.State, to) {
 		return &IllegalMove{Carrier: e.Carrier, ID: e.ID, From: e.State, To: to, Legal: m.Next[e.State]}
 	}
 	from := e.State
 	e.State, e.Updated = to, tx.now
-	e.Timeline = append(e.Timeline, Moment{At: tx.now, State: to, Cause: cause})
+	e.Timeline = append(e.Timeline, Moment{At: tx.now, State: to, Cause: cause, Reason: reason})
 	if len(e.plan) > 0 {
 		tx.replan(e, to)
 	}
