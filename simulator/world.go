@@ -343,7 +343,11 @@ func (tx *Tx) Mint(carrier, holder string, ttl time.Duration) Token {
 // passed.
 func (tx *Tx) Push(e *Entity, p Push) {
 	p.Carrier, p.Entity, p.Reference, p.Account = e.Carrier, e.ID, e.Reference, e.Account
-	tx.schedule(e.Carrier+"/"+e.ID, p.At, func(tx *Tx) { tx.w.due = append(tx.w.due, &p) })
+	tx.send(&p, p.At)
+}
+
+func (tx *Tx) send(p *Push, at time.Time) {
+	tx.schedule(p.Carrier+"/"+p.Entity, at, func(tx *Tx) { tx.w.due = append(tx.w.due, p) })
 }
 
 // makeRoom forgets the entities that finished longest ago while the world is
