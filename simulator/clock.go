@@ -68,6 +68,9 @@ func (c *RealClock) now() time.Time {
 	return c.base.Add(time.Duration(float64(passed) * c.speed))
 }
 
+// wallNow is the machine's own time, whatever the speed.
+func (c *RealClock) wallNow() time.Time { return time.Now().UTC() }
+
 // Speed returns how many seconds of the world pass in one of wall time.
 func (c *RealClock) Speed() float64 {
 	c.mu.Lock()

@@ -77,6 +77,19 @@ func (w *World) Join(d Dialect) error {
 // Now is the world's time.
 func (w *World) Now() time.Time { return w.clock.Now() }
 
+// CallerTimes are the instants that a caller may honestly take for now: the
+// world's, and wall time where the world's clock has run at another speed. A
+// dialect judges by them what a caller has signed with its own clock.
+func (w *World) CallerTimes() []time.Time {
+	times := []time.Time{w.clock.Now()}
+	if c, ok := w.clock.(*RealClock); ok {
+		if wall := c.wallNow(); wall.Sub(times[0]).Abs() > time.Second {
+			times = append(times, wall)
+		}
+	}
+	return times
+}
+
 // Ledger is what the carriers believe.
 func (w *World) Ledger() *Ledger { return w.ledger }
 
