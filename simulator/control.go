@@ -87,18 +87,13 @@ func invalid(w http.ResponseWriter, problems []Problem) {
 		Message: "nothing was changed; correct the request: " + strings.Join(words, "; ")}})
 }
 
-// read decodes a request's body; it has answered when it returns false.
-func (c *control) read(w http.ResponseWriter, r *http.Request, dst any) bool {
+// read decodes a request's body and returns what is wrong with it.
+func read(w http.ResponseWriter, r *http.Request, dst any) []Problem {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
 	if err != nil {
-		invalid(w, []Problem{{"body", "cannot be read: " + err.Error()}})
-		return false
+		return []Problem{{"body", "cannot be read: " + err.Error()}}
 	}
-	if problems := decode(body, dst); len(problems) > 0 {
-		invalid(w, problems)
-		return false
-	}
-	return true
+	return decode(body, dst)
 }
 
 func (c *control) health(w http.ResponseWriter, _ *http.Request) {
@@ -142,10 +137,7 @@ type faultRequest struct {
 
 func (c *control) addFault(w http.ResponseWriter, r *http.Request) {
 	var req faultRequest
-	if !c.read(w, r, &req) {
-		return
-	}
-	view, problems := c.server.addFault(req)
+	view, problems := c.server.addFault(&req, read(w, r, &req))
 	if len(problems) > 0 {
 		invalid(w, problems)
 		return
@@ -153,10 +145,18 @@ func (c *control) addFault(w http.ResponseWriter, r *http.Request) {
 	sendJSON(w, http.StatusCreated, view)
 }
 
-func (s *Server) addFault(req faultRequest) (FaultView, []Problem) {
+// addFault checks a fault, whose members had the given problems when they were
+// read, and puts it into the table when there are none.
+func (s *Server) addFault(req *faultRequest, problems []Problem) (FaultView, []Problem) {
 	now := s.world.Now()
 	f := Fault{ID: req.ID, On: req.On, Do: req.Do, Expires: req.Expires}
-	problems := f.problems(s.ops(), now)
+	unread := slices.Clone(problems)
+	for _, p := range f.problems(s.ops(), now) {
+		// A member that could not be read is not also missing.
+		if !slices.ContainsFunc(unread, func(u Problem) bool { return u.Path == p.Path || strings.HasPrefix(u.Path, p.Path+".") }) {
+			problems = append(problems, p)
+		}
+	}
 	if req.For != 0 {
 		if !req.Expires.IsZero() {
 			problems = append(problems, Problem{"for", "give either for or expires"})
@@ -172,7 +172,7 @@ func (s *Server) addFault(req faultRequest) (FaultView, []Problem) {
 // SetFault puts a fault into the table, or replaces the one of the same id. An
 // empty id gets a new one. The error names everything that is wrong with it.
 func (s *Server) SetFault(f Fault) (FaultView, error) {
-	view, problems := s.addFault(faultRequest{ID: f.ID, On: f.On, Do: f.Do, Expires: f.Expires})
+	view, problems := s.addFault(&faultRequest{ID: f.ID, On: f.On, Do: f.Do, Expires: f.Expires}, nil)
 	if len(problems) > 0 {
 		words := make([]string, len(problems))
 		for i, p := range problems {
@@ -271,11 +271,12 @@ func (c *control) setClock(w http.ResponseWriter, r *http.Request) {
 	var req struct {
 		Speed *float64 `json:"speed"`
 	}
-	if !c.read(w, r, &req) {
-		return
+	problems := read(w, r, &req)
+	if len(problems) == 0 && req.Speed == nil {
+		problems = []Problem{{"speed", "is required"}}
 	}
-	if req.Speed == nil {
-		invalid(w, []Problem{{"speed", "is required"}})
+	if len(problems) > 0 {
+		invalid(w, problems)
 		return
 	}
 	clock, ok := c.server.cfg.Clock.(*RealClock)

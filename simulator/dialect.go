@@ -97,12 +97,11 @@ type Response struct {
 
 // JSON returns a response whose body is v in JSON, encoded at once.
 func JSON(status int, v any) Response {
-	body, err := json.Marshal(v)
+	header := http.Header{"Content-Type": {"application/json"}}
+	body, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {
 		// Only a dialect's own mistake gets here; say so on the wire.
-		return Response{Status: http.StatusInternalServerError, Body: []byte(`{"simulator":"` + "answer cannot be encoded" + `"}`), Header: jsonHeader()}
+		return Response{Status: http.StatusInternalServerError, Header: header, Body: []byte(`{"simulator":"the answer cannot be encoded"}`)}
 	}
-	return Response{Status: status, Header: jsonHeader(), Body: body}
+	return Response{Status: status, Header: header, Body: body}
 }
-
-func jsonHeader() http.Header { return http.Header{"Content-Type": {"application/json"}} }

@@ -26,7 +26,7 @@ type Entry struct {
 	Carrier   string    `json:"carrier"`
 	Op        string    `json:"op"` // of a push: the carrier's event name; "" for a path that no dialect knows
 	Method    string    `json:"method"`
-	Path      string    `json:"path"`            // with the query; of a push: the whole URL
+	Path      string    `json:"path"`            // below the dialect's base URL, with the query; of a push: the whole URL
 	Status    int       `json:"status"`          // 0: no answer was sent, or none came
 	Fired     []string  `json:"fired,omitempty"` // ids of faults
 	Account   string    `json:"account,omitzero"`

@@ -218,11 +218,12 @@ func (c *control) step(w http.ResponseWriter, r *http.Request) {
 		To     State  `json:"to"`
 		Reason string `json:"reason"`
 	}
-	if !c.read(w, r, &req) {
-		return
+	problems := read(w, r, &req)
+	if len(problems) == 0 && req.To == "" {
+		problems = []Problem{{"to", "is required: the state to step into"}}
 	}
-	if req.To == "" {
-		invalid(w, []Problem{{"to", "is required: the state to step into"}})
+	if len(problems) > 0 {
+		invalid(w, problems)
 		return
 	}
 	vars := mux.Vars(r)
@@ -234,11 +235,12 @@ func (c *control) runTo(w http.ResponseWriter, r *http.Request) {
 	var req struct {
 		State State `json:"state"`
 	}
-	if !c.read(w, r, &req) {
-		return
+	problems := read(w, r, &req)
+	if len(problems) == 0 && req.State == "" {
+		problems = []Problem{{"state", "is required: the state to run to"}}
 	}
-	if req.State == "" {
-		invalid(w, []Problem{{"state", "is required: the state to run to"}})
+	if len(problems) > 0 {
+		invalid(w, problems)
 		return
 	}
 	vars := mux.Vars(r)
