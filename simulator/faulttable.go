@@ -19,8 +19,8 @@ type FaultView struct {
 	Expired bool `json:"expired,omitzero"`
 }
 
-// Faults is the table of what goes wrong. It is safe for concurrent use.
-type Faults struct {
+// faultTable is what goes wrong. It is safe for concurrent use.
+type faultTable struct {
 	seed uint64
 	any  atomic.Bool // whether the table holds anything: the usual answer is no
 
@@ -35,11 +35,11 @@ type faultEntry struct {
 	used   int       // rate_limit: exchanges let through in it
 }
 
-func newFaults(seed uint64) *Faults { return &Faults{seed: seed} }
+func newFaults(seed uint64) *faultTable { return &faultTable{seed: seed} }
 
 // add puts a checked fault at the end of the table, or replaces the one of the
 // same id and forgets what that has done.
-func (t *Faults) add(f Fault) FaultView {
+func (t *faultTable) add(f Fault) FaultView {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	named := func(id string) int {
@@ -62,7 +62,7 @@ func (t *Faults) add(f Fault) FaultView {
 }
 
 // list returns the whole table, in the order in which it is tried.
-func (t *Faults) list(now time.Time) []FaultView {
+func (t *faultTable) list(now time.Time) []FaultView {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	views := make([]FaultView, len(t.table))
@@ -75,7 +75,7 @@ func (t *Faults) list(now time.Time) []FaultView {
 
 // remove takes one fault out of the table, or all for an empty id, and returns
 // how many there were.
-func (t *Faults) remove(id string) int {
+func (t *faultTable) remove(id string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before := len(t.table)
@@ -97,7 +97,7 @@ type injection struct {
 
 // decide asks every fault in turn. Latencies add up; the first fault of another
 // kind that fires ends the search, so that those after it keep their counts.
-func (t *Faults) decide(x *Exchange, now time.Time) injection {
+func (t *faultTable) decide(x *Exchange, now time.Time) injection {
 	var in injection
 	if !t.any.Load() {
 		return in

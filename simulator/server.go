@@ -33,7 +33,7 @@ type Config struct {
 type Server struct {
 	cfg     Config
 	world   *World
-	faults  *Faults
+	faults  *faultTable
 	journal *Journal
 	log     hclog.Logger
 	mounts  map[string]*mount

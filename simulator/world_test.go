@@ -269,7 +269,9 @@ func TestTokensExpire(t *testing.T) {
 }
 
 func TestStreams(t *testing.T) {
-	draw := func(carrier, entity, purpose string) uint64 { return simulator.Stream(1, carrier, entity, purpose).Uint64() }
+	draw := func(carrier, entity, purpose string) uint64 {
+		return simulator.Stream(1, carrier, entity, purpose).Uint64()
+	}
 	// Pinned: a changed stream would change every recorded history.
 	if got := draw("ups", "1Z", "transit"); got != draw("ups", "1Z", "transit") || got != 0x15148c4942606c1a {
 		t.Errorf("the stream begins with %#x", got)

@@ -91,7 +91,7 @@ type computed struct {
 	TaxComponents   []feeComponent `json:"tax_components"`
 	Support         string         `json:"support_reference"`
 	TrackingURL     string         `json:"tracking_url"`
-	Dasher          *dasher        `json:",inline"`
+	Dasher          *dasher        `json:",embed"`
 }
 
 type feeComponent struct {

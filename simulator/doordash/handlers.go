@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"html/template"
 	"net/http"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/waybill-dev/waybill/simulator"
@@ -17,10 +18,7 @@ func (d *Dialect) requested(x *simulator.Exchange, required ...string) (request,
 		return nil, refuse(invalidField("body", "is not a JSON object"))
 	}
 	x.Reference = req.text("external_delivery_id")
-	faults := append(req.check(required...), req.checkPickup()...)
-	if len(faults) == 0 {
-		faults = req.checkTimes(x.World.CallerTimes())
-	}
+	faults := slices.Concat(req.check(required...), req.checkPickup(), req.checkTimes(x.World.CallerTimes()))
 	if len(faults) > 0 {
 		return nil, refuse(invalidFields(faults))
 	}
@@ -172,10 +170,7 @@ func (d *Dialect) update(x *simulator.Exchange) simulator.Act {
 		return simulator.Answer(invalidField("body", "is not a JSON object"))
 	}
 	delete(change, "external_delivery_id") // the path says which; it cannot be changed
-	faults := change.check()
-	if len(faults) == 0 {
-		faults = change.checkTimes(x.World.CallerTimes())
-	}
+	faults := append(change.check(), change.checkTimes(x.World.CallerTimes())...)
 	if len(faults) > 0 {
 		return simulator.Answer(invalidFields(faults))
 	}

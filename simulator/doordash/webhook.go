@@ -17,8 +17,8 @@ type told struct {
 	EventName       string    `json:"event_name"`
 	ID              string    `json:"external_delivery_id"`
 	Cancellation    string    `json:"cancellation_reason,omitzero"`
-	Dasher          *dasher   `json:",inline"`
-	Echoed          echoed    `json:",inline"`
+	Dasher          *dasher   `json:",embed"`
+	Echoed          echoed    `json:",embed"`
 	Currency        string    `json:"currency"`
 	Fee             int64     `json:"fee"`
 	TrackingURL     string    `json:"tracking_url"`
