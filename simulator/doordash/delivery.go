@@ -23,6 +23,8 @@ type delivery struct {
 	prefix   string    // of the base URL that the caller used
 	assigned int       // how many Dashers have taken it so far
 	dasher   uint32    // the present one, of which name, phone and car follow
+
+	reachable bool // the recipient's phone is known, as a delivery needs
 }
 
 // Timings that DoorDash does not publish: chosen.
@@ -63,6 +65,7 @@ func (d *Dialect) fill(tx *simulator.Tx, id string, v *delivery, req request) (r
 	}
 	v.pickupBy, v.dropBy = pickup, dropoff
 	v.body, v.fee, v.tip = req.encode(), feeFor(v.route.miles), req.cents("tip")
+	_, v.reachable = req["dropoff_phone_number"]
 	return ""
 }
 

@@ -58,6 +58,29 @@ func TestAuthentication(t *testing.T) {
 	}
 }
 
+// TestAFastWorldTakesTokensOfASlowCaller: an engine in real time signs by its
+// own clock, however fast the world's days go by.
+func TestAFastWorldTakesTokensOfASlowCaller(t *testing.T) {
+	clock, err := simulator.NewRealClock(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := openAt(t, doordash.Config{}, clock)
+	wall := clock.Now() // at speed 1 the world's time is the caller's
+	if err := clock.SetSpeed(simulator.MaxSpeed); err != nil {
+		t.Fatal(err)
+	}
+	for clock.Now().Sub(wall) < time.Hour {
+		d.send("", "GET", "/drive/v2/deliveries/x", "")
+	}
+	if r := d.send(d.sign(wall), "GET", "/drive/v2/deliveries/x", ""); r.status != 404 {
+		t.Errorf("the caller's token: %d %s", r.status, r.body)
+	}
+	if r := d.send(d.sign(wall.Add(-10*time.Minute)), "GET", "/drive/v2/deliveries/x", ""); r.status != 401 {
+		t.Errorf("a token that has expired by both clocks: %d %s", r.status, r.body)
+	}
+}
+
 // TestShapes pins what DoorDash answers along one order.
 func TestShapes(t *testing.T) {
 	d := open(t, doordash.Config{})

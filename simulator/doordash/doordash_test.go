@@ -52,6 +52,14 @@ type drive struct {
 
 func open(t testing.TB, cfg doordash.Config) *drive {
 	t.Helper()
+	clock := simulator.NewManualClock(noon)
+	d := openAt(t, cfg, clock)
+	d.clock = clock
+	return d
+}
+
+func openAt(t testing.TB, cfg doordash.Config, clock simulator.Clock) *drive {
+	t.Helper()
 	if cfg.Profile == nil {
 		manual, err := simulator.LoadProfile("doordash-manual")
 		if err != nil {
@@ -63,8 +71,8 @@ func open(t testing.TB, cfg doordash.Config) *drive {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &drive{t: t, clock: simulator.NewManualClock(noon), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
-	if d.Server, err = simulator.New(simulator.Config{Dialects: []simulator.Dialect{dialect}, Clock: d.clock, Seed: 11}); err != nil {
+	d := &drive{t: t, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	if d.Server, err = simulator.New(simulator.Config{Dialects: []simulator.Dialect{dialect}, Clock: clock, Seed: 11}); err != nil {
 		t.Fatal(err)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -116,12 +116,14 @@ func (d *Dialect) accept(x *simulator.Exchange) simulator.Act {
 			return duplicateDelivery(x.Reference)
 		}
 		v := e.Data.(*delivery)
-		req, _ := read(v.body) // our own encoding
-		req.merge(change, onAccept)
-		if faults := req.check("dropoff_phone_number"); len(faults) > 0 {
-			return invalidFields(faults)
+		if len(change) > 0 || !v.reachable {
+			req, _ := read(v.body) // our own encoding
+			req.merge(change, onAccept)
+			if faults := req.check("dropoff_phone_number"); len(faults) > 0 {
+				return invalidFields(faults)
+			}
+			v.body, v.tip, v.reachable = req.encode(), req.cents("tip"), true
 		}
-		v.body, v.tip = req.encode(), req.cents("tip")
 		if err := tx.Move(e, created, "request"); err != nil {
 			return d.Fault(http.StatusInternalServerError)
 		}
