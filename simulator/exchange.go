@@ -137,6 +137,7 @@ func (h *exchanger) send(w http.ResponseWriter, out outcome) {
 	case Reset:
 		if out.how == "before_request" {
 			reset(w)
+			return
 		}
 	}
 	for name, values := range out.answer.Header {

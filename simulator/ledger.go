@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -60,18 +59,14 @@ type Ledger struct {
 	records []Record
 	byRef   map[string][]int32 // reference -> positions in records
 	totals  map[string]*Totals
-	out     *bufio.Writer
+	out     io.Writer
 	outErr  error
 }
 
-// NewLedger returns an empty ledger. Records are also written to w as JSON
-// lines when it is not nil; call Flush before closing it.
+// NewLedger returns an empty ledger. Each record is also written to w as one
+// JSON line, in one call of Write, when w is not nil.
 func NewLedger(w io.Writer) *Ledger {
-	l := &Ledger{byRef: map[string][]int32{}, totals: map[string]*Totals{}}
-	if w != nil {
-		l.out = bufio.NewWriterSize(w, 64<<10)
-	}
-	return l
+	return &Ledger{byRef: map[string][]int32{}, totals: map[string]*Totals{}, out: w}
 }
 
 // LoadLedger returns a ledger that begins with the records read from r, as
@@ -204,16 +199,13 @@ func Sum(records []Record) Totals {
 	return t
 }
 
-// Flush writes what is buffered. It returns the first error that writing has
-// met; the ledger in memory is whole all the same.
-func (l *Ledger) Flush() error {
+// Err returns the first error that writing has met, after which nothing more
+// is written; the ledger in memory is whole all the same.
+func (l *Ledger) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.out == nil {
-		return nil
-	}
-	if err := errors.Join(l.outErr, l.out.Flush()); err != nil {
-		return fmt.Errorf("write ledger file: %w", err)
+	if l.outErr != nil {
+		return fmt.Errorf("write ledger file: %w", l.outErr)
 	}
 	return nil
 }

@@ -124,8 +124,9 @@ func (l *lane) run(ctx context.Context, send func(context.Context, *Push)) {
 }
 
 // Run carries out what becomes due in the world and sends the carriers'
-// pushes, until ctx ends; then it waits for its goroutines and flushes the
-// ledger. It may be called once at a time.
+// pushes, until ctx ends; then it waits for its goroutines. It returns what
+// went wrong with the ledger's file, if anything did. It may be called once at
+// a time.
 func (s *Server) Run(ctx context.Context) error {
 	var lanes [pushLanes]*lane
 	var group sync.WaitGroup
@@ -143,7 +144,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	group.Wait()
 	s.pushes.CloseIdleConnections()
-	return s.world.ledger.Flush()
+	return s.world.ledger.Err()
 }
 
 // idle waits until the next event is due or the world has a sooner one.

@@ -93,12 +93,16 @@ func (w *World) CallerTimes() []time.Time {
 // Ledger is what the carriers believe.
 func (w *World) Ledger() *Ledger { return w.ledger }
 
-// Do runs f as one transaction at the world's present time. Nothing else
-// changes or reads the world meanwhile, so f must be short and must not wait.
+// Do runs f as one transaction at the world's present time, after everything
+// that was due by then, so that no timeline goes back. Nothing else changes or
+// reads the world meanwhile: f must be short, must not wait, and must not call
+// Do.
 func (w *World) Do(f func(tx *Tx)) {
-	now := w.clock.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	now := w.clock.Now()
+	for w.runOne(now) {
+	}
 	f(&Tx{w: w, now: now})
 }
 
@@ -114,17 +118,18 @@ func (w *World) Token(carrier, value string) (Token, bool) {
 // RunDue carries out every event whose time has come and returns their number.
 // Pushes that became due are collected for TakePushes.
 func (w *World) RunDue(now time.Time) int {
-	// The lock is given up between events, so that a backlog delays no request.
 	for n := 0; ; n++ {
-		if !w.runOne(now) {
+		w.mu.Lock()
+		ran := w.runOne(now)
+		w.mu.Unlock()
+		if !ran {
 			return n
 		}
 	}
 }
 
+// runOne carries out the first event if its time has come. The lock is held.
 func (w *World) runOne(now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	ev := w.events.due(now)
 	if ev == nil {
 		return false
@@ -360,7 +365,10 @@ func (tx *Tx) Push(e *Entity, p Push) {
 }
 
 func (tx *Tx) send(p *Push, at time.Time) {
-	tx.schedule(p.Carrier+"/"+p.Entity, at, func(tx *Tx) { tx.w.due = append(tx.w.due, p) })
+	tx.schedule(p.Carrier+"/"+p.Entity, at, func(tx *Tx) {
+		tx.w.due = append(tx.w.due, p)
+		tx.w.signal() // the event may have been carried out by a request
+	})
 }
 
 // makeRoom forgets the entities that finished longest ago while the world is

@@ -321,7 +321,7 @@ func TestLedgerFileIsReadAgain(t *testing.T) {
 		tx.RecordOf(parcel("2"), simulator.Refund, 200, "EUR", "")
 		tx.Mint("snail", "shop", time.Hour)
 	})
-	if err := ledger.Flush(); err != nil {
+	if err := ledger.Err(); err != nil {
 		t.Fatal(err)
 	}
 	again, err := simulator.LoadLedger(bytes.NewReader(file.Bytes()), nil)
@@ -346,6 +346,38 @@ func TestLedgerFileIsReadAgain(t *testing.T) {
 		if _, err := simulator.LoadLedger(strings.NewReader(damaged), nil); err == nil {
 			t.Errorf("a damaged file was read: %q", damaged)
 		}
+	}
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestALedgerWithoutRoomSaysSo(t *testing.T) {
+	ledger := simulator.NewLedger(full{})
+	w := simulator.NewWorld(simulator.NewManualClock(noon), 1, ledger, 0)
+	w.Do(func(tx *simulator.Tx) { tx.RecordOf(parcel("1"), simulator.Booking, 0, "", "") })
+	if ledger.Err() == nil || len(ledger.Records(simulator.LedgerQuery{})) != 1 {
+		t.Error("the failed write is not told, or the record is lost")
+	}
+}
+
+// TestARequestSeesWhatWasDue: what should have happened before a request has
+// happened, even if nobody has run the world meanwhile.
+func TestARequestSeesWhatWasDue(t *testing.T) {
+	w, clock := newWorld(t, 0)
+	w.Do(func(tx *simulator.Tx) {
+		e := parcel("p")
+		if err := tx.Add(e, "test"); err != nil {
+			t.Fatal(err)
+		}
+		tx.Follow(e, []simulator.Leg{{To: "moving", At: noon.Add(time.Hour)}})
+	})
+	clock.Advance(2 * time.Hour)
+	v, err := w.Step("snail", "p", "delivered", "")
+	if err != nil || len(v.Timeline) != 3 || !v.Timeline[1].At.Equal(noon.Add(time.Hour)) || !v.Updated.Equal(noon.Add(2*time.Hour)) {
+		t.Errorf("got %+v, %v", v.Timeline, err)
 	}
 }
 
