@@ -55,11 +55,15 @@ type Duplicates string
 const (
 	Always409               Duplicates = "always_409"
 	SameBodyReturnsExisting Duplicates = "same_body_returns_existing"
-	lateAcceptAsUnknown                = "unknown_delivery_id"
-	lateAcceptAsInvalid                = "validation_error"
-	quoteValidity                      = 5 * time.Minute
-	sandboxLife                        = time.Hour
-	longestTokenLife                   = 30 * time.Minute
+)
+
+const (
+	lateAcceptAsUnknown = "unknown_delivery_id"
+	lateAcceptAsInvalid = "validation_error"
+
+	quoteValidity    = 5 * time.Minute // as several integrators report
+	sandboxLife      = time.Hour
+	longestTokenLife = 30 * time.Minute
 )
 
 // Config is what the dialect is made of. The zero value of every field means

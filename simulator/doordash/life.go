@@ -1,32 +1,34 @@
 package doordash
 
-import (
-	"github.com/waybill-dev/waybill/simulator"
-)
+import "github.com/waybill-dev/waybill/simulator"
 
 // The states of delivery_status. quoteExpired is the simulator's own: DoorDash
 // has no word for a quote that nobody took.
 const (
-	quoted         simulator.State = "quote"
-	quoteExpired   simulator.State = "quote_expired"
-	created        simulator.State = "created"
-	confirmed      simulator.State = "confirmed"
-	toPickup       simulator.State = "enroute_to_pickup"
-	atPickup       simulator.State = "arrived_at_pickup"
-	pickedUp       simulator.State = "picked_up"
-	toDropoff      simulator.State = "enroute_to_dropoff"
-	atDropoff      simulator.State = "arrived_at_dropoff"
-	delivered      simulator.State = "delivered"
-	cancelled      simulator.State = "cancelled"
-	toReturn       simulator.State = "enroute_to_return"
-	atReturn       simulator.State = "arrived_at_return"
-	returned       simulator.State = "returned"
-	byCreator                      = "cancelled_by_creator"
-	paymentFailed                  = "failed_to_process_payment"
-	nobodyAssigned                 = "failed_to_assign_and_refunded"
-	pickupFailed                   = "failed_to_pickup"
-	deliveryFailed                 = "failed_to_deliver"
-	returnFailed                   = "failed_to_return"
+	quoted       simulator.State = "quote"
+	quoteExpired simulator.State = "quote_expired"
+	created      simulator.State = "created"
+	confirmed    simulator.State = "confirmed"
+	toPickup     simulator.State = "enroute_to_pickup"
+	atPickup     simulator.State = "arrived_at_pickup"
+	pickedUp     simulator.State = "picked_up"
+	toDropoff    simulator.State = "enroute_to_dropoff"
+	atDropoff    simulator.State = "arrived_at_dropoff"
+	delivered    simulator.State = "delivered"
+	cancelled    simulator.State = "cancelled"
+	toReturn     simulator.State = "enroute_to_return"
+	atReturn     simulator.State = "arrived_at_return"
+	returned     simulator.State = "returned"
+)
+
+// The values of cancellation_reason.
+const (
+	byCreator      = "cancelled_by_creator"
+	paymentFailed  = "failed_to_process_payment"
+	nobodyAssigned = "failed_to_assign_and_refunded"
+	pickupFailed   = "failed_to_pickup"
+	deliveryFailed = "failed_to_deliver"
+	returnFailed   = "failed_to_return"
 )
 
 // Machine implements [simulator.Dialect]. A Dasher who unassigns before the
