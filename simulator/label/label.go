@@ -1,10 +1,11 @@
 // Package label draws the 4x6 inch shipping labels that the simulator's carriers hand out: as a GIF or PNG
-// picture at 200 dots per inch, as ZPL text for a Zebra printer at 203 dots per inch, or as EPL2 text.
+// picture at 150 dots per inch, as ZPL text for a Zebra printer at 203 dots per inch, or as EPL2 text.
 //
 // A label carries the addresses, the service, the weight, the references, the carrier's routing code, two
 // machine-readable codes and a plain SAMPLE mark. The first code is a Code 128 of the tracking number. The second
-// is a QR code with the routing message (postal code, country, service, tracking number and place in the shipment,
-// parted by "|"); it stands where a carrier such as UPS prints its MaxiCode, and is a QR because every phone reads one.
+// is a Data Matrix with the routing message (postal code, country, service, tracking number and place in the shipment,
+// parted by "|"). It stands where UPS prints its MaxiCode: the same square place and the same use, but a symbology that
+// common libraries write and read.
 //
 // What all labels of one service share (rules, captions, service name, SAMPLE) is drawn once and kept; a label
 // copies that base and draws only what differs. A Renderer may be used by many goroutines at once.
@@ -22,8 +23,8 @@ type Format string
 
 // The formats that Render knows.
 const (
-	GIF Format = "GIF" // image/gif, 800x1200 pixels, two colours
-	PNG Format = "PNG" // image/png, 800x1200 pixels, one bit a pixel
+	GIF Format = "GIF" // image/gif, 600x900 pixels, two colours
+	PNG Format = "PNG" // image/png, 600x900 pixels, one bit a pixel
 	ZPL Format = "ZPL" // ZPL II text, 812x1218 dots, UTF-8
 	EPL Format = "EPL" // EPL2 text, 812x1218 dots, ASCII; bytes outside it are printed as "?"
 )

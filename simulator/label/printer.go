@@ -21,8 +21,7 @@ func zpl(l *Label) []byte {
 	b = zplBlock(b, 124, 200, 28, 34, l.Receiver)
 	b = zplText(b, 306, 460, 54, l.Routing)
 	b = zplText(b, 306, 560, 30, l.Country+" "+l.PostalCode)
-	// ^BQ takes the error correction level and "A," (automatic mode) before the data.
-	b = append(b, "^FO40,424^BQN,2,5^FH^FDMA,"...)
+	b = append(b, "^FO40,424^BXN,7,200^FH^FD"...)
 	b = append(zplEscape(b, l.RoutingMessage()), "^FS"...)
 	b = zplText(b, 214, 748, 28, grouped(l.Tracking))
 	// Mode A lets the printer change between the subsets of Code 128, as the number is letters and long runs of digits.
@@ -92,7 +91,7 @@ func epl(l *Label) []byte {
 	}
 	put(306, 460, 4, 2, l.Routing)
 	put(306, 560, 4, 1, l.Country+" "+l.PostalCode)
-	fmt.Fprintf(&b, "b40,424,Q,m2,s5,eM,iA,\"%s\"\n", eplEscape(l.RoutingMessage()))
+	fmt.Fprintf(&b, "b40,424,D,h7,\"%s\"\n", eplEscape(l.RoutingMessage()))
 	put(24, 748, 3, 1, "TRACKING #: "+grouped(l.Tracking))
 	fmt.Fprintf(&b, "B60,806,0,1,3,3,210,N,\"%s\"\n", l.Tracking)
 	put(24, 1060, 2, 1, "BILLING: P/P")

@@ -29,11 +29,11 @@ type glyph struct {
 }
 
 var (
-	small  = newTypeface(goregular.TTF, 22)
-	body   = newTypeface(goregular.TTF, 28)
-	strong = newTypeface(gobold.TTF, 30)
-	title  = newTypeface(gobold.TTF, 54)
-	huge   = newTypeface(gobold.TTF, 78)
+	small  = newTypeface(goregular.TTF, 17)
+	body   = newTypeface(goregular.TTF, 21)
+	strong = newTypeface(gobold.TTF, 22)
+	title  = newTypeface(gobold.TTF, 40)
+	huge   = newTypeface(gobold.TTF, 58)
 )
 
 func newTypeface(ttf []byte, pixels float64) *typeface {
