@@ -1,5 +1,5 @@
 // Package label draws the 4x6 inch shipping labels that the simulator's carriers hand out: as a GIF or PNG
-// picture at 150 dots per inch, as ZPL text for a Zebra printer at 203 dots per inch, or as EPL2 text.
+// picture (or a PDF page holding it) at 150 dots per inch, as ZPL text for a Zebra printer at 203 dots per inch, or as EPL2 text.
 //
 // A label carries the addresses, the service, the weight, the references, the carrier's routing code, two
 // machine-readable codes and a plain SAMPLE mark. The first code is a Code 128 of the tracking number. The second
@@ -26,6 +26,7 @@ const (
 	GIF Format = "GIF" // image/gif, 600x900 pixels, two colours
 	PNG Format = "PNG" // image/png, 600x900 pixels, one bit a pixel
 	ZPL Format = "ZPL" // ZPL II text, 812x1218 dots, UTF-8
+	PDF Format = "PDF" // application/pdf, one page of 4x6 inches with the PNG picture
 	EPL Format = "EPL" // EPL2 text, 812x1218 dots, ASCII; bytes outside it are printed as "?"
 )
 
@@ -69,12 +70,14 @@ func (r *Renderer) Render(l Label, f Format) ([]byte, error) {
 		return r.raster.gif(&l)
 	case PNG:
 		return r.raster.png(&l)
+	case PDF:
+		return r.raster.pdf(&l)
 	case ZPL:
 		return zpl(&l), nil
 	case EPL:
 		return epl(&l), nil
 	}
-	return nil, fmt.Errorf("label format %q is not known; ask for GIF, PNG, ZPL or EPL", f)
+	return nil, fmt.Errorf("label format %q is not known; ask for GIF, PNG, PDF, ZPL or EPL", f)
 }
 
 const maxTracking = 24

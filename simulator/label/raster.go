@@ -9,7 +9,9 @@ import (
 	"image/png"
 	"strings"
 	"sync"
+	"time"
 
+	"codeberg.org/go-pdf/fpdf"
 	"github.com/boombuler/barcode/code128"
 	"github.com/boombuler/barcode/datamatrix"
 )
@@ -69,6 +71,32 @@ func (r *raster) png(l *Label) ([]byte, error) {
 		return pngEncoder.Encode(b, img)
 	})
 }
+
+// pdf puts the picture on a page of its size.
+func (r *raster) pdf(l *Label) ([]byte, error) {
+	picture, err := r.png(l)
+	if err != nil {
+		return nil, err
+	}
+	const wide, high = 4.0, 6.0 // inches
+	doc := fpdf.NewCustom(&fpdf.InitType{UnitStr: "in", Size: fpdf.SizeType{Wd: wide, Ht: high}})
+	doc.SetCreationDate(unprinted)
+	doc.SetModificationDate(unprinted)
+	doc.SetAutoPageBreak(false, 0)
+	doc.SetTitle("Label "+l.Tracking, true)
+	doc.AddPage()
+	opts := fpdf.ImageOptions{ImageType: "PNG"}
+	doc.RegisterImageOptionsReader(l.Tracking, opts, bytes.NewReader(picture))
+	doc.ImageOptions(l.Tracking, 0, 0, wide, high, false, opts, 0, "")
+	var b bytes.Buffer
+	if err := doc.Output(&b); err != nil {
+		return nil, fmt.Errorf("write label %s as PDF: %w", l.Tracking, err)
+	}
+	return b.Bytes(), nil
+}
+
+// unprinted dates every PDF alike, so that one label is the same bytes whenever it is drawn.
+var unprinted = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (r *raster) encode(l *Label, write func(*bytes.Buffer, *image.Paletted) error) ([]byte, error) {
 	img, _ := r.free.Get().(*image.Paletted)
