@@ -276,7 +276,7 @@ func (d *Dialect) Describe(e *simulator.Entity) any {
 	}{Service: s.service.code, Parcels: []string{}, Voided: []string{}, Charge: usd(s.charged), Promise: s.journey.arrival.Format(time.RFC3339)}
 	for _, p := range s.parcels {
 		out.Parcels = append(out.Parcels, p.number)
-		if p.voided {
+		if p.voided() {
 			out.Voided = append(out.Voided, p.number)
 		}
 	}

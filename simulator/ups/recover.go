@@ -150,7 +150,7 @@ func (d *Dialect) recovered(r *recoverIn, s *shipment, parcels []parcelRecord, f
 	res.ShipmentIdentificationNumber = parcels[0].number
 	for i := range parcels {
 		// A number asks for its own label; the shipment's number, like a reference, for all.
-		if asked := string(r.TrackingNumber); asked != "" && asked != parcels[0].number && asked != parcels[i].number || parcels[i].voided {
+		if asked := string(r.TrackingNumber); asked != "" && asked != parcels[0].number && asked != parcels[i].number || parcels[i].voided() {
 			continue
 		}
 		img, err := d.draw(s.label(i), format)

@@ -10,7 +10,7 @@ import (
 )
 
 // shipment is what the carrier keeps of one booking: the Data of an entity. What is set at booking never changes;
-// hop, scans, charged and the voided flags of the parcels change inside transactions, scans only by appending.
+// hop, scans, charged and the voiding of parcels change inside transactions, scans only by appending.
 type shipment struct {
 	account     string
 	service     *service
@@ -37,7 +37,7 @@ type parcelRecord struct {
 	pounds     float64
 	share      int64 // of the charge, given back when this package alone is voided
 	references []string
-	voided     bool
+	voidedAt   time.Time // zero while it is live
 }
 
 // scan is one entry of a shipment's tracking history.
@@ -49,6 +49,9 @@ type scan struct {
 
 // id is the 1Z number of the first parcel: the shipment's own.
 func (s *shipment) id() string { return s.parcels[0].number }
+
+// voided tells whether this package was voided.
+func (p *parcelRecord) voided() bool { return !p.voidedAt.IsZero() }
 
 // parcel finds a package by its number.
 func (s *shipment) parcel(number string) (int, bool) {

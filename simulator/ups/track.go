@@ -247,9 +247,9 @@ func (d *Dialect) trackedShipment(v *trackView) trackedShipment {
 
 func (d *Dialect) trackedPackage(v *trackView, p *parcelRecord) trackedPackage {
 	s, scans := v.s, v.scans
-	if p.voided && scans[len(scans)-1].state != voided {
+	if p.voided() && scans[len(scans)-1].state != voided {
 		// One of several packages was voided: its own history ends there.
-		scans = append(scans[:1:1], scan{voided, scans[0].at, scans[0].where})
+		scans = append(scans[:1:1], scan{voided, p.voidedAt, scans[0].where})
 	}
 	last := scans[len(scans)-1]
 	out := trackedPackage{

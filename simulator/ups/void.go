@@ -121,8 +121,8 @@ func (d *Dialect) voidParcels(tx *simulator.Tx, e *simulator.Entity, s *shipment
 	}
 	var back int64
 	for _, i := range hit {
-		if !s.parcels[i].voided {
-			s.parcels[i].voided = true
+		if !s.parcels[i].voided() {
+			s.parcels[i].voidedAt = tx.Now()
 			back += s.parcels[i].share
 		}
 	}
@@ -143,7 +143,7 @@ func (d *Dialect) voidParcels(tx *simulator.Tx, e *simulator.Entity, s *shipment
 func (s *shipment) live() int {
 	n := 0
 	for i := range s.parcels {
-		if !s.parcels[i].voided {
+		if !s.parcels[i].voided() {
 			n++
 		}
 	}
