@@ -69,12 +69,22 @@ func isOurs(token string) bool {
 
 // oldFault is the error of the carrier's older gateway.
 func oldFault() simulator.Response {
-	type object map[string]any
-	return simulator.JSON(http.StatusUnauthorized, object{"Fault": object{
-		"faultcode": "Client", "faultstring": "An exception has been raised as a result of client data.",
-		"detail": object{"Errors": object{"ErrorDetail": object{"Severity": "Authentication",
-			"PrimaryErrorCode": object{"Code": "250003", "Description": "Invalid Access License number"}}}},
-	}})
+	type detail struct {
+		Severity         string
+		PrimaryErrorCode coded
+	}
+	var body struct {
+		Fault struct {
+			Code   string `json:"faultcode"`
+			Text   string `json:"faultstring"`
+			Detail struct {
+				Errors struct{ ErrorDetail detail }
+			} `json:"detail"`
+		}
+	}
+	body.Fault.Code, body.Fault.Text = "Client", "An exception has been raised as a result of client data."
+	body.Fault.Detail.Errors.ErrorDetail = detail{"Authentication", coded{"250003", "Invalid Access License number"}}
+	return simulator.JSON(http.StatusUnauthorized, &body)
 }
 
 // Fault implements simulator.Dialect.

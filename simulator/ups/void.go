@@ -164,7 +164,7 @@ func voidAnswer(v version, s *shipment, results []packageStatus) any {
 	r.Response = success(v, requestIn{})
 	r.SummaryResult.Status = coded{"1", "Voided"}
 	if s.live() > 0 {
-		r.SummaryResult.Status = coded{"2", "Partially Voided"} // the code of a partial void is not published
+		r.SummaryResult.Status = coded{"2", "Partial Void"} // the code of a partial void is not published
 	}
 	r.Packages = many[packageStatus]{results, true}
 	return out
