@@ -139,6 +139,27 @@ func TestPicturesOfOneLabelAgree(t *testing.T) {
 	}
 }
 
+// A PDF has one page of 4x6 inches, which are 288x432 points, and is the same bytes each time.
+func TestPDF(t *testing.T) {
+	r := NewRenderer()
+	first, err := r.Render(sample(), PDF)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := NewRenderer().Render(sample(), PDF)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(first, second) {
+		t.Error("one label drawn twice gives two files")
+	}
+	for _, want := range []string{"%PDF-1.", "/Count 1\n", "288.00 432.00]", "/Subtype /Image", "/Width 600", "%%EOF"} {
+		if !bytes.Contains(first, []byte(want)) {
+			t.Errorf("the file holds no %q", want)
+		}
+	}
+}
+
 func TestPrinterText(t *testing.T) {
 	for format, name := range map[Format]string{ZPL: "label.zpl", EPL: "label.epl"} {
 		out, err := NewRenderer().Render(sample(), format)
@@ -232,7 +253,7 @@ func TestOddWords(t *testing.T) {
 	l.Receiver = Party{Name: "Zoë 東京 \x00\xff", Lines: nil}
 	l.Routing = strings.Repeat("9", 99)
 	r := NewRenderer()
-	for _, f := range []Format{GIF, PNG, ZPL, EPL} {
+	for _, f := range []Format{GIF, PNG, PDF, ZPL, EPL} {
 		if _, err := r.Render(l, f); err != nil {
 			t.Errorf("%s: %v", f, err)
 		}
@@ -241,7 +262,7 @@ func TestOddWords(t *testing.T) {
 
 func BenchmarkRender(b *testing.B) {
 	r := NewRenderer()
-	for _, f := range []Format{GIF, PNG, ZPL, EPL} {
+	for _, f := range []Format{GIF, PNG, PDF, ZPL, EPL} {
 		b.Run(string(f), func(b *testing.B) {
 			b.ReportAllocs()
 			l := sample()

@@ -154,15 +154,11 @@ func (p pace) plan(s *shipment, rng *rand.Rand, now time.Time) []simulator.Leg {
 	pl.scan(pickupScan, 0, 2*time.Hour)
 	pl.scan(originScan, time.Hour, time.Hour)
 
-	arrival := s.journey.arrival
+	lastDay := midnight(s.promised())
 	late := pl.chance(p.late)
 	if late {
-		arrival = nextBusinessDay(arrival)
+		lastDay = nextBusinessDay(lastDay)
 	}
-	// The promise is in the wall time of the receiver.
-	y, m, d := arrival.Date()
-	end := s.to.local()
-	lastDay := time.Date(y, m, d, 0, 0, 0, 0, end)
 
 	hops := len(s.route)
 	between := max(lastDay.Add(4*time.Hour).Sub(pl.at)/time.Duration(hops+1), 2*time.Hour)
@@ -273,7 +269,7 @@ func (d *Dialect) Describe(e *simulator.Entity) any {
 		Charge  money    `json:"charge"`
 		Promise string   `json:"promise"`
 		Place   string   `json:"place"`
-	}{Service: s.service.code, Parcels: []string{}, Voided: []string{}, Charge: usd(s.charged), Promise: s.journey.arrival.Format(time.RFC3339)}
+	}{Service: s.service.code, Parcels: []string{}, Voided: []string{}, Charge: usd(s.charged), Promise: s.promised().Format(time.RFC3339)}
 	for _, p := range s.parcels {
 		out.Parcels = append(out.Parcels, p.number)
 		if p.voided() {

@@ -3,6 +3,7 @@ package ups_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"image"
 	_ "image/gif"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -402,5 +404,63 @@ func TestLabelRecovery(t *testing.T) {
 	r.token = r.newToken()
 	if out := r.recover(`"TrackingNumber":"` + b.id() + `"`); out.code(t) != "300006" {
 		t.Errorf("expired: %s", out.body)
+	}
+}
+
+// Many callers at once: every shipment gets a number of its own, and the books balance.
+func TestManyAtOnce(t *testing.T) {
+	r := newRig(t, ups.Config{Pace: ups.PaceManual})
+	const callers, each = 8, 10
+	auth := map[string]string{"Authorization": "Bearer " + r.token}
+	failed := make(chan string, callers*each)
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			for i := range each {
+				body := strings.Replace(shipBody("["+box+","+box+"]", "ZPL", ""), "order-1", fmt.Sprintf("order-%d", (c+i)%5), 1)
+				var b booked
+				out := r.send(http.MethodPost, "/api/shipments/v2409/ship", body, auth)
+				if err := json.Unmarshal(out.body, &b); err != nil || out.status != 200 {
+					failed <- fmt.Sprintf("ship: %d %s", out.status, out.body)
+					return
+				}
+				if out := r.send(http.MethodGet, "/api/track/v1/details/"+b.number(1), "", auth); !bytes.Contains(out.body, []byte(b.number(1))) {
+					failed <- fmt.Sprintf("track: %d %s", out.status, out.body)
+				}
+				if out := r.send(http.MethodDelete, "/api/shipments/v2409/void/cancel/"+b.id(), "", auth); out.status != 200 {
+					failed <- fmt.Sprintf("void: %d %s", out.status, out.body)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(failed)
+	for f := range failed {
+		t.Error(f)
+	}
+	got := r.sim.World().Ledger().Totals()[ups.Name]
+	if got.Bookings != callers*each || got.LiveBookings != 0 || got.Outstanding["USD"] != 0 {
+		t.Errorf("totals %+v, want %d bookings, none live, nothing outstanding", got, callers*each)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	d, err := ups.New(ups.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, ups.Config{Pace: ups.PaceManual})
+	b := r.ship(shipBody("["+box+","+box+"]", "ZPL", ""))
+	if out := r.void(b.id(), "?trackingnumber="+b.number(1)); out.status != 200 {
+		t.Fatalf("void: %s", out.body)
+	}
+	var raw []byte
+	r.sim.World().Do(func(tx *simulator.Tx) { raw, err = json.Marshal(d.Describe(tx.Find(ups.Name, b.id()))) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "describe", raw)
+	if got := d.Describe(&simulator.Entity{}); got != nil {
+		t.Errorf("an entity of another kind is described as %v", got)
 	}
 }

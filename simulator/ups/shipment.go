@@ -47,6 +47,13 @@ type scan struct {
 	where place
 }
 
+// promised is the time of arrival: the wall time of the journey, where the receiver is.
+func (s *shipment) promised() time.Time {
+	y, m, d := s.journey.arrival.Date()
+	h, min, _ := s.journey.arrival.Clock()
+	return time.Date(y, m, d, h, min, 0, 0, s.to.local())
+}
+
 // id is the 1Z number of the first parcel: the shipment's own.
 func (s *shipment) id() string { return s.parcels[0].number }
 
