@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -261,9 +263,7 @@ func formatOf(spec *labelSpec, known map[text]label.Format) (label.Format, *refu
 // book numbers the parcels and enters the shipment in the world and the ledger.
 func (d *Dialect) book(tx *simulator.Tx, o *order, reference string) error {
 	s := o.shipment
-	// Named by the reference, so that another order of requests changes no number; a second booking of the same
-	// reference finds the first number taken and draws on.
-	rng := tx.Rand(Name, s.account+"/"+reference, "number")
+	rng := tx.Rand(Name, s.account+"/"+reference, s.stream(tx, reference))
 	for i := range s.parcels {
 		s.parcels[i].number = newNumber(s.account, s.service.code, rng)
 		for tx.Find(Name, s.parcels[i].number) != nil || i > 0 && s.numbered(i) {
@@ -285,6 +285,15 @@ func (d *Dialect) book(tx *simulator.Tx, o *order, reference string) error {
 	tx.RecordOf(e, simulator.Charge, s.charged, currency, "transportation and options")
 	tx.Follow(e, d.pace.plan(s, tx.Rand(Name, e.ID, "life"), tx.Now()))
 	return nil
+}
+
+// stream names the random stream of a shipment's numbers by its reference and how many it already has, so that other
+// requests before it change no number; without a reference, by who gets it and when.
+func (s *shipment) stream(tx *simulator.Tx, reference string) string {
+	if reference == "" {
+		return "number " + s.receiver.Name + tx.Now().Format(time.RFC3339Nano)
+	}
+	return "number " + strconv.Itoa(len(tx.ByReference(Name, reference)))
 }
 
 // numbered tells whether an earlier parcel of the shipment has the number of parcel i.
