@@ -330,14 +330,3 @@ func titled(name string) string {
 	}
 	return strings.Join(words, " ")
 }
-
-func items(in []item) []itemized {
-	if len(in) == 0 {
-		return nil
-	}
-	out := make([]itemized, len(in))
-	for i, c := range in {
-		out[i] = itemized{Code: c.code, CurrencyCode: currency, MonetaryValue: amount(c.cents), SubType: c.kind}
-	}
-	return out
-}
