@@ -8,6 +8,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -227,4 +228,13 @@ func (s *Service) Rates(ctx context.Context, c Caller, o shipment.Order) (Rates,
 		}
 	}
 	return r, nil
+}
+
+// Sentence says for people what a stored decision record decided, "" where it cannot be read any more.
+func Sentence(record []byte) string {
+	d, err := rules.ParseDecision(record)
+	if err != nil {
+		return ""
+	}
+	return d.Sentence()
 }

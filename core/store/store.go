@@ -190,8 +190,11 @@ type JobKey struct {
 
 // ShipmentQuery asks for a page of shipments, newest first by creation. Zero members do not narrow.
 type ShipmentQuery struct {
-	Limit       int
-	Created     shipping.TimeWindow // both ends inclusive
+	Limit   int
+	Created shipping.TimeWindow // both ends inclusive
+	// Since bounds the creation like Created.StartsAt, but is no part of the question that a cursor belongs to: a default that moves
+	// with the clock.
+	Since       shipping.Instant
 	Updated     shipping.TimeWindow
 	ExternalIDs []string
 	GroupID     string

@@ -71,7 +71,7 @@ func (b listBody) query(now time.Time) (store.ShipmentQuery, shipping.Faults) {
 	}
 	unbounded := b.CreatedAt == nil && b.LastUpdatedAt == nil && b.PickupTime == nil && b.DeliveryTime == nil && len(b.OrderExternalIDs) == 0 && q.GroupID == ""
 	if unbounded {
-		q.LatestOf = defaultPast
+		q.Since = shipping.At(now.Add(-defaultPast))
 	}
 	return q, f
 }

@@ -1,0 +1,145 @@
+// Package admin serves what operators and integrations ask of a node: is it well, what does it measure, which places and
+// providers does it know, and what its API is.
+package admin
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// OpenAPI is the statement of the public API, in YAML.
+func OpenAPI() []byte { return slices.Clone(openAPI) }
+
+// Provider is what is known of an account's adapter.
+type Provider struct {
+	Manifest carrier.Manifest
+	Known    bool   // the adapter has started once
+	State    string // starting, ready, backoff, quarantined, stopped
+	Problem  string // why the account cannot be used, "" where it can
+}
+
+// Settings is what the surface works with.
+type Settings struct {
+	// Provider tells about an account.
+	Provider func(tenant, account string) Provider
+	// Ready returns what keeps the node from serving, nil where nothing does.
+	Ready   func(ctx context.Context) error
+	Metrics http.Handler
+	Version string
+}
+
+type surface struct{ Settings }
+
+// Mount mounts the surface.
+func Mount(r *httpapi.Router, s Settings) {
+	f := &surface{Settings: s}
+	r.HandleOpen(http.MethodGet, "/healthz", f.health)
+	r.HandleOpen(http.MethodGet, "/readyz", f.ready)
+	r.HandleOpen(http.MethodGet, "/openapi.yaml", func(*httpapi.Request) (httpapi.Answer, error) {
+		return httpapi.Answer{Raw: openAPI, ContentType: "application/yaml; charset=utf-8"}, nil
+	})
+	r.HandleRaw(http.MethodGet, "/metrics", s.Metrics)
+	r.Handle(http.MethodGet, "/locations", nil, f.locations)
+	r.Handle(http.MethodGet, "/providers", nil, f.providers)
+}
+
+type health struct {
+	Status  string `json:"status"`
+	Version string `json:"version"`
+	Problem string `json:"problem,omitempty"`
+}
+
+func (s *surface) health(*httpapi.Request) (httpapi.Answer, error) {
+	return httpapi.Answer{Body: health{Status: "ok", Version: s.Version}}, nil
+}
+
+func (s *surface) ready(q *httpapi.Request) (httpapi.Answer, error) {
+	if err := s.Ready(q.Context()); err != nil {
+		return httpapi.Answer{Status: http.StatusServiceUnavailable, Body: health{Status: "not ready", Version: s.Version, Problem: err.Error()}}, nil
+	}
+	return httpapi.Answer{Body: health{Status: "ready", Version: s.Version}}, nil
+}
+
+type locationView struct {
+	LocationExternalID string           `json:"locationExternalId"`
+	Name               string           `json:"name"`
+	Address            shipping.Address `json:"address"`
+	Contact            shipping.Contact `json:"contact"`
+	TimeZone           string           `json:"timeZone"`
+	Instructions       string           `json:"instructions"`
+	CurrencyCode       string           `json:"currencyCode"`
+	ReturnLocationID   string           `json:"returnLocationId"`
+	Providers          []string         `json:"providers"`
+	Tags               []string         `json:"tags"`
+}
+
+func (s *surface) locations(q *httpapi.Request) (httpapi.Answer, error) {
+	out := []locationView{}
+	for _, id := range slices.Sorted(maps.Keys(q.Tenant.Locations)) {
+		l := q.Tenant.Locations[id]
+		out = append(out, locationView{LocationExternalID: id, Name: l.Name, Address: l.Address, Contact: l.Contact, TimeZone: l.Zone,
+			Instructions: l.Instructions, CurrencyCode: cmp.Or(l.Currency, q.Tenant.Currency), ReturnLocationID: l.ReturnLocation,
+			Providers: orEmpty(l.Accounts), Tags: orEmpty(l.Tags)})
+	}
+	return httpapi.Answer{Body: map[string]any{"data": out}}, nil
+}
+
+func orEmpty(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+type providerView struct {
+	ID          string            `json:"id"`
+	Name        string            `json:"name"`
+	DisplayName string            `json:"displayName"`
+	Adapter     string            `json:"adapter"`
+	Version     string            `json:"version"`
+	State       string            `json:"state"`
+	Problem     string            `json:"problem,omitempty"`
+	Retired     bool              `json:"retired"`
+	Abilities   []carrier.Ability `json:"abilities"`
+	Services    []serviceView     `json:"services"`
+}
+
+type serviceView struct {
+	ID       string   `json:"id"`
+	Type     string   `json:"type"`
+	Mode     string   `json:"mode"`
+	Supports []string `json:"supports"`
+}
+
+func (s *surface) providers(q *httpapi.Request) (httpapi.Answer, error) {
+	out := []providerView{}
+	for _, id := range slices.Sorted(maps.Keys(q.Tenant.Accounts)) {
+		out = append(out, s.provider(q.Tenant.Accounts[id]))
+	}
+	return httpapi.Answer{Body: map[string]any{"data": out}}, nil
+}
+
+func (s *surface) provider(a *config.Account) providerView {
+	p := s.Provider(a.Tenant, a.ID)
+	v := providerView{ID: a.ID, Name: p.Manifest.DisplayName, DisplayName: cmp.Or(a.Name, p.Manifest.DisplayName), Adapter: a.Adapter,
+		Version: p.Manifest.Version, State: p.State, Problem: p.Problem, Retired: a.Retired, Abilities: p.Manifest.Abilities, Services: []serviceView{}}
+	if v.Abilities == nil {
+		v.Abilities = []carrier.Ability{}
+	}
+	for _, sv := range p.Manifest.Services {
+		v.Services = append(v.Services, serviceView{ID: sv.ID, Type: sv.Name, Mode: sv.Mode, Supports: orEmpty(sv.Supports)})
+	}
+	return v
+}

@@ -1,0 +1,121 @@
+package shipping
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+type historyView struct {
+	OrderID     shipment.ID  `json:"orderId"`
+	TenantID    string       `json:"tenantId"`
+	OrderStatus []statusView `json:"orderStatus"`
+	TrackingURL *string      `json:"trackingUrl"`
+}
+
+type statusView struct {
+	Status         shipping.Status       `json:"status"`
+	UpdatedAt      string                `json:"updatedAt"`
+	UpdatedAtEpoch int64                 `json:"updatedAtEpoch"`
+	Note           *string               `json:"note"`
+	StatusUser     string                `json:"statusUser"`
+	EventReason    *shipping.EventReason `json:"eventReason,omitempty"`
+	SubStatus      string                `json:"subStatus,omitempty"`
+}
+
+// history answers the status history; an order that does not exist has none.
+func (s *surface) history(q *httpapi.Request) (httpapi.Answer, error) {
+	id, err := externalID(q)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	sh, changes, err := s.cases.History(q.Context(), q.Caller, id)
+	if e, ok := errors.AsType[*dispatch.Error](err); ok && e.Type == dispatch.NotFound {
+		return httpapi.Answer{Body: []historyView{}}, nil
+	}
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	zone, err := time.LoadLocation(sh.Pickup.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	v := historyView{OrderID: sh.ID, TenantID: sh.Tenant, OrderStatus: make([]statusView, 0, len(changes))}
+	if a := sh.Shown(); a != nil {
+		v.TrackingURL = text(a.Booking.TrackingURL)
+	}
+	for _, c := range changes {
+		v.OrderStatus = append(v.OrderStatus, statusView{Status: c.Status, UpdatedAt: inWords(c.At.In(zone)), UpdatedAtEpoch: c.At.UnixMilli(),
+			Note: text(c.Note), StatusUser: c.User, EventReason: c.Reason, SubStatus: c.SubStatus})
+	}
+	return httpapi.Answer{Body: []historyView{v}}, nil
+}
+
+// inWords writes a time as the seed does: "April 27th 2022, 2:45:45 am CDT".
+func inWords(t time.Time) string {
+	return fmt.Sprintf("%s %d%s %s", t.Format("January"), t.Day(), ordinal(t.Day()), t.Format("2006, 3:04:05 pm MST"))
+}
+
+func ordinal(n int) string {
+	if n >= 11 && n <= 13 {
+		return "th"
+	}
+	switch n % 10 {
+	case 1:
+		return "st"
+	case 2:
+		return "nd"
+	case 3:
+		return "rd"
+	}
+	return "th"
+}
+
+type statusBody struct {
+	Status      shipping.Status       `json:"status"`
+	SubStatus   string                `json:"subStatus"`
+	Note        string                `json:"note"`
+	EventReason *shipping.EventReason `json:"eventReason"`
+	At          shipping.Instant      `json:"at"`
+}
+
+// setStatus moves an order by hand, as drivers and staff do.
+func (s *surface) setStatus(q *httpapi.Request) (httpapi.Answer, error) {
+	id, err := externalID(q)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	var b statusBody
+	f, err := httpapi.Decode(q.Body, &b)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	var more shipping.Faults
+	if !slices.Contains(shipping.Statuses, b.Status) {
+		more.Add("status", "must be one of the order statuses, such as PICKUP_COMPLETED or ORDER_DELIVERED")
+	}
+	more.Text("subStatus", b.SubStatus, shipping.MaxText)
+	more.Text("note", b.Note, shipping.MaxNote)
+	if r := b.EventReason; r != nil {
+		more.Required("eventReason.code", r.Code, shipping.MaxText)
+		more.Text("eventReason.title", r.Title, shipping.MaxText)
+		more.Text("eventReason.note", r.Note, shipping.MaxNote)
+	}
+	if !b.At.IsZero() && b.At.After(s.router.Clock.Now().Add(time.Minute)) {
+		more.Add("at", "must not lie in the future")
+	}
+	if f = add(f, more); len(f) > 0 {
+		return httpapi.Answer{}, invalid(f)
+	}
+	sh, err := s.cases.SetStatus(q.Context(), q.Caller, id, dispatch.StatusUpdate{Status: b.Status, SubStatus: b.SubStatus, Note: b.Note, Reason: b.EventReason, At: b.At.Time})
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	return httpapi.Answer{Body: show(sh, s.base())}, nil
+}
