@@ -17,7 +17,8 @@ import (
 var (
 	// ErrNotFound: this tenant has no such thing. Another tenant's things are not found either.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: a row is not at the revision that the transaction expects. Load again, decide again.
+	// ErrConflict: a row is not at the revision that the transaction expects, or a job is to be put with a lease while another
+	// of its key is leased. Load again, decide again.
 	ErrConflict = errors.New("changed meanwhile")
 	// ErrDuplicate: another shipment of the tenant has the external id.
 	ErrDuplicate = errors.New("external id is taken")
@@ -37,7 +38,8 @@ var (
 type Store interface {
 	// Commit writes tx whole, or answers one of ErrConflict, ErrDuplicate, ErrKeyUsed, ErrLeaseLost, ErrTooLarge,
 	// ErrUnavailable and writes nothing. The revisions of the shipments in tx are counted up only on success. A Commit whose
-	// context ends while it waits may have been written or not.
+	// context ends while it waits may have been written or not; label bytes must then be left unchanged. Where several errors
+	// hold, the answer is the first of ErrTooLarge, ErrKeyUsed, ErrLeaseLost or that of a job's lease, ErrConflict, ErrDuplicate.
 	Commit(ctx context.Context, tenant string, tx *Tx) error
 
 	Shipment(ctx context.Context, tenant string, id shipment.ID) (*shipment.Shipment, error)
@@ -52,6 +54,10 @@ type Store interface {
 	Decisions(ctx context.Context, tenant string, id shipment.ID) ([]Decision, error)
 	// Exchanges returns what went over the wire, oldest first.
 	Exchanges(ctx context.Context, tenant string, id shipment.ID) ([]Exchange, error)
+	// Messages returns what there was to tell about a shipment, oldest first.
+	Messages(ctx context.Context, tenant string, id shipment.ID) ([]Message, error)
+	// Message returns one of them.
+	Message(ctx context.Context, tenant string, id shipment.ID, message string) (Message, error)
 	// Label returns the label of one parcel (from 1) of one attempt (from 1).
 	Label(ctx context.Context, tenant string, id shipment.ID, attempt, parcel int) (shipping.Label, error)
 	// IdempotencyKey returns what a key was used for, ErrNotFound where it was not, or has expired by now.
@@ -61,6 +67,8 @@ type Store interface {
 
 	Jobs
 
+	// Sweep removes what has expired by now, and returns how many rows it removed. A job calls it from time to time.
+	Sweep(ctx context.Context, now time.Time) (int, error)
 	// Check reports whether the store can write now, for readiness.
 	Check(ctx context.Context) error
 	// Close waits for what was accepted, and closes. It may be called twice.
@@ -76,7 +84,11 @@ type Jobs interface {
 	ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]Job, error)
 	// RenewJob extends a lease that this owner holds; ErrLeaseLost where it does not.
 	RenewJob(ctx context.Context, j Job, until time.Time) error
-	// NextJob returns when the earliest job that is not leased is due; ok is false where there is none.
+	// ReleaseJob gives a lease back: the job, or what has replaced it meanwhile, may be claimed at once. A lease that is not
+	// held is no fault.
+	ReleaseJob(ctx context.Context, j Job) error
+	// NextJob returns the earliest time at which ClaimJobs may find a job: when one whose key is free is due, or when a lease
+	// ends. ok is false where there is no job.
 	NextJob(ctx context.Context) (due time.Time, ok bool, err error)
 	// JobsChanged is signalled after commits that put jobs, so that a runner need not poll. It has room for one signal.
 	JobsChanged() <-chan struct{}
@@ -94,11 +106,14 @@ type Tx struct {
 	Labels    []Label
 	Messages  []Message
 	Usage     []UsageDelta
-	// PutJobs creates or replaces jobs by id. A job with a lease is put as leased to this owner.
+	// PutJobs creates or replaces jobs by id, after DoneJobs and DropJobs. A job with a lease is put as leased to this owner,
+	// who and whose token are filled in on success; none other of its key may be leased, else ErrConflict. A job that replaces
+	// one that is leased and not done in this transaction takes the lease from its holder (ErrLeaseLost from then on), and may
+	// not be claimed until that lease has ended or was given back: the holder may still be at work. An empty Tenant is filled in.
 	PutJobs []Job
 	// DoneJobs removes jobs; each must be leased to this owner with the given token, else ErrLeaseLost.
 	DoneJobs []Job
-	// DropJobs removes jobs by tenant-wide key and kind whoever holds them; none is no fault.
+	// DropJobs removes jobs by tenant-wide key and kind whoever holds them, and frees the key; none is no fault.
 	DropJobs []JobKey
 	// Keys must not exist, or must have expired by Now; else ErrKeyUsed.
 	Keys []IdempotencyKey
@@ -188,9 +203,13 @@ type JobKey struct {
 	Key  string
 }
 
-// ShipmentQuery asks for a page of shipments, newest first by creation. Zero members do not narrow.
+// DefaultLimit is the size of a page where a query names none.
+const DefaultLimit = 100
+
+// ShipmentQuery asks for a page of shipments, newest first by creation, then by descending id. Zero members do not narrow.
+// Times are compared to the millisecond, as they are shown. A window that is not set does not match PickupFrom or DeliveryTo.
 type ShipmentQuery struct {
-	Limit   int
+	Limit   int                 // of one page; it may differ from page to page
 	Created shipping.TimeWindow // both ends inclusive
 	// Since bounds the creation like Created.StartsAt, but is no part of the question that a cursor belongs to: a default that moves
 	// with the clock.
@@ -206,7 +225,8 @@ type ShipmentQuery struct {
 	NeedsPerson bool             // only those with an attempt in doubt that needs attention
 }
 
-// ShipmentPage is a page of an answer. Tokens are "" at the ends. They stay true while shipments are added.
+// ShipmentPage is a page of an answer. Tokens are "" at the ends. They stay true while shipments are added: following Next meets
+// each shipment that existed at the start and still matches exactly once.
 type ShipmentPage struct {
 	Shipments []*shipment.Shipment
 	Next      string

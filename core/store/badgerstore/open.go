@@ -1,0 +1,311 @@
+// Package badgerstore keeps the engine's data in an embedded Badger database: documents, and index keys whose values carry what
+// lists filter by. One goroutine writes: it merges the commits that wait, checks each against those merged before it, and syncs
+// them to disk as one group, which is several times faster than one sync each and costs a lone writer nothing. The order of due
+// jobs is held in memory and rebuilt at Open from the jobs that are left.
+package badgerstore
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"github.com/hashicorp/go-hclog"
+	"github.com/waybill-dev/waybill/core/clock"
+	"github.com/waybill-dev/waybill/core/store"
+	"golang.org/x/sys/unix"
+)
+
+// Schema is the version of the layout of keys. Open refuses a folder with a newer one.
+const Schema = 1
+
+// Sizes that bound memory: a memtable is what is written before it goes to a file, and there are at most two of them besides
+// the one being filled.
+const (
+	memtableBytes  = 32 << 20
+	memtables      = 2
+	valueThreshold = 64 << 10 // larger values go to the value log, which compaction does not rewrite
+	valueLogBytes  = 256 << 20
+	// Without a value log, in memory, Badger takes values below its largest threshold.
+	memoryThreshold = 1 << 20
+	cacheBytes      = 8 << 20 // of blocks and of indexes; only encryption needs them
+	// DefaultMinFree is room for a memtable to be written and for a compaction to run.
+	DefaultMinFree = 256 << 20
+)
+
+// Config says where and how to keep the data.
+type Config struct {
+	// Dir is the folder; it is made where it does not exist. It belongs to one process at a time.
+	Dir string
+	// InMemory keeps everything in memory, and nothing after Close. Dir must be empty. One row is below 1 MiB then, labels apart.
+	InMemory bool
+	// EncryptionKey encrypts all files; 16, 24 or 32 bytes, the same at every opening. Empty: files are plain.
+	EncryptionKey []byte
+	// MinFree is how many bytes must stay free on the disk: below, commits answer ErrUnavailable. 0 means DefaultMinFree.
+	MinFree uint64
+	// Source names this opening; nil means clock.Crypto.
+	Source clock.Source
+	// Log is told what an operator should act on; nil means nobody.
+	Log hclog.Logger
+}
+
+// Store is a store.Store in Badger.
+type Store struct {
+	db       *badger.DB
+	dir      string
+	inMemory bool
+	minFree  uint64
+	free     func(dir string) (uint64, error)
+	log      hclog.Logger
+	source   clock.Source
+	secret   []byte // of cursors
+
+	queue       *queue
+	jobsChanged chan struct{}
+	rows        atomic.Uint64 // numbers rows in the order in which they were written
+
+	// life is held for reading while a method runs, and for writing to close.
+	life     sync.RWMutex
+	closed   bool
+	requests chan *request
+	written  chan struct{} // closed when the writer has ended
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the store, or makes an empty one, and starts its writer, which Close ends.
+func Open(cfg Config) (*Store, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = hclog.NewNullLogger()
+	}
+	if cfg.Source == nil {
+		cfg.Source = clock.Crypto(clock.Real())
+	}
+	if cfg.MinFree == 0 {
+		cfg.MinFree = DefaultMinFree
+	}
+	if !cfg.InMemory {
+		if err := prepareDir(cfg.Dir); err != nil {
+			return nil, err
+		}
+	}
+	db, err := openBadger(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		db: db, dir: cfg.Dir, inMemory: cfg.InMemory, minFree: cfg.MinFree, free: freeBytes, log: cfg.Log, source: cfg.Source,
+		queue: newQueue(cfg.Source.Token(9)), jobsChanged: make(chan struct{}, 1),
+		requests: make(chan *request, 256), written: make(chan struct{}),
+	}
+	if err := s.begin(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go s.write()
+	return s, nil
+}
+
+func (cfg Config) validate() error {
+	var faults []error
+	if cfg.InMemory == (cfg.Dir != "") {
+		faults = append(faults, errors.New("store: name a folder, or say that it is in memory, and not both"))
+	}
+	switch len(cfg.EncryptionKey) {
+	case 0, 16, 24, 32:
+	default:
+		faults = append(faults, fmt.Errorf("store: the encryption key is %d bytes long; it must be 16, 24 or 32", len(cfg.EncryptionKey)))
+	}
+	return errors.Join(faults...)
+}
+
+func openBadger(cfg Config) (*badger.DB, error) {
+	o := badger.DefaultOptions(cfg.Dir).
+		WithInMemory(cfg.InMemory).
+		WithSyncWrites(true).
+		WithDetectConflicts(false). // one writer
+		WithMemTableSize(memtableBytes).
+		WithNumMemtables(memtables).
+		WithNumCompactors(2).
+		WithValueThreshold(valueThreshold).
+		WithValueLogFileSize(valueLogBytes).
+		WithNumGoroutines(2).
+		WithCompression(options.None). // tables are mapped and read in place, without a cache
+		WithBlockCacheSize(0).
+		WithIndexCacheSize(0).
+		WithMetricsEnabled(false).
+		WithEncryptionKey(cfg.EncryptionKey).
+		WithLogger(badgerLog{cfg.Log})
+	if cfg.InMemory {
+		o = o.WithValueThreshold(memoryThreshold)
+	}
+	if len(cfg.EncryptionKey) > 0 {
+		o = o.WithBlockCacheSize(cacheBytes).WithIndexCacheSize(cacheBytes)
+	}
+	db, err := badger.Open(o)
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, badger.ErrEncryptionKeyMismatch):
+		return nil, fmt.Errorf("store: the encryption key is not that of %s; give the key that the folder was made with: %w", cfg.Dir, err)
+	}
+	return nil, fmt.Errorf("store: %s does not open: %w; its files are damaged, or not of this program: move the folder away and restore a backup", cfg.Dir, err)
+}
+
+// prepareDir says clearly what Badger would say in its own words.
+func prepareDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("store: cannot make the folder: %w; make it, or choose another", err)
+	}
+	probe, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("store: cannot write to %s: %w; let this user write there, or choose another folder", dir, err)
+	}
+	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+		return fmt.Errorf("store: cannot write to %s: %w", dir, err)
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("store: cannot read %s: %w", dir, err)
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("store: %s is in use by %s; stop it, or choose another folder", dir, lockHolder(dir))
+	}
+	return nil // closing gives the lock back, for Badger to take
+}
+
+// lockHolder names the process that has the folder, from the file that Badger keeps beside its lock.
+func lockHolder(dir string) string {
+	pid, err := os.ReadFile(filepath.Join(dir, "LOCK"))
+	if err != nil || strings.TrimSpace(string(pid)) == "" {
+		return "another process"
+	}
+	return "process " + strings.TrimSpace(string(pid))
+}
+
+func freeBytes(dir string) (uint64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return uint64(st.Bavail) * uint64(st.Bsize), nil
+}
+
+// meta is what is known of the whole store.
+type meta struct {
+	Schema int    `json:"schema"`
+	Secret []byte `json:"secret"` // authenticates cursors
+}
+
+// begin reads what must be known before the first call: the schema, labels that were never named, and the jobs.
+func (s *Store) begin() error {
+	m, err := s.loadMeta()
+	if err != nil {
+		return err
+	}
+	s.secret = m.Secret
+	// Rows written from here on sort after all that were: each group that was ever committed has a version of its own.
+	s.rows.Store(s.db.MaxVersion() << 20)
+	if err := s.removePending(); err != nil {
+		return fmt.Errorf("store: remove labels that a crash left half written: %w", err)
+	}
+	if err := s.loadJobs(); err != nil {
+		return fmt.Errorf("store: read the jobs: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) loadMeta() (meta, error) {
+	var m meta
+	k := newKey(kindMeta).last("store")
+	err := s.db.View(func(txn *badger.Txn) error {
+		b, err := get(txn, k)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(b, &m)
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		m = meta{Schema: Schema, Secret: make([]byte, 32)}
+		rand.Read(m.Secret) // never fails: it ends the program instead
+		b, err := json.Marshal(m)
+		if err != nil {
+			return m, err
+		}
+		if err := s.room(); err != nil {
+			return m, err
+		}
+		return m, s.db.Update(func(txn *badger.Txn) error { return txn.Set(k, b) })
+	case err != nil:
+		return m, fmt.Errorf("store: %s does not say its schema: %w; restore a backup", s.dir, err)
+	case m.Schema > Schema:
+		return m, fmt.Errorf("store: %s has schema %d, and this program knows %d; use the version that wrote it or a newer one", s.dir, m.Schema, Schema)
+	}
+	return m, nil
+}
+
+func (s *Store) loadJobs() error {
+	return s.db.View(func(txn *badger.Txn) error {
+		return scan(txn, newKey(kindJob), func(_, v []byte) error {
+			var j store.Job
+			if _, err := decodeRecord(v, &j); err != nil {
+				return err
+			}
+			s.queue.insert(newEntry(&j))
+			return nil
+		})
+	})
+}
+
+// Close waits for the commits that were accepted and for running reads, and closes.
+func (s *Store) Close() error {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	close(s.requests)
+	<-s.written
+	return s.db.Close()
+}
+
+// enter begins a method; the caller calls the returned function when it ends.
+func (s *Store) enter() (leave func(), err error) {
+	s.life.RLock()
+	if s.closed {
+		s.life.RUnlock()
+		return nil, fmt.Errorf("%w: it is closed", store.ErrUnavailable)
+	}
+	return s.life.RUnlock, nil
+}
+
+// badgerLog passes on what Badger has to say.
+type badgerLog struct{ log hclog.Logger }
+
+func (l badgerLog) Errorf(f string, a ...any) { l.log.Error("badger reports", "detail", line(f, a)) }
+func (l badgerLog) Warningf(f string, a ...any) {
+	l.log.Warn("badger reports", "detail", line(f, a))
+}
+func (l badgerLog) Infof(f string, a ...any)  { l.trace(f, a) }
+func (l badgerLog) Debugf(f string, a ...any) { l.trace(f, a) }
+
+func (l badgerLog) trace(f string, a []any) {
+	if l.log.IsTrace() {
+		l.log.Trace("badger reports", "detail", line(f, a))
+	}
+}
+
+func line(f string, a []any) string { return strings.TrimSpace(fmt.Sprintf(f, a...)) }

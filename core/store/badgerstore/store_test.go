@@ -1,0 +1,218 @@
+package badgerstore_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/core/store/storetest"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+	"go.uber.org/goleak"
+)
+
+// crashDir makes the test binary the process that is killed: it writes to the folder named by this variable until then.
+const crashDir = "BADGERSTORE_TEST_CRASH_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDir); dir != "" {
+		s, err := badgerstore.Open(badgerstore.Config{Dir: dir})
+		if err == nil {
+			err = storetest.Acknowledge(s, os.Stdout)
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func open(t testing.TB, cfg badgerstore.Config) *badgerstore.Store {
+	t.Helper()
+	s, err := badgerstore.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s
+}
+
+func TestStore(t *testing.T) {
+	dirs := map[store.Store]string{}
+	storetest.Run(t, func(t *testing.T) store.Store {
+		dir := t.TempDir()
+		s := open(t, badgerstore.Config{Dir: dir})
+		dirs[s] = dir
+		return s
+	}, storetest.Options{
+		Reopen: func(t *testing.T, s store.Store) store.Store {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return open(t, badgerstore.Config{Dir: dirs[s]})
+		},
+		Crash: func(t *testing.T) (*exec.Cmd, func() store.Store) {
+			dir := t.TempDir()
+			writer := exec.Command(os.Args[0])
+			writer.Env = append(os.Environ(), crashDir+"="+dir)
+			writer.Stderr = os.Stderr
+			return writer, func() store.Store { return open(t, badgerstore.Config{Dir: dir}) }
+		},
+	})
+}
+
+func TestStoreInMemory(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, badgerstore.Config{InMemory: true}) }, storetest.Options{})
+}
+
+func label(id shipment.ID, parcel int, data []byte) store.Label {
+	return store.Label{Shipment: id, Attempt: 1, Parcel: parcel, Label: shipping.Label{Format: shipping.PDF, Data: data}}
+}
+
+func TestEncryptedFilesShowNothing(t *testing.T) {
+	secret := []byte("a street that nobody shall read")
+	for name, key := range map[string][]byte{"plain": nil, "encrypted": bytes.Repeat([]byte("k"), 32)} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := open(t, badgerstore.Config{Dir: dir, EncryptionKey: key})
+			sh := storetest.NewShipment("acme", 1)
+			sh.Order.DeliveryAddress.Street1 = string(secret)
+			large := bytes.Repeat(secret, 3<<20/len(secret))
+			if err := s.Commit(t.Context(), "acme", &store.Tx{Shipments: []*shipment.Shipment{sh}, Labels: []store.Label{label(sh.ID, 1, large)}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if found := inFiles(t, dir, secret); found != (key == nil) {
+				t.Errorf("the address is readable in the files: %v", found)
+			}
+			s = open(t, badgerstore.Config{Dir: dir, EncryptionKey: key})
+			if l, err := s.Label(t.Context(), "acme", sh.ID, 1, 1); err != nil || !bytes.Equal(l.Data, large) {
+				t.Errorf("after reopening: %d bytes, %v", len(l.Data), err)
+			}
+			if key == nil {
+				return
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			_, err := badgerstore.Open(badgerstore.Config{Dir: dir, EncryptionKey: bytes.Repeat([]byte("x"), 32)})
+			says(t, err, "encryption key is not that of", dir)
+		})
+	}
+}
+
+func inFiles(t *testing.T, dir string, secret []byte) bool {
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(b, secret) {
+			return true
+		}
+	}
+	return false
+}
+
+// says expects an error that names what an operator needs.
+func says(t *testing.T, err error, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		if err == nil || !strings.Contains(err.Error(), w) {
+			t.Errorf("error %v does not say %q", err, w)
+		}
+	}
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	t.Run("config", func(t *testing.T) {
+		_, err := badgerstore.Open(badgerstore.Config{EncryptionKey: []byte("short")})
+		says(t, err, "name a folder", "5 bytes long")
+		_, err = badgerstore.Open(badgerstore.Config{InMemory: true, Dir: t.TempDir()})
+		says(t, err, "not both")
+	})
+	t.Run("in use", func(t *testing.T) {
+		dir := t.TempDir()
+		open(t, badgerstore.Config{Dir: dir})
+		_, err := badgerstore.Open(badgerstore.Config{Dir: dir})
+		says(t, err, dir, fmt.Sprintf("in use by process %d", os.Getpid()), "stop it")
+	})
+	t.Run("a file", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := badgerstore.Open(badgerstore.Config{Dir: path})
+		says(t, err, path, "cannot make the folder")
+	})
+	t.Run("not writable", func(t *testing.T) {
+		if os.Geteuid() == 0 {
+			t.Skip("root may write everywhere")
+		}
+		dir := t.TempDir()
+		if err := os.Chmod(dir, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		_, err := badgerstore.Open(badgerstore.Config{Dir: dir})
+		says(t, err, dir, "cannot write to")
+	})
+	t.Run("damaged", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := open(t, badgerstore.Config{Dir: dir}).Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "MANIFEST"), bytes.Repeat([]byte("damaged "), 100), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := badgerstore.Open(badgerstore.Config{Dir: dir})
+		says(t, err, dir, "damaged", "restore a backup")
+	})
+}
+
+func TestForsakeIsLikeReopening(t *testing.T) {
+	s := open(t, badgerstore.Config{InMemory: true})
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := s.Commit(t.Context(), "acme", &store.Tx{PutJobs: []store.Job{{ID: "a", Kind: "poll", Key: "k", Due: now}}}); err != nil {
+		t.Fatal(err)
+	}
+	owner := s.Owner()
+	held, err := s.ClaimJobs(t.Context(), now, time.Hour, 1)
+	if err != nil || len(held) != 1 {
+		t.Fatal(held, err)
+	}
+	s.Forsake()
+	again, err := s.ClaimJobs(t.Context(), now, time.Hour, 1)
+	if err != nil || len(again) != 1 || s.Owner() == owner {
+		t.Errorf("claimed %v, %v, as owner %s, before %s", again, err, s.Owner(), owner)
+	}
+	if err := s.RenewJob(t.Context(), held[0], now.Add(time.Hour)); !errors.Is(err, store.ErrLeaseLost) {
+		t.Errorf("the lease of before: %v", err)
+	}
+}
+
+func TestGarbageIsCollected(t *testing.T) {
+	s := open(t, badgerstore.Config{Dir: t.TempDir()})
+	if err := s.CollectGarbage(t.Context()); err != nil {
+		t.Errorf("of an empty store: %v", err)
+	}
+	if err := open(t, badgerstore.Config{InMemory: true}).CollectGarbage(t.Context()); err != nil {
+		t.Errorf("in memory: %v", err)
+	}
+}

@@ -1,0 +1,112 @@
+package badgerstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// sweepRows is how many expired keys one group removes.
+const sweepRows = 500
+
+// Check implements store.Store.
+func (s *Store) Check(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := s.room(); err != nil {
+		return err
+	}
+	// An empty group goes through the writer: it answers as long as it lives.
+	nothing := func(*badger.Txn) error { return nil }
+	return s.send(ctx, &request{check: nothing, put: nothing})
+}
+
+// Sweep implements store.Store: it removes idempotency keys that have expired, and reads none that have not.
+func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
+	leave, err := s.enter()
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	swept := 0
+	for {
+		expired, err := s.expired(now)
+		if err != nil || len(expired) == 0 {
+			return swept, err
+		}
+		r := &request{entries: 2 * len(expired), check: func(*badger.Txn) error { return nil }}
+		for _, k := range expired {
+			r.bytes += 2 * (len(k) + entryOverhead)
+		}
+		// An expired key may have been used anew since; then its expiry row is gone, and it stays.
+		r.put = func(txn *badger.Txn) error {
+			p := putter{txn: txn}
+			for _, k := range expired {
+				if _, err := txn.Get(k); errors.Is(err, badger.ErrKeyNotFound) {
+					continue
+				}
+				p.delete(k)
+				p.delete(newKey(kindIdempotent).last(string(k[1+8:])))
+			}
+			return p.err
+		}
+		if err := s.send(ctx, r); err != nil {
+			return swept, fmt.Errorf("sweep: %w", err)
+		}
+		swept += len(expired)
+	}
+}
+
+// expired returns the first expiry rows that are due.
+func (s *Store) expired(now time.Time) ([]key, error) {
+	var keys []key
+	end := newKey(kindExpiry).time(now.Add(1)) // at now, it has expired
+	err := s.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: newKey(kindExpiry)})
+		defer it.Close()
+		for it.Rewind(); it.Valid() && len(keys) < sweepRows; it.Next() {
+			k := it.Item().KeyCopy(nil)
+			if string(k) >= string(end) {
+				break
+			}
+			keys = append(keys, k)
+		}
+		return nil
+	})
+	return keys, err
+}
+
+// CollectGarbage rewrites files of the value log that are at least half garbage, until none is left or ctx ends. A job calls it
+// from time to time, and never twice at once.
+func (s *Store) CollectGarbage(ctx context.Context) error {
+	if s.inMemory {
+		return nil
+	}
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for ctx.Err() == nil {
+		if err := s.room(); err != nil {
+			return err
+		}
+		err := s.db.RunValueLogGC(0.5)
+		if errors.Is(err, badger.ErrNoRewrite) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("collect garbage: %w", err)
+		}
+	}
+	return context.Cause(ctx)
+}

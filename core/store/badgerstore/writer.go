@@ -1,0 +1,192 @@
+package badgerstore
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/waybill-dev/waybill/core/store"
+)
+
+// Limits of one group. Badger takes 15 % of a memtable in one transaction: 4.8 MiB.
+const (
+	maxBatchBytes   = 4 << 20
+	maxBatchEntries = 2000
+	// maxTxEntries bounds one transaction, which may be larger than a group closes at.
+	maxTxEntries = 20_000
+	// entryOverhead is what Badger counts for an entry besides key and value.
+	entryOverhead = 16
+)
+
+// request is one waiting write.
+type request struct {
+	bytes, entries int
+	jobs           *jobChange // nil where no jobs are touched
+	meets          *jobChange // jobs that are written and not changed; they too must wait for a change of the same ones
+	// check reads and decides; put writes what was checked. An error of check leaves the batch as it was.
+	check func(*badger.Txn) error
+	put   func(*badger.Txn) error
+	// ahead is written and synced before the rows that name it; undo removes it where those failed.
+	ahead, undo func() error
+	done        chan error // nil where nobody waits
+}
+
+func (r *request) answer(err error) {
+	if r.done != nil {
+		r.done <- err
+	}
+}
+
+// batch is the group being merged.
+type batch struct {
+	txn            *badger.Txn
+	bytes, entries int
+	merged         []*request
+	touched        touched
+}
+
+func (s *Store) newBatch() *batch {
+	return &batch{
+		txn:     s.db.NewTransaction(true),
+		touched: touched{ids: map[jobID]bool{}, keys: map[slotID]bool{}},
+	}
+}
+
+func (b *batch) full() bool { return b.bytes >= maxBatchBytes || b.entries >= maxBatchEntries }
+
+// write is the one writer: it merges what waits into one Badger transaction, commits, and answers all. While one group is
+// synced the next one gathers, so groups grow with the load and a single writer waits for nobody.
+func (s *Store) write() {
+	defer close(s.written)
+	for r := range s.requests {
+		b := s.merge(s.newBatch(), r)
+	gather:
+		for !b.full() {
+			select {
+			case r, ok := <-s.requests:
+				if !ok {
+					break gather
+				}
+				b = s.merge(b, r)
+			default:
+				break gather
+			}
+		}
+		s.flush(b)
+	}
+}
+
+// merge adds r to b where it holds, and answers it where it does not. It returns the batch to go on with: b, or a new one where
+// r had to wait for b.
+func (s *Store) merge(b *batch, r *request) *batch {
+	if b.bytes+r.bytes > maxBatchBytes || r.ahead != nil || s.queue.touches(&b.touched, r.jobs) || s.queue.touches(&b.touched, r.meets) {
+		if len(b.merged) > 0 {
+			s.flush(b)
+			b = s.newBatch()
+		}
+	}
+	if err := r.check(b.txn); err != nil {
+		r.answer(err)
+		return b
+	}
+	if r.ahead != nil {
+		if err := r.ahead(); err != nil {
+			r.answer(errors.Join(err, r.undo()))
+			return b
+		}
+		// The transaction must see what was written ahead; nothing else is in it yet.
+		b.txn.Discard()
+		b = s.newBatch()
+	}
+	if r.jobs != nil {
+		s.queue.freeze(r.jobs, &b.touched)
+	}
+	b.merged = append(b.merged, r)
+	b.bytes += r.bytes
+	b.entries += r.entries
+	if err := r.put(b.txn); err != nil {
+		// What of r is in the transaction cannot be taken out of it again: all of the group share its fate.
+		s.fail(b, unavailable("gather a group of commits", err))
+		return s.newBatch()
+	}
+	return b
+}
+
+func (s *Store) flush(b *batch) {
+	if len(b.merged) == 0 {
+		b.txn.Discard()
+		return
+	}
+	if err := s.commit(b.txn); err != nil {
+		s.fail(b, err)
+		return
+	}
+	changed := false
+	for _, r := range b.merged {
+		if r.jobs != nil {
+			s.queue.finish(r.jobs, true)
+			changed = true
+		}
+	}
+	if changed {
+		s.signalJobs()
+	}
+	for _, r := range b.merged {
+		r.answer(nil)
+	}
+}
+
+func (s *Store) fail(b *batch, err error) {
+	b.txn.Discard()
+	for _, r := range b.merged {
+		if r.jobs != nil {
+			s.queue.finish(r.jobs, false)
+		}
+		if r.undo != nil {
+			if e := r.undo(); e != nil {
+				s.log.Warn("label written ahead is not removed, the next opening does it", "err", e)
+			}
+		}
+		r.answer(err)
+	}
+	s.signalJobs()
+}
+
+// commit syncs a transaction to disk.
+func (s *Store) commit(txn *badger.Txn) error {
+	defer txn.Discard()
+	if err := s.room(); err != nil {
+		return err
+	}
+	if err := txn.Commit(); err != nil {
+		return unavailable("commit", err)
+	}
+	return nil
+}
+
+// room refuses writes while the disk is nearly full. Badger writes through memory maps, where a full disk kills the process.
+func (s *Store) room() error {
+	if s.inMemory {
+		return nil
+	}
+	free, err := s.free(s.dir)
+	if err != nil {
+		return unavailable("ask for free space in "+s.dir, err)
+	}
+	if free < s.minFree {
+		return fmt.Errorf("%w: disk is full: %d MiB free in %s, and %d MiB must stay free; remove files or give it more space, writing goes on by itself then",
+			store.ErrUnavailable, free>>20, s.dir, s.minFree>>20)
+	}
+	return nil
+}
+
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, doing, err)
+}
+
+func (s *Store) signalJobs() {
+	select {
+	case s.jobsChanged <- struct{}{}:
+	default:
+	}
+}
