@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,7 +32,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m)
+	// Badger leaves these behind when it refuses to open a folder.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/dgraph-io/ristretto/v2/z.(*AllocatorPool).freeupAllocators"),
+		goleak.IgnoreAnyFunction("github.com/dgraph-io/badger/v4.(*DB).monitorCache"))
 }
 
 func open(t testing.TB, cfg badgerstore.Config) *badgerstore.Store {
@@ -49,18 +53,19 @@ func open(t testing.TB, cfg badgerstore.Config) *badgerstore.Store {
 }
 
 func TestStore(t *testing.T) {
-	dirs := map[store.Store]string{}
+	var dirs sync.Map
 	storetest.Run(t, func(t *testing.T) store.Store {
 		dir := t.TempDir()
 		s := open(t, badgerstore.Config{Dir: dir})
-		dirs[s] = dir
+		dirs.Store(s, dir)
 		return s
 	}, storetest.Options{
 		Reopen: func(t *testing.T, s store.Store) store.Store {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			return open(t, badgerstore.Config{Dir: dirs[s]})
+			dir, _ := dirs.Load(s)
+			return open(t, badgerstore.Config{Dir: dir.(string)})
 		},
 		Crash: func(t *testing.T) (*exec.Cmd, func() store.Store) {
 			dir := t.TempDir()

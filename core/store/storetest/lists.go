@@ -198,19 +198,20 @@ func checkCursorStability(t *testing.T, s store.Store) {
 		tenant := fmt.Sprint("tenant-", run) // a fresh list each time
 		next := run * 1000
 		second := rapid.IntRange(0, 9)
-		add := func() *shipment.Shipment {
-			sh := NewShipment(tenant, next)
-			next++
-			sh.CreatedAt = now.Add(time.Duration(second.Draw(r, "created")) * time.Second)
-			if err := s.Commit(t.Context(), tenant, put(sh)); err != nil {
+		add := func(n int) []*shipment.Shipment {
+			var added []*shipment.Shipment
+			for range n {
+				sh := NewShipment(tenant, next)
+				next++
+				sh.CreatedAt = now.Add(time.Duration(second.Draw(r, "created")) * time.Second)
+				added = append(added, sh)
+			}
+			if err := s.Commit(t.Context(), tenant, put(added...)); err != nil {
 				r.Fatal(err)
 			}
-			return sh
+			return added
 		}
-		var start []*shipment.Shipment
-		for range rapid.IntRange(1, 12).Draw(r, "shipments") {
-			start = append(start, add())
-		}
+		start := add(rapid.IntRange(1, 12).Draw(r, "shipments"))
 		slices.SortFunc(start, func(a, b *shipment.Shipment) int {
 			return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
 		})
@@ -237,9 +238,7 @@ func checkCursorStability(t *testing.T, s store.Store) {
 					return seen, page
 				}
 				last = page
-				for range rapid.IntRange(0, 2).Draw(r, "added") {
-					add()
-				}
+				add(rapid.IntRange(0, 2).Draw(r, "added"))
 			}
 		}
 		check := func(way string, seen, want []string) {

@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, o Options) {
 		{"writers", writerChecks},
 	} {
 		t.Run(group.name, func(t *testing.T) {
+			t.Parallel() // the checks wait for the disk, not for the processor
 			for _, c := range group.checks {
 				t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 			}

@@ -200,6 +200,7 @@ func checkContext(t *testing.T, s store.Store) {
 
 // lifeChecks are about opening, closing and dying.
 func lifeChecks(t *testing.T, open func(*testing.T) store.Store, o Options) {
+	t.Parallel()
 	t.Run("closed", func(t *testing.T) { checkClosed(t, open(t)) })
 	t.Run("reopened", func(t *testing.T) {
 		if o.Reopen == nil {
@@ -329,13 +330,13 @@ func checkCrash(t *testing.T, o Options) {
 			t.Fatal(err)
 		}
 		acknowledged = append(acknowledged, a)
-		if len(acknowledged) == 2000 {
+		if len(acknowledged) == 1000 {
 			if err := writer.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := writer.Wait(); err == nil || len(acknowledged) < 2000 {
+	if err := writer.Wait(); err == nil || len(acknowledged) < 1000 {
 		t.Fatalf("the writer ended by itself (%v) after %d commits", err, len(acknowledged))
 	}
 	s := reopen()
