@@ -10,7 +10,9 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	jsonv1 "github.com/go-json-experiment/json/v1"
+	"github.com/klauspost/compress/s2"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -30,37 +32,100 @@ var codec = json.JoinOptions(
 
 var errDamaged = errors.New("stored record is damaged")
 
-// encodeRecord frames a record: schema, length of the head, head as JSON, body as it is.
+// Bits of the byte after the schema.
+const (
+	headCompressed = 1 << iota
+	bodyCompressed
+)
+
+// compressFrom is the size from which a part of a record is compressed. A document shrinks to less than half, and what is not
+// written need not be synced, flushed and compacted: it saves more processor time than it takes.
+const compressFrom = 1 << 10
+
+// maxRecordBytes bounds a record as it is before compression, and what a part may unpack to, so that damage cannot ask for all
+// memory.
+const maxRecordBytes = maxBatchBytes
+
+// encodeRecord frames a record with its head as JSON and its body as it is.
 func encodeRecord(head any, body []byte) ([]byte, error) {
 	h, err := json.Marshal(head, codec)
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, 0, 1+binary.MaxVarintLen32+len(h)+len(body))
-	b = append(b, schema)
-	b = binary.AppendUvarint(b, uint64(len(h)))
-	b = append(b, h...)
-	return append(b, body...), nil
+	if n := len(h) + len(body); n > maxRecordBytes {
+		return nil, tooLarge(n)
+	}
+	return frame(h, body), nil
 }
 
-// splitRecord returns views into b.
+func tooLarge(n int) error {
+	return fmt.Errorf("%w: one record has %d KiB, at most %d", store.ErrTooLarge, n>>10, maxRecordBytes>>10)
+}
+
+// frame writes schema, form, length of the head, head and body.
+func frame(head, body []byte) []byte {
+	var form byte
+	if len(head) >= compressFrom {
+		form, head = form|headCompressed, s2.Encode(nil, head)
+	}
+	var b []byte
+	if len(body) >= compressFrom {
+		form |= bodyCompressed
+		b = make([]byte, 0, 2+binary.MaxVarintLen32+len(head)+s2.MaxEncodedLen(len(body)))
+	} else {
+		b = make([]byte, 0, 2+binary.MaxVarintLen32+len(head)+len(body))
+	}
+	b = append(b, schema, form)
+	b = binary.AppendUvarint(b, uint64(len(head)))
+	b = append(b, head...)
+	if form&bodyCompressed == 0 {
+		return append(b, body...)
+	}
+	packed := s2.Encode(b[len(b):cap(b)], body)
+	return b[:len(b)+len(packed)]
+}
+
+// splitRecord returns head and body, unpacked, or as views into b.
 func splitRecord(b []byte) (head, body []byte, err error) {
-	if len(b) == 0 {
-		return nil, nil, fmt.Errorf("%w: it is empty", errDamaged)
+	form, head, body, err := parts(b)
+	if err == nil && form&headCompressed != 0 {
+		head, err = unpack(head)
+	}
+	if err == nil && form&bodyCompressed != 0 {
+		body, err = unpack(body)
+	}
+	return head, body, err
+}
+
+func unpack(b []byte) ([]byte, error) {
+	n, err := s2.DecodedLen(b)
+	if err != nil || n > maxRecordBytes {
+		return nil, fmt.Errorf("%w: a compressed part does not read", errDamaged)
+	}
+	if b, err = s2.Decode(nil, b); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return b, nil
+}
+
+// parts returns views into b.
+func parts(b []byte) (form byte, head, body []byte, err error) {
+	if len(b) < 2 {
+		return 0, nil, nil, fmt.Errorf("%w: it is cut short", errDamaged)
 	}
 	if b[0] == 0 || b[0] > schema {
-		return nil, nil, fmt.Errorf("stored record has schema %d, this program reads up to %d; use the version that wrote it or a newer one", b[0], schema)
+		return 0, nil, nil, fmt.Errorf("stored record has schema %d, this program reads up to %d; use the version that wrote it or a newer one", b[0], schema)
 	}
-	n, size := binary.Uvarint(b[1:])
-	rest := b[1:]
+	form, rest := b[1], b[2:]
+	n, size := binary.Uvarint(rest)
 	if size <= 0 || n > uint64(len(rest)-size) {
-		return nil, nil, fmt.Errorf("%w: its head is cut short", errDamaged)
+		return 0, nil, nil, fmt.Errorf("%w: its head is cut short", errDamaged)
 	}
 	rest = rest[size:]
-	return rest[:n], rest[n:], nil
+	return form, rest[:n], rest[n:], nil
 }
 
-// decodeRecord reads the head into v and returns a view of the body.
+// decodeRecord reads the head into v and returns the body.
 func decodeRecord(b []byte, v any) ([]byte, error) {
 	head, body, err := splitRecord(b)
 	if err != nil {
@@ -222,12 +287,10 @@ func encodeShipment(s *shipment.Shipment, revision int64) (columns, []byte, erro
 	if err != nil {
 		return c, nil, fmt.Errorf("shipment %s: %w", s.ID, err)
 	}
-	head := c.encode(make([]byte, 0, 256), true)
-	b := make([]byte, 0, 1+binary.MaxVarintLen32+len(head)+len(doc))
-	b = append(b, schema)
-	b = binary.AppendUvarint(b, uint64(len(head)))
-	b = append(b, head...)
-	return c, append(b, doc...), nil
+	if len(doc) > maxRecordBytes {
+		return c, nil, fmt.Errorf("shipment %s: %w", s.ID, tooLarge(len(doc)))
+	}
+	return c, frame(c.encode(make([]byte, 0, 256), true), doc), nil
 }
 
 func decodeShipment(b []byte) (*shipment.Shipment, error) {
@@ -247,7 +310,10 @@ func decodeShipment(b []byte) (*shipment.Shipment, error) {
 
 // shipmentColumns reads the columns before a document.
 func shipmentColumns(b []byte) (columns, error) {
-	head, _, err := splitRecord(b)
+	form, head, _, err := parts(b)
+	if err == nil && form&headCompressed != 0 {
+		head, err = unpack(head)
+	}
 	if err != nil {
 		return columns{}, err
 	}
