@@ -160,7 +160,7 @@ func listed(item *badger.Item) (c columns, err error) {
 
 // bounds returns where to seek, and whether a place is still inside the window of creation.
 func (l *lister) bounds(prefix key, from position, newer bool) (start key, inside func(position) bool) {
-	oldest, newest := createdBounds(l.q.Created)
+	oldest, newest := createdBounds(l.q)
 	start = slices.Clone(prefix)
 	switch {
 	case from != nil:
@@ -184,7 +184,11 @@ func (l *lister) bounds(prefix key, from position, newer bool) (start key, insid
 }
 
 // createdBounds returns the window in sortable nanoseconds. Its end takes in the whole millisecond that it names.
-func createdBounds(w shipping.TimeWindow) (oldest, newest uint64) {
+func createdBounds(q store.ShipmentQuery) (oldest, newest uint64) {
+	w := q.Created
+	if q.Since.After(w.StartsAt.Time) {
+		w.StartsAt = q.Since
+	}
 	oldest, newest = 0, math.MaxUint64
 	if !w.StartsAt.IsZero() {
 		oldest = sortable(w.StartsAt.Truncate(time.Millisecond).UnixNano())
@@ -197,7 +201,7 @@ func createdBounds(w shipping.TimeWindow) (oldest, newest uint64) {
 
 // named looks external ids up one by one.
 func (l *lister) named(from position, newer bool, limit int) ([]hit, error) {
-	oldest, newest := createdBounds(l.q.Created)
+	oldest, newest := createdBounds(l.q)
 	ids := slices.Clone(l.q.ExternalIDs)
 	slices.Sort(ids)
 	var hits []hit
@@ -276,7 +280,7 @@ func (s *Store) cursor(tenant string, q store.ShipmentQuery, at position, newer 
 }
 
 func (s *Store) seal(tenant string, q store.ShipmentQuery, b []byte) []byte {
-	q.Cursor, q.Limit = "", 0
+	q.Cursor, q.Limit, q.Since = "", 0, shipping.Instant{}
 	question, err := json.Marshal(q)
 	if err != nil {
 		panic(fmt.Sprintf("badgerstore: a query does not marshal: %v", err)) // it is made of text and times
