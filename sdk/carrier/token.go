@@ -41,19 +41,32 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 	case s.gate <- struct{}{}:
 		defer func() { <-s.gate }()
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return "", &Error{Source: SourceNetwork, Effect: EffectNone, Retry: RetrySafe, Code: DeadlineExceeded,
+			Message: "no access token in time", Err: ctx.Err()}
 	}
 	if t, ok := s.cached(ctx); ok {
 		return t, nil
 	}
 	t, err := s.fetch(ctx)
 	if err != nil {
-		return "", err
+		return "", withoutEffect(err)
 	}
 	s.mu.Lock()
 	s.token = t
 	s.mu.Unlock()
 	return t.Value, nil
+}
+
+// withoutEffect says of a failed fetch what its maker could not know: a lost answer to a request for a token has booked nothing.
+func withoutEffect(err error) error {
+	e := *AsError(err)
+	if e.Effect == EffectUnknown {
+		e.Effect = EffectNone
+		if e.Code == OutcomeUnknown {
+			e.Code, e.Retry = DeadlineExceeded, RetrySafe
+		}
+	}
+	return &e
 }
 
 func (s *TokenSource) cached(ctx context.Context) (string, bool) {
