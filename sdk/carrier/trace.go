@@ -67,6 +67,16 @@ func (t *Trace) Add(xs ...Exchange) {
 	}
 }
 
+// Drop counts exchanges that could not be recorded.
+func (t *Trace) Drop(n int) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dropped += n
+}
+
 // Exchanges returns what was recorded, in order, and how many exchanges were dropped for want of room.
 func (t *Trace) Exchanges() (xs []Exchange, dropped int) {
 	if t == nil {
