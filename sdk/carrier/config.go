@@ -1,6 +1,7 @@
 package carrier
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -133,4 +134,28 @@ func checkMember(f *shipping.Faults, m member, v reflect.Value, path string) {
 	default:
 		checkMembers(f, v, path)
 	}
+}
+
+// OpenAccount decodes a configuration and opens the account, with an Env that may talk to the configuration's base_url (the
+// member of that name) and the adapter's hosts and records no value of a Secret. Hosts, BaseURL and Secrets of s are set by it.
+func (a Adapter[C, A]) OpenAccount(ctx context.Context, config []byte, s EnvSettings) (A, error) {
+	var none A
+	cfg, err := DecodeConfig[C](config)
+	if err != nil {
+		return none, err
+	}
+	s.Hosts, s.Secrets, s.BaseURL = a.Hosts, SecretsIn(cfg), baseURL(reflect.ValueOf(cfg))
+	return a.Open(ctx, cfg, NewEnv(s))
+}
+
+func baseURL(v reflect.Value) string {
+	if v.Kind() != reflect.Struct {
+		return ""
+	}
+	for _, m := range members(v.Type()) {
+		if f := v.FieldByIndex(m.index); m.name == "base_url" && f.Kind() == reflect.String {
+			return f.String()
+		}
+	}
+	return ""
 }

@@ -135,7 +135,9 @@ func FromFindRequest(r *pb.FindRequest) carrier.FindRequest {
 		LabelFormat: shipping.LabelFormat(r.GetLabelFormat())}
 }
 
-func ToBookings(bs []carrier.Booking) *pb.FindAnswer { return &pb.FindAnswer{Bookings: list(bs, ToBooking)} }
+func ToBookings(bs []carrier.Booking) *pb.FindAnswer {
+	return &pb.FindAnswer{Bookings: list(bs, ToBooking)}
+}
 
 func FromBookings(a *pb.FindAnswer) []carrier.Booking { return list(a.GetBookings(), FromBooking) }
 
@@ -151,7 +153,9 @@ func FromTrackRequest(r *pb.TrackRequest) carrier.TrackRequest {
 	})}
 }
 
-func ToUpdates(us []carrier.TrackUpdate) *pb.TrackAnswer { return &pb.TrackAnswer{Updates: list(us, toUpdate)} }
+func ToUpdates(us []carrier.TrackUpdate) *pb.TrackAnswer {
+	return &pb.TrackAnswer{Updates: list(us, toUpdate)}
+}
 
 func FromUpdates(a *pb.TrackAnswer) []carrier.TrackUpdate { return list(a.GetUpdates(), fromUpdate) }
 
