@@ -183,12 +183,17 @@ func (l *lister) bounds(prefix key, from position, newer bool) (start key, insid
 	}
 }
 
-// createdBounds returns the window in sortable nanoseconds. Its end takes in the whole millisecond that it names.
+// createdBounds returns the window of creation that a query asks for.
 func createdBounds(q store.ShipmentQuery) (oldest, newest uint64) {
 	w := q.Created
 	if q.Since.After(w.StartsAt.Time) {
 		w.StartsAt = q.Since
 	}
+	return windowBounds(w)
+}
+
+// windowBounds returns a window in sortable nanoseconds. Its end takes in the whole millisecond that it names.
+func windowBounds(w shipping.TimeWindow) (oldest, newest uint64) {
 	oldest, newest = 0, math.MaxUint64
 	if !w.StartsAt.IsZero() {
 		oldest = sortable(w.StartsAt.Truncate(time.Millisecond).UnixNano())
@@ -249,7 +254,7 @@ func matcher(q store.ShipmentQuery) func(*columns) bool {
 	for _, l := range q.LocationIDs {
 		locations[l] = true
 	}
-	updatedFrom, updatedTo := createdBounds(q.Updated)
+	updatedFrom, updatedTo := windowBounds(q.Updated)
 	millis := func(n int64) int64 { return time.Unix(0, n).UnixMilli() }
 	return func(c *columns) bool {
 		updated := sortable(c.updated)
