@@ -141,6 +141,12 @@ func (f *fake) Stop(context.Context) error {
 	return nil
 }
 
+func (f *fake) stopped() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stops
+}
+
 func (f *fake) counts() (opens, quotes int, closed []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

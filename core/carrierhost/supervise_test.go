@@ -97,14 +97,14 @@ func TestAProcessThatDoesNotAnswerIsKilledAfterThreeChecks(t *testing.T) {
 		first := p.last()
 		time.Sleep(36*time.Second - 1) // three rounds of ten seconds and a check of two
 		synctest.Wait()
-		if first.stops != 0 {
+		if first.stopped() != 0 {
 			t.Fatal("killed before the third miss")
 		}
 		time.Sleep(1)
 		synctest.Wait()
 		s := h.Status()[0]
-		if first.stops == 0 || s.State != Ready || s.LastDeath.Cause != CauseWedged || s.PID == first.pid {
-			t.Fatalf("after the third miss: %d stops, %+v", first.stops, s)
+		if first.stopped() == 0 || s.State != Ready || s.LastDeath.Cause != CauseWedged || s.PID == first.pid {
+			t.Fatalf("after the third miss: %d stops, %+v", first.stopped(), s)
 		}
 	})
 }
@@ -159,7 +159,7 @@ func TestStoppingWaitsForCallsInFlight(t *testing.T) {
 		if err := <-answered; err != nil {
 			t.Errorf("the call in flight: %v", err)
 		}
-		if p.last().stops != 1 {
+		if p.last().stopped() != 1 {
 			t.Error("the process was not stopped")
 		}
 		if err := h.Apply(nil); err == nil {
@@ -263,8 +263,8 @@ func TestApplyOpensChangesAndCloses(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if len(h.Status()) != 0 || p.last().stops != 1 {
-			t.Errorf("an adapter that nobody needs: %+v, %d stops", h.Status(), p.last().stops)
+		if len(h.Status()) != 0 || p.last().stopped() != 1 {
+			t.Errorf("an adapter that nobody needs: %+v, %d stops", h.Status(), p.last().stopped())
 		}
 	})
 }
@@ -370,8 +370,8 @@ func TestABinaryOfAnotherAdapterIsRefused(t *testing.T) {
 	p := &plant{prepare: func(_ int, f *fake) { f.name = "other" }}
 	inBubble(t, p, nil, []*config.Account{acct("a")}, func(t *testing.T, h *Host) {
 		ready(t, h)
-		if s := h.Status()[0]; s.State != Quarantined || s.LastDeath.Cause != CauseWrongName || p.last().stops != 1 {
-			t.Errorf("status = %+v, %d stops", s, p.last().stops)
+		if s := h.Status()[0]; s.State != Quarantined || s.LastDeath.Cause != CauseWrongName || p.last().stopped() != 1 {
+			t.Errorf("status = %+v, %d stops", s, p.last().stopped())
 		}
 	})
 }
