@@ -1,0 +1,260 @@
+package formula
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/optimizer"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/waybill-dev/waybill/rules/trace"
+)
+
+// Problem is what is wrong with an expression. From and To count characters of the expression.
+type Problem struct {
+	Code       string
+	From, To   int
+	Message    string
+	Hint       string
+	DidYouMean string
+}
+
+// Formula is a compiled expression. It may be used by many goroutines, each with a Machine of its own.
+type Formula struct {
+	Source string
+	Kind   string // of the result
+	Type   reflect.Type
+	Uses   map[string]bool // names and paths: "order", "order.to.type", …
+
+	env     *Env
+	program *vm.Program
+}
+
+// Compile checks and compiles src. The result must be of one of the wanted kinds.
+func (e *Env) Compile(src string, want ...string) (*Formula, *Problem) {
+	if e.shared == nil {
+		e.shared = e.config()
+	}
+	tree, uses, problem := e.parse(src, e.shared)
+	if problem != nil {
+		return nil, problem
+	}
+	if _, err := new(checker.Checker).PatchAndCheck(tree, e.shared); err != nil {
+		return nil, e.explain(src, tree, err)
+	}
+	f := &Formula{Source: src, Type: tree.Node.Type(), Uses: uses, env: e}
+	f.Kind = KindOf(f.Type)
+	if problem := f.wanted(want, tree.Node); problem != nil {
+		return nil, problem
+	}
+	ast.Walk(&tree.Node, meter{})
+	if _, err := checker.Check(tree, e.shared); err != nil {
+		return nil, e.explain(src, tree, err)
+	}
+	if err := optimizer.Optimize(&tree.Node, e.shared); err != nil {
+		var at *file.Error
+		if errors.As(err, &at) {
+			err = at.Bind(tree.Source)
+		}
+		return nil, e.explain(src, tree, err)
+	}
+	var err error
+	if f.program, err = compiler.Compile(tree, e.shared); err != nil {
+		return nil, &Problem{Code: "E304", To: 1, Message: "the expression cannot be compiled", Hint: "write it in a simpler way"}
+	}
+	return f, nil
+}
+
+// parse scans, parses and guards src.
+func (e *Env) parse(src string, config *conf.Config) (*parser.Tree, map[string]bool, *Problem) {
+	if strings.TrimSpace(src) == "" {
+		return nil, nil, &Problem{Code: "E301", To: 1, Message: "the expression is empty"}
+	}
+	if problem := scan(src); problem != nil {
+		return nil, nil, problem
+	}
+	if problem := slip(src); problem != nil {
+		return nil, nil, problem
+	}
+	tree, err := parser.ParseWithConfig(src, config)
+	if err != nil {
+		return nil, nil, e.explain(src, tree, err)
+	}
+	r := &rewriter{}
+	ast.Walk(&tree.Node, r)
+	if r.problem != nil {
+		return nil, nil, r.problem
+	}
+	g := &guard{env: e, uses: map[string]bool{}}
+	ast.Walk(&tree.Node, g)
+	if g.problem != nil {
+		return nil, nil, g.problem
+	}
+	return tree, g.uses, nil
+}
+
+func (f *Formula) wanted(want []string, root ast.Node) *Problem {
+	if len(want) == 0 || slices.Contains(want, f.Kind) {
+		return nil
+	}
+	got := f.Kind
+	if got == "" {
+		got = friendlyType(f.Type)
+	}
+	from, to := spanOf(root)
+	p := &Problem{Code: "E202", From: from, To: to, Message: fmt.Sprintf("expected %s, but this is %s", strings.Join(want, " or "), got)}
+	switch {
+	case slices.Contains(want, Number) && got == Money:
+		p.Hint = "dollars(…) makes a number of money"
+	case slices.Contains(want, Number) && got == Duration:
+		p.Hint = "mins(…) makes a number of a duration"
+	case slices.Contains(want, Bool):
+		p.Hint = "compare it with something: ==, !=, <, >, in"
+	}
+	return p
+}
+
+// Names lists the identifiers that src uses, nil where it cannot be read.
+func (e *Env) Names(src string) map[string]bool {
+	if e.shared == nil {
+		e.shared = e.config()
+	}
+	_, uses, problem := e.parse(src, e.shared)
+	if problem != nil {
+		return nil
+	}
+	return uses
+}
+
+// Summands splits the source of a sum into its terms; a single term gives itself.
+func (f *Formula) Summands() []string {
+	tree, err := parser.ParseWithConfig(f.Source, f.env.shared)
+	if err != nil {
+		return []string{f.Source}
+	}
+	return summands(tree.Node)
+}
+
+func summands(n ast.Node) []string {
+	b, ok := n.(*ast.BinaryNode)
+	switch {
+	case ok && b.Operator == "+":
+		return append(summands(b.Left), b.Right.String())
+	case ok && b.Operator == "-":
+		return append(summands(b.Left), "-("+b.Right.String()+")")
+	}
+	return []string{n.String()}
+}
+
+// meter wraps the body of every predicate so that its iterations are counted.
+type meter struct{}
+
+// Visit implements ast.Visitor.
+func (meter) Visit(node *ast.Node) {
+	p, ok := (*node).(*ast.PredicateNode)
+	if !ok {
+		return
+	}
+	call := &ast.CallNode{Callee: identifier(stepFunction), Arguments: []ast.Node{identifier(fuelVar), p.Node}}
+	call.SetLocation(p.Node.Location())
+	p.Node = call
+}
+
+// Machine evaluates formulas over a set of values. It serves one goroutine and is given back with Release.
+type Machine struct {
+	Vars  map[string]any
+	vm    vm.VM
+	steps int
+	total int
+}
+
+var machines = sync.Pool{New: func() any { return &Machine{Vars: make(map[string]any, 32)} }}
+
+// NewMachine returns a machine without values.
+func NewMachine() *Machine {
+	m := machines.Get().(*Machine)
+	m.total = 0
+	m.Vars[fuelVar] = m
+	return m
+}
+
+// Release gives the machine back for others to use.
+func (m *Machine) Release() {
+	clear(m.Vars)
+	machines.Put(m)
+}
+
+// ErrSteps says that an expression went through too many items.
+var ErrSteps = fmt.Errorf("more than %d steps", MaxSteps)
+
+func (m *Machine) step() error {
+	m.steps++
+	m.total++
+	if m.steps > MaxSteps || m.total > MaxTotal {
+		return ErrSteps
+	}
+	return nil
+}
+
+// Eval computes f over the machine's values.
+func (m *Machine) Eval(f *Formula) (any, error) {
+	m.steps = 0
+	m.vm.MemoryBudget = maxMemory
+	v, err := m.vm.Run(f.program, m.Vars)
+	if err != nil {
+		m.vm = vm.VM{}
+		return nil, failure(err)
+	}
+	return v, nil
+}
+
+// Trace computes f again, recording the value of every part. It compiles a second program each time and is for people only.
+func (m *Machine) Trace(f *Formula) (*trace.Tree, error) {
+	twin, err := f.Twin()
+	if err != nil {
+		return nil, err
+	}
+	return m.Run(twin), nil
+}
+
+// Twin compiles the traced form of f.
+func (f *Formula) Twin() (*trace.Program, error) {
+	config := f.env.config()
+	tree, _, problem := f.env.parse(f.Source, config)
+	if problem != nil {
+		return nil, errors.New(problem.Message)
+	}
+	return trace.CompileTree(tree, config)
+}
+
+// Run computes a twin over the machine's values.
+func (m *Machine) Run(twin *trace.Program) *trace.Tree {
+	t := twin.Run(m.Vars)
+	if t.Err != nil {
+		t.Err = failure(t.Err)
+	}
+	return t
+}
+
+// failure words an error of a running expression for merchants.
+func failure(err error) error {
+	var at *file.Error
+	if !errors.As(err, &at) {
+		return err
+	}
+	message := at.Message
+	if at.Prev != nil {
+		message = at.Prev.Error()
+	}
+	return errors.New(friendly(message))
+}

@@ -1,0 +1,248 @@
+package formula
+
+import (
+	"fmt"
+	"regexp/syntax"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// scan refuses text that must not reach the parser: too long, or nested so deep that the parser's recursion would hurt.
+func scan(src string) *Problem {
+	if n := utf8.RuneCountInString(src[:min(len(src), MaxRunes*utf8.UTFMax+1)]); n > MaxRunes {
+		return &Problem{Code: "E401", To: 1, Message: fmt.Sprintf("the expression is longer than %d characters", MaxRunes),
+			Hint: "split it with let, or put values into a list"}
+	}
+	if !utf8.ValidString(src) {
+		return &Problem{Code: "E301", To: 1, Message: "the expression is not valid UTF-8"}
+	}
+	depth, unary, quote, pos := 0, 0, rune(0), -1
+	escaped := false
+	word := ""
+	for _, r := range src {
+		pos++
+		if quote != 0 {
+			switch {
+			case escaped:
+				escaped = false
+			case r == '\\' && quote != '`':
+				escaped = true
+			case r == quote:
+				quote = 0
+			}
+			continue
+		}
+		switch r {
+		case '"', '\'', '`':
+			quote, unary, word = r, 0, ""
+			continue
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			depth--
+		case '!', '-', '+', '?', ':':
+			unary++
+		}
+		switch {
+		case r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9':
+			word += string(r)
+		default:
+			if word == "not" {
+				unary++
+			} else if word != "" {
+				unary = 0
+			}
+			word = ""
+		}
+		if depth > MaxNesting || unary > MaxNesting {
+			return &Problem{Code: "E402", From: pos, To: pos + 1, Message: fmt.Sprintf("the expression is nested deeper than %d levels", MaxNesting),
+				Hint: "give the inner parts names with let"}
+		}
+	}
+	return nil
+}
+
+// guard walks a parsed tree and refuses what rules may not use. It also collects what the expression names.
+type guard struct {
+	env     *Env
+	uses    map[string]bool
+	problem *Problem
+}
+
+func (g *guard) fail(n ast.Node, code, format string, args ...any) *Problem {
+	if g.problem != nil {
+		return &Problem{} // the first one counts
+	}
+	from, to := spanOf(n)
+	g.problem = &Problem{Code: code, From: from, To: to, Message: fmt.Sprintf(format, args...)}
+	return g.problem
+}
+
+// Visit implements ast.Visitor; children come before their parents.
+func (g *guard) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		g.identifier(n)
+	case *ast.MemberNode:
+		g.member(n)
+	case *ast.BuiltinNode:
+		if !builtins[n.Name] {
+			g.missingFunction(n, n.Name)
+		}
+	case *ast.CallNode:
+		if _, ok := n.Callee.(*ast.IdentifierNode); !ok {
+			g.fail(n, "E302", "only functions can be called").Hint = "values have no methods; compare and compute with them"
+		}
+	case *ast.BinaryNode:
+		g.binary(n)
+	case *ast.NilNode:
+		g.fail(n, "E302", "nil is not used in rules").Hint = `nothing is ever missing: an absent text is "", an unknown type is "unknown"`
+	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
+		g.fail(n, "E302", "an expression is one line, without let or ;").Hint = "name it under let: at the top of the file"
+	case *ast.MapNode, *ast.BytesNode:
+		g.fail(n, "E302", "maps and byte strings are not used in rules")
+	}
+}
+
+func (g *guard) identifier(n *ast.IdentifierNode) {
+	if n.Value == betweenFunction {
+		return
+	}
+	if n.Value == "$env" || strings.HasPrefix(n.Value, "__") {
+		g.fail(n, "E101", "unknown name %q", n.Value)
+		return
+	}
+	g.uses[n.Value] = true
+}
+
+func (g *guard) member(n *ast.MemberNode) {
+	name, ok := n.Property.(*ast.StringNode)
+	if !ok {
+		if _, index := n.Property.(*ast.IntegerNode); !index {
+			g.fail(n, "E302", "what stands in [ ] must be a literal")
+		}
+		return
+	}
+	if path := pathOf(n); path != "" {
+		g.uses[path] = true
+		parent := pathOf(n.Node)
+		if names, closed := g.env.Members[parent]; closed && !slices.Contains(names, name.Value) {
+			p := g.fail(n, "E103", "%s has no %q", parent, name.Value)
+			p.DidYouMean = Suggest(name.Value, names)
+			p.Hint = "declare it at the top of the file under " + lastOf(parent)
+			g.pointAtMember(p, n)
+			return
+		}
+		if why, ok := g.env.Elsewhere[path]; ok {
+			p := g.fail(n, "E104", "there is no %s", path)
+			p.Hint = why
+			g.pointAtMember(p, n)
+			return
+		}
+	}
+	if name.Value != "" && name.Value[0] >= 'A' && name.Value[0] <= 'Z' {
+		p := g.fail(n, "E102", "unknown field %q", name.Value)
+		p.Hint = "fields are written in small letters, and values have no methods"
+		g.pointAtMember(p, n)
+	}
+}
+
+func (g *guard) pointAtMember(p *Problem, n *ast.MemberNode) {
+	if from, to := spanOf(n.Property); to > from {
+		p.From, p.To = from, to
+	}
+}
+
+func (g *guard) binary(n *ast.BinaryNode) {
+	switch n.Operator {
+	case "matches":
+		s, ok := n.Right.(*ast.StringNode)
+		if !ok {
+			g.fail(n.Right, "E302", "what matches compares with must be a literal text")
+			return
+		}
+		if utf8.RuneCountInString(s.Value) > MaxRegexp {
+			g.fail(s, "E403", "the pattern is longer than %d characters", MaxRegexp)
+		} else if _, err := syntax.Parse(s.Value, syntax.Perl); err != nil {
+			g.fail(s, "E303", "the pattern cannot be read: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		}
+	case "==", "!=":
+		g.enum(n.Left, n.Right)
+		g.enum(n.Right, n.Left)
+	case "in", "not in":
+		if list, ok := n.Right.(*ast.ArrayNode); ok {
+			for _, x := range list.Nodes {
+				g.enum(n.Left, x)
+			}
+		}
+		g.enum(n.Right, n.Left)
+	}
+}
+
+// enum refuses a literal that a value can never have.
+func (g *guard) enum(value, literal ast.Node) {
+	s, ok := literal.(*ast.StringNode)
+	path := pathOf(value)
+	allowed := g.env.Enums[path]
+	if !ok || path == "" || len(allowed) == 0 || slices.Contains(allowed, s.Value) {
+		return
+	}
+	p := g.fail(s, "E205", "%s is never %q", path, s.Value)
+	p.DidYouMean = Suggest(s.Value, allowed)
+	p.Hint = "it is one of: " + list(allowed)
+}
+
+func (g *guard) missingFunction(n ast.Node, name string) {
+	p := g.fail(n, "E101", "unknown function %q", name)
+	from := n.Location().From
+	p.From, p.To = from, from+utf8.RuneCountInString(name)
+	if p.Hint = g.env.Elsewhere[name+"()"]; p.Hint != "" {
+		return
+	}
+	if unavailable[name] {
+		p.Message, p.Hint = fmt.Sprintf("%s(…) cannot be used in rules", name), "functions: "+list(functionNames())
+		return
+	}
+	p.DidYouMean = Suggest(name, functionNames())
+	p.Hint = "functions: " + list(functionNames())
+}
+
+// pathOf gives "order.to.type" for a chain of names, "" for anything else.
+func pathOf(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.IdentifierNode:
+		return n.Value
+	case *ast.MemberNode:
+		if s, ok := n.Property.(*ast.StringNode); ok {
+			if parent := pathOf(n.Node); parent != "" {
+				return parent + "." + s.Value
+			}
+		}
+	case *ast.ChainNode:
+		return pathOf(n.Node)
+	}
+	return ""
+}
+
+func lastOf(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
+
+// spanOf gives the runes that a node covers.
+func spanOf(n ast.Node) (from, to int) {
+	s := &spanner{from: n.Location().From, to: n.Location().To}
+	ast.Walk(&n, s)
+	return s.from, max(s.to, s.from+1)
+}
+
+type spanner struct{ from, to int }
+
+// Visit implements ast.Visitor.
+func (s *spanner) Visit(node *ast.Node) {
+	l := (*node).Location()
+	if l.To == 0 {
+		return // made by us, it has no place
+	}
+	s.from, s.to = min(s.from, l.From), max(s.to, l.To)
+}

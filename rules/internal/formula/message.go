@@ -1,0 +1,307 @@
+package formula
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+)
+
+var (
+	unknownName  = regexp.MustCompile(`^unknown name (\S+)`)
+	unknownField = regexp.MustCompile(`(?:has no field|unknown field|has no method|has no field or method) (\S+)`)
+	mismatch     = regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (.+) and (.+)\)`)
+	badArgument  = regexp.MustCompile(`^cannot use (.+) as argument \(type (.+)\) to call (\S+)`)
+	arity        = regexp.MustCompile(`^(?:too many|not enough|invalid number of) arguments .*?(?:call )?(\w+)\b`)
+	goTypes      = regexp.MustCompile(`\*?(?:\[\])?(?:\w+\.)?\b(?:Money|Weight|Length|Volume|Distance|List|Time|Duration|Order|Option|Place|Item|Location|Local|float64|int|string|bool|interface \{\}|any)\b`)
+)
+
+// explain turns an error of the parser or checker into a problem.
+func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
+	var at *file.Error
+	if !errors.As(err, &at) {
+		return &Problem{Code: "E304", To: utf8.RuneCountInString(src), Message: friendly(err.Error())}
+	}
+	p := &Problem{Code: "E301", From: at.From, To: max(at.To, at.From+1)}
+	p.From, p.To = wholeWord(src, p.From, p.To)
+	if m := unknownName.FindStringSubmatch(at.Message); m != nil {
+		e.unknownName(p, m[1])
+		return p
+	}
+	if m := unknownField.FindStringSubmatch(at.Message); m != nil && tree != nil {
+		e.unknownField(p, tree, at.Location, m[1])
+		return p
+	}
+	if m := mismatch.FindStringSubmatch(at.Message); m != nil && tree != nil {
+		mismatched(p, tree, at.Location, m)
+		return p
+	}
+	if m := badArgument.FindStringSubmatch(at.Message); m != nil {
+		p.Code = "E203"
+		p.Message = fmt.Sprintf("%s(…) cannot take %s", m[3], friendlyName(m[1]))
+		return p
+	}
+	if m := arity.FindStringSubmatch(at.Message); m != nil {
+		p.Code = "E203"
+		p.Message = "wrong number of arguments for " + m[1] + "(…)"
+		return p
+	}
+	p.Hint, p.DidYouMean = hintFor(src)
+	p.Message = friendly(at.Message)
+	if strings.Contains(p.Message, "EOF") {
+		p.Message = "the expression ends too early"
+		if p.Hint == "" {
+			p.Hint = "something is missing at the end: a value, or a closing bracket"
+		}
+	}
+	if strings.HasPrefix(p.Message, "invalid operation") || strings.HasPrefix(p.Message, "non-bool") {
+		p.Code = "E201"
+	}
+	return p
+}
+
+func (e *Env) unknownName(p *Problem, name string) {
+	p.Code = "E101"
+	if macros[name] != nil || slices.Contains(functionNames(), name) {
+		p.Message, p.Hint = fmt.Sprintf("%s is a function", name), name+"(…) needs its arguments"
+		return
+	}
+	names := make([]string, 0, len(e.Vars))
+	for n := range e.Vars {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	p.Message = fmt.Sprintf("unknown name %q", name)
+	if p.Hint = e.Elsewhere[name]; p.Hint != "" {
+		return
+	}
+	if p.Hint = e.Elsewhere[name+"()"]; p.Hint != "" {
+		return
+	}
+	if unavailable[name] {
+		p.Message = fmt.Sprintf("%s(…) cannot be used in rules", name)
+		p.Hint = "functions: " + list(functionNames())
+		return
+	}
+	for _, values := range e.Enums {
+		if slices.Contains(values, name) {
+			p.DidYouMean, p.Hint = `"`+name+`"`, "a text stands in quotes"
+			return
+		}
+	}
+	p.DidYouMean = Suggest(name, append(names, functionNames()...))
+	if p.DidYouMean == "" {
+		p.DidYouMean = e.suggestPath(name)
+	}
+	p.Hint = "known here: " + list(names)
+	if p.DidYouMean == "" && regexp.MustCompile(`^[a-z_]+$`).MatchString(name) {
+		p.Hint = fmt.Sprintf(`a text stands in quotes: "%s"; %s`, name, p.Hint)
+	}
+}
+
+// suggestPath looks for a field of that name one level down: "weight" for order.weight.
+func (e *Env) suggestPath(name string) string {
+	var paths []string
+	for root, v := range e.Vars {
+		for _, f := range fieldsOf(reflect.TypeOf(v)) {
+			if f == name {
+				paths = append(paths, root+"."+f)
+			}
+		}
+	}
+	slices.Sort(paths)
+	if len(paths) == 0 {
+		return ""
+	}
+	return paths[0]
+}
+
+func (e *Env) unknownField(p *Problem, tree *parser.Tree, at file.Location, name string) {
+	p.Code, p.Message = "E102", fmt.Sprintf("unknown field %q", name)
+	find := &finder{name: name, at: at}
+	ast.Walk(&tree.Node, find)
+	if find.found == nil {
+		return
+	}
+	if from, to := spanOf(find.found.Property); to-from >= len(name) {
+		p.From, p.To = from, to
+	}
+	fields := fieldsOf(find.found.Node.Type())
+	p.DidYouMean = Suggest(name, fields)
+	if len(fields) > 0 {
+		owner := pathOf(find.found.Node)
+		if owner == "" {
+			owner = "it"
+		}
+		p.Hint = owner + " has: " + list(fields)
+	} else {
+		p.Hint = "a " + friendlyType(find.found.Node.Type()) + " has no fields"
+	}
+}
+
+type finder struct {
+	name  string
+	at    file.Location
+	found *ast.MemberNode
+}
+
+// Visit implements ast.Visitor.
+func (f *finder) Visit(node *ast.Node) {
+	m, ok := (*node).(*ast.MemberNode)
+	if !ok {
+		return
+	}
+	if s, ok := m.Property.(*ast.StringNode); ok && s.Value == f.name && (f.found == nil || m.Location() == f.at || m.Property.Location() == f.at) {
+		f.found = m
+	}
+}
+
+// fieldsOf lists what expressions can name in a value of type t.
+func fieldsOf(t reflect.Type) []string {
+	if t == nil || t.Kind() != reflect.Struct {
+		return nil
+	}
+	var names []string
+	for i := range t.NumField() {
+		if tag := t.Field(i).Tag.Get("expr"); tag != "" {
+			names = append(names, tag)
+		}
+	}
+	return names
+}
+
+// mismatched words an operator whose sides do not fit.
+func mismatched(p *Problem, tree *parser.Tree, at file.Location, m []string) {
+	op, left, right := m[1], friendlyName(m[2]), friendlyName(m[3])
+	p.Code = "E201"
+	p.Message = fmt.Sprintf("%s and %s do not fit together with %s", left, right, op)
+	find := &operation{at: at}
+	ast.Walk(&tree.Node, find)
+	if find.found == nil {
+		return
+	}
+	side, kind := find.found.Right, left
+	text, bare := literal(side)
+	if !bare {
+		if text, bare = literal(find.found.Left); bare {
+			side, kind = find.found.Left, right
+		}
+	}
+	switch {
+	case bare:
+		p.From, p.To = spanOf(side)
+		p.Hint = unitHint(kind, pathOf(other(find.found, side)), text)
+	case left == Money && right == Money:
+		p.Hint = "money can be added, subtracted, compared and divided by money"
+	case op == "contains" && strings.HasPrefix(left, "list"):
+		p.Hint = "a list is asked with in: \"x\" in " + pathOf(find.found.Left)
+	case left == Number && right == Money || left == Money && right == Number:
+		p.Hint = "dollars(…) makes a number of money"
+	case left == Number && right == Duration || left == Duration && right == Number:
+		p.Hint = "mins(…) makes a number of a duration"
+	case left == Number && right == Text || left == Text && right == Number:
+		p.Hint = "a number stands without quotes"
+	case left == Moment && right == Text || left == Text && right == Moment:
+		p.Hint = "compare local.date or local.time with a text"
+	}
+	if s, ok := find.found.Right.(*ast.StringNode); ok && left != Text {
+		p.From, p.To = spanOf(s)
+	}
+}
+
+func other(n *ast.BinaryNode, side ast.Node) ast.Node {
+	if n.Left == side {
+		return n.Right
+	}
+	return n.Left
+}
+
+func unitHint(kind, path, number string) string {
+	switch kind {
+	case Money:
+		return fmt.Sprintf("money needs its currency: usd(%s)", number)
+	case Weight:
+		return fmt.Sprintf("a weight needs its unit: lb(%s), kg(%s), oz(%s), g(%s)", number, number, number, number)
+	case Length:
+		return fmt.Sprintf("a length needs its unit: inch(%s), cm(%s)", number, number)
+	case Distance:
+		return fmt.Sprintf("a distance needs its unit: mi(%s), km(%s)", number, number)
+	case Duration:
+		return fmt.Sprintf("a duration needs its unit: minutes(%s), hours(%s)", number, number)
+	case Moment:
+		return "compare it with another moment, or use local.hour and local.date"
+	}
+	if path == "local.weekday" {
+		return `weekdays are texts: "mon", "tue", "wed", "thu", "fri", "sat", "sun"`
+	}
+	if kind == Text {
+		return fmt.Sprintf(`a text stands in quotes: "%s"`, number)
+	}
+	return ""
+}
+
+type operation struct {
+	at    file.Location
+	found *ast.BinaryNode
+}
+
+// Visit implements ast.Visitor.
+func (o *operation) Visit(node *ast.Node) {
+	if b, ok := (*node).(*ast.BinaryNode); ok && b.Location() == o.at {
+		o.found = b
+	}
+}
+
+// wholeWord widens a place to the word that it begins.
+func wholeWord(src string, from, to int) (int, int) {
+	runes := []rune(src)
+	if from >= len(runes) {
+		return max(len(runes)-1, 0), max(len(runes), 1)
+	}
+	end := from
+	for end < len(runes) && wordRune(runes[end]) {
+		end++
+	}
+	return from, max(to, end)
+}
+
+func wordRune(r rune) bool {
+	return r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}
+
+func friendlyType(t reflect.Type) string {
+	if k := KindOf(t); k != "" {
+		return k
+	}
+	return friendlyName(t.String())
+}
+
+var friendlyNames = map[string]string{
+	"shipping.Money": Money, "unit.Weight": Weight, "unit.Length": Length, "unit.Volume": Volume, "unit.Distance": Distance,
+	"int": Number, "float64": Number, "string": Text, "bool": Bool, "time.Time": Moment, "time.Duration": Duration,
+	"formula.List": "list", "[]string": "list of text", "[]interface {}": "list", "interface {}": "anything", "any": "anything",
+}
+
+// friendlyName words a Go type.
+func friendlyName(t string) string {
+	if n, ok := friendlyNames[t]; ok {
+		return n
+	}
+	if i := strings.LastIndexByte(t, '.'); i >= 0 {
+		return strings.ToLower(t[i+1:])
+	}
+	return t
+}
+
+// friendly words the Go types inside a message.
+func friendly(message string) string {
+	message, _, _ = strings.Cut(message, "\n")
+	return goTypes.ReplaceAllStringFunc(message, friendlyName)
+}

@@ -1,0 +1,302 @@
+package formula
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"reflect"
+	"time"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/patcher"
+
+	"github.com/waybill-dev/waybill/rules/unit"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// operators are the overloads of + - * / and the comparisons for values with units.
+var operators = overloads()
+
+func overloads() []expr.Option {
+	var opts []expr.Option
+	byOperator := map[string]string{}
+	add := func(op, name string, fn func(...any) (any, error), types ...any) {
+		opts = append(opts, expr.Function(name, fn, types...))
+		byOperator[op] = name
+	}
+	comparisons := []any{
+		new(func(a, b shipping.Money) bool), new(func(a, b unit.Weight) bool), new(func(a, b unit.Length) bool),
+		new(func(a, b unit.Volume) bool), new(func(a, b unit.Distance) bool),
+	}
+	for op, holds := range map[string]func(int) bool{
+		"<": func(c int) bool { return c < 0 }, "<=": func(c int) bool { return c <= 0 }, ">": func(c int) bool { return c > 0 },
+		">=": func(c int) bool { return c >= 0 }, "==": func(c int) bool { return c == 0 }, "!=": func(c int) bool { return c != 0 },
+	} {
+		add(op, "__compare"+op, func(args ...any) (any, error) {
+			c, err := cmp(args[0], args[1])
+			return holds(c), err
+		}, comparisons...)
+	}
+	sums := []any{
+		new(func(a, b shipping.Money) shipping.Money), new(func(a, b unit.Weight) unit.Weight), new(func(a, b unit.Length) unit.Length),
+		new(func(a, b unit.Volume) unit.Volume), new(func(a, b unit.Distance) unit.Distance),
+	}
+	add("+", "__add", plus, append([]any{new(func(a, b string) string)}, sums...)...)
+	add("-", "__sub", minus, sums...)
+	add("*", "__mul", times, append(scalings[int](true), scalings[float64](true)...)...)
+	add("/", "__div", over, append(append(scalings[int](false), scalings[float64](false)...),
+		new(func(a, b shipping.Money) float64), new(func(a, b unit.Weight) float64), new(func(a, b unit.Length) float64),
+		new(func(a, b unit.Volume) float64), new(func(a, b unit.Distance) float64), new(func(a, b time.Duration) float64))...)
+	add("in", "__in", func(args ...any) (any, error) { return args[1].(List).Set[args[0].(string)], nil }, new(func(string, List) bool))
+	return append(opts, func(c *conf.Config) {
+		o := &overloader{byOperator: map[string]*patcher.OperatorOverloading{}}
+		for op, name := range byOperator {
+			o.byOperator[op] = &patcher.OperatorOverloading{
+				Operator: op, Overloads: []string{name}, Env: &c.Env, Functions: c.Functions, NtCache: &c.NtCache,
+			}
+		}
+		c.Visitors = append(c.Visitors, o)
+	})
+}
+
+// overloader patches all operators in one walk; expr's own visitors, one for each operator, would check the types before each.
+type overloader struct {
+	byOperator map[string]*patcher.OperatorOverloading
+	applied    bool
+}
+
+// Reset is called before every walk.
+func (o *overloader) Reset() { o.applied = false }
+
+// ShouldRepeat asks for another walk, with new types, when something was patched.
+func (o *overloader) ShouldRepeat() bool { return o.applied }
+
+// Visit implements ast.Visitor.
+func (o *overloader) Visit(node *ast.Node) {
+	b, ok := (*node).(*ast.BinaryNode)
+	if !ok || o.byOperator[b.Operator] == nil {
+		return
+	}
+	o.byOperator[b.Operator].Visit(node)
+	if _, still := (*node).(*ast.BinaryNode); !still {
+		o.applied = true
+	}
+}
+
+// scalings are the types of quantity * number and, where commutes, number * quantity.
+func scalings[N int | float64](commutes bool) []any {
+	types := []any{
+		new(func(shipping.Money, N) shipping.Money), new(func(unit.Weight, N) unit.Weight), new(func(unit.Length, N) unit.Length),
+		new(func(unit.Volume, N) unit.Volume), new(func(unit.Distance, N) unit.Distance),
+	}
+	if commutes {
+		types = append(types, new(func(N, shipping.Money) shipping.Money), new(func(N, unit.Weight) unit.Weight),
+			new(func(N, unit.Length) unit.Length), new(func(N, unit.Volume) unit.Volume), new(func(N, unit.Distance) unit.Distance))
+	}
+	return types
+}
+
+func cmp(a, b any) (int, error) {
+	switch a := a.(type) {
+	case shipping.Money:
+		return unit.CompareMoney(a, b.(shipping.Money))
+	case unit.Weight:
+		return a.Cmp(b.(unit.Weight).Rational), nil
+	case unit.Length:
+		return a.Cmp(b.(unit.Length).Rational), nil
+	case unit.Volume:
+		return a.Cmp(b.(unit.Volume).Rational), nil
+	}
+	return a.(unit.Distance).Cmp(b.(unit.Distance).Rational), nil
+}
+
+func plus(args ...any) (any, error) {
+	switch a := args[0].(type) {
+	case string:
+		b := args[1].(string)
+		if utf8.RuneCountInString(a)+utf8.RuneCountInString(b) > MaxText {
+			return nil, fmt.Errorf("text is longer than %d characters", MaxText)
+		}
+		return a + b, nil
+	case shipping.Money:
+		return a.Add(args[1].(shipping.Money))
+	}
+	return rational(args[0], args[1], unit.Rational.Add)
+}
+
+func minus(args ...any) (any, error) {
+	if a, ok := args[0].(shipping.Money); ok {
+		b := args[1].(shipping.Money)
+		if b.Minor == math.MinInt64 {
+			return nil, unit.ErrRange
+		}
+		b.Minor = -b.Minor
+		return a.Add(b)
+	}
+	return rational(args[0], args[1], unit.Rational.Sub)
+}
+
+func times(args ...any) (any, error) {
+	value, factor := args[0], args[1]
+	if _, scalar := number(value); scalar {
+		value, factor = factor, value
+	}
+	return scale(value, factor, unit.ScaleMoney, unit.Rational.Mul)
+}
+
+func over(args ...any) (any, error) {
+	if _, scalar := number(args[1]); scalar {
+		return scale(args[0], args[1], unit.DivideMoney, unit.Rational.Quo)
+	}
+	switch a := args[0].(type) {
+	case shipping.Money:
+		b := args[1].(shipping.Money)
+		if _, err := unit.CompareMoney(a, b); err != nil {
+			return nil, err
+		}
+		return quotient(float64(a.Minor), float64(b.Minor))
+	case time.Duration:
+		return quotient(float64(a), float64(args[1].(time.Duration)))
+	}
+	a, b := rationals(args[0], args[1])
+	return quotient(a.Float(), b.Float())
+}
+
+func quotient(a, b float64) (any, error) {
+	if b == 0 {
+		return nil, fmt.Errorf("division by zero")
+	}
+	return a / b, nil
+}
+
+// scale applies a number to a quantity.
+func scale(value, factor any, money func(shipping.Money, unit.Rational) (shipping.Money, error),
+	quantity func(a, b unit.Rational) (unit.Rational, error)) (any, error) {
+	f, _ := number(factor)
+	r, err := unit.FromFloat(f)
+	if n, ok := factor.(int); ok {
+		r, err = unit.FromInt(int64(n)), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if m, ok := value.(shipping.Money); ok {
+		return money(m, r)
+	}
+	return rational(value, rebuild(value, r), quantity)
+}
+
+// rational applies op to two quantities of one kind and gives that kind back.
+func rational(a, b any, op func(a, b unit.Rational) (unit.Rational, error)) (any, error) {
+	x, y := rationals(a, b)
+	r, err := op(x, y)
+	if err != nil {
+		return nil, err
+	}
+	return rebuild(a, r), nil
+}
+
+func rationals(a, b any) (unit.Rational, unit.Rational) {
+	switch a := a.(type) {
+	case unit.Weight:
+		return a.Rational, b.(unit.Weight).Rational
+	case unit.Length:
+		return a.Rational, b.(unit.Length).Rational
+	case unit.Volume:
+		return a.Rational, b.(unit.Volume).Rational
+	}
+	return a.(unit.Distance).Rational, b.(unit.Distance).Rational
+}
+
+func rebuild(like any, r unit.Rational) any {
+	switch like.(type) {
+	case unit.Weight:
+		return unit.Weight{Rational: r}
+	case unit.Length:
+		return unit.Length{Rational: r}
+	case unit.Volume:
+		return unit.Volume{Rational: r}
+	}
+	return unit.Distance{Rational: r}
+}
+
+func number(v any) (float64, bool) {
+	switch v := v.(type) {
+	case int:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}
+
+const (
+	fuelVar      = "__machine"
+	stepFunction = "__step"
+)
+
+// functions are those that rules may call, beside builtins.
+var functions = []expr.Option{
+	expr.Function("dollars", func(args ...any) (any, error) { return unit.MajorFloat(args[0].(shipping.Money)), nil },
+		new(func(shipping.Money) float64)),
+	expr.Function("mins", func(args ...any) (any, error) { return args[0].(time.Duration).Minutes(), nil }, new(func(time.Duration) float64)),
+	expr.Function("minutes", span(time.Minute), new(func(int) time.Duration), new(func(float64) time.Duration)),
+	expr.Function("hours", span(time.Hour), new(func(int) time.Duration), new(func(float64) time.Duration)),
+	expr.Function("days", span(24*time.Hour), new(func(int) time.Duration), new(func(float64) time.Duration)),
+	expr.Function("bucket", func(args ...any) (any, error) { return Bucket(args[0].(string), args[1].(string)), nil }, new(func(string, string) int)),
+	expr.Function("round_to", roundTo, new(func(float64, int) float64), new(func(int, int) float64)),
+	expr.Function(betweenFunction, func(args ...any) (any, error) {
+		return Between(args[0].(int), args[1].(int), args[2].(int)), nil
+	}, new(func(int, int, int) bool)),
+	step,
+}
+
+// step is called once per iteration of a predicate; it hands its value on and counts.
+func step(c *conf.Config) {
+	c.Functions[stepFunction] = &builtin.Function{
+		Name: stepFunction,
+		Func: func(args ...any) (any, error) { return args[1], args[0].(*Machine).step() },
+		Validate: func(args []reflect.Type) (reflect.Type, error) {
+			if len(args) != 2 {
+				return nil, fmt.Errorf("%s takes two arguments", stepFunction)
+			}
+			return args[1], nil
+		},
+	}
+}
+
+func span(of time.Duration) func(args ...any) (any, error) {
+	return func(args ...any) (any, error) {
+		n, _ := number(args[0])
+		d := n * float64(of)
+		if math.IsNaN(d) || math.Abs(d) >= math.MaxInt64 {
+			return nil, unit.ErrRange
+		}
+		return time.Duration(d), nil
+	}
+}
+
+func roundTo(args ...any) (any, error) {
+	n, _ := number(args[0])
+	scale := math.Pow(10, float64(min(max(args[1].(int), 0), 9)))
+	return math.RoundToEven(n*scale) / scale, nil
+}
+
+// Bucket is the sticky number 0..99 of a key in an experiment.
+func Bucket(experiment, key string) int {
+	sum := sha256.Sum256([]byte(experiment + "\x00" + key))
+	return int(binary.BigEndian.Uint64(sum[:8]) % 100)
+}
+
+// Between reports whether a minute of the day is in [from, to), over midnight where to is not after from.
+func Between(minute, from, to int) bool {
+	if from < to {
+		return from <= minute && minute < to
+	}
+	return minute >= from || minute < to
+}

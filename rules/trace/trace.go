@@ -1,0 +1,267 @@
+// Package trace shows why an expression has the value that it has: it compiles a twin of the expression in which every part reports
+// its value, and renders what was reported as a tree. Parts that were never reached, behind an `and` that was already false, say so.
+package trace
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+)
+
+const (
+	function  = "__trace"
+	maxValues = 100       // kept of a part inside any(), all(), …
+	maxMemory = 1_000_000 // elements that one run may allocate
+)
+
+// Program is the traced twin of an expression. It may be used by many goroutines; runs wait for each other.
+type Program struct {
+	mu      sync.Mutex
+	program *vm.Program
+	root    *part
+	parts   []*part
+	values  [][]any // by part, of the current run
+}
+
+// part is a piece of the expression, with its text as the author wrote it.
+type part struct {
+	id       int
+	text     string
+	children []*part
+}
+
+// Compile makes the twin of an expression. The options are those that the expression itself is compiled with, which must have
+// succeeded: wrapping hides some faults.
+func Compile(source string, options ...expr.Option) (*Program, error) {
+	if _, err := expr.Compile(source, options...); err != nil {
+		return nil, err
+	}
+	config := conf.CreateNew()
+	for _, o := range options {
+		o(config)
+	}
+	for name := range config.Disabled {
+		delete(config.Builtins, name)
+	}
+	tree, err := parser.ParseWithConfig(source, config)
+	if err != nil {
+		return nil, err
+	}
+	return CompileTree(tree, config)
+}
+
+// CompileTree makes the twin of a parsed expression that is known to compile. Tree and config are used up.
+func CompileTree(tree *parser.Tree, config *conf.Config) (*Program, error) {
+	p := &Program{}
+	w := wrapper{program: p, source: []rune(tree.Source.String())}
+	p.root = w.wrap(&tree.Node)
+	if p.root == nil { // a literal; it is its own tree
+		p.root = w.add(&tree.Node, nil)
+	}
+	config.Functions[function] = &builtin.Function{
+		Name: function,
+		Func: func(args ...any) (any, error) {
+			id := args[0].(int)
+			if len(p.values[id]) < maxValues {
+				p.values[id] = append(p.values[id], args[1])
+			}
+			return args[1], nil
+		},
+		Validate: func(args []reflect.Type) (reflect.Type, error) {
+			if len(args) != 2 {
+				return nil, fmt.Errorf("%s takes two arguments", function)
+			}
+			return args[1], nil
+		},
+	}
+	config.Optimize = false
+	config.Visitors = append(config.Visitors, forgetter{})
+	if _, err := new(checker.Checker).PatchAndCheck(tree, config); err != nil {
+		return nil, fmt.Errorf("check the traced twin: %w", err)
+	}
+	var err error
+	if p.program, err = compiler.Compile(tree, config); err != nil {
+		return nil, fmt.Errorf("compile the traced twin: %w", err)
+	}
+	return p, nil
+}
+
+// Run evaluates the twin over env and returns what every part came to.
+func (p *Program) Run(env any) *Tree {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.values = make([][]any, len(p.parts))
+	machine := vm.VM{MemoryBudget: maxMemory}
+	value, err := machine.Run(p.program, env)
+	t := p.tree(p.root)
+	t.Err = err
+	if err == nil && len(t.Values) == 0 {
+		t.Values = []any{value}
+	}
+	return t
+}
+
+func (p *Program) tree(of *part) *Tree {
+	t := &Tree{Text: of.text, Values: p.values[of.id]}
+	for _, c := range of.children {
+		t.Parts = append(t.Parts, p.tree(c))
+	}
+	return t
+}
+
+// wrapper puts a report around every part of an expression worth showing.
+type wrapper struct {
+	program *Program
+	source  []rune
+}
+
+func (w *wrapper) add(node *ast.Node, children []*part) *part {
+	p := &part{id: len(w.program.parts), text: w.textOf(*node), children: children}
+	w.program.parts = append(w.program.parts, p)
+	call := &ast.CallNode{Callee: &ast.IdentifierNode{Value: function}, Arguments: []ast.Node{&ast.IntegerNode{Value: p.id}, *node}}
+	ast.Patch(node, call)
+	return p
+}
+
+// wrap handles a node and everything below it; nil stands for a literal.
+func (w *wrapper) wrap(node *ast.Node) *part {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode, *ast.MemberNode, *ast.PointerNode, *ast.ChainNode, *ast.SliceNode:
+		return w.add(node, nil)
+	case *ast.UnaryNode:
+		if below := w.all(&n.Node); below != nil {
+			return w.add(node, below)
+		}
+	case *ast.BinaryNode:
+		if below := w.all(&n.Left, &n.Right); below != nil {
+			return w.add(node, below)
+		}
+	case *ast.ConditionalNode:
+		return w.add(node, w.all(&n.Cond, &n.Exp1, &n.Exp2))
+	case *ast.CallNode:
+		below := w.list(n.Arguments)
+		return w.add(node, below)
+	case *ast.BuiltinNode:
+		below := w.list(n.Arguments)
+		return w.add(node, below)
+	case *ast.PredicateNode:
+		return w.wrap(&n.Node)
+	case *ast.ArrayNode:
+		if below := w.list(n.Nodes); below != nil {
+			return w.add(node, below)
+		}
+	}
+	return nil
+}
+
+func (w *wrapper) all(nodes ...*ast.Node) []*part {
+	var parts []*part
+	for _, n := range nodes {
+		if p := w.wrap(n); p != nil {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+func (w *wrapper) list(nodes []ast.Node) []*part {
+	var parts []*part
+	for i := range nodes {
+		parts = append(parts, w.all(&nodes[i])...)
+	}
+	return parts
+}
+
+// textOf cuts a node's text out of the source. Locations do not cover parentheses, so the cut grows until they balance.
+func (w *wrapper) textOf(n ast.Node) string {
+	s := &spanner{from: n.Location().From, to: n.Location().To}
+	ast.Walk(&n, s)
+	from, to := s.from, min(max(s.to, s.from+1), len(w.source))
+	if from >= to {
+		return n.String()
+	}
+	if m, ok := n.(*ast.MemberNode); ok && m.Node.Location() == m.Location() {
+		return m.String() // made while compiling: it does not stand in the source
+	}
+	opened, closed := unbalanced(w.source[from:to])
+	if to < len(w.source) && w.source[to] == '(' { // a call without arguments of its own, such as a folded lb(60)
+		opened++
+		to++
+	}
+	for ; opened > 0 && to < len(w.source); to++ {
+		switch w.source[to] {
+		case '(', '[', '{':
+			opened++
+		case ')', ']', '}':
+			opened--
+		}
+	}
+	for ; closed > 0 && from > 0; from-- {
+		switch w.source[from-1] {
+		case ')', ']', '}':
+			closed++
+		case '(', '[', '{':
+			closed--
+		}
+	}
+	return string(w.source[from:to])
+}
+
+// forgetter drops the types of the reports before each pass over the operators: the checker keeps the type of a call once it has
+// one, and would never see what an overloaded operator below made of it.
+type forgetter struct{}
+
+// Reset and ShouldRepeat make the visitor run in the operators' passes, without asking for one.
+func (forgetter) Reset()             {}
+func (forgetter) ShouldRepeat() bool { return false }
+
+// Visit implements ast.Visitor.
+func (forgetter) Visit(node *ast.Node) {
+	if call, ok := (*node).(*ast.CallNode); ok {
+		if callee, ok := call.Callee.(*ast.IdentifierNode); ok && callee.Value == function {
+			call.SetType(reflect.TypeFor[any]())
+		}
+	}
+}
+
+// unbalanced counts the brackets that a text leaves open and those that it closes without having opened them.
+func unbalanced(text []rune) (opened, closed int) {
+	quote := rune(0)
+	for _, r := range text {
+		switch {
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			}
+		case r == '"' || r == '\'' || r == '`':
+			quote = r
+		case r == '(' || r == '[' || r == '{':
+			opened++
+		case r == ')' || r == ']' || r == '}':
+			if opened > 0 {
+				opened--
+			} else {
+				closed++
+			}
+		}
+	}
+	return opened, closed
+}
+
+type spanner struct{ from, to int }
+
+// Visit implements ast.Visitor.
+func (s *spanner) Visit(node *ast.Node) {
+	if l := (*node).Location(); l.To != 0 {
+		s.from, s.to = min(s.from, l.From), max(s.to, l.To)
+	}
+}
