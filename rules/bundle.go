@@ -1,8 +1,18 @@
 package rules
 
-import "io/fs"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
 
-// File is one file of a bundle: *.rules.yaml, or lists/<name>.csv.
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+)
+
+// File is one file of a bundle: *.rules.yaml, or lists/<name>.csv with one entry a line.
 type File struct {
 	Name string // relative, with slashes
 	Data []byte
@@ -21,34 +31,129 @@ type Provider struct {
 }
 
 // Bundle is a checked and compiled set of rule files. It never changes and may be used by many goroutines.
-type Bundle struct{ hash string }
+type Bundle struct {
+	name string
+	hash string
+
+	providers  []string
+	lists      map[string]formula.List
+	orderLets  []let
+	optionLets []let
+
+	holds     []holdRule
+	sets      []setRule
+	excludes  []excludeRule
+	adjusts   []adjustRule
+	rank      rankRule
+	chooses   []chooseRule
+	fallbacks []fallbackRule
+	warns     []warnRule
+	none      *noneRule
+}
+
+// language is part of a bundle's hash: the same files under another language are another bundle.
+const language = "waybill rules 1, environment 1"
 
 // Load checks and compiles a bundle. The error is a *CheckError that holds every problem of every file.
-func Load(files []File, opt Options) (*Bundle, error) { panic("being written") }
+func Load(files []File, opt Options) (*Bundle, error) {
+	files = slices.Clone(files)
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	c := &checker{opt: opt, lists: map[string]formula.List{}, letStage: map[string]int{}, rules: map[string]bool{}}
+	c.bundle = &Bundle{hash: hashOf(files)}
+	if c.sizes(files) {
+		c.read(files)
+	}
+	if len(c.problems) > 0 {
+		err := &CheckError{Problems: c.problems}
+		err.sort()
+		return nil, err
+	}
+	return c.bundle, nil
+}
 
-// LoadDir loads the rule files of a folder: *.rules.yaml and lists/*.csv.
-func LoadDir(fsys fs.FS, opt Options) (*Bundle, error) { panic("being written") }
+// LoadDir loads the rule files of a folder: *.rules.yaml, and lists/*.csv.
+func LoadDir(fsys fs.FS, opt Options) (*Bundle, error) {
+	var files []File
+	for _, pattern := range []string{"*.rules.yaml", "lists/*.csv"} {
+		names, err := fs.Glob(fsys, pattern)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", pattern, err)
+		}
+		for _, name := range names {
+			info, err := fs.Stat(fsys, name)
+			if err != nil {
+				return nil, fmt.Errorf("look at rule file %s: %w", name, err)
+			}
+			file := File{Name: name}
+			if info.Size() <= maxFile {
+				if file.Data, err = fs.ReadFile(fsys, name); err != nil {
+					return nil, fmt.Errorf("read rule file %s: %w", name, err)
+				}
+			} else {
+				file.Data = make([]byte, maxFile+1) // too large to read; Load says so with the others
+			}
+			files = append(files, file)
+		}
+	}
+	return Load(files, opt)
+}
+
+var builtIn = func() *Bundle {
+	b, err := Load([]File{{Name: "default.rules.yaml", Data: []byte("rules: 1\nname: default\nrank: { strategy: cheapest }\n")}}, Options{})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}()
 
 // Default is the bundle of a tenant without rules: cheapest, then fastest.
-func Default() *Bundle { panic("being written") }
+func Default() *Bundle { return builtIn }
 
 // Hash names the bundle's contents: "sha256:" and 64 hex digits.
 func (b *Bundle) Hash() string { return b.hash }
 
-// NewInput makes what rules see of an order.
-func NewInput(src InputSource) (Input, error) { panic("being written") }
+// Name is what the files call the bundle; it may be empty.
+func (b *Bundle) Name() string { return b.name }
 
-// Prepare runs the hold and set rules and every exclusion that needs no quote.
-func (b *Bundle) Prepare(in Input, candidates []Candidate) Plan { panic("being written") }
+// Size is the number of rules.
+func (b *Bundle) Size() int {
+	return len(b.holds) + len(b.sets) + len(b.excludes) + len(b.adjusts) + len(b.chooses) + len(b.fallbacks) + len(b.warns)
+}
 
-// Decide chooses among the offers. The plan must come from the same bundle.
-func (b *Bundle) Decide(p Plan, offers []Offer, refused ...Refused) Decision { panic("being written") }
+func hashOf(files []File) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n", language)
+	for _, f := range files {
+		fmt.Fprintf(h, "%d %s\n%d\n", len(f.Name), f.Name, len(f.Data))
+		h.Write(f.Data)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
 
-// Recompute makes a recorded decision again from what it recorded.
-func Recompute(b *Bundle, record Decision) (Decision, error) { panic("being written") }
-
-// Sentence says in one sentence what was decided and why, for people.
-func (d Decision) Sentence() string { panic("being written") }
-
-// Explain renders the decision with the value of every part of every rule for every option.
-func Explain(b *Bundle, d Decision) (string, error) { panic("being written") }
+// sizes refuses what is too large to look at.
+func (c *checker) sizes(files []File) bool {
+	total := 0
+	yamls := 0
+	for _, f := range files {
+		s := &source{name: f.Name, found: &c.problems}
+		total += len(f.Data)
+		switch {
+		case len(f.Data) > maxFile:
+			s.report(Problem{Code: "E401", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("the file is larger than %d KiB", maxFile>>10),
+				Hint: "split it, or move values into lists/*.csv"})
+		case strings.HasSuffix(f.Name, ".rules.yaml"):
+			yamls++
+		case path.Dir(f.Name) != "lists" || path.Ext(f.Name) != ".csv":
+			s.report(Problem{Code: "E502", Line: 1, Column: 1, End: 2, Sentence: "this is no rule file",
+				Hint: "a bundle has *.rules.yaml and lists/*.csv"})
+		}
+	}
+	s := &source{name: ".", found: &c.problems}
+	if total > maxBundle {
+		s.report(Problem{Code: "E401", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("the bundle is larger than %d KiB", maxBundle>>10)})
+	}
+	if yamls == 0 && len(c.problems) == 0 {
+		s.report(Problem{Code: "E502", Line: 1, Column: 1, End: 2, Sentence: "there is no rule file", Hint: "name it something.rules.yaml"})
+	}
+	return len(c.problems) == 0
+}

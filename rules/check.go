@@ -1,0 +1,293 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// checker reads the files of a bundle and collects everything that is wrong with them.
+type checker struct {
+	opt      Options
+	problems []Problem
+	bundle   *Bundle
+
+	currency   string
+	providers  []string // closed list; empty where nothing is known
+	attributes []string
+	lists      map[string]formula.List
+	lets       []let
+	letStage   map[string]int
+	rules      map[string]bool // names
+	env        environments
+	rankSeen   bool
+}
+
+// let is a named expression.
+type let struct {
+	name    string
+	formula *formula.Formula
+	stage   int
+	zero    any
+}
+
+// document is one YAML file with its top-level members.
+type document struct {
+	*source
+	members []pair
+}
+
+func (d *document) get(key string) *yaml.Node {
+	for _, p := range d.members {
+		if p.key == key {
+			return p.value
+		}
+	}
+	return nil
+}
+
+var topKeys = []string{
+	"rules", "name", "about", "currency", "providers", "attributes", "lists", "let",
+	"hold", "set", "exclude", "adjust", "rank", "choose", "fallback", "warn", "none",
+}
+
+// read goes through the files twice: first for names, then for what uses them.
+func (c *checker) read(files []File) {
+	var docs []*document
+	for _, f := range files {
+		s := &source{name: f.Name, lines: strings.Split(strings.ReplaceAll(string(f.Data), "\r\n", "\n"), "\n"), found: &c.problems}
+		if strings.HasSuffix(f.Name, ".csv") {
+			c.listFile(s)
+			continue
+		}
+		root := s.parseYAML(f.Data)
+		if root == nil {
+			continue
+		}
+		d := &document{s, s.mapping(root, "a rule file", topKeys)}
+		docs = append(docs, d)
+		if v := d.get("rules"); v == nil {
+			s.report(Problem{Code: "E502", Line: 1, Column: 1, End: 2, Sentence: "the file does not say rules: 1", Hint: "begin it with rules: 1"})
+		} else if v.Value != "1" {
+			s.fault(v, "E505", fmt.Sprintf("rules: %s is not known", v.Value), "this version reads rules: 1")
+		}
+	}
+	for _, d := range docs {
+		c.header(d)
+	}
+	c.checkProviders(docs)
+	c.readLets(docs)
+	c.makeEnvironments()
+	for _, d := range docs {
+		c.phases(d)
+	}
+	if n := c.bundle.Size(); n > maxRules {
+		docs[0].report(Problem{Code: "E401", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("the bundle has %d rules, more than %d", n, maxRules)})
+	}
+	if !c.rankSeen && len(c.problems) == 0 {
+		c.bundle.rank = c.strategy("cheapest")
+	}
+	c.bundle.lists = c.lists
+	c.bundle.providers = c.providers
+}
+
+var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+func (c *checker) listFile(s *source) {
+	name := strings.TrimSuffix(strings.TrimPrefix(s.name, "lists/"), ".csv")
+	if !identifier.MatchString(name) {
+		s.report(Problem{Code: "E505", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("%q cannot name a list", name), Hint: "use small letters, digits and _"})
+		return
+	}
+	set := map[string]bool{}
+	for i, line := range s.lines {
+		entry := strings.Trim(strings.TrimSpace(line), `"`)
+		if strings.ContainsAny(entry, ",;\t") {
+			s.report(Problem{Code: "E505", Line: i + 1, Column: 1, End: len([]rune(line)) + 1, Sentence: "a list has one column",
+				Hint: "one entry a line, without commas"})
+			return
+		}
+		if entry != "" {
+			set[entry] = true
+		}
+	}
+	c.lists[name] = formula.List{Set: set}
+}
+
+// header reads what names things: name, currency, providers, attributes, lists.
+func (c *checker) header(d *document) {
+	if v := d.get("name"); v != nil && c.bundle.name == "" {
+		c.bundle.name = d.text(v, "name")
+	}
+	if v := d.get("currency"); v != nil {
+		code := d.text(v, "currency")
+		if _, ok := shipping.CurrencyDigits(code); !ok && code != "" {
+			d.fault(v, "E505", fmt.Sprintf("unknown currency %q", code), "use an ISO 4217 code such as USD")
+		} else if c.currency != "" && c.currency != code {
+			d.fault(v, "E505", fmt.Sprintf("another file of the bundle says %s", c.currency), "a bundle has one currency")
+		}
+		c.currency = code
+	}
+	if v := d.get("providers"); v != nil {
+		c.providers = append(c.providers, d.texts(v, "providers")...)
+	}
+	if v := d.get("attributes"); v != nil {
+		for _, n := range d.items(v, "attributes") {
+			if name := d.text(n, "an attribute"); !identifier.MatchString(name) {
+				d.fault(n, "E505", fmt.Sprintf("%q cannot name an attribute", name), "use small letters, digits and _")
+			} else {
+				c.attributes = append(c.attributes, name)
+			}
+		}
+	}
+	if v := d.get("lists"); v != nil {
+		for _, p := range d.mapping(v, "lists", nil) {
+			if _, double := c.lists[p.key]; double || !identifier.MatchString(p.key) {
+				d.fault(p.node, "E504", fmt.Sprintf("%q cannot name a list, or names two", p.key), "use small letters, digits and _")
+				continue
+			}
+			set := map[string]bool{}
+			for _, t := range d.texts(p.value, "a list") {
+				set[t] = true
+			}
+			c.lists[p.key] = formula.List{Set: set}
+		}
+	}
+}
+
+var reserved = []string{"order", "location", "local", "lists", "option", "best", "chosen", "reasons", "rank", "true", "false", "not", "and", "or", "in", "nil", "let", "if", "else", "matches", "contains", "any", "all", "none", "one", "count", "sum", "filter", "len", "min", "max", "abs"}
+
+// checkProviders compares the files' providers with the accounts that there are.
+func (c *checker) checkProviders(docs []*document) {
+	slices.Sort(c.providers)
+	c.providers = slices.Compact(c.providers)
+	accounts := slices.Sorted(maps.Keys(c.opt.Providers))
+	if len(c.providers) == 0 {
+		c.providers = accounts
+	}
+	for _, d := range docs {
+		v := d.get("providers")
+		if v == nil || v.Kind != yaml.SequenceNode {
+			continue
+		}
+		for _, n := range v.Content {
+			switch {
+			case !identifier.MatchString(n.Value) || slices.Contains(reserved, n.Value):
+				d.fault(n, "E505", fmt.Sprintf("%q cannot name a provider", n.Value), "a provider is an account id: small letters, digits and _")
+			case c.opt.Providers != nil && !slices.Contains(accounts, n.Value):
+				d.guess(n, "E105", fmt.Sprintf("there is no account %q", n.Value), accounts)
+			}
+		}
+	}
+}
+
+// readLets compiles the named expressions, each after those that it uses.
+func (c *checker) readLets(docs []*document) {
+	type entry struct {
+		d    *document
+		p    pair
+		uses map[string]bool
+	}
+	entries := map[string]entry{}
+	var order []string
+	base := c.baseEnv()
+	for _, d := range docs {
+		v := d.get("let")
+		if v == nil {
+			continue
+		}
+		for _, p := range d.mapping(v, "let", nil) {
+			_, double := entries[p.key]
+			switch {
+			case double:
+				d.fault(p.node, "E504", fmt.Sprintf("let %s stands in two files", p.key), "")
+			case !identifier.MatchString(p.key) || slices.Contains(reserved, p.key) || slices.Contains(c.providers, p.key):
+				d.fault(p.node, "E505", fmt.Sprintf("%q cannot name an expression", p.key), "use small letters, digits and _, and no name that is taken")
+			default:
+				entries[p.key] = entry{d, p, base.Names(p.value.Value)}
+				order = append(order, p.key)
+			}
+		}
+	}
+	env := with(base, map[string]any{"option": option{}}, absentNames)
+	state := map[string]int{} // 1 being read, 2 done
+	var visit func(name string)
+	visit = func(name string) {
+		e := entries[name]
+		state[name] = 1
+		for _, used := range slices.Sorted(maps.Keys(e.uses)) {
+			if _, isLet := entries[used]; !isLet {
+				continue
+			}
+			if state[used] == 1 {
+				e.d.fault(e.p.value, "E507", fmt.Sprintf("let %s and let %s need each other", name, used), "write one of them without the other")
+				entries[name] = entry{}
+				state[name] = 2
+				return
+			}
+			if state[used] == 0 {
+				visit(used)
+			}
+		}
+		state[name] = 2
+		c.compileLet(e.d, e.p, env)
+	}
+	for _, name := range order {
+		if state[name] == 0 {
+			visit(name)
+		}
+	}
+}
+
+var letKinds = []string{formula.Bool, formula.Number, formula.Text, formula.Money, formula.Weight, formula.Length, formula.Volume,
+	formula.Distance, formula.Moment, formula.Duration}
+
+func (c *checker) compileLet(d *document, p pair, env *formula.Env) {
+	d.where = fmt.Sprintf("let %s", p.key)
+	defer func() { d.where = "" }()
+	fresh := &formula.Env{Vars: maps.Clone(env.Vars), Enums: env.Enums, Members: env.Members, Elsewhere: env.Elsewhere}
+	for _, l := range c.lets {
+		fresh.Vars[l.name] = l.zero
+	}
+	f := c.formula(d.source, p.value, fresh, letKinds...)
+	zero := any(false) // a faulty let is taken for a condition, so that its users are not reported as well
+	stage := stageOrder
+	if f != nil {
+		zero = reflect.Zero(f.Type).Interface()
+		stage = c.stageOf(f.Uses)
+	}
+	c.letStage[p.key] = stage
+	l := let{p.key, f, stage, zero}
+	c.lets = append(c.lets, l)
+	if stage == stageOrder {
+		c.bundle.orderLets = append(c.bundle.orderLets, l)
+	} else {
+		c.bundle.optionLets = append(c.bundle.optionLets, l)
+	}
+}
+
+// formula compiles an expression that stands in n.
+func (c *checker) formula(s *source, n *yaml.Node, env *formula.Env, want ...string) *formula.Formula {
+	if n.Kind != yaml.ScalarNode {
+		s.fault(n, "E503", "an expression must be one text", "put it into single quotes where it begins with \" [ or {")
+		return nil
+	}
+	return c.compile(s, n, 0, n.Value, env, want...)
+}
+
+func (c *checker) compile(s *source, n *yaml.Node, offset int, text string, env *formula.Env, want ...string) *formula.Formula {
+	f, problem := env.Compile(text, want...)
+	if problem != nil {
+		s.formulaFault(n, offset, problem)
+		return nil
+	}
+	return f
+}

@@ -1,0 +1,147 @@
+package rules
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+)
+
+var errNoNumber = errors.New("the score is not a finite number")
+
+// choose applies the first choose rule whose condition holds.
+func (r *deciding) choose() {
+	r.phase = PhaseChoose
+	delete(r.m.Vars, "option")
+	for i := range r.bundle.chooses {
+		rule := &r.bundle.chooses[i]
+		if !r.holds(&rule.head) {
+			continue
+		}
+		chosen := &Chosen{Rule: rule.name, Kind: rule.kind}
+		first := slices.Clone(r.eligible)
+		switch rule.kind {
+		case "prefer":
+			r.prefer(rule.list)
+		case "only":
+			r.only(rule)
+		case "split":
+			key, err := r.eval(rule.by)
+			if err != nil {
+				r.fault(rule.name, err)
+				continue
+			}
+			chosen.Experiment, chosen.Bucket = rule.experiment, formula.Bucket(rule.experiment, key.(string))
+			chosen.Arm = armOf(rule.arms, chosen.Bucket)
+			if chosen.Arm != "rank" {
+				account, service, _ := strings.Cut(chosen.Arm, "/")
+				r.prefer([]selector{{account, service}})
+			}
+		}
+		chosen.Moved = len(r.eligible) > 0 && r.eligible[0] != first[0]
+		r.d.Choose = chosen
+		return
+	}
+}
+
+func armOf(arms []arm, bucket int) string {
+	for _, a := range arms {
+		if bucket -= a.percent; bucket < 0 {
+			return a.to
+		}
+	}
+	return "rank"
+}
+
+// prefer moves what the list names to the front, in the list's order; within one entry, and for the rest, the ranking stays.
+func (r *deciding) prefer(list []selector) {
+	place := func(i int) int {
+		o := &r.d.Options[i]
+		n := slices.IndexFunc(list, func(s selector) bool { return s.matches(o.Account, o.Service) })
+		if n < 0 {
+			return len(list)
+		}
+		return n
+	}
+	slices.SortStableFunc(r.eligible, func(a, b int) int { return place(a) - place(b) })
+}
+
+// only takes out everything that the list does not name.
+func (r *deciding) only(rule *chooseRule) {
+	var kept []int
+	for _, i := range r.eligible {
+		o := &r.d.Options[i]
+		if selects(rule.list, o.Account, o.Service) {
+			kept = append(kept, i)
+			continue
+		}
+		o.Excluded = true
+		r.d.Excluded = append(r.d.Excluded, exclusion(o.Account, o.Service, rule.name, "is not among the chosen ones", PhaseChoose))
+	}
+	r.eligible = kept
+}
+
+// settle writes the ranking down.
+func (r *deciding) settle() {
+	for rank, i := range r.eligible {
+		o := &r.d.Options[i]
+		o.Rank = rank + 1
+		r.d.Ranked = append(r.d.Ranked, Choice{ID: o.ID, Account: o.Account, Service: o.Service, Fee: o.Fee, Charge: o.Charge})
+	}
+	if len(r.d.Ranked) > 0 {
+		winner := r.d.Ranked[0]
+		r.d.Winner = &winner
+	}
+}
+
+func (r *deciding) fallbacks() {
+	r.phase = PhaseFallback
+	for i := range r.bundle.fallbacks {
+		rule := &r.bundle.fallbacks[i]
+		if !r.holds(&rule.head) {
+			continue
+		}
+		f := rule.fallback
+		if rule.extra != nil {
+			base := r.order.Total
+			if r.d.Winner != nil {
+				base = r.d.Winner.Fee
+			}
+			var err error
+			if f.ExtraCost, err = rule.extra.eval(r.m, base); err != nil {
+				r.fault(rule.name, err)
+				continue
+			}
+		}
+		r.d.Fallback = append(r.d.Fallback, f)
+	}
+}
+
+func (r *deciding) warn() {
+	if r.d.Winner == nil || len(r.bundle.warns) == 0 {
+		return
+	}
+	r.phase = PhaseWarn
+	r.m.Vars["chosen"] = &r.vars[r.eligible[0]]
+	for i := range r.bundle.warns {
+		rule := &r.bundle.warns[i]
+		if r.holds(&rule.head) {
+			r.d.Warnings = append(r.d.Warnings, Warning{Rule: rule.name, Level: rule.level, Message: r.text(rule.name, rule.message)})
+		}
+	}
+	slices.SortFunc(r.d.Warnings, func(a, b Warning) int { return strings.Compare(a.Rule, b.Rule) })
+}
+
+func (r *deciding) none() {
+	rule := r.bundle.none
+	if r.d.Winner != nil || rule == nil {
+		return
+	}
+	r.phase = PhaseNone
+	n := rule.none
+	slices.SortFunc(r.d.Excluded, byPlace)
+	r.m.Vars["reasons"] = r.d.reasons()
+	n.Message = r.text("none", rule.message)
+	r.d.None = &n
+}

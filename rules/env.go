@@ -1,0 +1,189 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/rules/unit"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// never is the moment that stands for one that is not known: later than everything.
+var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// option is `option` and `chosen` in expressions: one offer, or before quoting one service of a candidate.
+type option struct {
+	Provider string   `expr:"provider"`
+	Service  string   `expr:"service"`
+	Mode     string   `expr:"mode"`
+	Vehicle  string   `expr:"vehicle"`
+	Supports []string `expr:"supports"`
+
+	Fee  shipping.Money `expr:"fee"`  // what the carrier asks
+	Cost shipping.Money `expr:"cost"` // fee and what adjust added
+	Tax  shipping.Money `expr:"tax"`
+
+	PickupAt   time.Time     `expr:"pickup_at"`   // estimated; year 9999 where unknown
+	DropoffAt  time.Time     `expr:"dropoff_at"`  // the latest estimate; year 9999 where unknown
+	DeliverBy  time.Time     `expr:"deliver_by"`  // the same moment, as parcel carriers call it
+	PickupIn   time.Duration `expr:"pickup_in"`   // from now
+	DropoffIn  time.Duration `expr:"dropoff_in"`  // from now
+	PickupLate time.Duration `expr:"pickup_late"` // after order.ready_at; 0 where in time or unknown
+	HasDropoff bool          `expr:"has_dropoff"` // whether the carrier says when it arrives
+
+	TransitDays int           `expr:"transit_days"`
+	Guaranteed  bool          `expr:"guaranteed"`
+	Distance    unit.Distance `expr:"distance"` // the carrier's; 0 where it does not say
+}
+
+// bestOffer is `best`: the extremes over the options that are still eligible, each on its own.
+type bestOffer struct {
+	Fee       shipping.Money `expr:"fee"`
+	DropoffIn time.Duration  `expr:"dropoff_in"`
+}
+
+// health is what an account's own name stands for.
+type health struct {
+	Available bool `expr:"available"`
+}
+
+// The stages at which an expression can first be computed.
+const (
+	stageOrder    = iota // order, location, local, lists
+	stageProvider        // and option.provider
+	stageService         // and what the manifest says of a service
+	stageQuote           // and everything of a quote
+)
+
+var serviceFields = map[string]bool{"option.service": true, "option.mode": true, "option.supports": true}
+
+// stageOf says when an expression that uses these names can be computed.
+func (c *checker) stageOf(uses map[string]bool) int {
+	stage := stageOrder
+	for path := range uses {
+		at := stageOrder
+		switch {
+		case path == "option.provider":
+			at = stageProvider
+		case serviceFields[path]:
+			at = stageService
+		case len(path) > 7 && path[:7] == "option.", path == "best", path == "chosen":
+			at = stageQuote
+		default:
+			at = c.letStage[path]
+		}
+		stage = max(stage, at)
+	}
+	return stage
+}
+
+var weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
+
+// elsewhere explains names that merchants may expect from other places.
+var elsewhere = map[string]string{
+	"quota()": "this version has no quotas", "business_days()": "this version has no business days; use days(…)",
+	"within()":          "this version has no zones; use order.distance or order.to.postal_code with a list",
+	"order.customer_id": attributeHint, "order.channel": attributeHint, "order.service_hint": attributeHint, "order.gift": attributeHint,
+	"order.paid": attributeHint, "order.tags": `ask the items: any(order.items, "x" in .tags)`,
+	"local.is_holiday": "make a list of dates: local.date in lists.holidays",
+	"location.caps":    "this version has no caps", "location.subsidy_budget": "this version has no budgets",
+	"location.prep":         "this version has no preparation time",
+	"option.cancel_rate_7d": "this version keeps no rates of carriers", "option.on_time_rate_30d": "this version keeps no rates of carriers",
+	"best.cost": "best has fee and dropoff_in, each over the options that are left",
+}
+
+const attributeHint = "the API has no such field; send it in orderAttributes, declare attributes: […] and use order.attributes.…"
+
+// environments are the names known in each phase.
+type environments struct {
+	order  *formula.Env // hold, set, choose, fallback
+	option *formula.Env // exclude, adjust
+	rank   *formula.Env
+	warn   *formula.Env
+	none   *formula.Env
+}
+
+// orderEnv is the environment of lets and phases that speak of the order alone; the others grow from it.
+func (c *checker) baseEnv() *formula.Env {
+	vars := map[string]any{"order": Order{}, "location": Location{}, "local": Local{}, "lists": map[string]formula.List{}}
+	for _, p := range c.providers {
+		vars[p] = health{}
+	}
+	lists := slices.Sorted(maps.Keys(c.lists))
+	enums := map[string][]string{
+		"order.to.type": shipping.AddressTypes, "order.from.type": shipping.AddressTypes,
+		"order.to.verified": {"valid", "ambiguous", "unknown"}, "order.temperature": shipping.Temperatures,
+		"order.signature": shipping.Signatures, "local.weekday": weekdays,
+	}
+	if len(c.providers) > 0 {
+		enums["order.failed_providers"] = c.providers
+		enums["option.provider"], enums["chosen.provider"] = c.providers, c.providers
+	}
+	if services, modes := c.known(); len(services) > 0 {
+		enums["option.service"], enums["chosen.service"] = services, services
+		enums["option.mode"], enums["chosen.mode"] = modes, modes
+	}
+	return &formula.Env{
+		Vars: vars, Enums: enums, Members: map[string][]string{"order.attributes": c.attributes, "lists": lists},
+		Elsewhere: maps.Clone(elsewhere),
+	}
+}
+
+// with returns an environment with more names; absent says why others are not there.
+func with(e *formula.Env, vars map[string]any, absent map[string]string) *formula.Env {
+	grown := &formula.Env{Vars: maps.Clone(e.Vars), Enums: e.Enums, Members: e.Members, Elsewhere: maps.Clone(e.Elsewhere)}
+	maps.Copy(grown.Vars, vars)
+	for name, why := range absent {
+		if _, known := grown.Vars[name]; !known {
+			grown.Elsewhere[name] = why
+		}
+	}
+	for name := range vars {
+		delete(grown.Elsewhere, name)
+	}
+	return grown
+}
+
+// known lists the services and modes of all providers, nothing where a provider does not declare its services.
+func (c *checker) known() (services, modes []string) {
+	for _, id := range c.providers {
+		p := c.opt.Providers[id]
+		if len(p.Services) == 0 {
+			return nil, nil
+		}
+		for _, s := range p.Services {
+			services, modes = append(services, s.ID), append(modes, s.Mode)
+		}
+	}
+	slices.Sort(services)
+	slices.Sort(modes)
+	return slices.Compact(services), slices.Compact(modes)
+}
+
+var absentNames = map[string]string{
+	"option": "option is known in exclude, adjust and rank only", "best": "best is known in rank only",
+	"chosen": "chosen is known in warn only",
+}
+
+func (c *checker) makeEnvironments() {
+	base := c.baseEnv()
+	orderLets, optionLets := map[string]any{}, map[string]any{}
+	absent := maps.Clone(absentNames)
+	for _, l := range c.lets {
+		if l.stage == stageOrder {
+			orderLets[l.name] = l.zero
+		} else {
+			optionLets[l.name] = l.zero
+			absent[l.name] = l.name + " speaks of an option, which is known in exclude, adjust and rank only"
+		}
+	}
+	c.env.order = with(base, orderLets, absent)
+	forOption := maps.Clone(optionLets)
+	forOption["option"] = option{}
+	c.env.option = with(c.env.order, forOption, nil)
+	c.env.rank = with(c.env.option, map[string]any{"best": bestOffer{}}, nil)
+	c.env.warn = with(c.env.order, map[string]any{"chosen": option{}}, nil)
+	c.env.none = with(c.env.order, map[string]any{"reasons": ""}, nil)
+}

@@ -1,0 +1,400 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// head is what all rules have in common.
+type head struct {
+	name      string
+	when      *formula.Formula // nil is always
+	from      string           // first and last day in the location's zone, "" for open
+	until     string
+	locations []string // ids and tag:<tag>; empty for all
+}
+
+type holdRule struct {
+	head
+	until    *formula.Formula // nil: until released, or until a duration has passed
+	duration Duration
+	reason   *template
+}
+
+type setRule struct {
+	head
+	assign []assignment
+}
+
+// assignment is one attribute of a set rule: an amount, a text or a fixed value.
+type assignment struct {
+	attribute string
+	amount    *amount
+	text      *template
+	value     string
+}
+
+type excludeRule struct {
+	head
+	stage  int
+	only   []selector // nil is every option
+	reason *template
+}
+
+type adjustRule struct {
+	head
+	only   []selector
+	add    *amount
+	charge *amount
+	reason *template
+}
+
+type rankRule struct {
+	terms []*formula.Formula
+	texts []string
+	whole *formula.Formula
+	ties  []*formula.Formula
+}
+
+type chooseRule struct {
+	head
+	kind       string // prefer, only, split
+	list       []selector
+	arms       []arm
+	by         *formula.Formula
+	experiment string
+}
+
+// arm is one part of a split: percent of the orders go to a provider, or stay with the ranking.
+type arm struct {
+	to      string
+	percent int
+}
+
+type fallbackRule struct {
+	head
+	fallback Fallback
+	extra    *amount
+}
+
+type warnRule struct {
+	head
+	message *template
+	level   string
+}
+
+type noneRule struct {
+	none    None
+	message *template
+}
+
+// selector is a provider, or one service of it.
+type selector struct{ account, service string }
+
+func (s selector) matches(account, service string) bool {
+	return s.account == account && (s.service == "" || s.service == service)
+}
+
+func (s selector) String() string {
+	if s.service == "" {
+		return s.account
+	}
+	return s.account + "/" + s.service
+}
+
+func selects(list []selector, account, service string) bool {
+	return list == nil || slices.ContainsFunc(list, func(s selector) bool { return s.matches(account, service) })
+}
+
+var commonKeys = []string{"name", "when", "enabled", "from", "until", "locations", "about", "id"}
+
+// phases reads what a file says in each phase.
+func (c *checker) phases(d *document) {
+	for _, p := range d.members {
+		switch p.key {
+		case "hold", "set", "exclude", "adjust", "choose", "fallback", "warn":
+			for _, n := range d.items(p.value, p.key) {
+				c.rule(d, p.key, n)
+			}
+		case "rank":
+			d.where = "rank"
+			if c.rankSeen {
+				d.fault(p.node, "E504", "the bundle ranks twice", "keep one rank:")
+			}
+			c.rankSeen = true
+			c.readRank(d, p.value)
+		case "none":
+			d.where = "none"
+			if c.bundle.none != nil {
+				d.fault(p.node, "E504", "the bundle has two none:", "keep one of them")
+			}
+			c.readNone(d, p.value)
+		}
+		d.where = ""
+	}
+}
+
+var phaseKeys = map[string][]string{
+	"hold": {"for", "reason"}, "set": {"set"}, "exclude": {"providers", "services", "reason"},
+	"adjust": {"providers", "services", "add", "charge", "reason"}, "choose": {"prefer", "only", "split"},
+	"fallback": {"on", "steps", "limit", "requote"}, "warn": {"message", "level"},
+}
+
+// rule reads one rule of a phase. A rule that is not enabled is checked like any other, and then left out.
+func (c *checker) rule(d *document, phase string, n *yaml.Node) {
+	d.where = "a rule of " + phase
+	keys := append(slices.Clone(commonKeys), phaseKeys[phase]...)
+	r := &reading{checker: c, document: d, node: n, members: d.mapping(n, "a rule of "+phase, keys), enabled: true}
+	if len(r.members) == 0 {
+		return
+	}
+	r.env = c.env.order
+	switch phase {
+	case "exclude", "adjust":
+		r.env = c.env.option
+	case "warn":
+		r.env = c.env.warn
+	}
+	r.readName(phase)
+	r.readHead(phase)
+	map[string]func(){
+		"hold": r.hold, "set": r.set, "exclude": r.exclude, "adjust": r.adjust, "choose": r.choose, "fallback": r.fallback, "warn": r.warn,
+	}[phase]()
+}
+
+// reading is one rule while it is read.
+type reading struct {
+	*checker
+	*document
+	node    *yaml.Node
+	members []pair
+	env     *formula.Env
+	head    head
+	enabled bool
+}
+
+func (r *reading) member(key string) *yaml.Node {
+	for _, p := range r.members {
+		if p.key == key {
+			return p.value
+		}
+	}
+	return nil
+}
+
+func (r *reading) readName(phase string) {
+	n := r.member("name")
+	if n == nil {
+		r.fault(r.node, "E502", "the rule has no name", "name: what it does, in words; it is shown wherever the rule applied")
+		return
+	}
+	r.head.name = r.text(n, "name")
+	r.where = fmt.Sprintf("rule %q (%s)", r.head.name, phase)
+	if r.head.name != "" && r.rules[r.head.name] {
+		r.fault(n, "E504", fmt.Sprintf("two rules are named %q", r.head.name), "give each its own name")
+	}
+	r.rules[r.head.name] = true
+}
+
+func (r *reading) readHead(phase string) {
+	for _, p := range r.members {
+		switch p.key {
+		case "when":
+			r.head.when = r.formula(r.source, p.value, r.env, formula.Bool)
+		case "enabled":
+			r.enabled = r.truth(p.value, "enabled")
+		case "from":
+			r.head.from = r.date(p.value, "from")
+		case "until":
+			if phase != "hold" { // there it says how long to wait
+				r.head.until = r.date(p.value, "until")
+			}
+		case "locations":
+			r.head.locations = r.texts(p.value, "locations")
+		case "about", "id":
+			r.text(p.value, p.key)
+		}
+	}
+	if r.head.from != "" && r.head.until != "" && r.head.from > r.head.until {
+		r.fault(r.member("from"), "E505", "from is after until", "")
+	}
+}
+
+func (r *reading) date(n *yaml.Node, what string) string {
+	t := n.Value
+	if _, err := time.Parse(time.DateOnly, t); err != nil {
+		r.fault(n, "E505", fmt.Sprintf("%s is not a date: %q", what, t), "write 2026-12-24; the day counts in the location's zone")
+		return ""
+	}
+	return t
+}
+
+func (r *reading) optionalTemplate(key string, env *formula.Env) *template {
+	if n := r.member(key); n != nil {
+		return r.template(r.source, n, key, env)
+	}
+	return nil
+}
+
+func (r *reading) hold() {
+	rule := holdRule{head: r.head, reason: r.optionalTemplate("reason", r.env)}
+	until, wait := r.member("until"), r.member("for")
+	switch {
+	case until != nil && wait != nil:
+		r.fault(wait, "E505", "until and for exclude each other", "keep one of them")
+	case wait != nil:
+		rule.duration = r.duration(wait, "for")
+	case until == nil:
+		r.fault(r.node, "E502", "the rule does not say how long to hold", "give until: released, until: a moment, or for: 30m")
+	case until.Value != "released":
+		rule.until = r.formula(r.source, until, r.env, formula.Moment)
+	}
+	if r.enabled {
+		r.bundle.holds = append(r.bundle.holds, rule)
+	}
+}
+
+// attributes are what set can set, and how each is read.
+var settable = []string{"signature", "tip", "tip_max", "instructions", "pickup_instructions", "label_format"}
+
+var laterAttributes = []string{"id_check", "contactless", "vehicle", "ship_date", "insurance", "packing_slip", "tags", "weight"}
+
+var labelFormats = []string{"GIF", "PNG", "ZPL", "EPL", "PDF"}
+
+func (r *reading) set() {
+	n := r.member("set")
+	if n == nil {
+		r.fault(r.node, "E502", "the rule sets nothing", "set: { signature: adult }")
+		return
+	}
+	rule := setRule{head: r.head}
+	for _, p := range r.mapping(n, "set", nil) {
+		a := assignment{attribute: p.key}
+		switch p.key {
+		case "signature":
+			a.value = r.oneOf(p.value, p.key, shipping.Signatures)
+		case "label_format":
+			a.value = r.oneOf(p.value, p.key, labelFormats)
+		case "tip", "tip_max":
+			a.amount = r.amount(r.source, p.value, p.key, r.env)
+		case "instructions", "pickup_instructions":
+			a.text = r.template(r.source, p.value, p.key, r.env)
+		default:
+			if slices.Contains(laterAttributes, p.key) {
+				r.fault(p.node, "E506", fmt.Sprintf("this version cannot set %s", p.key), "it can set: "+strings.Join(settable, ", "))
+			} else {
+				r.guess(p.node, "E107", fmt.Sprintf("there is no attribute %q to set", p.key), settable)
+			}
+			continue
+		}
+		rule.assign = append(rule.assign, a)
+	}
+	if r.enabled {
+		r.bundle.sets = append(r.bundle.sets, rule)
+	}
+}
+
+func (r *reading) exclude() {
+	rule := excludeRule{head: r.head, stage: stageProvider, only: r.selectors()}
+	if rule.when == nil && r.member("when") == nil && rule.only == nil {
+		r.fault(r.node, "E502", "the rule would exclude everything", "give it when:, providers: or services:")
+	}
+	if slices.ContainsFunc(rule.only, func(s selector) bool { return s.service != "" }) {
+		rule.stage = stageService
+	}
+	if rule.when != nil {
+		rule.stage = max(rule.stage, r.stageOf(rule.when.Uses))
+	}
+	rule.reason = r.optionalTemplate("reason", r.env)
+	for _, f := range rule.reason.formulas() {
+		rule.stage = max(rule.stage, r.stageOf(f.Uses))
+	}
+	if r.enabled {
+		r.bundle.excludes = append(r.bundle.excludes, rule)
+	}
+}
+
+func (t *template) formulas() []*formula.Formula {
+	var out []*formula.Formula
+	if t != nil {
+		for _, p := range t.parts {
+			if p.formula != nil {
+				out = append(out, p.formula)
+			}
+		}
+	}
+	return out
+}
+
+func (r *reading) adjust() {
+	rule := adjustRule{head: r.head, only: r.selectors(), reason: r.optionalTemplate("reason", r.env)}
+	if n := r.member("add"); n != nil {
+		rule.add = r.amount(r.source, n, "add", r.env)
+	}
+	if n := r.member("charge"); n != nil {
+		rule.charge = r.amount(r.source, n, "charge", r.env)
+	}
+	if r.member("add") == nil && r.member("charge") == nil {
+		r.fault(r.node, "E502", "the rule adjusts nothing", "add: 2.00 changes the cost in the ranking, charge: 2.00 what the customer pays")
+	}
+	if r.enabled {
+		r.bundle.adjusts = append(r.bundle.adjusts, rule)
+	}
+}
+
+// selectors reads providers: and services: together; nil where the rule has neither.
+func (r *reading) selectors() []selector {
+	var list []selector
+	if n := r.member("providers"); n != nil {
+		for _, item := range r.items(n, "providers") {
+			if s, ok := r.selector(r.source, item, false); ok {
+				list = append(list, s)
+			}
+		}
+	}
+	if n := r.member("services"); n != nil {
+		for _, item := range r.items(n, "services") {
+			if s, ok := r.selector(r.source, item, true); ok {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+// selector reads "ups", or "ups/ground".
+func (c *checker) selector(s *source, n *yaml.Node, service bool) (selector, bool) {
+	text := s.text(n, "a provider")
+	account, id, both := strings.Cut(text, "/")
+	sel := selector{account, id}
+	switch {
+	case text == "":
+		return sel, false
+	case service && !both:
+		s.fault(n, "E505", fmt.Sprintf("%q is not a service", text), "write provider/service, such as ups/ground")
+		return sel, false
+	case len(c.providers) > 0 && !slices.Contains(c.providers, account):
+		s.guess(n, "E105", fmt.Sprintf("unknown provider %q", account), c.providers)
+		return sel, false
+	case !identifier.MatchString(account) || both && id == "":
+		s.fault(n, "E505", fmt.Sprintf("%q is neither a provider nor a service", text), "write ups, or ups/ground")
+		return sel, false
+	}
+	known := c.opt.Providers[account].Services
+	if id == "" || len(known) == 0 || slices.ContainsFunc(known, func(k ServiceInfo) bool { return k.ID == id }) {
+		return sel, true
+	}
+	var ids []string
+	for _, k := range known {
+		ids = append(ids, account+"/"+k.ID)
+	}
+	s.guess(n, "E106", fmt.Sprintf("%s has no service %q", account, id), ids)
+	return sel, false
+}

@@ -1,0 +1,17 @@
+package rules
+
+import "fmt"
+
+// Recompute makes a recorded decision again from what it recorded: the same bundle gives the same bytes. It fails where the bundle is
+// another than the one that decided.
+func Recompute(b *Bundle, record Decision) (Decision, error) {
+	if record.Rules != b.hash {
+		return Decision{}, fmt.Errorf("the decision was made by rules %s, not by %s; load the files of that version", record.Rules, b.hash)
+	}
+	plan := b.Prepare(record.Plan.Input, record.Plan.Candidates)
+	offers := make([]Offer, len(record.Options))
+	for i, o := range record.Options {
+		offers[i] = Offer{ID: o.ID, Account: o.Account, Quote: o.Quote}
+	}
+	return b.Decide(plan, offers, record.Refused...), nil
+}

@@ -1,0 +1,208 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+)
+
+// run is one half of a decision while it is computed.
+type run struct {
+	bundle     *Bundle
+	in         *Input
+	candidates []Candidate
+	order      Order // as the rules of the moment see it: after set, with what was set
+	m          *formula.Machine
+	failed     map[string]error // lets that failed, nil where none did
+	faults     []Fault
+
+	phase            Phase
+	account, service string
+}
+
+// start fills a machine with everything but the option. It must be closed.
+func (b *Bundle) start(in *Input, candidates []Candidate, set *Settings) *run {
+	r := &run{bundle: b, in: in, candidates: candidates, order: in.Order, m: formula.NewMachine()}
+	if set.Signature != "" {
+		r.order.Signature = set.Signature
+	}
+	if set.Tip != nil {
+		r.order.Tip = *set.Tip
+	}
+	vars := r.m.Vars
+	vars["order"], vars["location"], vars["local"], vars["lists"] = &r.order, &in.Location, &in.Local, b.lists
+	for _, p := range b.providers {
+		vars[p] = unavailable
+		if slices.ContainsFunc(candidates, func(c Candidate) bool { return c.Account == p && !c.Down }) {
+			vars[p] = available
+		}
+	}
+	r.lets(b.orderLets, stageOrder)
+	return r
+}
+
+var available, unavailable = any(health{true}), any(health{false})
+
+func (r *run) close() { r.m.Release() }
+
+// lets computes the named expressions of a stage. One that fails makes every rule fail that uses it.
+func (r *run) lets(lets []let, stage int) {
+	for _, l := range lets {
+		if l.stage > stage {
+			continue
+		}
+		v, err := r.eval(l.formula)
+		if err != nil {
+			if r.failed == nil {
+				r.failed = map[string]error{}
+			}
+			r.failed[l.name] = fmt.Errorf("let %s: %w", l.name, err)
+			continue
+		}
+		delete(r.failed, l.name)
+		r.m.Vars[l.name] = v
+	}
+}
+
+func (r *run) eval(f *formula.Formula) (any, error) {
+	if len(r.failed) > 0 {
+		for name, err := range r.failed {
+			if f.Uses[name] {
+				return nil, err
+			}
+		}
+	}
+	return r.m.Eval(f)
+}
+
+// applies reports whether a rule's dates, locations and condition hold.
+func (r *run) applies(h *head) (bool, error) {
+	if h.from != "" && r.in.Local.Date < h.from || h.until != "" && r.in.Local.Date > h.until {
+		return false, nil
+	}
+	if len(h.locations) > 0 && !r.atLocation(h.locations) {
+		return false, nil
+	}
+	if h.when == nil {
+		return true, nil
+	}
+	v, err := r.eval(h.when)
+	if err != nil {
+		return false, err
+	}
+	return v.(bool), nil
+}
+
+func (r *run) atLocation(list []string) bool {
+	return slices.ContainsFunc(list, func(entry string) bool {
+		if tag, ok := strings.CutPrefix(entry, "tag:"); ok {
+			return slices.Contains(r.in.Location.Tags, tag)
+		}
+		return entry == r.in.Location.ID
+	})
+}
+
+// holds is applies for rules that are skipped when they fail.
+func (r *run) holds(h *head) bool {
+	ok, err := r.applies(h)
+	if err != nil {
+		r.fault(h.name, err)
+	}
+	return ok
+}
+
+func (r *run) fault(rule string, err error) {
+	r.faults = append(r.faults, Fault{Phase: r.phase, Rule: rule, Account: r.account, Service: r.service, Message: err.Error()})
+}
+
+// text renders a template; what fails in it is recorded and leaves a mark in the text.
+func (r *run) text(rule string, t *template) string {
+	text, err := t.render(r.m)
+	if err != nil {
+		r.fault(rule, err)
+	}
+	return text
+}
+
+// excluded runs the exclude rules of the given stages over the option that the machine holds. service is "" where the whole account is meant.
+func (r *run) excluded(account, service string, least, most int, out []Exclusion) []Exclusion {
+	r.phase, r.account, r.service = PhaseExclude, account, service
+	for i := range r.bundle.excludes {
+		rule := &r.bundle.excludes[i]
+		if rule.stage < least || rule.stage > most || !selects(rule.only, account, service) {
+			continue
+		}
+		hit, err := r.applies(&rule.head)
+		if err != nil {
+			r.fault(rule.name, err)
+			out = append(out, exclusion(account, service, rule.name, "the rule failed: "+err.Error(), PhaseExclude))
+			continue
+		}
+		if !hit {
+			continue
+		}
+		reason := r.text(rule.name, rule.reason)
+		if reason == "" {
+			reason = rule.name
+		}
+		out = append(out, exclusion(account, service, rule.name, reason, PhaseExclude))
+	}
+	r.account, r.service = "", ""
+	return out
+}
+
+func exclusion(account, service, rule, reason string, phase Phase) Exclusion {
+	who := selector{account, service}.String()
+	text := who + ` is out by rule "` + rule + `"`
+	if phase == PhaseBuiltin {
+		text = who + " is out"
+	}
+	if reason != rule {
+		text += ": " + reason
+	}
+	return Exclusion{Account: account, Service: service, Rule: rule, Reason: reason, Phase: phase, Text: text}
+}
+
+// unsupported lists what the order needs and a service cannot do.
+func (r *run) unsupported(account, service string, supports []string, out []Exclusion) []Exclusion {
+	need := func(ability, rule, reason string) {
+		if !slices.Contains(supports, ability) {
+			out = append(out, exclusion(account, service, rule, reason, PhaseBuiltin))
+		}
+	}
+	for _, content := range r.order.Content {
+		need(content, "content", "does not carry "+content)
+	}
+	if t := r.order.Temperature; t != "" && t != "none" {
+		need(t, "temperature", "does not keep it "+t)
+	}
+	switch s := r.order.Signature; s {
+	case "required", "direct", "adult":
+		need("signature_"+s, "signature", "does not take a signature ("+s+")")
+	}
+	return out
+}
+
+// byPlace puts exclusions into the order of the record, whatever the order in which rules and options came.
+func byPlace(a, b Exclusion) int {
+	for _, c := range []int{strings.Compare(a.Account, b.Account), strings.Compare(a.Service, b.Service), strings.Compare(a.Rule, b.Rule)} {
+		if c != 0 {
+			return c
+		}
+	}
+	return strings.Compare(a.Reason, b.Reason)
+}
+
+func byFault(a, b Fault) int {
+	for _, c := range []int{
+		strings.Compare(string(a.Phase), string(b.Phase)), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Account, b.Account),
+		strings.Compare(a.Service, b.Service),
+	} {
+		if c != 0 {
+			return c
+		}
+	}
+	return strings.Compare(a.Message, b.Message)
+}

@@ -1,0 +1,100 @@
+package rules
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Sentence says in one sentence what was decided and why, for people. There is nothing personal in it.
+func (d Decision) Sentence() string {
+	switch {
+	case d.Plan.Hold != nil:
+		h := d.Plan.Hold
+		until := "until somebody releases it"
+		if !h.Until.IsZero() {
+			until = "until " + h.Until.Format(time.RFC3339)
+		}
+		return fmt.Sprintf("The order is held by rule %q %s: %s.", h.Rule, until, h.Reason)
+	case d.Winner == nil:
+		return "Nothing can carry the order: " + d.reasons() + "."
+	}
+	return fmt.Sprintf("%s at %s was chosen because %s.", d.nameOf(*d.Winner), d.Winner.Fee, d.why())
+}
+
+// nameOf is a choice as people call it: "UPS Ground".
+func (d Decision) nameOf(c Choice) string {
+	account, service := c.Account, c.Service
+	for _, k := range d.Plan.Candidates {
+		if k.Account == c.Account && k.Name != "" {
+			account = k.Name
+		}
+	}
+	if o := d.optionOf(c); o != nil && o.Quote.ServiceType != "" {
+		service = o.Quote.ServiceType
+	}
+	return strings.TrimSpace(account + " " + service)
+}
+
+func (d Decision) optionOf(c Choice) *Option {
+	for i := range d.Options {
+		if o := &d.Options[i]; o.Rank > 0 && o.Account == c.Account && o.Service == c.Service && o.ID == c.ID {
+			return o
+		}
+	}
+	return nil
+}
+
+func (d Decision) why() string {
+	if d.Choose != nil && d.Choose.Moved {
+		if d.Choose.Kind == "split" {
+			return fmt.Sprintf("rule %q gives it this order (bucket %d of 100)", d.Choose.Rule, d.Choose.Bucket)
+		}
+		return fmt.Sprintf("rule %q puts it first", d.Choose.Rule)
+	}
+	if len(d.Ranked) == 1 {
+		return "it is the only offer that is left"
+	}
+	of := fmt.Sprintf("of %d offers", len(d.Ranked))
+	o := d.optionOf(*d.Winner)
+	if o == nil || o.Score == nil {
+		return "it is the first " + of
+	}
+	switch strings.Join(d.ScoreTerms, "+") {
+	case strategies["cheapest"].score:
+		return "it is the cheapest " + of
+	case strategies["fastest"].score:
+		return "it is the fastest " + of
+	}
+	next := ""
+	if second := d.optionOf(d.Ranked[1]); second != nil && second.Score != nil {
+		next = fmt.Sprintf("; next is %s with %s", d.nameOf(d.Ranked[1]), decimals(*second.Score))
+	}
+	return fmt.Sprintf("its score of %s is the best %s%s", decimals(*o.Score), of, next)
+}
+
+func decimals(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) }
+
+// reasons lists why nothing is left.
+func (d Decision) reasons() string {
+	const most = 12
+	var parts []string
+	for _, e := range d.Excluded {
+		parts = append(parts, e.Text)
+	}
+	for _, r := range d.Refused {
+		words := r.Code
+		if r.Message != "" {
+			words += ", " + r.Message
+		}
+		parts = append(parts, fmt.Sprintf("%s has no offer (%s)", selector{r.Account, r.Service}, words))
+	}
+	if len(parts) == 0 {
+		return "there was no offer"
+	}
+	if len(parts) > most {
+		parts = append(parts[:most], fmt.Sprintf("and %d more", len(parts)-most))
+	}
+	return strings.Join(parts, "; ")
+}

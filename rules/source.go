@@ -1,0 +1,301 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+)
+
+// Limits of a bundle.
+const (
+	maxBundle = 1 << 20 // bytes
+	maxFile   = 256 << 10
+	maxRules  = 500
+	maxYAML   = 16 // levels of nesting
+	maxReport = 100
+)
+
+// source is one YAML file while it is read: it gives every fault its place.
+type source struct {
+	name  string
+	lines []string
+	found *[]Problem
+	where string // what is being read
+}
+
+// parseYAML reads a file into nodes, nil where it cannot be read. Deep nesting, aliases and tags are refused.
+func (s *source) parseYAML(data []byte) *yaml.Node {
+	if p := yamlNesting(data); p != nil {
+		s.report(*p)
+		return nil
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		p := Problem{Code: "E501", Line: 1, Column: 1, End: 2, Sentence: "this is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
+		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+			p.Line, _ = strconv.Atoi(m[1])
+			p.Sentence = "this is not YAML: " + m[2]
+		}
+		p.Hint = "put a text that begins with \" [ { ! * & or % and goes on after it into single quotes"
+		s.report(p)
+		return nil
+	}
+	if len(doc.Content) != 1 {
+		s.report(Problem{Code: "E502", Line: 1, Column: 1, End: 2, Sentence: "the file is empty", Hint: "a rule file begins with rules: 1"})
+		return nil
+	}
+	if err := s.plain(doc.Content[0], 0); err != nil {
+		return nil
+	}
+	return doc.Content[0]
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: line (\d+): (.*)`)
+
+// yamlNesting refuses flow nesting that no rule file has, before the YAML parser spends time on it. Brackets in quotes and
+// comments count too, which does no harm at this limit because each line starts anew where brackets are closed.
+func yamlNesting(data []byte) *Problem {
+	const most = 4 * formula.MaxNesting
+	depth, line, column := 0, 1, 0
+	for _, c := range data {
+		column++
+		switch c {
+		case '\n':
+			line, column = line+1, 0
+		case '[', '{', '(':
+			depth++
+		case ']', '}', ')':
+			depth = max(depth-1, 0)
+		}
+		if depth > most {
+			return &Problem{Code: "E402", Line: line, Column: column, End: column + 1,
+				Sentence: fmt.Sprintf("brackets are nested deeper than %d levels", most), Hint: "close brackets that were left open"}
+		}
+	}
+	return nil
+}
+
+var errRefused = errors.New("refused")
+
+func (s *source) plain(n *yaml.Node, depth int) error {
+	switch {
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		s.fault(n, "E505", "anchors and aliases are not used in rule files", "write the value out, or name an expression under let:")
+		return errRefused
+	case n.Style&yaml.TaggedStyle != 0:
+		s.fault(n, "E505", "tags such as "+n.Tag+" are not used in rule files", "a text that begins with ! stands in quotes")
+		return errRefused
+	case depth > maxYAML:
+		s.fault(n, "E402", fmt.Sprintf("the file is nested deeper than %d levels", maxYAML), "")
+		return errRefused
+	}
+	for _, c := range n.Content {
+		if err := s.plain(c, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *source) report(p Problem) {
+	if len(*s.found) >= maxReport {
+		return
+	}
+	p.File = s.name
+	if p.Where == "" {
+		p.Where = s.where
+	}
+	if p.Line >= 1 && p.Line <= len(s.lines) {
+		p.Source = s.lines[p.Line-1]
+		if r := []rune(p.Source); len(r) > 200 {
+			p.Source = string(r[:200])
+		}
+	}
+	*s.found = append(*s.found, p)
+}
+
+// fault reports something wrong with a whole node.
+func (s *source) fault(n *yaml.Node, code, sentence, hint string) {
+	s.report(Problem{Code: code, Line: n.Line, Column: n.Column, End: n.Column + width(n), Sentence: sentence, Hint: hint})
+}
+
+// guess is fault with a suggestion for a mistyped word.
+func (s *source) guess(n *yaml.Node, code, sentence string, known []string) {
+	p := Problem{Code: code, Line: n.Line, Column: n.Column, End: n.Column + width(n), Sentence: sentence}
+	if n.Style == yaml.DoubleQuotedStyle || n.Style == yaml.SingleQuotedStyle {
+		p.Column++
+		p.End--
+	}
+	p.DidYouMean = formula.Suggest(n.Value, known)
+	p.Hint = "known here: " + strings.Join(known, ", ")
+	s.report(p)
+}
+
+func width(n *yaml.Node) int {
+	if n.Kind != yaml.ScalarNode || strings.Contains(n.Value, "\n") {
+		return 1
+	}
+	w := max(utf8.RuneCountInString(n.Value), 1)
+	if n.Style == yaml.DoubleQuotedStyle || n.Style == yaml.SingleQuotedStyle {
+		w += 2
+	}
+	return w
+}
+
+// formulaFault reports something wrong inside an expression that stands in n, offset characters from its beginning.
+func (s *source) formulaFault(n *yaml.Node, offset int, f *formula.Problem) {
+	p := Problem{Code: f.Code, Sentence: f.Message, Hint: f.Hint, DidYouMean: f.DidYouMean}
+	p.Line, p.Column, p.End = s.place(n, offset+f.From, offset+f.To)
+	s.report(p)
+}
+
+// place maps characters of a scalar's value to the file. Plain scalars, quoted ones without escapes and literal blocks map exactly; of the
+// others the beginning is shown.
+func (s *source) place(n *yaml.Node, from, to int) (line, column, end int) {
+	whole := func() (int, int, int) { return n.Line, n.Column, n.Column + 1 }
+	if n.Line < 1 || n.Line > len(s.lines) {
+		return whole()
+	}
+	runes := []rune(n.Value)
+	if n.Style&(yaml.LiteralStyle) != 0 {
+		from, to = min(from, len(runes)), min(to, len(runes))
+		row := strings.Count(string(runes[:from]), "\n")
+		start := 0
+		if i := strings.LastIndex(string(runes[:from]), "\n"); i >= 0 {
+			start = utf8.RuneCountInString(string(runes[:from])[:i+1])
+		}
+		if n.Line+row >= len(s.lines) {
+			return whole()
+		}
+		text, _, _ := strings.Cut(string(runes[start:]), "\n")
+		at := strings.Index(s.lines[n.Line+row], text)
+		if at < 0 {
+			return whole()
+		}
+		at = utf8.RuneCountInString(s.lines[n.Line+row][:at])
+		return n.Line + 1 + row, at + from - start + 1, at + min(to-start, utf8.RuneCountInString(text)) + 1
+	}
+	column = n.Column
+	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+		column++
+	}
+	text := []rune(s.lines[n.Line-1])
+	if column-1+len(runes) > len(text) || string(text[column-1:column-1+len(runes)]) != n.Value {
+		return whole()
+	}
+	return n.Line, column + from, column + max(to, from+1)
+}
+
+// pair is one member of a mapping.
+type pair struct {
+	key   string
+	node  *yaml.Node // the key
+	value *yaml.Node
+}
+
+// mapping reads a mapping whose keys must be among known; nil known allows any.
+func (s *source) mapping(n *yaml.Node, what string, known []string) []pair {
+	if n.Kind != yaml.MappingNode {
+		s.fault(n, "E503", what+" must be a mapping of keys to values", "")
+		return nil
+	}
+	var pairs []pair
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if why, ok := laterKeys[k.Value]; ok && known != nil && !slices.Contains(known, k.Value) {
+			s.fault(k, "E506", fmt.Sprintf("this version does not have %q", k.Value), why)
+			continue
+		}
+		switch {
+		case k.Kind != yaml.ScalarNode:
+			s.fault(k, "E503", "a key must be a text", "")
+		case seen[k.Value]:
+			s.fault(k, "E504", fmt.Sprintf("%q stands here twice", k.Value), "keep one of them")
+		case known != nil && !slices.Contains(known, k.Value):
+			s.guess(k, "E501", fmt.Sprintf("unknown key %q in %s", k.Value, what), known)
+		default:
+			pairs = append(pairs, pair{k.Value, k, v})
+		}
+		seen[k.Value] = true
+	}
+	return pairs
+}
+
+// laterKeys are parts of the language that this version refuses rather than ignores.
+var laterKeys = map[string]string{
+	"guard":        "use exclude for a bound on the fee of one option",
+	"locations":    "as a patch by location: give the rule itself a list of locations",
+	"tests":        "",
+	"max_fee":      "use exclude with option.fee",
+	"daily_budget": "",
+}
+
+// items reads a list.
+func (s *source) items(n *yaml.Node, what string) []*yaml.Node {
+	if n.Kind != yaml.SequenceNode {
+		s.fault(n, "E503", what+" must be a list", "begin each entry with -")
+		return nil
+	}
+	return n.Content
+}
+
+// text reads a text that is not empty.
+func (s *source) text(n *yaml.Node, what string) string {
+	if n.Kind != yaml.ScalarNode || n.Value == "" || n.Tag == "!!null" {
+		s.fault(n, "E503", what+" must be a text", "")
+		return ""
+	}
+	return n.Value
+}
+
+// texts reads a list of texts.
+func (s *source) texts(n *yaml.Node, what string) []string {
+	var out []string
+	for _, item := range s.items(n, what) {
+		if t := s.text(item, "an entry of "+what); t != "" {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// oneOf reads a text out of a closed list.
+func (s *source) oneOf(n *yaml.Node, what string, allowed []string) string {
+	t := s.text(n, what)
+	if t == "" {
+		return ""
+	}
+	if !slices.Contains(allowed, t) {
+		s.guess(n, "E505", fmt.Sprintf("%s cannot be %q", what, t), allowed)
+		return ""
+	}
+	return t
+}
+
+// truth reads true or false.
+func (s *source) truth(n *yaml.Node, what string) bool {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+		s.fault(n, "E503", what+" must be true or false", "")
+		return false
+	}
+	return n.Value == "true"
+}
+
+// whole reads a whole number of at least least.
+func (s *source) whole(n *yaml.Node, what string, least, most int) int {
+	v, err := strconv.Atoi(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil || v < least || v > most {
+		s.fault(n, "E503", fmt.Sprintf("%s must be a whole number from %d to %d", what, least, most), "")
+		return 0
+	}
+	return v
+}

@@ -1,0 +1,206 @@
+package rules
+
+import (
+	"fmt"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/rules/trace"
+	"github.com/waybill-dev/waybill/rules/unit"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// amount is money as a rule gives it: an amount, a share of some base, or an expression.
+type amount struct {
+	money   shipping.Money
+	percent *unit.Rational // hundredths
+	formula *formula.Formula
+}
+
+var (
+	bareAmount     = regexp.MustCompile(`^[-+]?\d+(\.\d+)?$`)
+	currencyAmount = regexp.MustCompile(`^([-+]?\d+(?:\.\d+)?) ?([A-Z]{3})$`)
+	percentAmount  = regexp.MustCompile(`^([-+]?\d+(?:\.\d+)?) ?%$`)
+	dayDuration    = regexp.MustCompile(`^(\d+)d`)
+)
+
+// amount reads a literal or an expression.
+func (c *checker) amount(s *source, n *yaml.Node, what string, env *formula.Env) *amount {
+	text := s.text(n, what)
+	switch {
+	case text == "":
+		return nil
+	case bareAmount.MatchString(text):
+		if c.currency == "" {
+			s.fault(n, "E505", what+" has no currency", "write 12.50 USD, or give the file a currency: at the top")
+			return nil
+		}
+		return c.literalAmount(s, n, text, c.currency)
+	case percentAmount.MatchString(text):
+		m := percentAmount.FindStringSubmatch(text)
+		r, _ := new(big.Rat).SetString(strings.TrimPrefix(m[1], "+"))
+		q, err := unit.FromRat(r.Quo(r, big.NewRat(100, 1)))
+		if err != nil {
+			s.fault(n, "E505", what+" is out of range", "")
+			return nil
+		}
+		return &amount{percent: &q}
+	case currencyAmount.MatchString(text):
+		m := currencyAmount.FindStringSubmatch(text)
+		return c.literalAmount(s, n, m[1], m[2])
+	}
+	f := c.formula(s, n, env, formula.Money)
+	if f == nil {
+		return nil
+	}
+	return &amount{formula: f}
+}
+
+func (c *checker) literalAmount(s *source, n *yaml.Node, text, currency string) *amount {
+	d, err := shipping.ParseDecimal(strings.TrimPrefix(text, "+"))
+	if err == nil {
+		var m shipping.Money
+		if m, err = shipping.BindMoney(d, currency); err == nil {
+			return &amount{money: m}
+		}
+	}
+	s.fault(n, "E505", err.Error(), "")
+	return nil
+}
+
+// eval computes the amount; base is what a percentage is of.
+func (a *amount) eval(m *formula.Machine, base shipping.Money) (shipping.Money, error) {
+	switch {
+	case a.percent != nil:
+		return unit.ScaleMoney(base, *a.percent)
+	case a.formula != nil:
+		v, err := m.Eval(a.formula)
+		if err != nil {
+			return shipping.Money{}, err
+		}
+		return v.(shipping.Money), nil
+	}
+	return a.money, nil
+}
+
+// duration reads 30s, 3m, 2h, 1d, 1d12h.
+func (s *source) duration(n *yaml.Node, what string) Duration {
+	text := s.text(n, what)
+	if text == "" {
+		return 0
+	}
+	d, err := parseDuration(text)
+	if err != nil {
+		s.fault(n, "E505", fmt.Sprintf("%s is not a duration: %q", what, text), "write 30s, 3m, 2h or 1d")
+		return 0
+	}
+	return Duration(d)
+}
+
+func parseDuration(text string) (time.Duration, error) {
+	days := 0
+	if m := dayDuration.FindStringSubmatch(text); m != nil {
+		days, _ = strconv.Atoi(m[1])
+		if text = text[len(m[0]):]; text == "" {
+			text = "0s"
+		}
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, err
+	}
+	if d < 0 || days > 366 || d > 366*24*time.Hour || (d == 0 && days == 0) {
+		return 0, fmt.Errorf("out of range")
+	}
+	return d + time.Duration(days)*24*time.Hour, nil
+}
+
+// template is a text with expressions in braces.
+type template struct {
+	parts []templatePart
+}
+
+type templatePart struct {
+	text    string
+	formula *formula.Formula
+}
+
+// template reads a text; braces hold expressions over env.
+func (c *checker) template(s *source, n *yaml.Node, what string, env *formula.Env) *template {
+	text := s.text(n, what)
+	if text == "" {
+		return nil
+	}
+	if len([]rune(text)) > shipping.MaxNote {
+		s.fault(n, "E401", fmt.Sprintf("%s is longer than %d characters", what, shipping.MaxNote), "")
+		return nil
+	}
+	t := &template{}
+	for offset, rest := 0, []rune(text); len(rest) > 0; {
+		open := strings.IndexRune(string(rest), '{')
+		if open < 0 {
+			t.parts = append(t.parts, templatePart{text: string(rest)})
+			break
+		}
+		open = len([]rune(string(rest)[:open]))
+		end := open
+		for end < len(rest) && rest[end] != '}' {
+			end++
+		}
+		if end == len(rest) {
+			s.formulaFault(n, offset+open, &formula.Problem{Code: "E301", To: 1, Message: "{ is not closed", Hint: "an expression stands in { }"})
+			return nil
+		}
+		if open > 0 {
+			t.parts = append(t.parts, templatePart{text: string(rest[:open])})
+		}
+		f := c.compile(s, n, offset+open+1, string(rest[open+1:end]), env)
+		if f == nil {
+			return nil
+		}
+		t.parts = append(t.parts, templatePart{formula: f})
+		offset, rest = offset+end+1, rest[end+1:]
+	}
+	return t
+}
+
+// render fills the template. A part that fails is shown as (?), and the first error is returned beside the text.
+func (t *template) render(m *formula.Machine) (string, error) {
+	if t == nil {
+		return "", nil
+	}
+	if len(t.parts) == 1 && t.parts[0].formula == nil {
+		return t.parts[0].text, nil
+	}
+	var b strings.Builder
+	var first error
+	for _, p := range t.parts {
+		if p.formula == nil {
+			b.WriteString(p.text)
+			continue
+		}
+		v, err := m.Eval(p.formula)
+		if err != nil {
+			b.WriteString("(?)")
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		b.WriteString(forPeople(v))
+	}
+	return b.String(), first
+}
+
+func forPeople(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return trace.Format(v)
+}
