@@ -52,19 +52,22 @@ type deciding struct {
 
 // take puts the offers into the order of the record.
 func (r *deciding) take(offers []Offer) {
-	offers = slices.Clone(offers)
-	slices.SortFunc(offers, compareOffers)
+	places := make([]*Offer, len(offers)) // quotes are large; their places are what is moved about
+	for i := range offers {
+		places[i] = &offers[i]
+	}
+	slices.SortFunc(places, compareOffers)
 	r.d.Options = make([]Option, len(offers))
 	r.vars = make([]option, len(offers))
-	for i, o := range offers {
+	for i, o := range places {
 		q := o.Quote
 		q.Token, q.Charges, q.Warnings = nil, nil, nil
 		r.d.Options[i] = Option{ID: o.ID, Account: o.Account, Service: q.ServiceID, Quote: q, Fee: q.Amount, Cost: q.Amount}
-		r.vars[i] = r.optionOf(o.Account, q)
+		r.vars[i] = r.optionOf(o.Account, &r.d.Options[i].Quote)
 	}
 }
 
-func compareOffers(a, b Offer) int {
+func compareOffers(a, b *Offer) int {
 	if c := cmp.Or(
 		strings.Compare(a.Account, b.Account), strings.Compare(a.Quote.ServiceID, b.Quote.ServiceID),
 		cmp.Compare(a.Quote.Amount.Minor, b.Quote.Amount.Minor), strings.Compare(a.ID, b.ID),
@@ -77,7 +80,7 @@ func compareOffers(a, b Offer) int {
 }
 
 // optionOf is an offer as expressions see it.
-func (r *run) optionOf(account string, q shipping.Quote) option {
+func (r *run) optionOf(account string, q *shipping.Quote) option {
 	now := r.in.Local.Now
 	o := option{
 		Provider: account, Service: q.ServiceID, Mode: q.Mode, Vehicle: q.Vehicle, Fee: q.Amount, Cost: q.Amount, Tax: q.Tax,

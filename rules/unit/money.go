@@ -3,13 +3,25 @@ package unit
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
+	"math/bits"
 
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // ScaleMoney returns m times f, rounded half to even in the minor unit.
 func ScaleMoney(m shipping.Money, f Rational) (shipping.Money, error) {
+	high, low := bits.Mul64(abs(m.Minor), abs(f.n))
+	if d := uint64(f.den()); high < d {
+		q, rest := bits.Div64(high, low, d)
+		if half := d - rest; rest > half || rest == half && q%2 == 1 {
+			q++
+		}
+		if q <= math.MaxInt64 {
+			return shipping.Money{Minor: sign(m.Minor) * sign(f.n) * int64(q), Currency: m.Currency}, nil
+		}
+	}
 	return roundMoney(new(big.Rat).Mul(new(big.Rat).SetInt64(m.Minor), f.big()), m.Currency)
 }
 

@@ -19,7 +19,7 @@ type Rational struct {
 	d int64 // one less than the denominator, so that the zero value is 0/1
 }
 
-func fraction(n, d int64) Rational { return Rational{n: n, d: d - 1} }
+func reduced(n, d int64) Rational { return Rational{n: n, d: d - 1} }
 
 func (r Rational) den() int64 { return r.d + 1 }
 
@@ -31,14 +31,14 @@ var finest = []int64{1_000_000_000, 1_000_000, 1_000, 1}
 // FromRat returns r, exactly wherever numerator and denominator fit into 64 bits, else to the nearest of 1e-9, 1e-6, 1e-3 or 1 that fits.
 func FromRat(r *big.Rat) (Rational, error) {
 	if r.Num().IsInt64() && r.Denom().IsInt64() {
-		return fraction(r.Num().Int64(), r.Denom().Int64()), nil
+		return reduced(r.Num().Int64(), r.Denom().Int64()), nil
 	}
 	for _, d := range finest {
 		scaled := new(big.Rat).Mul(r, new(big.Rat).SetInt64(d))
 		text := scaled.FloatString(0)
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			b := big.NewRat(n, d)
-			return fraction(b.Num().Int64(), b.Denom().Int64()), nil
+			return reduced(b.Num().Int64(), b.Denom().Int64()), nil
 		}
 	}
 	return Rational{}, ErrRange
@@ -50,14 +50,52 @@ func FromFloat(f float64) (Rational, error) {
 		return Rational{}, ErrRange
 	}
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		return fraction(int64(f), 1), nil
+		return reduced(int64(f), 1), nil
 	}
-	r, _ := new(big.Rat).SetString(strconv.FormatFloat(f, 'f', -1, 64))
+	var buffer [32]byte
+	text := strconv.AppendFloat(buffer[:0], f, 'f', -1, 64)
+	if r, ok := shortDecimal(text); ok {
+		return r, nil
+	}
+	r, _ := new(big.Rat).SetString(string(text))
 	return FromRat(r)
 }
 
+// shortDecimal reads a decimal of at most 18 digits without the cost of big numbers; scores scale money by such.
+func shortDecimal(text []byte) (Rational, bool) {
+	if len(text) > 18 {
+		return Rational{}, false
+	}
+	n, d, negative, fraction := int64(0), int64(1), false, false
+	for _, c := range text {
+		switch c {
+		case '-':
+			negative = true
+		case '.':
+			fraction = true
+		default:
+			n = n*10 + int64(c-'0')
+			if fraction {
+				d *= 10
+			}
+		}
+	}
+	if negative {
+		n = -n
+	}
+	g := int64(gcd(abs(n), uint64(d)))
+	return reduced(n/g, d/g), true
+}
+
+func gcd(a, b uint64) uint64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return max(a, 1)
+}
+
 // FromInt returns n.
-func FromInt(n int64) Rational { return fraction(n, 1) }
+func FromInt(n int64) Rational { return reduced(n, 1) }
 
 // Cmp is -1, 0 or +1.
 func (r Rational) Cmp(o Rational) int {
@@ -107,7 +145,7 @@ func abs(n int64) uint64 {
 func (r Rational) Add(o Rational) (Rational, error) {
 	if r.d == 0 && o.d == 0 {
 		if s := r.n + o.n; (s > r.n) == (o.n > 0) {
-			return fraction(s, 1), nil
+			return reduced(s, 1), nil
 		}
 	}
 	return FromRat(new(big.Rat).Add(r.big(), o.big()))

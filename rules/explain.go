@@ -1,0 +1,276 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/rules/trace"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Explain renders a decision with the value of every part of every rule, for every option. It computes the decision again, so the bundle
+// must be the one that decided.
+func Explain(b *Bundle, d Decision) (string, error) {
+	again, err := Recompute(b, d)
+	if err != nil {
+		return "", err
+	}
+	e := &explaining{run: b.start(&again.Plan.Input, again.Plan.Candidates, &Settings{}), d: &again, twins: map[*formula.Formula]*trace.Program{}}
+	defer func() { e.run.close() }()
+	in := &again.Plan.Input
+	fmt.Fprintf(&e.out, "order %s  %s %s %s  rules %s@%s\n%s\n", in.Order.ID, in.Local.Weekday, in.Local.Date, in.Local.Time, b.name, b.hash[:len("sha256:")+12], again.Sentence())
+	e.orderRules()
+	e.run.close()
+	e.run = b.start(&again.Plan.Input, again.Plan.Candidates, &again.Plan.Set)
+	e.lets()
+	e.unasked()
+	for _, i := range e.best() {
+		e.option(i)
+	}
+	e.rest()
+	return e.out.String(), e.err
+}
+
+// explaining writes one explanation.
+type explaining struct {
+	*run
+	d     *Decision
+	twins map[*formula.Formula]*trace.Program
+	out   strings.Builder
+	err   error
+}
+
+// tree writes what the parts of a formula come to.
+func (e *explaining) tree(f *formula.Formula) {
+	if f == nil {
+		e.line("    always")
+		return
+	}
+	twin := e.twins[f]
+	if twin == nil {
+		var err error
+		if twin, err = f.Twin(); err != nil {
+			e.err = fmt.Errorf("explain %q: %w", f.Source, err)
+			return
+		}
+		e.twins[f] = twin
+	}
+	for line := range strings.Lines(e.m.Run(twin).String()) {
+		e.out.WriteString("    " + line)
+	}
+}
+
+func (e *explaining) line(format string, args ...any) { fmt.Fprintf(&e.out, format+"\n", args...) }
+
+func (e *explaining) rule(verdict string, h *head) {
+	e.line("  %s %q", verdict, h.name)
+	if !e.inForce(h) {
+		e.line("    not in force on this day or at this location")
+		return
+	}
+	e.tree(h.when)
+}
+
+// inForce reports whether dates and locations let the rule speak at all.
+func (e *explaining) inForce(h *head) bool {
+	ok, _ := e.applies(&head{from: h.from, until: h.until, locations: h.locations})
+	return ok
+}
+
+func (e *explaining) orderRules() {
+	for i := range e.bundle.holds {
+		h := &e.bundle.holds[i].head
+		verdict := "hold passed over"
+		if e.d.Plan.Hold != nil && e.d.Plan.Hold.Rule == h.name {
+			verdict = "HELD by"
+		}
+		e.rule(verdict, h)
+	}
+	for i := range e.bundle.sets {
+		h := &e.bundle.sets[i].head
+		verdict := "set passed over"
+		for _, a := range e.d.Plan.Set.By {
+			if a.Rule != h.name {
+				continue
+			}
+			verdict = "SET by"
+			over := ""
+			if a.OverwrittenBy != "" {
+				over = fmt.Sprintf(", overwritten by %q", a.OverwrittenBy)
+			}
+			e.line("  %s = %s%s", a.Attribute, a.Value, over)
+		}
+		e.rule(verdict, h)
+	}
+}
+
+func (e *explaining) lets() {
+	for _, l := range e.bundle.orderLets {
+		e.line("let %s", l.name)
+		e.tree(l.formula)
+	}
+}
+
+// unasked explains what was excluded before quoting.
+func (e *explaining) unasked() {
+	for _, x := range e.d.Plan.Excluded {
+		e.line("option %s  EXCLUDED before quoting: %s", selector{x.Account, x.Service}, x.Text)
+		for i := range e.bundle.excludes {
+			rule := &e.bundle.excludes[i]
+			if rule.name != x.Rule || x.Phase != PhaseExclude {
+				continue
+			}
+			o := option{Provider: x.Account, Service: x.Service}
+			for _, c := range e.candidates {
+				for _, s := range c.Services {
+					if c.Account == x.Account && s.ID == x.Service {
+						o.Mode, o.Supports = s.Mode, s.Supports
+					}
+				}
+			}
+			e.m.Vars["option"] = &o
+			e.run.lets(e.bundle.optionLets, stageService)
+			e.tree(rule.when)
+		}
+	}
+	for _, r := range e.d.Refused {
+		e.line("option %s  NO OFFER: %s %s", selector{r.Account, r.Service}, r.Code, r.Message)
+	}
+}
+
+// best lists the options as they are ranked, the excluded ones last.
+func (e *explaining) best() []int {
+	places := make([]int, len(e.d.Options))
+	for i := range places {
+		places[i] = i
+	}
+	rank := func(i int) int {
+		if r := e.d.Options[i].Rank; r > 0 {
+			return r
+		}
+		return len(places) + 1
+	}
+	slices.SortStableFunc(places, func(a, b int) int { return rank(a) - rank(b) })
+	return places
+}
+
+func (e *explaining) option(i int) {
+	o := &e.d.Options[i]
+	who := selector{o.Account, o.Service}
+	vars := e.optionOf(o.Account, &o.Quote)
+	e.m.Vars["option"] = &vars
+	e.run.lets(e.bundle.optionLets, stageQuote)
+	switch {
+	case o.Excluded:
+		e.line("option %s  EXCLUDED  fee %s", who, o.Fee)
+	case o.Score == nil:
+		e.line("option %s  rank %d  no score  fee %s", who, o.Rank, o.Fee)
+	default:
+		e.line("option %s  rank %d  score %s  fee %s  cost %s%s", who, o.Rank, e.sum(o), o.Fee, o.Cost, charged(o.Charge))
+	}
+	if slices.ContainsFunc(e.d.Plan.Excluded, func(x Exclusion) bool {
+		return x.Account == o.Account && (x.Service == "" || x.Service == o.Service)
+	}) {
+		e.line("  quoted although it was excluded before; see above")
+		return
+	}
+	for n := range e.bundle.excludes {
+		rule := &e.bundle.excludes[n]
+		if !selects(rule.only, o.Account, o.Service) {
+			continue
+		}
+		verdict := "exclude passed over"
+		for _, x := range e.d.Excluded {
+			if x.Rule == rule.name && x.Account == o.Account && (x.Service == "" || x.Service == o.Service) {
+				verdict = "EXCLUDED by"
+			}
+		}
+		e.rule(verdict, &rule.head)
+	}
+	if o.Excluded {
+		return
+	}
+	for n := range e.bundle.adjusts {
+		rule := &e.bundle.adjusts[n]
+		if selects(rule.only, o.Account, o.Service) {
+			e.rule(e.adjusted(rule.name, o), &rule.head)
+		}
+	}
+	vars.Cost = o.Cost
+	e.m.Vars["best"] = e.bestOf()
+	e.line("  score")
+	e.tree(e.bundle.rank.whole)
+}
+
+func charged(m shipping.Money) string {
+	if m.IsZero() {
+		return ""
+	}
+	return "  charge " + m.String()
+}
+
+func (e *explaining) adjusted(rule string, o *Option) string {
+	for _, a := range e.d.Adjusted {
+		if a.Rule == rule && a.Account == o.Account && a.Service == o.Service && a.ID == o.ID {
+			return strings.TrimSpace(fmt.Sprintf("ADJUSTED %s%s by", a.Add, charged(a.Charge)))
+		}
+	}
+	return "adjust passed over"
+}
+
+// sum shows what the terms of a score contributed: "17.30 = 8.50 (dollars(option.cost)) + 8.80 (…)".
+func (e *explaining) sum(o *Option) string {
+	if len(o.Terms) < 2 {
+		return decimals(*o.Score)
+	}
+	parts := make([]string, len(o.Terms))
+	for i, t := range o.Terms {
+		parts[i] = fmt.Sprintf("%s (%s)", decimals(t), e.d.ScoreTerms[i])
+	}
+	return decimals(*o.Score) + " = " + strings.Join(parts, " + ")
+}
+
+func (e *explaining) bestOf() bestOffer {
+	r := &deciding{run: e.run, d: e.d, vars: make([]option, len(e.d.Options))}
+	for i := range e.d.Options {
+		r.vars[i] = e.optionOf(e.d.Options[i].Account, &e.d.Options[i].Quote)
+		only := slices.ContainsFunc(e.d.Excluded, func(x Exclusion) bool {
+			return x.Phase == PhaseChoose && x.Account == e.d.Options[i].Account && x.Service == e.d.Options[i].Service
+		})
+		if !e.d.Options[i].Excluded || only {
+			r.eligible = append(r.eligible, i)
+		}
+	}
+	return r.best()
+}
+
+// rest explains the rules that look at the ranking as a whole.
+func (e *explaining) rest() {
+	delete(e.m.Vars, "option")
+	if e.d.Plan.Hold != nil {
+		return
+	}
+	for i := range e.bundle.chooses {
+		h := &e.bundle.chooses[i].head
+		if c := e.d.Choose; c != nil && c.Rule == h.name {
+			e.rule(strings.TrimSpace("CHOSEN ("+c.Kind+" "+c.Arm)+") by", h)
+			break // the first that holds is the last that is asked
+		}
+		e.rule("choose passed over", h)
+	}
+	for i := range e.bundle.fallbacks {
+		e.rule("fallback", &e.bundle.fallbacks[i].head)
+	}
+	for _, w := range e.d.Warnings {
+		e.line("warning (%s) by %q: %s", w.Level, w.Rule, w.Message)
+	}
+	if n := e.d.None; n != nil {
+		e.line("none: wait %s, %d tries, notify %q: %s", time.Duration(n.HoldFor), n.Retry, n.Notify, n.Message)
+	}
+	for _, f := range e.d.Faults {
+		e.line("FAILED %s %q %s: %s", f.Phase, f.Rule, selector{f.Account, f.Service}, f.Message)
+	}
+}
