@@ -219,6 +219,7 @@ func (c *checker) readLets(docs []*document) {
 	}
 	env := with(base, map[string]any{"option": option{}}, absentNames)
 	state := map[string]int{} // 1 being read, 2 done
+	broken := map[string]bool{}
 	var visit func(name string)
 	visit = func(name string) {
 		e := entries[name]
@@ -229,15 +230,19 @@ func (c *checker) readLets(docs []*document) {
 			}
 			if state[used] == 1 {
 				e.d.fault(e.p.value, "E507", fmt.Sprintf("let %s and let %s need each other", name, used), "write one of them without the other")
-				entries[name] = entry{}
-				state[name] = 2
-				return
+				broken[name] = true
+				break
 			}
 			if state[used] == 0 {
 				visit(used)
 			}
+			broken[name] = broken[name] || broken[used]
 		}
 		state[name] = 2
+		if broken[name] { // its users are not to be told that it is unknown
+			c.lets = append(c.lets, let{name: name, zero: false})
+			return
+		}
 		c.compileLet(e.d, e.p, env)
 	}
 	for _, name := range order {

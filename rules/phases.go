@@ -150,8 +150,10 @@ var phaseKeys = map[string][]string{
 // rule reads one rule of a phase. A rule that is not enabled is checked like any other, and then left out.
 func (c *checker) rule(d *document, phase string, n *yaml.Node) {
 	d.where = "a rule of " + phase
+	before := len(c.problems)
 	keys := append(slices.Clone(commonKeys), phaseKeys[phase]...)
-	r := &reading{checker: c, document: d, node: n, members: d.mapping(n, "a rule of "+phase, keys), enabled: true}
+	r := &reading{checker: c, document: d, node: n, enabled: true, before: before}
+	r.members = d.mapping(n, "a rule of "+phase, keys)
 	if len(r.members) == 0 {
 		return
 	}
@@ -178,7 +180,11 @@ type reading struct {
 	env     *formula.Env
 	head    head
 	enabled bool
+	before  int // problems that there were before this rule
 }
+
+// sound reports whether nothing was found wrong with the rule so far; what is missing is only worth saying then.
+func (r *reading) sound() bool { return len(r.problems) == r.before }
 
 func (r *reading) member(key string) *yaml.Node {
 	for _, p := range r.members {
@@ -303,7 +309,7 @@ func (r *reading) set() {
 
 func (r *reading) exclude() {
 	rule := excludeRule{head: r.head, stage: stageProvider, only: r.selectors()}
-	if rule.when == nil && r.member("when") == nil && rule.only == nil {
+	if r.sound() && rule.when == nil && rule.only == nil {
 		r.fault(r.node, "E502", "the rule would exclude everything", "give it when:, providers: or services:")
 	}
 	if slices.ContainsFunc(rule.only, func(s selector) bool { return s.service != "" }) {

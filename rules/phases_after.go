@@ -59,7 +59,7 @@ func (r *reading) split(rule *chooseRule, n *yaml.Node) {
 			rule.arms = append(rule.arms, arm{p.key, percent})
 		}
 	}
-	if sum != 100 {
+	if r.sound() && sum != 100 {
 		r.fault(n, "E505", fmt.Sprintf("the parts of the split make %d, not 100", sum), "rank: takes the orders that stay with the ranking")
 	}
 	if r.member("split") != nil && rule.by == nil {
@@ -242,6 +242,7 @@ func (c *checker) terms(rule *rankRule) {
 func (c *checker) readNone(d *document, n *yaml.Node) {
 	rule := &noneRule{}
 	c.bundle.none = rule
+	before := len(c.problems)
 	for _, p := range d.mapping(n, "none", []string{"hold_for", "retry", "then"}) {
 		switch p.key {
 		case "hold_for":
@@ -261,7 +262,7 @@ func (c *checker) readNone(d *document, n *yaml.Node) {
 			}
 		}
 	}
-	if rule.none.Retry > 0 && rule.none.HoldFor == 0 {
+	if len(c.problems) == before && rule.none.Retry > 0 && rule.none.HoldFor == 0 {
 		d.fault(n, "E502", "retry needs hold_for", "hold_for: 3m says how long to wait before each try")
 	}
 	if rule.none.HoldFor > 0 && rule.none.Retry == 0 {

@@ -77,7 +77,7 @@ func TestTextRoundTrips(t *testing.T) {
 }
 
 func TestFloatsAreReadAsWritten(t *testing.T) {
-	for _, text := range []string{"15.9", "0.1", "-2.25", "1234567890.125", "0.000001", "123456789.123456789"} {
+	for _, text := range []string{"15.9", "0.1", "-2.25", "1234567890.125", "0.000001", "1234567.1234567"} {
 		want, _ := new(big.Rat).SetString(text)
 		f, _ := want.Float64()
 		got, err := unit.FromFloat(f)

@@ -90,7 +90,7 @@ func (e *Env) parse(src string, config *conf.Config) (*parser.Tree, map[string]b
 	if err != nil {
 		return nil, nil, e.explain(src, tree, err)
 	}
-	r := &rewriter{}
+	r := &rewriter{source: []rune(src)}
 	ast.Walk(&tree.Node, r)
 	if r.problem != nil {
 		return nil, nil, r.problem

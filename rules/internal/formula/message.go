@@ -194,6 +194,14 @@ func mismatched(p *Problem, tree *parser.Tree, at file.Location, m []string) {
 			side, kind = find.found.Left, right
 		}
 	}
+	for _, sides := range [][2]ast.Node{{find.found.Left, find.found.Right}, {find.found.Right, find.found.Left}} {
+		if name, ok := sides[1].(*ast.IdentifierNode); ok && KindOf(sides[0].Type()) == Text && KindOf(name.Type()) == "" {
+			p.Code, p.Message = "E101", fmt.Sprintf("%s is not a text", name.Value)
+			p.From, p.To = spanOf(name)
+			p.DidYouMean, p.Hint = `"`+name.Value+`"`, "a text stands in quotes"
+			return
+		}
+	}
 	switch {
 	case bare:
 		p.From, p.To = spanOf(side)

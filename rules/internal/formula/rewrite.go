@@ -53,7 +53,10 @@ func functionNames() []string {
 }
 
 // rewriter replaces macro calls. It runs before types are checked.
-type rewriter struct{ problem *Problem }
+type rewriter struct {
+	source  []rune
+	problem *Problem
+}
 
 // Visit implements ast.Visitor.
 func (r *rewriter) Visit(node *ast.Node) {
@@ -76,6 +79,9 @@ func (r *rewriter) Visit(node *ast.Node) {
 			for _, a := range call.Arguments {
 				_, end := spanOf(a)
 				to = max(to, end)
+			}
+			for to < len(r.source) && r.source[to-1] != ')' {
+				to++
 			}
 			r.problem = &Problem{Code: "E203", From: from, To: to, Message: err.Error()}
 		}
