@@ -1,0 +1,301 @@
+// Package node puts one node of the engine together from a configuration, runs it, and takes it apart in order. It is the only
+// package that knows all others of core.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/core/carrierhost"
+	"github.com/waybill-dev/waybill/core/clock"
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/geo"
+	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/httpapi/admin"
+	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
+	"github.com/waybill-dev/waybill/core/jobs"
+	"github.com/waybill-dev/waybill/core/ruleset"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/rules"
+)
+
+// Settings is what a node is made from.
+type Settings struct {
+	Config  *config.Watcher
+	Log     hclog.Logger
+	Version string
+	// Clock and Source are the real ones where nil.
+	Clock  clock.Clock
+	Source clock.Source
+	// InMemory keeps nothing on disk.
+	InMemory bool
+	// Carriers replaces the adapter processes, for measuring the engine without them; nil runs those of the configuration.
+	Carriers dispatch.Carriers
+}
+
+// Node is one node. Open makes it, Run runs it, Close closes what Open has opened.
+type Node struct {
+	Settings
+	Dispatch *dispatch.Service
+	Store    store.Store
+	Host     *carrierhost.Host // nil where Settings.Carriers stands in
+
+	placer   *geo.Placer
+	rules    *ruleset.Set
+	runner   *jobs.Runner
+	server   *httpapi.Server
+	registry *prometheus.Registry
+	close    sync.Once
+	closed   error
+	warm     chan struct{} // closed when carriers and rules are ready to be used
+	failed   error         // why they never will be; read after warm
+}
+
+// Open opens the store and wires everything. It starts no adapter and serves nothing.
+func Open(s Settings) (*Node, error) {
+	if s.Clock == nil {
+		s.Clock = clock.Real()
+	}
+	if s.Source == nil {
+		s.Source = clock.Crypto(s.Clock)
+	}
+	n := &Node{Settings: s, registry: prometheus.NewRegistry(), warm: make(chan struct{})}
+	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := n.openStore(); err != nil {
+		return nil, err
+	}
+	if err := n.wire(); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+func (n *Node) openStore() error {
+	cfg := n.Config.Current().Store
+	st, err := badgerstore.Open(badgerstore.Config{Dir: cfg.Dir, InMemory: n.InMemory, EncryptionKey: decodeHex(cfg.EncryptionKey.Reveal()),
+		Log: n.Log.Named("store")})
+	if err != nil {
+		return fmt.Errorf("open the store in %s: %w", cfg.Dir, err)
+	}
+	n.Store = st
+	return nil
+}
+
+func (n *Node) wire() error {
+	cfg := n.Config.Current()
+	placing := geo.Config{}
+	if g := cfg.Geocoding.Nominatim; g != nil {
+		placing.Nominatim = &geo.NominatimConfig{BaseURL: g.BaseURL, UserAgent: g.UserAgent, Email: g.Email, Timeout: g.Timeout, RatePerSecond: g.RatePerSecond}
+	}
+	var err error
+	if n.placer, err = geo.New(placing); err != nil {
+		return fmt.Errorf("geocoding: %w", err)
+	}
+	carriers := n.Carriers
+	if carriers == nil {
+		if err := n.openHost(cfg); err != nil {
+			return err
+		}
+		carriers = hostCarriers{n.Host}
+	}
+	n.rules = ruleset.New(ruleset.Settings{Config: n.Config.Current, Providers: n.providers(carriers), Log: n.Log.Named("rules"), Registerer: n.registry})
+	n.Dispatch = dispatch.New(dispatch.Settings{
+		Store: n.Store, Carriers: carriers, Placer: n.placer, Config: n.Config.Current, Rules: n.rules.Bundle, Clock: n.Clock, Source: n.Source,
+		Log: n.Log.Named("dispatch"), Registerer: n.registry,
+	})
+	n.runner, err = jobs.New(jobs.Config{
+		Store: n.Store, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("jobs"), Registerer: n.registry,
+		Handlers: map[string]jobs.Handler{
+			dispatch.JobDispatch: n.Dispatch.RunDispatch, dispatch.JobReconcile: n.Dispatch.RunReconcile,
+			dispatch.JobCancel: n.Dispatch.RunCancel, dispatch.JobWatch: n.Dispatch.RunWatch,
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("job runner: %w", err)
+	}
+	router := httpapi.New(httpapi.Settings{Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("http"), Registerer: n.registry})
+	shippingapi.Mount(router, n.Dispatch)
+	admin.Mount(router, admin.Settings{Provider: n.provider, Ready: n.ready, Version: n.Version,
+		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})
+	n.server = &httpapi.Server{Handler: router, Config: cfg.Server, Log: n.Log.Named("http")}
+	return nil
+}
+
+func (n *Node) openHost(cfg *config.Config) error {
+	dir := cfg.Plugins.Dir
+	if dir == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("find the adapters beside the executable: %w; name their folder as plugins.dir", err)
+		}
+		dir = filepath.Join(filepath.Dir(exe), "plugins")
+	}
+	var err error
+	n.Host, err = carrierhost.New(carrierhost.Config{
+		Dir: dir, AutoMTLS: *cfg.Plugins.AutoMTLS, StartTimeout: cfg.Plugins.StartTimeout, Quarantine: cfg.Plugins.Quarantine,
+		Memory: cfg.Plugins.Memory, Log: n.Log.Named("carrier"), Clock: n.Clock, Source: n.Source, Registerer: n.registry,
+	})
+	if err != nil {
+		return fmt.Errorf("adapters: %w", err)
+	}
+	if err := n.Host.Apply(cfg.AllAccounts()); err != nil {
+		return fmt.Errorf("carrier accounts: %w", err)
+	}
+	n.Config.OnChange(func(c *config.Config) {
+		if err := n.Host.Apply(c.AllAccounts()); err != nil {
+			n.Log.Error("carrier accounts of the new configuration were not taken", "err", err)
+		}
+	})
+	return nil
+}
+
+// hostCarriers is the carrier host as dispatch sees it.
+type hostCarriers struct{ host *carrierhost.Host }
+
+func (h hostCarriers) Account(tenant, id string) (dispatch.Account, bool) {
+	a, ok := h.host.Account(tenant, id)
+	return a, ok
+}
+
+// providers tells rules which services the tenant's accounts have, as far as their adapters have started.
+func (n *Node) providers(carriers dispatch.Carriers) func(*config.Tenant) map[string]rules.Provider {
+	return func(t *config.Tenant) map[string]rules.Provider {
+		out := map[string]rules.Provider{}
+		for id := range t.Accounts {
+			var p rules.Provider
+			if a, ok := carriers.Account(t.ID, id); ok {
+				if m, started := a.Manifest(); started {
+					for _, sv := range m.Services {
+						p.Services = append(p.Services, rules.ServiceInfo{ID: sv.ID, Mode: sv.Mode, Supports: sv.Supports})
+					}
+				}
+			}
+			out[id] = p
+		}
+		return out
+	}
+}
+
+// Run serves on ln and does what is due until ctx ends, then stops accepting, lets requests and calls end, and returns. What it
+// was doing for jobs goes on at the next start.
+func (n *Node) Run(ctx context.Context, ln net.Listener) error {
+	// Carriers must outlive the requests that use them, so they stop last.
+	hostCtx, stopHost := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopHost()
+	hostDone := make(chan error, 1)
+	go func() {
+		if n.Host == nil {
+			hostDone <- nil
+			return
+		}
+		hostDone <- n.Host.Run(hostCtx)
+	}()
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.Config.Run(gctx) })
+	g.Go(func() error { return n.server.Serve(gctx, ln) })
+	g.Go(func() error {
+		if err := n.warmUp(gctx); err != nil {
+			return err
+		}
+		inner, ictx := errgroup.WithContext(gctx)
+		inner.Go(func() error { return n.rules.Run(ictx) })
+		inner.Go(func() error { return n.runner.Run(ictx) })
+		return inner.Wait()
+	})
+	err := g.Wait()
+	stopHost()
+	return errors.Join(err, <-hostDone)
+}
+
+// warmUp waits for the adapters' first news, then loads the rules, whose names are checked against the adapters' services.
+func (n *Node) warmUp(ctx context.Context) error {
+	defer close(n.warm)
+	if n.Host != nil {
+		wait, cancel := context.WithTimeout(ctx, n.Config.Current().Plugins.StartTimeout)
+		err := n.Host.Ready(wait)
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			n.Log.Warn("some adapters are not ready yet; orders do not wait for them", "err", err)
+		}
+	}
+	if err := n.rules.Load(); err != nil {
+		n.failed = err
+		return err
+	}
+	return nil
+}
+
+// Warm waits until the node can take orders.
+func (n *Node) Warm(ctx context.Context) error {
+	select {
+	case <-n.warm:
+		return n.failed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ready returns what keeps the node from taking orders.
+func (n *Node) ready(ctx context.Context) error {
+	select {
+	case <-n.warm:
+	default:
+		return errors.New("adapters are starting")
+	}
+	return errors.Join(n.failed, n.Store.Check(ctx), n.Config.Problem(), n.rules.Problem())
+}
+
+// provider tells the admin surface about an account.
+func (n *Node) provider(tenant, account string) admin.Provider {
+	if n.Host == nil {
+		if a, ok := n.Carriers.Account(tenant, account); ok {
+			m, started := a.Manifest()
+			return admin.Provider{Manifest: m, Known: started, State: "ready"}
+		}
+		return admin.Provider{State: "unknown"}
+	}
+	for _, s := range n.Host.Status() {
+		for _, a := range s.Accounts {
+			if a.Tenant != tenant || a.ID != account {
+				continue
+			}
+			p := admin.Provider{State: string(s.State)}
+			if s.Manifest != nil {
+				p.Manifest, p.Known = *s.Manifest, true
+			}
+			if a.Problem != nil {
+				p.Problem = a.Problem.Error()
+			} else if s.LastDeath != nil && s.State != carrierhost.Ready {
+				p.Problem = s.LastDeath.Detail
+			}
+			return p
+		}
+	}
+	return admin.Provider{State: "unknown"}
+}
+
+// Close closes what Open has opened, after Run has returned. It may be called twice.
+func (n *Node) Close() error {
+	n.close.Do(func() {
+		if n.placer != nil {
+			n.placer.Close()
+		}
+		if n.Store != nil {
+			n.closed = n.Store.Close()
+		}
+	})
+	return n.closed
+}
