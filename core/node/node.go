@@ -117,7 +117,7 @@ func (n *Node) wire() error {
 		Log: n.Log.Named("dispatch"), Registerer: n.registry,
 	})
 	n.runner, err = jobs.New(jobs.Config{
-		Store: n.Store, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("jobs"), Registerer: n.registry,
+		Store: n.Store, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("jobs"), Metrics: jobs.NewMetrics(n.registry),
 		Handlers: map[string]jobs.Handler{
 			dispatch.JobDispatch: n.Dispatch.RunDispatch, dispatch.JobReconcile: n.Dispatch.RunReconcile,
 			dispatch.JobCancel: n.Dispatch.RunCancel, dispatch.JobWatch: n.Dispatch.RunWatch,
