@@ -59,6 +59,8 @@ func (s *Store) Commit(ctx context.Context, tenant string, tx *store.Tx) error {
 		return err
 	}
 	defer leave()
+	s.committing.Add(1)
+	defer s.committing.Add(-1)
 	w := &write{store: s, tenant: tenant, now: tx.Now}
 	if err := w.encode(tx); err != nil {
 		return fmt.Errorf("commit: %w", err)

@@ -76,7 +76,9 @@ type Store struct {
 	life     sync.RWMutex
 	closed   bool
 	requests chan *request
-	written  chan struct{} // closed when the writer has ended
+	// committing counts the running calls of Commit.
+	committing atomic.Int32
+	written    chan struct{} // closed when the writer has ended
 }
 
 var _ store.Store = (*Store)(nil)

@@ -3,6 +3,7 @@ package badgerstore
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/waybill-dev/waybill/core/store"
@@ -14,6 +15,8 @@ const (
 	maxBatchEntries = 2000
 	// maxTxEntries bounds one transaction, which may be larger than a group closes at.
 	maxTxEntries = 20_000
+	// maxYields bounds how often the writer lets others go first before it commits a group.
+	maxYields = 100
 	// entryOverhead is what Badger counts for an entry besides key and value.
 	entryOverhead = 16
 )
@@ -60,20 +63,31 @@ func (s *Store) write() {
 	defer close(s.written)
 	for r := range s.requests {
 		b := s.merge(s.newBatch(), r)
-	gather:
-		for !b.full() {
-			select {
-			case r, ok := <-s.requests:
-				if !ok {
-					break gather
-				}
+		for yields := 0; !b.full(); {
+			r, ok := s.poll()
+			if ok {
 				b = s.merge(b, r)
-			default:
-				break gather
+				continue
 			}
+			// Those that are about to send, as most are whom the last group has answered, are worth a turn of the processor:
+			// groups would be half as large without them. A lone writer finds nobody to wait for.
+			if yields == maxYields || int(s.committing.Load()) <= len(b.merged) {
+				break
+			}
+			yields++
+			runtime.Gosched()
 		}
 		s.flush(b)
 	}
+}
+
+// poll takes a request that waits; ok is false where none does.
+func (s *Store) poll() (r *request, ok bool) {
+	select {
+	case r, ok = <-s.requests:
+	default:
+	}
+	return r, ok
 }
 
 // merge adds r to b where it holds, and answers it where it does not. It returns the batch to go on with: b, or a new one where
