@@ -115,7 +115,7 @@ func bookUnder(f Fault) func(context.Context, Subject) error {
 }
 
 const (
-	shortCall = 400 * time.Millisecond
+	shortCall = 300 * time.Millisecond
 	tolerance = 100 * time.Millisecond
 )
 
