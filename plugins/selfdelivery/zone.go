@@ -64,8 +64,10 @@ func postalPatterns(f *shipping.Faults, path string, in []string) []postalPatter
 
 // canonicalPostal drops what people write differently: case, blanks and hyphens.
 func canonicalPostal(s string) string {
-	return strings.NewReplacer(" ", "", "-", "").Replace(strings.ToUpper(s))
+	return postalNoise.Replace(strings.ToUpper(s))
 }
+
+var postalNoise = strings.NewReplacer(" ", "", "-", "")
 
 // matches reports whether one of the patterns is the address's postal code. A United States ZIP+4 matches its ZIP.
 func matches(patterns []postalPattern, a shipping.Address) bool {

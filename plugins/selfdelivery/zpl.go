@@ -10,10 +10,9 @@ import (
 func drawZPL(s slip) []byte {
 	var b bytes.Buffer
 	b.WriteString("^XA^CI28^PW812^LL1218^LH0,0\n") // ^CI28: UTF-8
-	// In a text block, printers read a backslash as the beginning of a command.
 	text := func(x, y, height, width, lines int, t string) {
 		if t != "" {
-			fmt.Fprintf(&b, "^FO%d,%d^A0N,%d^FB%d,%d^FH^FD%s^FS\n", x, y, height, width, lines, escapeZPL(strings.ReplaceAll(t, `\`, "/")))
+			fmt.Fprintf(&b, "^FO%d,%d^A0N,%d^FB%d,%d^FH^FD%s^FS\n", x, y, height, width, lines, zplText.Replace(cut(t, 2*width*lines/height)))
 		}
 	}
 	rule := func(y int) { fmt.Fprintf(&b, "^FO40,%d^GB732,2,2^FS\n", y) }
@@ -47,13 +46,24 @@ func drawZPL(s slip) []byte {
 	}
 	rule(y + 4)
 	text(40, y+18, 22, 520, max((980-y-18)/22, 1), strings.Join(s.notes, " "))
-	fmt.Fprintf(&b, "^FO590,780^BQN,2,6^FH^FDQA,%s^FS\n", escapeZPL(s.tracking))
-	fmt.Fprintf(&b, "^FO60,1000^BY2^BCN,150,Y,N,N,A^FH^FD%s^FS\n", escapeZPL(s.barcode))
+	fmt.Fprintf(&b, "^FO590,780^BQN,2,6^FH^FDQA,%s^FS\n", zplCode.Replace(s.tracking))
+	fmt.Fprintf(&b, "^FO60,1000^BY2^BCN,150,Y,N,N,A^FH^FD%s^FS\n", zplCode.Replace(s.barcode))
 	b.WriteString("^XZ\n")
 	return b.Bytes()
 }
 
-// escapeZPL hides the characters that begin ZPL commands, and the one that hides.
-func escapeZPL(s string) string {
-	return strings.NewReplacer("^", "_5E", "~", "_7E", "_", "_5F").Replace(s)
+// cut shortens text to n letters. A text block that has more than its lines hold prints over its last line; a letter of the
+// printers' font is about half as wide as high.
+func cut(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
 }
+
+// The characters that begin ZPL commands are hidden behind _, and so is _ itself. In a text block, a backslash begins a
+// command too, which no hiding prevents.
+var (
+	zplCode = strings.NewReplacer("^", "_5E", "~", "_7E", "_", "_5F")
+	zplText = strings.NewReplacer("^", "_5E", "~", "_7E", "_", "_5F", `\`, "/")
+)
