@@ -112,9 +112,8 @@ func open(_ context.Context, cfg Config, env carrier.Env) (*Account, error) {
 		}
 		a.usable[s] = true
 	}
-	if err := f.Err(); err != nil {
-		return nil, &carrier.Error{Source: carrier.SourceConfig, Effect: carrier.EffectNone, Retry: carrier.RetryNever, Code: carrier.ConfigInvalid,
-			Field: f[0].Path, Message: "The configuration of the own drivers is wrong: " + err.Error() + "."}
+	if err := carrier.ConfigError(f); err != nil {
+		return nil, err
 	}
 	return a, nil
 }
