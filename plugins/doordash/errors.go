@@ -61,6 +61,9 @@ func fault(r *carrier.Response) *carrier.Error {
 	if e == nil {
 		return nil
 	}
+	if r.Status == http.StatusTooManyRequests && e.RetryAfter == 0 {
+		e.RetryAfter = rateLimitPause
+	}
 	var f failure
 	if err := json.Unmarshal(r.Body, &f, lenient); err != nil {
 		return e // a gateway's page: the status must do
@@ -90,10 +93,6 @@ func fault(r *carrier.Response) *carrier.Error {
 		e.Source, e.Code, e.Message = carrier.SourceCaller, carrier.ServiceUnavailable, "DoorDash does not deliver this order."
 		if lane, ok := lanes[e.CarrierCode]; ok {
 			e.Message = lane.Message
-		}
-	case http.StatusTooManyRequests:
-		if e.RetryAfter == 0 {
-			e.RetryAfter = rateLimitPause
 		}
 	}
 	return e

@@ -54,14 +54,14 @@ func (a *Account) newOrder(c carrier.Consignment, now time.Time) order {
 }
 
 // newChange holds what may change while a delivery is under way. Everything else needs a new delivery.
-func newChange(c carrier.Consignment) order {
-	o := order{
+func newChange(c carrier.Consignment) change {
+	o := change{
 		PickupInstructions: c.Pickup.Instructions, PickupPhone: c.Pickup.Contact.Phone,
 		DropoffInstructions: c.Delivery.Instructions, DropoffPhone: c.Delivery.Contact.Phone, DropoffOptions: options(c),
 	}
 	o.DropoffGivenName, o.DropoffFamilyName = splitName(c.Delivery.Contact.Name)
 	if o.DropoffOptions == nil {
-		o.DropoffOptions = &dropoffOptions{Signature: "none"}
+		o.DropoffOptions = &dropoffOptions{Signature: "none", ID: "none"}
 	}
 	return o
 }

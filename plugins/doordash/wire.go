@@ -6,7 +6,7 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// order is the body of a quote, of a delivery made without one, and (in part) of a change. Money is in cents, lengths in
+// order is the body of a quote and of a delivery made without one. Money is in cents, lengths in
 // inches, weights in pounds, volumes in cubic feet.
 type order struct {
 	ExternalDeliveryID string `json:"external_delivery_id,omitempty"`
@@ -82,6 +82,17 @@ type item struct {
 	Width       float64 `json:"width,omitzero"`
 	Height      float64 `json:"height,omitzero"`
 	Volume      float64 `json:"volume,omitzero"`
+}
+
+// change is the body of a PATCH. Instructions are sent even when empty, which clears them.
+type change struct {
+	PickupPhone         string          `json:"pickup_phone_number,omitempty"`
+	PickupInstructions  string          `json:"pickup_instructions"`
+	DropoffPhone        string          `json:"dropoff_phone_number,omitempty"`
+	DropoffInstructions string          `json:"dropoff_instructions"`
+	DropoffGivenName    string          `json:"dropoff_contact_given_name,omitempty"`
+	DropoffFamilyName   string          `json:"dropoff_contact_family_name"`
+	DropoffOptions      *dropoffOptions `json:"dropoff_options"`
 }
 
 // acceptance is the body of accepting a quote. The quote holds everything else already.
