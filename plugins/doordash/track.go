@@ -120,7 +120,7 @@ func (a *Account) Track(ctx context.Context, r carrier.TrackRequest) ([]carrier.
 		return nil, first
 	}
 	if failed > 0 {
-		a.env.Log().Warn("some deliveries could not be read", "failed", failed, "asked", len(r.Parcels), "code", string(first.Code), "err", first)
+		a.env.Log().Warn("some deliveries could not be read", "failed", failed, "asked", len(r.Parcels), "code", string(first.Code), "status", first.HTTPStatus)
 	}
 	return updates, nil
 }
