@@ -201,7 +201,8 @@ func pretty(t testing.TB, v any) []byte {
 	var err error
 	if b, ok := v.([]byte); ok {
 		raw = bytes.Clone(b)
-	} else if raw, err = json.Marshal(v, json.FormatNilSliceAsNull(true), json.Deterministic(true), json.OmitZeroStructFields(true)); err != nil {
+	} else if raw, err = json.Marshal(v, json.FormatNilSliceAsNull(true), json.Deterministic(true), json.OmitZeroStructFields(true),
+		json.WithMarshalers(json.MarshalFunc(func(d time.Duration) ([]byte, error) { return json.Marshal(d.String()) }))); err != nil {
 		t.Fatal(err)
 	}
 	value := jsontext.Value(raw)

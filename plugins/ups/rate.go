@@ -45,7 +45,7 @@ func (a *Account) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.Qu
 		}
 		return carrier.QuoteAnswer{}, err
 	}
-	return a.quotes(r, answer)
+	return a.quotes(r, answer), nil
 }
 
 // asRefusal turns what UPS says about this consignment alone into a refusal of all services.
@@ -165,6 +165,9 @@ func (a *Account) rateRequest(ctx context.Context, r carrier.QuoteRequest, u *sy
 // dateForm is UPS's YYYYMMDD.
 const dateForm = "20060102"
 
+// endOfDay is by when UPS means to come where it names a day and no time.
+const endOfDay = "235959"
+
 // pickupDay is when the parcels are handed over: where the pickup window opens, but not before now.
 func pickupDay(c carrier.Consignment, now time.Time) time.Time {
 	at := now
@@ -265,17 +268,17 @@ func signatureOptions(c carrier.Consignment) (shipment shipmentOptions, perPacka
 	return shipment, nil
 }
 
-// saturdayToken marks a quote whose price and time are those of Saturday delivery.
+// saturdayToken comes back at Book with a quote whose price and time are those of Saturday delivery.
 const saturdayToken = "saturday"
 
 // quotes maps an answer. A service that stands twice is there once for weekdays and once for Saturday: the account's
 // configuration says which of them is meant.
-func (a *Account) quotes(r carrier.QuoteRequest, answer rateAnswer) (carrier.QuoteAnswer, error) {
+func (a *Account) quotes(r carrier.QuoteRequest, answer rateAnswer) carrier.QuoteAnswer {
 	var out carrier.QuoteAnswer
 	origin := r.Pickup.Address.CountryCode
 	from, to := zoneOr(r.Pickup.Zone, nil), zoneOr(r.Delivery.Zone, nil)
-	var firstFault error
 	at := map[string]int{}
+	var refused []string
 	for _, rated := range answer.RateResponse.first().RatedShipment {
 		o, ok := offerByCode(string(rated.Service.first().Code), origin)
 		if !ok || (len(r.Services) > 0 && !slices.Contains(r.Services, o.ID)) {
@@ -283,13 +286,17 @@ func (a *Account) quotes(r carrier.QuoteRequest, answer rateAnswer) (carrier.Quo
 		}
 		q, err := quoteOf(o, rated, from, to)
 		if err != nil {
-			if firstFault == nil {
-				firstFault = fmt.Errorf("service %s: %w", o.Code, err)
-			}
+			refused = append(refused, o.ID)
+			out.Refusals = append(out.Refusals, shipping.Refusal{ServiceID: o.ID, Code: string(carrier.CarrierProtocol),
+				Message: "UPS's price cannot be read: " + err.Error()})
 			continue
 		}
+		saturday := rated.saturday()
+		if saturday && a.cfg.SaturdayDelivery {
+			q.Token = []byte(saturdayToken)
+		}
 		if i, twin := at[o.ID]; twin {
-			if isSaturday(q) == a.cfg.SaturdayDelivery {
+			if saturday == a.cfg.SaturdayDelivery {
 				out.Quotes[i] = q
 			}
 			continue
@@ -297,20 +304,19 @@ func (a *Account) quotes(r carrier.QuoteRequest, answer rateAnswer) (carrier.Quo
 		at[o.ID] = len(out.Quotes)
 		out.Quotes = append(out.Quotes, q)
 	}
-	if len(out.Quotes) == 0 && firstFault != nil {
-		return out, &carrier.Error{Source: carrier.SourceCarrier, Effect: carrier.EffectNone, Retry: carrier.RetryNever,
-			Code: carrier.CarrierProtocol, Message: "no rate of UPS's answer can be read", Err: firstFault}
-	}
 	for _, id := range r.Services {
-		if _, quoted := at[id]; !quoted {
+		if _, quoted := at[id]; !quoted && !slices.Contains(refused, id) {
 			out.Refusals = append(out.Refusals, shipping.Refusal{ServiceID: id, Code: string(carrier.ServiceUnavailable),
 				Message: "UPS does not offer this service for this shipment"})
 		}
 	}
-	return out, nil
+	return out
 }
 
-func isSaturday(q shipping.Quote) bool { return string(q.Token) == saturdayToken }
+// saturday reports that a row is one of Saturday delivery at an additional charge, or could be had as one.
+func (r ratedShipment) saturday() bool {
+	return r.TimeInTransit.first().ServiceSummary.first().SaturdayDelivery == "1"
+}
 
 func quoteOf(o offer, rated ratedShipment, from, to *time.Location) (shipping.Quote, error) {
 	p, err := priceOf(rated.charges, rated.NegotiatedRateCharges)
@@ -323,16 +329,12 @@ func quoteOf(o offer, rated ratedShipment, from, to *time.Location) (shipping.Qu
 	arrival := summary.EstimatedArrival.first()
 	q.Guaranteed = len(rated.GuaranteedDelivery) > 0 || bool(summary.GuaranteedIndicator)
 	q.TransitDays = days(arrival.BusinessDaysInTransit, g.BusinessDaysInTransit, arrival.TotalTransitDays)
-	if summary.SaturdayDelivery == "1" {
-		q.Token = []byte(saturdayToken)
-	}
 	q.Delivery.EndsAt = arrival.Arrival.first().instant(to)
 	if q.Delivery.EndsAt.IsZero() {
 		q.Delivery.EndsAt = localTime{g.ScheduledDeliveryDate, clockTime(g.DeliveryByTime)}.instant(to)
 	}
 	q.Pickup.EndsAt = arrival.Pickup.first().instant(from)
 	for _, alert := range rated.RatedShipmentAlert {
-		// 110971 stands in nearly every answer and says only that the invoice may differ.
 		if alert.Code != invoiceMayVary && alert.Description != "" {
 			q.Warnings = append(q.Warnings, string(alert.Description))
 		}
@@ -340,6 +342,7 @@ func quoteOf(o offer, rated ratedShipment, from, to *time.Location) (shipping.Qu
 	return q, nil
 }
 
+// invoiceMayVary stands in nearly every answer and says only that the invoice may differ from the displayed rates.
 const invoiceMayVary = "110971"
 
 // days returns the first of the texts that is a number of days.
@@ -357,17 +360,12 @@ func (l localTime) instant(zone *time.Location) shipping.Instant {
 	if zone == nil || l.Date == "" {
 		return shipping.Instant{}
 	}
-	clock := string(l.Time)
-	switch len(clock) {
-	case 0:
-		clock = "235959"
-	case 4:
-		clock += "00"
-	case 3, 5: // a leading zero was dropped
-		return localTime{l.Date, "0" + l.Time}.instant(zone)
+	clock := l.Time
+	if clock == "" {
+		clock = endOfDay
 	}
-	t, err := time.ParseInLocation(dateForm+"150405", string(l.Date)+clock, zone)
-	if err != nil {
+	t, ok := timeOf(l.Date, clock, zone)
+	if !ok {
 		return shipping.Instant{}
 	}
 	return shipping.At(t)

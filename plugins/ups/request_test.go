@@ -124,7 +124,9 @@ func repositoryRoot(t *testing.T) string {
 
 func TestGetAndDeleteRequests(t *testing.T) {
 	f := newFake(t)
-	f.answer = func(s sent) string { return `400` + "\n\n" + `{"response":{"errors":[{"code":"300007","message":"No label"}]}}` }
+	f.answer = func(s sent) string {
+		return `400` + "\n\n" + `{"response":{"errors":[{"code":"300007","message":"No label"}]}}`
+	}
 	a := openAccount(t, testConfig(f.URL))
 	ctx := callContext(t)
 

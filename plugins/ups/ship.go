@@ -244,7 +244,13 @@ func bookingOf(r carrier.BookRequest, answer shipAnswer, asked shipping.LabelFor
 		p.Label = label
 		b.Parcels = append(b.Parcels, p)
 	}
-	if len(b.Parcels) > 0 && b.Parcels[0].Number != "" {
+	if len(b.Parcels) == 0 {
+		b.Parcels = []carrier.BookedParcel{{Number: b.CarrierRef}} // the shipment has the number of its first parcel
+	}
+	if got, want := len(b.Parcels), len(r.Parcels); got != want {
+		b.Warnings = append(b.Warnings, fmt.Sprintf("UPS's answer names %d parcels of %d", got, want))
+	}
+	if b.Parcels[0].Number != "" {
 		b.TrackingID = b.Parcels[0].Number
 	}
 	b.TrackingURL = trackingURL(b.TrackingID)

@@ -306,7 +306,7 @@ func (p trackedPackage) promise() shipping.TimeWindow {
 	}
 	end := t.EndTime
 	if end == "" {
-		end = "235959"
+		end = endOfDay
 	}
 	if at, ok := timeOf(day, end, zone); ok {
 		w.EndsAt = shipping.At(at)
