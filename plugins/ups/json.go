@@ -40,24 +40,18 @@ func (m *many[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 }
 
 func (m *many[T]) add(d *jsontext.Decoder) error {
-	var v T
-	_, scalar := any(&v).(*text)
-	switch d.PeekKind() {
-	case '{':
-		if scalar {
-			return d.SkipValue()
-		}
-	case '"', '0':
-		if !scalar {
-			return d.SkipValue()
-		}
+	_, scalar := any((*T)(nil)).(*text)
+	switch k := d.PeekKind(); {
+	case k == '{' && !scalar, (k == '"' || k == '0') && scalar:
 	default:
 		return d.SkipValue()
 	}
-	if err := json.UnmarshalDecode(d, &v); err != nil {
+	var zero T
+	*m = append(*m, zero) // decoded in place: the elements of a rate answer are large
+	if err := json.UnmarshalDecode(d, &(*m)[len(*m)-1]); err != nil {
+		*m = (*m)[:len(*m)-1]
 		return err
 	}
-	*m = append(*m, v)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/waybill-dev/waybill/sdk/carrier"
@@ -177,15 +178,23 @@ func pickupDay(c carrier.Consignment, now time.Time) time.Time {
 	return at.In(zoneOr(c.Pickup.Zone, time.UTC))
 }
 
+// zones keeps the zones that were asked for: each comes from a file.
+var zones sync.Map // name -> *time.Location
+
 // zoneOr returns the zone of a place, or other where it has none that is known.
 func zoneOr(name string, other *time.Location) *time.Location {
+	if z, ok := zones.Load(name); ok {
+		return z.(*time.Location)
+	}
 	if name == "" {
 		return other
 	}
-	if z, err := time.LoadLocation(name); err == nil {
-		return z
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		return other
 	}
-	return other
+	zones.Store(name, z)
+	return z
 }
 
 func ratePartyOf(s carrier.Stop) rateParty {

@@ -116,13 +116,11 @@ type (
 	}
 	// charges are an account's published rates; Ship writes them alike.
 	charges struct {
-		BaseServiceCharge     many[paid]     `json:"BaseServiceCharge"`
-		TransportationCharges many[paid]     `json:"TransportationCharges"`
-		ServiceOptionsCharges many[paid]     `json:"ServiceOptionsCharges"`
-		ItemizedCharges       many[itemized] `json:"ItemizedCharges"`
-		TaxCharges            many[tax]      `json:"TaxCharges"`
-		TotalCharges          many[paid]     `json:"TotalCharges"`
-		TotalChargesWithTaxes many[paid]     `json:"TotalChargesWithTaxes"`
+		TransportationCharges many[paid] `json:"TransportationCharges"`
+		ServiceOptionsCharges many[paid] `json:"ServiceOptionsCharges"`
+		TaxCharges            many[tax]  `json:"TaxCharges"`
+		TotalCharges          many[paid] `json:"TotalCharges"`
+		TotalChargesWithTaxes many[paid] `json:"TotalChargesWithTaxes"`
 	}
 	// negotiated are the account's own rates: absent where it has none, and with a total that is singular.
 	negotiated struct {
