@@ -135,7 +135,6 @@ func (s *idSource) next(now time.Time) string {
 type tokenAnswer struct {
 	AccessToken text `json:"access_token"`
 	ExpiresIn   text `json:"expires_in"` // seconds
-	Status      text `json:"status"`     // "approved"
 }
 
 // tokenPath has no /api before it, unlike all other paths.

@@ -201,13 +201,14 @@ func seeds(f *testing.F, op string) {
 
 func FuzzRateResponse(f *testing.F) {
 	seeds(f, "quote")
+	a := openAccount(f, testConfig("http://127.0.0.1:1"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var answer rateAnswer
 		if decode(body, &answer) != nil {
 			return
 		}
 		r := carrier.QuoteRequest{Consignment: domestic()}
-		got := (&Account{}).quotes(r, answer)
+		got := a.quotes(r, answer)
 		for _, q := range got.Quotes {
 			if _, ok := shipping.CurrencyDigits(q.Amount.Currency); !ok || q.ServiceID == "" || q.TransitDays < 0 {
 				t.Fatalf("quote %+v", q)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -179,6 +178,3 @@ func (p trackedPackage) bears(ref string) bool {
 func (p trackedPackage) voided() bool {
 	return len(p.Activity) > 0 && p.Activity[0].Status.first().Type == "MV"
 }
-
-// longAgo is how far back a parcel is looked for whose number is not known.
-const longAgo = 90 * 24 * time.Hour

@@ -239,7 +239,7 @@ func weightOf(w *big.Rat, u *system) measured {
 // taxed reports whether UPS charges taxes on shipments from a country; it does not in the United States.
 func taxed(from shipping.Address) bool { return !domesticUS(from.CountryCode) }
 
-// invoiceTotal is the value of the goods, which Rating wants for times in transit across borders: a whole number of 1 or more.
+// invoiceTotal is the value of the goods, which Rating wants for times in transit across borders: 1 or more.
 func invoiceTotal(c carrier.Consignment) *amount {
 	value := c.OrderValue
 	digits, ok := shipping.CurrencyDigits(value.Currency)
@@ -289,8 +289,13 @@ func (a *Account) quotes(r carrier.QuoteRequest, answer rateAnswer) carrier.Quot
 	at := map[string]int{}
 	var refused []string
 	for _, rated := range answer.RateResponse.first().RatedShipment {
-		o, ok := offerByCode(string(rated.Service.first().Code), origin)
-		if !ok || (len(r.Services) > 0 && !slices.Contains(r.Services, o.ID)) {
+		code := string(rated.Service.first().Code)
+		o, ok := offerByCode(code, origin)
+		if !ok {
+			a.env.Log().Debug("UPS offers a service that no table knows", "service", code)
+			continue
+		}
+		if len(r.Services) > 0 && !slices.Contains(r.Services, o.ID) {
 			continue
 		}
 		q, err := quoteOf(o, rated, from, to)

@@ -17,6 +17,9 @@ import (
 // limits.
 const atOnce = 4
 
+// longAgo is how far back a parcel is looked for whose number is not known.
+const longAgo = 90 * 24 * time.Hour
+
 // Track asks for each number by itself. A failure that is not about a number ends the call: the others would meet it too.
 func (a *Account) Track(ctx context.Context, r carrier.TrackRequest) ([]carrier.TrackUpdate, error) {
 	ctx, stop := context.WithCancel(ctx)
@@ -87,6 +90,11 @@ func (a *Account) trackOne(ctx context.Context, p carrier.TrackedParcel) (carrie
 		u.Number = string(pkg.TrackingNumber)
 	}
 	u.TrackingURL = trackingURL(u.Number)
+	for _, e := range u.Events {
+		if e.Status == "" {
+			a.env.Log().Debug("UPS has a tracking status that no table knows", "status", e.CarrierCode)
+		}
+	}
 	return u, nil
 }
 

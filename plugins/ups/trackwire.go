@@ -8,10 +8,9 @@ type (
 			Shipment many[trackedShipment] `json:"shipment"`
 		}] `json:"trackResponse"`
 	}
+	// trackedShipment has no package, and a warning TW0001 in an HTTP 200, where UPS does not know the number.
 	trackedShipment struct {
-		InquiryNumber text                 `json:"inquiryNumber"`
-		Package       many[trackedPackage] `json:"package"`
-		Warnings      many[said]           `json:"warnings"` // TW0001 in an HTTP 200: not found
+		Package many[trackedPackage] `json:"package"`
 	}
 	trackedPackage struct {
 		TrackingNumber          text             `json:"trackingNumber"`

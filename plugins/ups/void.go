@@ -64,8 +64,7 @@ type voided struct {
 }
 
 type packageVoided struct {
-	TrackingNumber text        `json:"TrackingNumber"`
-	Status         many[coded] `json:"Status"`
+	Status many[coded] `json:"Status"`
 }
 
 // whole reports whether all of the shipment is void: the summary says 1, or every package does (1 is also "was void before").
