@@ -7,4 +7,6 @@
 // answer is believed and both are decoded. An unknown member, code or status never fails an answer.
 package main
 
-func main() {}
+import "github.com/waybill-dev/waybill/sdk/plugin"
+
+func main() { plugin.Serve(adapter) }
