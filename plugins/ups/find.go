@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -37,8 +39,23 @@ func (a *Account) Find(ctx context.Context, r carrier.FindRequest) ([]carrier.Bo
 	case !aboutTheLabel(err):
 		return nil, err
 	}
-	return a.findByTracking(ctx, r, format)
+	bookings, trackErr := a.findByTracking(ctx, r, format)
+	if trackErr != nil {
+		return nil, trackErr
+	}
+	if e := carrier.AsError(err); len(bookings) == 0 && slices.Contains(shipmentExists, e.CarrierCode) {
+		e.Retry, e.RetryAfter = carrier.RetryAfter, trackingLag
+		return nil, e // something was booked, and it would be a lie to say that nothing was found
+	}
+	return bookings, nil
 }
+
+// shipmentExists are label recovery's refusals of a shipment that it knows: several, sent already, too many parcels, a wrong
+// return service, expired, not processed yet.
+var shipmentExists = []string{"300001", "300002", "300003", "300004", "300006", "300034", "300035"}
+
+// trackingLag is when to look again for a shipment that tracking does not show yet; UPS publishes no figure.
+const trackingLag = time.Minute
 
 // aboutTheLabel reports whether label recovery has answered, and merely has no label to give.
 func aboutTheLabel(err error) bool {

@@ -98,11 +98,13 @@ func (a *Account) trackOne(ctx context.Context, p carrier.TrackedParcel) (carrie
 	return u, nil
 }
 
-// noSuchNumber reports the other ways in which UPS says that it does not know a number: 404, as its schema has it, and the
-// codes for a number of the wrong shape.
+// noSuchNumber reports the other ways in which UPS says that it does not know a number: 404, as its schema has it, and
+// tracking's own codes (TV…, TW…), such as TV1002 for a number of the wrong shape. They concern one number and must not keep
+// the others from being answered.
 func noSuchNumber(err error) bool {
 	e := carrier.AsError(err)
-	return e.HTTPStatus == http.StatusNotFound || e.CarrierCode == "TV1002" || e.CarrierCode == "TW0001"
+	return e.HTTPStatus == http.StatusNotFound ||
+		e.HTTPStatus < 500 && (strings.HasPrefix(e.CarrierCode, "TV") || strings.HasPrefix(e.CarrierCode, "TW"))
 }
 
 func (a *Account) trackReference(ctx context.Context, ref string, from, to time.Time) (trackAnswer, error) {
