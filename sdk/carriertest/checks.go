@@ -43,6 +43,7 @@ var Checks = slices.Concat([]Check{
 
 var (
 	slug    = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	service = regexp.MustCompile(`^[a-z0-9][a-z0-9_]*$`) // carriers sell 2nd_day_air
 	version = regexp.MustCompile(`^\d+\.\d+\.\d+`)
 )
 
@@ -67,7 +68,7 @@ func checkManifest(ctx context.Context, s Subject) error {
 	wrong(m.Has(carrier.CanFind) && m.Absence != carrier.Proven && m.Absence != carrier.Unproven, "absence %q is not proven or unproven", m.Absence)
 	seen := map[string]bool{}
 	for _, x := range m.Services {
-		wrong(!slug.MatchString(x.ID), "service id %q is not [a-z][a-z0-9_]*", x.ID)
+		wrong(!service.MatchString(x.ID), "service id %q is not [a-z0-9][a-z0-9_]*", x.ID)
 		wrong(seen[x.ID], "service id %q stands twice", x.ID)
 		wrong(x.Name == "", "service %q has no name", x.ID)
 		seen[x.ID] = true
