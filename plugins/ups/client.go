@@ -33,7 +33,7 @@ type exchange struct {
 func (a *Account) ask(ctx context.Context, x exchange, out any) (*carrier.Response, error) {
 	resp, err := a.send(ctx, x)
 	if err != nil {
-		return nil, x.settle(err)
+		return nil, x.settle(ctx, err)
 	}
 	if resp.Status < 200 || resp.Status > 299 {
 		return resp, refusal(x, resp)
@@ -59,16 +59,22 @@ func (x exchange) missing(resp *carrier.Response, what string) error {
 func (x exchange) unreadable(resp *carrier.Response, cause error) error {
 	e := resp.Unreadable(cause)
 	e.CarrierCode, e.CarrierMessage = headerError(resp.Header)
-	return x.settle(e)
+	if !x.acts {
+		e.Effect = carrier.EffectNone
+	}
+	return e
 }
 
 // settle says of an error's effect what HTTP's method cannot: most POSTs of UPS only ask.
-func (x exchange) settle(err error) error {
+func (x exchange) settle(ctx context.Context, err error) error {
 	e := *carrier.AsError(err)
 	if !x.acts && e.Effect == carrier.EffectUnknown {
 		e.Effect = carrier.EffectNone
 		if e.Code == carrier.OutcomeUnknown {
-			e.Code, e.Retry = carrier.DeadlineExceeded, carrier.RetrySafe
+			e.Code, e.Retry = carrier.CarrierUnavailable, carrier.RetrySafe
+			if ctx.Err() != nil {
+				e.Code = carrier.DeadlineExceeded
+			}
 		}
 	}
 	return &e
@@ -157,7 +163,7 @@ func (a *Account) fetchToken(ctx context.Context) (carrier.Token, error) {
 	asked := a.env.Now(ctx)
 	resp, err := carrier.Do(ctx, a.env, r)
 	if err != nil {
-		return carrier.Token{}, x.settle(err)
+		return carrier.Token{}, x.settle(ctx, err)
 	}
 	if resp.Status < 200 || resp.Status > 299 {
 		return carrier.Token{}, refusal(x, resp)
