@@ -121,15 +121,10 @@ func (c *Account) Manifest() (m carrier.Manifest, ok bool) {
 // usable answers the present session, unless its process is dead or it is the stale one.
 func (c *Account) usable(stale *session) *session {
 	s := c.session.Load()
-	if s == nil || s == stale {
+	if s == nil || s == stale || s.run.over() {
 		return nil
 	}
-	select {
-	case <-s.run.proc.Done():
-		return nil
-	default:
-		return s
-	}
+	return s
 }
 
 // ready answers a session, and waits for one if need be: an adapter that died is restarted at once, so a short wait spares the
@@ -147,7 +142,7 @@ func (c *Account) ready(ctx context.Context, stale *session) (*session, error) {
 		}
 		if r := c.adapter.alive(); r != nil {
 			s, err := c.open(ctx, r, stale)
-			if err == nil || ctx.Err() == nil && !r.dead() {
+			if err == nil || ctx.Err() == nil && !r.over() {
 				return s, err
 			}
 		} else if err := c.adapter.hopeless(); err != nil {
@@ -181,6 +176,9 @@ func (c *Account) open(ctx context.Context, r *run, stale *session) (*session, e
 	defer cancel()
 	remote, err := r.proc.Open(ctx, c.wire, []byte(t.cfg.Config.Reveal()), t.cfg.Retired)
 	if err != nil {
+		if carrier.AsError(err).Code == carrier.AdapterDied {
+			c.adapter.suspect(r)
+		}
 		return nil, c.refused(r, t, err)
 	}
 	s := &session{remote: remote, run: r, terms: t}
@@ -198,7 +196,7 @@ func (c *Account) refused(r *run, t *terms, err error) *carrier.Error {
 	if s := c.session.Load(); s != nil && (s.run != r || s.terms != t) {
 		c.session.CompareAndSwap(s, nil)
 	}
-	if !r.dead() {
+	if !r.over() {
 		c.host.log.Error("account not opened", "tenant", c.key.tenant, "account", c.key.id, "carrier", c.adapter.name,
 			"code", e.Code, "field", e.Field, "err", e.Message)
 	}

@@ -28,6 +28,7 @@ type adapter struct {
 	current  atomic.Pointer[run]
 	moved    signal        // state, process or an account has changed
 	wake     chan struct{} // accounts have changed
+	doubted  chan struct{} // a call found the process gone
 
 	mu       sync.Mutex
 	state    State
@@ -43,7 +44,13 @@ type adapter struct {
 type run struct {
 	proc  process
 	since time.Time
+	// doubt is set when a call found the process gone, which is known some time before the process has ended altogether: it may
+	// write a long crash report first. New calls wait for the next process rather than be lost with an unknown effect.
+	doubt atomic.Bool
 }
+
+// over reports whether the process should be asked no more.
+func (r *run) over() bool { return r.doubt.Load() || r.dead() }
 
 func (r *run) dead() bool {
 	select {
@@ -126,15 +133,24 @@ func (a *adapter) serve(ctx context.Context, r *run) Death {
 		case <-a.wake:
 			a.openAll(ctx, r)
 			a.closeLeft(ctx, r)
+		case <-a.doubted:
+			if r.doubt.Load() { // it may be an earlier process that was doubted
+				health.Reset(0)
+			}
 		case <-health.C():
+			next := a.host.timing.healthEvery
 			if a.healthy(ctx, r) {
 				misses = 0
+				if r.doubt.Swap(false) {
+					a.moved.broadcast()
+				}
 				a.openAll(ctx, r) // those that failed for a passing reason
 			} else if misses++; misses >= healthMisses && !r.dead() {
-				a.stop(r.proc)
-				return Death{Cause: CauseWedged, Detail: fmt.Sprintf("did not answer %d health checks in a row and was killed", misses)}
+				return a.kill(r)
+			} else if r.doubt.Load() {
+				next = a.host.timing.healthWithin
 			}
-			health.Reset(a.host.timing.healthEvery)
+			health.Reset(next)
 		}
 	}
 }
@@ -143,6 +159,30 @@ func (a *adapter) healthy(ctx context.Context, r *run) bool {
 	ctx, cancel := context.WithTimeout(ctx, a.host.timing.healthWithin)
 	defer cancel()
 	return r.proc.Health(ctx) == nil || ctx.Err() != nil && context.Cause(ctx) != context.DeadlineExceeded
+}
+
+// kill ends a process that does not answer. Calls under way fail as those of any dead process do.
+func (a *adapter) kill(r *run) Death {
+	r.doubt.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), a.host.timing.stop)
+	defer cancel()
+	r.proc.Kill()
+	select {
+	case <-r.proc.Done():
+	case <-ctx.Done():
+	}
+	a.stop(r.proc)
+	return Death{Cause: CauseWedged, Detail: fmt.Sprintf("did not answer %d health checks in a row and was killed", healthMisses)}
+}
+
+// suspect notes that a call found the process gone.
+func (a *adapter) suspect(r *run) {
+	if !r.doubt.Swap(true) {
+		select {
+		case a.doubted <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // openAll opens the accounts that have no session in r under their present terms. What goes wrong is kept with the account.
@@ -258,7 +298,7 @@ func (a *adapter) bury(d Death, wait time.Duration, quarantined bool) {
 
 // alive answers the process that lives now, nil where none does.
 func (a *adapter) alive() *run {
-	if r := a.current.Load(); r != nil && !r.dead() {
+	if r := a.current.Load(); r != nil && !r.over() {
 		return r
 	}
 	return nil

@@ -113,8 +113,8 @@ func call[Q, R any](ctx context.Context, c *Account, o op, q Q, do func(remote, 
 	return answer, failure
 }
 
-// attempt makes the call, and once more on a fresh session where the first one certainly did not reach the carrier because the
-// account was not open in the process, or the process was gone.
+// attempt makes the call, and once more on a fresh session where the account was not open in the process, or the process died
+// and the call has certainly changed nothing at the carrier: it was not sent, or only asked.
 func attempt[Q, R any](ctx context.Context, c *Account, q Q, do func(remote, context.Context, Q) (R, error)) (R, *carrier.Error) {
 	var stale *session
 	for {
@@ -128,7 +128,10 @@ func attempt[Q, R any](ctx context.Context, c *Account, q Q, do func(remote, con
 			return answer, nil
 		}
 		e := carrier.AsError(err)
-		again := (e.Code == carrier.AccountNotOpen || e.Code == carrier.AdapterDied) && e.Effect == carrier.EffectNone
+		if e.Code == carrier.AdapterDied {
+			c.adapter.suspect(s.run)
+		}
+		again := e.Effect == carrier.EffectNone && ctx.Err() == nil && (e.Code == carrier.AccountNotOpen || s.run.over())
 		if !again || stale != nil {
 			return answer, e
 		}

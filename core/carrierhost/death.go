@@ -35,7 +35,15 @@ type Death struct {
 	Signal string // of CauseSignal
 }
 
-var (
-	errMissing   = errors.New("the adapter's binary is missing")
-	errWrongName = errors.New("the adapter's binary is misnamed")
-)
+// deathAtStart reads the cause from the error of a start.
+func deathAtStart(err error) Death {
+	d := Death{Cause: CauseStart, Detail: err.Error()}
+	for cause, is := range map[Cause]error{
+		CauseMissing: errMissing, CauseWrongName: errWrongName, CauseChecksum: errChecksum, CauseStartTimeout: errTimeout,
+	} {
+		if errors.Is(err, is) {
+			d.Cause = cause
+		}
+	}
+	return d
+}

@@ -113,6 +113,7 @@ func (f *fake) Health(ctx context.Context) error {
 	return nil
 }
 
+func (f *fake) Kill()                 { f.die(CauseSignal) }
 func (f *fake) Done() <-chan struct{} { return f.done }
 func (f *fake) PID() int              { return f.pid }
 

@@ -263,8 +263,8 @@ func (h *Host) adapter(name string) *adapter {
 	if a == nil {
 		a = &adapter{
 			name: name, path: filepath.Join(h.cfg.Dir, Prefix+name), host: h, state: Starting, since: wall.Now(),
-			pace:     restarts{limit: h.cfg.Quarantine, random: h.cfg.Source.Rand("carrierhost", name)},
-			wake:     make(chan struct{}, 1),
+			pace: restarts{limit: h.cfg.Quarantine, random: h.cfg.Source.Rand("carrierhost", name)},
+			wake: make(chan struct{}, 1), doubted: make(chan struct{}, 1),
 			accounts: map[accountKey]*Account{}, leaving: map[accountKey]*Account{},
 		}
 		h.adapters[name] = a

@@ -1,12 +1,24 @@
 package carrierhost
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/plugin"
 )
 
-// process is a started adapter. Done is closed when it has ended, and Exit tells how from then on. Stop ends it, by force when
+// process is a started adapter. Done is closed when it has ended, and Death tells how from then on. Stop ends it, by force when
 // ctx ends; it may be called for a process that is dead, and frees what the host holds of it.
 type process interface {
 	Manifest() carrier.Manifest
@@ -15,6 +27,162 @@ type process interface {
 	Health(ctx context.Context) error
 	Done() <-chan struct{}
 	Death() Death
+	Kill() // at once; Done follows
 	PID() int
 	Stop(ctx context.Context) error
+}
+
+var (
+	errMissing   = errors.New("the adapter's binary cannot be run")
+	errWrongName = errors.New("the adapter's binary is misnamed")
+	errChecksum  = errors.New("the adapter's binary is not the one that was locked")
+	errTimeout   = errors.New("the adapter did not get through the handshake in time")
+)
+
+// executable reports why a path cannot be started, nil where it can.
+func executable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", errMissing, err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: %s is not a file", errMissing, path)
+	case info.Mode().Perm()&0o111 == 0:
+		return fmt.Errorf("%w: %s is not executable; chmod +x", errMissing, path)
+	}
+	return nil
+}
+
+// dialProcess starts a binary of the plugins folder.
+func (h *Host) dialProcess(ctx context.Context, name, path string) (process, error) {
+	if err := executable(path); err != nil {
+		return nil, err
+	}
+	if h.cfg.RunDir != "" {
+		if err := os.MkdirAll(h.cfg.RunDir, 0o700); err != nil {
+			return nil, fmt.Errorf("make the run folder of adapter %s: %w", name, err)
+		}
+	}
+	words := &lastWords{}
+	began := wall.Now()
+	p, err := plugin.Dial(ctx, plugin.DialConfig{
+		Path: path, RunDir: h.cfg.RunDir, AutoMTLS: h.cfg.AutoMTLS, Env: os.Environ(), Checksum: h.cfg.Checksums[name],
+		Log:          witness{h.log.Named("adapter").With("carrier", name), words},
+		StartTimeout: h.cfg.StartTimeout, MemoryLimit: h.cfg.Memory, Now: h.cfg.Clock.Now,
+	})
+	switch {
+	case err == nil:
+		return &adapterProcess{Process: p, words: words}, nil
+	case !sameSum(path, h.cfg.Checksums[name]):
+		return nil, fmt.Errorf("%w: %w", errChecksum, err)
+	case wall.Now().Sub(began) >= h.cfg.StartTimeout:
+		return nil, fmt.Errorf("%w: %w", errTimeout, err)
+	}
+	return nil, err
+}
+
+// sameSum reports whether a file has a SHA-256, nil for any.
+func sameSum(path string, sum []byte) bool {
+	if sum == nil {
+		return true
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	got := sha256.New()
+	if _, err := io.Copy(got, f); err != nil {
+		return false
+	}
+	return bytes.Equal(got.Sum(nil), sum)
+}
+
+// adapterProcess is a process of the SDK.
+type adapterProcess struct {
+	*plugin.Process
+	words *lastWords
+}
+
+var _ process = (*adapterProcess)(nil)
+
+func (p *adapterProcess) Open(ctx context.Context, account string, config []byte, retired bool) (remote, error) {
+	a, err := p.Process.Open(ctx, plugin.OpenRequest{AccountID: account, Config: config, Retired: retired})
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Kill kills the process and all that it has started, before its connection is closed: callers then see a death and nothing
+// else.
+func (p *adapterProcess) Kill() {
+	if pid := p.PID(); pid > 0 {
+		_ = syscall.Kill(-pid, syscall.SIGKILL) // it may have ended in the meantime
+	}
+}
+
+// Death reads the cause from how the process ended and what it said last. The Go runtime that is refused memory says so and
+// exits; there is no other sign.
+func (p *adapterProcess) Death() Death {
+	e := p.Exit()
+	d := Death{Cause: CauseExit, Detail: e.String(), Code: e.Code}
+	if e.Signal != 0 {
+		d.Cause, d.Signal = CauseSignal, e.Signal.String()
+	}
+	if said := p.words.text(); said != "" {
+		d.Detail += ": " + said
+		if strings.HasPrefix(said, "fatal error: ") && strings.Contains(said, "memory") {
+			d.Cause = CauseMemory
+		}
+	}
+	return d
+}
+
+// witness passes an adapter's log on and keeps the line with which its runtime announced the end.
+type witness struct {
+	hclog.Logger
+	words *lastWords
+}
+
+func (w witness) Named(name string) hclog.Logger { return witness{w.Logger.Named(name), w.words} }
+func (w witness) ResetNamed(name string) hclog.Logger {
+	return witness{w.Logger.ResetNamed(name), w.words}
+}
+func (w witness) With(args ...any) hclog.Logger { return witness{w.Logger.With(args...), w.words} }
+
+// Error lets through the beginning of a crash report; the stacks of all goroutines are for the debug log.
+func (w witness) Error(msg string, args ...any) {
+	if w.words.hear(msg) > reportLines {
+		w.Logger.Debug(msg, args...)
+		return
+	}
+	w.Logger.Error(msg, args...)
+}
+
+const reportLines = 20
+
+type lastWords struct {
+	mu    sync.Mutex
+	said  string
+	lines int
+}
+
+// hear answers how many lines of a crash report have come so far, 0 before there is one.
+func (l *lastWords) hear(line string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.said == "" && (strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")) {
+		l.said = line
+	}
+	if l.said != "" {
+		l.lines++
+	}
+	return l.lines
+}
+
+func (l *lastWords) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.said
 }

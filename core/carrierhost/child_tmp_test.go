@@ -1,4 +1,0 @@
-package carrierhost
-
-func childMode() (string, bool) { return "", false }
-func runChild(string)           {}
