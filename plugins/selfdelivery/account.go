@@ -106,8 +106,14 @@ func (a *Account) Book(ctx context.Context, r carrier.BookRequest) (carrier.Book
 	return b, nil
 }
 
-// Cancel always succeeds: the fleet holds no state, and the engine asks only for bookings that have not been picked up.
-func (a *Account) Cancel(context.Context, carrier.CancelRequest) (carrier.Cancellation, error) {
+// Cancel succeeds until the order was picked up. The fleet holds no state, so the engine's word counts for where the order is.
+func (a *Account) Cancel(_ context.Context, r carrier.CancelRequest) (carrier.Cancellation, error) {
+	switch r.Status {
+	case shipping.PickupCompleted, shipping.InTransit, shipping.OutForDelivery, shipping.OrderAtLocation, shipping.OrderRedelivery,
+		shipping.OrderDelivered, shipping.OrderUndeliverable:
+		return carrier.Cancellation{}, &carrier.Error{Source: carrier.SourceCaller, Effect: carrier.EffectNone, Retry: carrier.RetryNever,
+			Code: carrier.CancelRefused, Message: "The driver has picked the order up; it can no longer be cancelled."}
+	}
 	return carrier.Cancellation{}, nil
 }
 

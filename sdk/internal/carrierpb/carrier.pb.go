@@ -2714,13 +2714,15 @@ func (x *Label) GetSize() int64 {
 }
 
 type CancelRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
-	Reference     string                 `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
-	CarrierRef    string                 `protobuf:"bytes,3,opt,name=carrier_ref,json=carrierRef,proto3" json:"carrier_ref,omitempty"`
-	TrackingId    string                 `protobuf:"bytes,4,opt,name=tracking_id,json=trackingId,proto3" json:"tracking_id,omitempty"`
-	ServiceId     string                 `protobuf:"bytes,5,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
-	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Call       *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	Reference  string                 `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	CarrierRef string                 `protobuf:"bytes,3,opt,name=carrier_ref,json=carrierRef,proto3" json:"carrier_ref,omitempty"`
+	TrackingId string                 `protobuf:"bytes,4,opt,name=tracking_id,json=trackingId,proto3" json:"tracking_id,omitempty"`
+	ServiceId  string                 `protobuf:"bytes,5,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
+	Reason     string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// where the engine last saw the order, for adapters that have no server to ask whether it is too late
+	Status        string `protobuf:"bytes,7,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2793,6 +2795,13 @@ func (x *CancelRequest) GetServiceId() string {
 func (x *CancelRequest) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *CancelRequest) GetStatus() string {
+	if x != nil {
+		return x.Status
 	}
 	return ""
 }
@@ -4895,7 +4904,7 @@ const file_carrier_proto_rawDesc = "" +
 	"\x05Label\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x12\n" +
-	"\x04size\x18\x03 \x01(\x03R\x04size\"\xcc\x01\n" +
+	"\x04size\x18\x03 \x01(\x03R\x04size\"\xe4\x01\n" +
 	"\rCancelRequest\x12$\n" +
 	"\x04call\x18\x01 \x01(\v2\x10.carrier.v1.CallR\x04call\x12\x1c\n" +
 	"\treference\x18\x02 \x01(\tR\treference\x12\x1f\n" +
@@ -4905,7 +4914,8 @@ const file_carrier_proto_rawDesc = "" +
 	"trackingId\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x05 \x01(\tR\tserviceId\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reason\"s\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06status\x18\a \x01(\tR\x06status\"s\n" +
 	"\fCancelAnswer\x12)\n" +
 	"\x06refund\x18\x01 \x01(\v2\x11.carrier.v1.MoneyR\x06refund\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12$\n" +

@@ -111,11 +111,13 @@ func FromBooking(b *pb.Booking) carrier.Booking {
 }
 
 func ToCancelRequest(r carrier.CancelRequest) *pb.CancelRequest {
-	return &pb.CancelRequest{Reference: r.Reference, CarrierRef: r.CarrierRef, TrackingId: r.TrackingID, ServiceId: r.ServiceID, Reason: text(r.Reason)}
+	return &pb.CancelRequest{Reference: r.Reference, CarrierRef: r.CarrierRef, TrackingId: r.TrackingID, ServiceId: r.ServiceID,
+		Reason: text(r.Reason), Status: string(r.Status)}
 }
 
 func FromCancelRequest(r *pb.CancelRequest) carrier.CancelRequest {
-	return carrier.CancelRequest{Reference: r.GetReference(), CarrierRef: r.GetCarrierRef(), TrackingID: r.GetTrackingId(), ServiceID: r.GetServiceId(), Reason: r.GetReason()}
+	return carrier.CancelRequest{Reference: r.GetReference(), CarrierRef: r.GetCarrierRef(), TrackingID: r.GetTrackingId(), ServiceID: r.GetServiceId(),
+		Reason: r.GetReason(), Status: shipping.Status(r.GetStatus())}
 }
 
 func ToCancellation(c carrier.Cancellation) *pb.CancelAnswer {
