@@ -36,6 +36,7 @@ type Bundle struct {
 	hash string
 
 	providers  []string
+	attributes []string
 	lists      map[string]formula.List
 	orderLets  []let
 	optionLets []let

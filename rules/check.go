@@ -97,6 +97,7 @@ func (c *checker) read(files []File) {
 	}
 	c.bundle.lists = c.lists
 	c.bundle.providers = c.providers
+	c.bundle.attributes = c.attributes
 }
 
 var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)

@@ -131,6 +131,8 @@ var structureSlips = []slip{
 	{"E507", "rules: 1\nlet:\n  a: b and order.asap\n  b: «a or order.asap»\n", "each other"},
 	{"E505", "rules: 1\nlet: { a: &x order.asap, b: order.asap }\n", "let:"},
 	{"E505", "rules: «2»\n", "rules: 1"},
+	{"E503", "rules: 1\n«-»--\nrules: 1\n", "file of its own"},
+	{"E502", "# nothing\n", "rules: 1"},
 	{"E101", "rules: 1\nset:\n  - { name: A, when: «option».fee > usd(3), set: { signature: adult } }\n", "exclude, adjust and rank"},
 	{"E202", "rules: 1\nrank: { score: «option.cost» }\n", "dollars"},
 	{"E102", "rules: 1\nset:\n  - { name: A, set: { instructions: \"to {order.to.«citty»}\" } }\n", "city"},
@@ -178,9 +180,9 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	if check.Problems[0].File != "a.rules.yaml" {
 		t.Error("problems are not sorted by file")
 	}
-	const want = `b.rules.yaml:3:30: rule "A" (exclude): unknown field "wieght"
+	const want = `b.rules.yaml:3:28: rule "A" (exclude): unknown field "wieght"
     3 |   - { name: A, when: order.wieght > lb(1) }
-      |                              ^^^^^^
+      |                            ^^^^^^
       = did you mean weight?`
 	if !strings.Contains(err.Error(), want) {
 		t.Errorf("rendered\n%s\nwant\n%s", err, want)

@@ -184,7 +184,7 @@ func (r *deciding) adjust() {
 		r.vars[i].Cost = o.Cost
 	}
 	r.account, r.service = "", ""
-	slices.SortFunc(r.d.Adjusted, func(a, b Adjustment) int {
+	slices.SortStableFunc(r.d.Adjusted, func(a, b Adjustment) int {
 		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Service, b.Service), strings.Compare(a.ID, b.ID), strings.Compare(a.Rule, b.Rule))
 	})
 }

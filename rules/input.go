@@ -10,7 +10,8 @@ import (
 // Input is everything that rules may see of an order before it is quoted, as plain values without pointers: order, location and
 // local time. It is recorded with the decision and never computed again. The JSON names are the names in expressions.
 //
-// There is nothing personal in it: no name, phone number, e-mail address or street.
+// There is nothing personal in it: no name, phone number, e-mail address or street; and Prepare keeps only those attributes that the
+// rules declare.
 type Input struct {
 	Order    Order    `json:"order"`
 	Location Location `json:"location"`

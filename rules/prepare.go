@@ -15,6 +15,7 @@ import (
 //
 // Rules of set see the order as it came. Everything after them sees the signature and the tip that they set.
 func (b *Bundle) Prepare(in Input, candidates []Candidate) Plan {
+	in.Order.Attributes = b.declared(in.Order.Attributes)
 	plan := Plan{Rules: b.hash, Input: in, Candidates: slices.Clone(candidates)}
 	slices.SortFunc(plan.Candidates, func(x, y Candidate) int { return strings.Compare(x.Account, y.Account) })
 	r := b.start(&plan.Input, plan.Candidates, &Settings{})
@@ -35,6 +36,20 @@ func (b *Bundle) Prepare(in Input, candidates []Candidate) Plan {
 	plan.Faults = r.faults
 	r.close()
 	return plan
+}
+
+// declared keeps the attributes that the rules can name. Shops put all kinds of things into the others, and none of it belongs in a record.
+func (b *Bundle) declared(attributes map[string]string) map[string]string {
+	var kept map[string]string
+	for _, name := range b.attributes {
+		if v, ok := attributes[name]; ok {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[name] = v
+		}
+	}
+	return kept
 }
 
 func (r *run) hold() *Hold {

@@ -20,30 +20,32 @@ func (d Decision) Sentence() string {
 	case d.Winner == nil:
 		return "Nothing can carry the order: " + d.reasons() + "."
 	}
-	return fmt.Sprintf("%s at %s was chosen because %s.", d.nameOf(*d.Winner), d.Winner.Fee, d.why())
+	return fmt.Sprintf("%s at %s was chosen because %s.", d.nameOf(1), d.Winner.Fee, d.why())
 }
 
-// nameOf is a choice as people call it: "UPS Ground".
-func (d Decision) nameOf(c Choice) string {
-	account, service := c.Account, c.Service
+// nameOf is the option of a rank as people call it: "UPS Ground".
+func (d Decision) nameOf(rank int) string {
+	o := d.ranked(rank)
+	account, service := o.Account, o.Service
 	for _, k := range d.Plan.Candidates {
-		if k.Account == c.Account && k.Name != "" {
+		if k.Account == o.Account && k.Name != "" {
 			account = k.Name
 		}
 	}
-	if o := d.optionOf(c); o != nil && o.Quote.ServiceType != "" {
+	if o.Quote.ServiceType != "" {
 		service = o.Quote.ServiceType
 	}
 	return strings.TrimSpace(account + " " + service)
 }
 
-func (d Decision) optionOf(c Choice) *Option {
-	for i := range d.Options {
-		if o := &d.Options[i]; o.Rank > 0 && o.Account == c.Account && o.Service == c.Service && o.ID == c.ID {
+// ranked is the option of a rank from 1; an empty one where there is none.
+func (d Decision) ranked(rank int) Option {
+	for _, o := range d.Options {
+		if o.Rank == rank {
 			return o
 		}
 	}
-	return nil
+	return Option{}
 }
 
 func (d Decision) why() string {
@@ -57,8 +59,8 @@ func (d Decision) why() string {
 		return "it is the only offer that is left"
 	}
 	of := fmt.Sprintf("of %d offers", len(d.Ranked))
-	o := d.optionOf(*d.Winner)
-	if o == nil || o.Score == nil {
+	o := d.ranked(1)
+	if o.Score == nil {
 		return "it is the first " + of
 	}
 	switch strings.Join(d.ScoreTerms, "+") {
@@ -68,8 +70,8 @@ func (d Decision) why() string {
 		return "it is the fastest " + of
 	}
 	next := ""
-	if second := d.optionOf(d.Ranked[1]); second != nil && second.Score != nil {
-		next = fmt.Sprintf("; next is %s with %s", d.nameOf(d.Ranked[1]), decimals(*second.Score))
+	if second := d.ranked(2); second.Score != nil {
+		next = fmt.Sprintf("; next is %s with %s", d.nameOf(2), decimals(*second.Score))
 	}
 	return fmt.Sprintf("its score of %s is the best %s%s", decimals(*o.Score), of, next)
 }

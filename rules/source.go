@@ -1,8 +1,10 @@
 package rules
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -37,19 +39,29 @@ func (s *source) parseYAML(data []byte) *yaml.Node {
 		s.report(*p)
 		return nil
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	var doc, second yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	err := decoder.Decode(&doc)
+	if errors.Is(err, io.EOF) {
+		s.report(Problem{Code: "E502", Line: 1, Column: 1, End: 2, Sentence: "the file is empty", Hint: "a rule file begins with rules: 1"})
+		return nil
+	}
+	if err == nil {
+		if more := decoder.Decode(&second); more == nil {
+			s.report(Problem{Code: "E503", Line: second.Line, Column: 1, End: 2, Sentence: "a second document begins here", Hint: "a rule file is one document; put the rest into a file of its own"})
+			return nil
+		} else if !errors.Is(more, io.EOF) {
+			err = more
+		}
+	}
+	if err != nil {
 		p := Problem{Code: "E501", Line: 1, Column: 1, End: 2, Sentence: "this is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 			p.Line, _ = strconv.Atoi(m[1])
 			p.Sentence = "this is not YAML: " + m[2]
 		}
-		p.Hint = "put a text that begins with \" [ { ! * & or % and goes on after it into single quotes"
+		p.Hint = "put a text that holds \": \" or \" #\", or begins with \" [ { ! * & or %, into single quotes"
 		s.report(p)
-		return nil
-	}
-	if len(doc.Content) != 1 {
-		s.report(Problem{Code: "E502", Line: 1, Column: 1, End: 2, Sentence: "the file is empty", Hint: "a rule file begins with rules: 1"})
 		return nil
 	}
 	if err := s.plain(doc.Content[0], 0); err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/expr-lang/expr/compiler"
 	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
-	"github.com/expr-lang/expr/optimizer"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 
@@ -61,13 +60,7 @@ func (e *Env) Compile(src string, want ...string) (*Formula, *Problem) {
 	if _, err := checker.Check(tree, e.shared); err != nil {
 		return nil, e.explain(src, tree, err)
 	}
-	if err := optimizer.Optimize(&tree.Node, e.shared); err != nil {
-		var at *file.Error
-		if errors.As(err, &at) {
-			err = at.Bind(tree.Source)
-		}
-		return nil, e.explain(src, tree, err)
-	}
+	// expr's optimizer is left out: it turns "x or true" into true, whether or not x would fail, and the traced twin would disagree.
 	var err error
 	if f.program, err = compiler.Compile(tree, e.shared); err != nil {
 		return nil, &Problem{Code: "E304", To: 1, Message: "the expression cannot be compiled", Hint: "write it in a simpler way"}
@@ -216,15 +209,6 @@ func (m *Machine) Eval(f *Formula) (any, error) {
 		return nil, failure(err)
 	}
 	return v, nil
-}
-
-// Trace computes f again, recording the value of every part. It compiles a second program each time and is for people only.
-func (m *Machine) Trace(f *Formula) (*trace.Tree, error) {
-	twin, err := f.Twin()
-	if err != nil {
-		return nil, err
-	}
-	return m.Run(twin), nil
 }
 
 // Twin compiles the traced form of f.

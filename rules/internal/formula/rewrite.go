@@ -20,13 +20,13 @@ const betweenFunction = "__between"
 var currencies = map[string]string{"usd": "USD", "eur": "EUR", "gbp": "GBP", "cad": "CAD", "aud": "AUD", "mxn": "MXN", "jpy": "JPY"}
 
 // macros are the functions that are worked out while compiling: unit literals become constants, time windows plain comparisons.
-var macros = map[string]func(*rewriter, *ast.CallNode) (ast.Node, error){
+var macros = map[string]func(*ast.CallNode) (ast.Node, error){
 	"money": moneyLiteral, "time_between": timeBetween, "date_between": dateBetween, "supports": supports,
 }
 
 func init() {
 	for name, code := range currencies {
-		macros[name] = func(_ *rewriter, n *ast.CallNode) (ast.Node, error) { return currencyLiteral(n, name, code) }
+		macros[name] = func(n *ast.CallNode) (ast.Node, error) { return currencyLiteral(n, name, code) }
 	}
 	for name, u := range unit.WeightUnits {
 		macros[name] = quantityLiteral(name, u, func(r unit.Rational) any { return unit.Weight{Rational: r} })
@@ -72,7 +72,7 @@ func (r *rewriter) Visit(node *ast.Node) {
 	if macro == nil {
 		return
 	}
-	made, err := macro(r, call)
+	made, err := macro(call)
 	if err != nil {
 		if r.problem == nil {
 			from, to := spanOf(call)
@@ -116,7 +116,7 @@ func currencyLiteral(n *ast.CallNode, name, code string) (ast.Node, error) {
 	return nil, fmt.Errorf("%s(…) takes one number, such as %s(12.50)", name, name)
 }
 
-func moneyLiteral(_ *rewriter, n *ast.CallNode) (ast.Node, error) {
+func moneyLiteral(n *ast.CallNode) (ast.Node, error) {
 	if len(n.Arguments) == 2 {
 		amount, ok1 := n.Arguments[0].(*ast.StringNode)
 		currency, ok2 := n.Arguments[1].(*ast.StringNode)
@@ -139,8 +139,8 @@ func moneyOf(amount, currency string) (ast.Node, error) {
 	return constant(m), nil
 }
 
-func quantityLiteral(name string, of *big.Rat, wrap func(unit.Rational) any) func(*rewriter, *ast.CallNode) (ast.Node, error) {
-	return func(_ *rewriter, n *ast.CallNode) (ast.Node, error) {
+func quantityLiteral(name string, of *big.Rat, wrap func(unit.Rational) any) func(*ast.CallNode) (ast.Node, error) {
+	return func(n *ast.CallNode) (ast.Node, error) {
 		if len(n.Arguments) != 1 {
 			return nil, fmt.Errorf("%s(…) takes one number, such as %s(10)", name, name)
 		}
@@ -161,7 +161,7 @@ func quantityLiteral(name string, of *big.Rat, wrap func(unit.Rational) any) fun
 }
 
 // timeBetween turns time_between("22:00", "02:00") into a comparison of local.minute_of_day.
-func timeBetween(_ *rewriter, n *ast.CallNode) (ast.Node, error) {
+func timeBetween(n *ast.CallNode) (ast.Node, error) {
 	minutes := make([]ast.Node, 0, 3)
 	minutes = append(minutes, at(n, member(identifier("local"), "minute_of_day")))
 	for _, a := range n.Arguments {
@@ -193,7 +193,7 @@ func minuteOfDay(s string) (int, error) {
 }
 
 // dateBetween turns date_between(a, b), both days included, into comparisons of local.date.
-func dateBetween(_ *rewriter, n *ast.CallNode) (ast.Node, error) {
+func dateBetween(n *ast.CallNode) (ast.Node, error) {
 	dates := make([]*ast.StringNode, 0, 2)
 	for _, a := range n.Arguments {
 		s, ok := a.(*ast.StringNode)
@@ -219,7 +219,7 @@ func dateBetween(_ *rewriter, n *ast.CallNode) (ast.Node, error) {
 }
 
 // supports turns supports("alcohol") into "alcohol" in option.supports.
-func supports(_ *rewriter, n *ast.CallNode) (ast.Node, error) {
+func supports(n *ast.CallNode) (ast.Node, error) {
 	if len(n.Arguments) != 1 {
 		return nil, fmt.Errorf(`supports(…) takes one text, such as supports("alcohol")`)
 	}

@@ -49,9 +49,8 @@ func slip(src string) *Problem {
 		}
 		from, to := place[0], place[1]
 		if strings.HasPrefix(s.pattern.String(), "[^=") {
-			from, to = from+1, to-1 // the neighbours of a lone =
 			_, size := utf8.DecodeRuneInString(bare[place[0]:])
-			from = place[0] + size
+			from = place[0] + size // without the neighbours of a lone =
 			to = from + 1
 		}
 		start := utf8.RuneCountInString(bare[:from])

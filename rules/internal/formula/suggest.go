@@ -32,7 +32,7 @@ func allowance(n int) int {
 	if n <= 3 {
 		return 1
 	}
-	return max(2, n/3)
+	return max(2, (n+1)/3)
 }
 
 // distance counts insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
