@@ -2,7 +2,10 @@ package plugin_test
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -65,18 +68,38 @@ func (f *floor) Quote(context.Context, *pb.QuoteRequest) (*pb.QuoteAnswer, error
 	return f.answer, nil
 }
 
-// BenchmarkQuoteFloor is gRPC over a unix socket with the same messages and nothing else: no mapping, no checks, no process.
-func BenchmarkQuoteFloor(b *testing.B) {
-	socket := filepath.Join(b.TempDir(), "s")
+// serveFloor is a process with nothing but gRPC in it.
+func serveFloor(socket string) {
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
-		b.Fatal(err)
+		os.Exit(1)
 	}
+	fmt.Println("ready")
 	server := grpc.NewServer()
 	pb.RegisterCarrierServer(server, &floor{answer: wire.ToQuoteAnswer(carrier.QuoteAnswer{Quotes: []shipping.Quote{{ServiceID: "ground", ServiceType: "Ground",
 		Amount: shipping.Money{Minor: 1034, Currency: "USD"}}}})})
-	go func() { _ = server.Serve(listener) }() // ends with Stop
-	b.Cleanup(server.Stop)
+	_ = server.Serve(listener) // until it is killed
+}
+
+// BenchmarkQuoteFloor is gRPC over a unix socket to another process with the same messages: no mapping, no checks.
+func BenchmarkQuoteFloor(b *testing.B) {
+	socket := filepath.Join(b.TempDir(), "s")
+	process := exec.Command(link(b, "floor"), socket)
+	out, err := process.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := process.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = process.Process.Kill()
+		_ = process.Wait() // killed
+	})
+	var ready string
+	if _, err := fmt.Fscan(out, &ready); err != nil {
+		b.Fatal(err)
+	}
 	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		b.Fatal(err)

@@ -39,6 +39,8 @@ func TestMain(m *testing.M) {
 		os.Exit(3)
 	case "mute":
 		select {}
+	case "floor":
+		serveFloor(os.Args[1])
 	case "host": // dials an adapter and waits to be killed
 		p, err := plugin.Dial(context.Background(), plugin.DialConfig{Path: os.Args[1], RunDir: os.Args[2]})
 		if err != nil {
@@ -342,10 +344,13 @@ func TestExchangesComeHomeWithAnswersAndErrors(t *testing.T) {
 			if r.URL.Path == "/hang" {
 				<-r.Context().Done()
 			}
+			if r.URL.Path == "/cut" {
+				w.Header().Set("Content-Length", "99999")
+			}
 			_, _ = w.Write(bytes.Repeat([]byte("word "), 10_000))
 		}))
 		defer s.Close()
-		for path, wantErr := range map[string]bool{"/ok": false, "/hang": true} {
+		for path, wantErr := range map[string]bool{"/ok": false, "/hang": true, "/cut": true} {
 			a := open(t, p, s.URL+path)
 			ctx, trace := carrier.WithTrace(within(t, 300*time.Millisecond))
 			_, err := a.Book(ctx, carrier.BookRequest{Consignment: order("call")})
@@ -355,6 +360,9 @@ func TestExchangesComeHomeWithAnswersAndErrors(t *testing.T) {
 			xs, _ := trace.Exchanges()
 			if len(xs) != 1 || !strings.HasSuffix(xs[0].URL, path) || strings.Contains(xs[0].RequestBody, "s3cret") || xs[0].RequestBody == "" {
 				t.Errorf("%s: exchanges %.300v", path, xs)
+			}
+			if path != "/hang" && len(xs) == 1 && len(xs[0].ResponseBody) != 50_000 {
+				t.Errorf("%s: %d bytes of the answer arrived, want 50000", path, len(xs[0].ResponseBody))
 			}
 		}
 	})
