@@ -88,19 +88,14 @@ func Open(cfg Config) (*Store, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if cfg.Log == nil {
-		cfg.Log = hclog.NewNullLogger()
-	}
-	if cfg.Source == nil {
-		cfg.Source = clock.Crypto(clock.Real())
-	}
-	if cfg.MinFree == 0 {
-		cfg.MinFree = DefaultMinFree
-	}
+	cfg = cfg.withDefaults()
 	if !cfg.InMemory {
 		if err := prepareDir(cfg.Dir); err != nil {
 			return nil, err
 		}
+	}
+	if err := cfg.roomToOpen(); err != nil {
+		return nil, err
 	}
 	db, err := openBadger(cfg)
 	if err != nil {
@@ -116,6 +111,19 @@ func Open(cfg Config) (*Store, error) {
 	}
 	go s.write()
 	return s, nil
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Log == nil {
+		cfg.Log = hclog.NewNullLogger()
+	}
+	if cfg.Source == nil {
+		cfg.Source = clock.Crypto(clock.Real())
+	}
+	if cfg.MinFree == 0 {
+		cfg.MinFree = DefaultMinFree
+	}
+	return cfg
 }
 
 func (cfg Config) validate() error {
@@ -194,6 +202,21 @@ func lockHolder(dir string) string {
 		return "another process"
 	}
 	return "process " + strings.TrimSpace(string(pid))
+}
+
+// roomToOpen asks for half of what writing asks for: opening writes what the last process had in memory to files of their own.
+func (cfg Config) roomToOpen() error {
+	if cfg.InMemory {
+		return nil
+	}
+	free, err := freeBytes(cfg.Dir)
+	if err != nil {
+		return fmt.Errorf("store: ask for free space in %s: %w", cfg.Dir, err)
+	}
+	if free < cfg.MinFree/2 {
+		return fmt.Errorf("store: disk is full: %d MiB free in %s, and opening needs %d MiB; remove files or give it more space", free>>20, cfg.Dir, cfg.MinFree>>21)
+	}
+	return nil
 }
 
 func freeBytes(dir string) (uint64, error) {

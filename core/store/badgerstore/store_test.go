@@ -178,6 +178,10 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		_, err := badgerstore.Open(badgerstore.Config{Dir: dir})
 		says(t, err, dir, "cannot write to")
 	})
+	t.Run("disk full", func(t *testing.T) {
+		_, err := badgerstore.Open(badgerstore.Config{Dir: t.TempDir(), MinFree: 1 << 60})
+		says(t, err, "disk is full", "opening needs")
+	})
 	t.Run("damaged", func(t *testing.T) {
 		dir := t.TempDir()
 		if err := open(t, badgerstore.Config{Dir: dir}).Close(); err != nil {
@@ -209,6 +213,63 @@ func TestForsakeIsLikeReopening(t *testing.T) {
 	}
 	if err := s.RenewJob(t.Context(), held[0], now.Add(time.Hour)); !errors.Is(err, store.ErrLeaseLost) {
 		t.Errorf("the lease of before: %v", err)
+	}
+}
+
+func TestBackupIsRestored(t *testing.T) {
+	s := open(t, badgerstore.Config{Dir: t.TempDir()})
+	var want []*shipment.Shipment
+	large := bytes.Repeat([]byte("label "), 1<<19)
+	for i := range 100 {
+		sh := storetest.NewShipment("acme", i)
+		want = append(want, sh)
+		tx := &store.Tx{Shipments: []*shipment.Shipment{sh}, PutJobs: []store.Job{{ID: fmt.Sprint("j", i), Kind: "poll", Key: fmt.Sprint(i)}}}
+		if i == 50 {
+			tx.Labels = []store.Label{label(sh.ID, 1, large)}
+		}
+		if err := s.Commit(t.Context(), "acme", tx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var copied bytes.Buffer
+	if err := s.Backup(t.Context(), &copied); err != nil {
+		t.Fatal(err)
+	}
+	page, err := s.ListShipments(t.Context(), "acme", store.ShipmentQuery{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	cfg := badgerstore.Config{Dir: filepath.Join(t.TempDir(), "restored")}
+	for name, bad := range map[string][]byte{
+		"no backup": []byte("something else, long enough to be looked at"), "nothing": nil,
+		"cut short": copied.Bytes()[:copied.Len()/2], "without its end": copied.Bytes()[:copied.Len()-8],
+	} {
+		if err := badgerstore.Restore(cfg, bytes.NewReader(bad)); err == nil {
+			t.Errorf("%s was restored", name)
+		}
+	}
+	if err := badgerstore.Restore(cfg, bytes.NewReader(copied.Bytes())); err != nil {
+		t.Fatal(err) // also where a failure has left something
+	}
+	says(t, badgerstore.Restore(cfg, bytes.NewReader(copied.Bytes())), cfg.Dir, "not empty")
+	r := open(t, cfg)
+	for _, sh := range want {
+		if got, err := r.ShipmentByExternalID(t.Context(), "acme", sh.Order.ExternalID); err != nil || got.ID != sh.ID || got.Revision != 1 {
+			t.Fatalf("%s: %+v, %v", sh.ID, got, err)
+		}
+	}
+	if l, err := r.Label(t.Context(), "acme", want[50].ID, 1, 1); err != nil || !bytes.Equal(l.Data, large) {
+		t.Errorf("label of %d bytes, %v", len(l.Data), err)
+	}
+	if jobs, err := r.ClaimJobs(t.Context(), time.Now(), time.Minute, 1000); len(jobs) != 100 || err != nil {
+		t.Errorf("%d jobs, %v", len(jobs), err)
+	}
+	if next, err := r.ListShipments(t.Context(), "acme", store.ShipmentQuery{Limit: 10, Cursor: page.Next}); err != nil || len(next.Shipments) != 10 {
+		t.Errorf("a token of before: %d shipments, %v", len(next.Shipments), err)
+	}
+	if err := r.Commit(t.Context(), "acme", &store.Tx{Shipments: want[:1]}); err != nil {
+		t.Errorf("commit after restoring: %v", err)
 	}
 }
 

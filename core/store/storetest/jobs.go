@@ -338,85 +338,98 @@ func (m *model) claim(limit int) []string {
 	return list
 }
 
+// history is one random history: what the store is told, the model is told as well.
+type history struct {
+	t    *testing.T
+	s    store.Store
+	m    *model
+	held []store.Job
+}
+
+var historyKeys = []string{"k0", "k1", "k2"}
+
+func (h *history) commit(r *rapid.T, tx *store.Tx, want error) {
+	if err := h.s.Commit(h.t.Context(), tenant, tx); !errors.Is(err, want) {
+		r.Fatalf("commit: %v, want %v", err, want)
+	}
+}
+
+func (h *history) put(r *rapid.T) {
+	n := rapid.IntRange(0, 5).Draw(r, "id")
+	id := fmt.Sprint("j", n)
+	due := h.m.now + time.Duration(rapid.IntRange(-30, 90).Draw(r, "due"))*time.Second
+	j := job(id, historyKeys[n%len(historyKeys)], due)
+	h.commit(r, &store.Tx{PutJobs: []store.Job{j}}, nil)
+	fresh := &modelJob{job: j, due: due}
+	if old := h.m.jobs[id]; old != nil && old.until != 0 {
+		fresh.until, fresh.token, fresh.replaced = old.until, old.token, true
+	}
+	h.m.jobs[id] = fresh
+}
+
+func (h *history) claim(r *rapid.T) {
+	limit := rapid.IntRange(1, 4).Draw(r, "limit")
+	want := h.m.claim(limit)
+	got, err := h.s.ClaimJobs(h.t.Context(), now.Add(h.m.now), lease, limit)
+	if err != nil || !slices.Equal(jobIDs(got), want) {
+		r.Fatalf("claimed %v, %v, want %v", jobIDs(got), err, want)
+	}
+	for _, j := range h.m.jobs { // leases that have ended are gone for good at the next claim
+		if j.until != 0 && j.until <= h.m.now {
+			j.until, j.token, j.replaced = 0, "", false
+		}
+	}
+	for _, j := range got {
+		h.m.jobs[j.ID].until, h.m.jobs[j.ID].token = h.m.now+lease, j.Lease.Token
+	}
+	h.held = append(h.held, got...)
+}
+
+// letGo takes one of the jobs that were claimed, and what the model has under its id.
+func (h *history) letGo(r *rapid.T) (j store.Job, m *modelJob) {
+	if len(h.held) == 0 {
+		r.Skip("nothing is held")
+	}
+	i := rapid.IntRange(0, len(h.held)-1).Draw(r, "which")
+	j = h.held[i]
+	h.held = slices.Delete(h.held, i, i+1)
+	return j, h.m.jobs[j.ID]
+}
+
+func (h *history) done(r *rapid.T) {
+	j, mine := h.letGo(r)
+	if mine == nil || mine.token != j.Lease.Token || mine.replaced {
+		h.commit(r, &store.Tx{DoneJobs: []store.Job{j}}, store.ErrLeaseLost)
+		return
+	}
+	h.commit(r, &store.Tx{DoneJobs: []store.Job{j}}, nil)
+	delete(h.m.jobs, j.ID)
+}
+
+func (h *history) release(r *rapid.T) {
+	j, mine := h.letGo(r)
+	if err := h.s.ReleaseJob(h.t.Context(), j); err != nil {
+		r.Fatal(err)
+	}
+	if mine != nil && mine.token == j.Lease.Token {
+		mine.until, mine.token, mine.replaced = 0, "", false
+	}
+}
+
+func (h *history) timePasses(r *rapid.T) {
+	h.m.now += time.Duration(rapid.IntRange(1, 45).Draw(r, "seconds")) * time.Second
+}
+
 // checkJobsAtRandom runs random histories against the model: no two of one key at once, each due job once per lease, in order.
 func checkJobsAtRandom(t *testing.T, s store.Store) {
-	keys := []string{"k0", "k1", "k2"}
 	rapid.Check(t, func(r *rapid.T) {
-		m := &model{jobs: map[string]*modelJob{}}
-		var held []store.Job
-		do := func(tx *store.Tx, want error) {
-			if err := s.Commit(t.Context(), tenant, tx); !errors.Is(err, want) {
-				r.Fatalf("commit: %v, want %v", err, want)
-			}
-		}
-		r.Repeat(map[string]func(*rapid.T){
-			"put": func(r *rapid.T) {
-				id := fmt.Sprint("j", rapid.IntRange(0, 5).Draw(r, "id"))
-				key := keys[int(id[1]-'0')%len(keys)]
-				due := m.now + time.Duration(rapid.IntRange(-30, 90).Draw(r, "due"))*time.Second
-				j := job(id, key, due)
-				do(&store.Tx{PutJobs: []store.Job{j}}, nil)
-				fresh := &modelJob{job: j, due: due}
-				if old := m.jobs[id]; old != nil && old.until != 0 {
-					fresh.until, fresh.token, fresh.replaced = old.until, old.token, true
-				}
-				m.jobs[id] = fresh
-			},
-			"claim": func(r *rapid.T) {
-				limit := rapid.IntRange(1, 4).Draw(r, "limit")
-				want := m.claim(limit)
-				got, err := s.ClaimJobs(t.Context(), now.Add(m.now), lease, limit)
-				if err != nil || !slices.Equal(jobIDs(got), want) {
-					r.Fatalf("claimed %v, %v, want %v", jobIDs(got), err, want)
-				}
-				for _, j := range m.jobs { // leases that have ended are gone for good at the next claim
-					if j.until != 0 && j.until <= m.now {
-						j.until, j.token, j.replaced = 0, "", false
-					}
-				}
-				for _, j := range got {
-					m.jobs[j.ID].until, m.jobs[j.ID].token = m.now+lease, j.Lease.Token
-				}
-				held = append(held, got...)
-			},
-			"done": func(r *rapid.T) {
-				if len(held) == 0 {
-					r.Skip("nothing is held")
-				}
-				i := rapid.IntRange(0, len(held)-1).Draw(r, "which")
-				j := held[i]
-				mine := m.jobs[j.ID]
-				if mine == nil || mine.token != j.Lease.Token || mine.replaced {
-					do(&store.Tx{DoneJobs: []store.Job{j}}, store.ErrLeaseLost)
-				} else {
-					do(&store.Tx{DoneJobs: []store.Job{j}}, nil)
-					delete(m.jobs, j.ID)
-				}
-				held = slices.Delete(held, i, i+1)
-			},
-			"release": func(r *rapid.T) {
-				if len(held) == 0 {
-					r.Skip("nothing is held")
-				}
-				i := rapid.IntRange(0, len(held)-1).Draw(r, "which")
-				j := held[i]
-				if err := s.ReleaseJob(t.Context(), j); err != nil {
-					r.Fatal(err)
-				}
-				if mine := m.jobs[j.ID]; mine != nil && mine.token == j.Lease.Token {
-					mine.until, mine.token, mine.replaced = 0, "", false
-				}
-				held = slices.Delete(held, i, i+1)
-			},
-			"time passes": func(r *rapid.T) {
-				m.now += time.Duration(rapid.IntRange(1, 45).Draw(r, "seconds")) * time.Second
-			},
-		})
+		h := &history{t: t, s: s, m: &model{jobs: map[string]*modelJob{}}}
+		r.Repeat(map[string]func(*rapid.T){"put": h.put, "claim": h.claim, "done": h.done, "release": h.release, "time passes": h.timePasses})
 		tx := &store.Tx{}
-		for _, k := range keys {
+		for _, k := range historyKeys {
 			tx.DropJobs = append(tx.DropJobs, store.JobKey{Kind: "poll", Key: k})
 		}
-		do(tx, nil)
+		h.commit(r, tx, nil)
 		if at, ok, err := s.NextJob(t.Context()); ok || err != nil {
 			r.Fatalf("next is %v, %v, after all was dropped", at, err)
 		}
