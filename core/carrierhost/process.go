@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -122,8 +123,9 @@ func (p *adapterProcess) Kill() {
 	}
 }
 
-// Death reads the cause from how the process ended and what it said last. The Go runtime that is refused memory says so and
-// exits; there is no other sign.
+// Death reads the cause from how the process ended and what it said last. A Go runtime that is refused memory says so and
+// exits, or stumbles over the memory that it did not get before it can say so: a nil pointer in Go code is a panic, so a bare
+// SIGSEGV is the runtime's own.
 func (p *adapterProcess) Death() Death {
 	e := p.Exit()
 	d := Death{Cause: CauseExit, Detail: e.String(), Code: e.Code}
@@ -132,7 +134,7 @@ func (p *adapterProcess) Death() Death {
 	}
 	if said := p.words.text(); said != "" {
 		d.Detail += ": " + said
-		if strings.HasPrefix(said, "fatal error: ") && strings.Contains(said, "memory") {
+		if strings.HasPrefix(said, "fatal error: ") && strings.Contains(said, "memory") || strings.HasPrefix(said, "SIGSEGV: ") {
 			d.Cause = CauseMemory
 		}
 	}
@@ -151,6 +153,12 @@ func (w witness) ResetNamed(name string) hclog.Logger {
 }
 func (w witness) With(args ...any) hclog.Logger { return witness{w.Logger.With(args...), w.words} }
 
+// Debug is how lines without a level arrive; the announcement of a fatal signal has none.
+func (w witness) Debug(msg string, args ...any) {
+	w.words.hear(msg)
+	w.Logger.Debug(msg, args...)
+}
+
 // Error lets through the beginning of a crash report; the stacks of all goroutines are for the debug log.
 func (w witness) Error(msg string, args ...any) {
 	if w.words.hear(msg) > reportLines {
@@ -162,6 +170,8 @@ func (w witness) Error(msg string, args ...any) {
 
 const reportLines = 20
 
+var announcements = []string{"panic: ", "fatal error: ", "SIGSEGV: ", "SIGBUS: ", "SIGABRT: "}
+
 type lastWords struct {
 	mu    sync.Mutex
 	said  string
@@ -172,7 +182,7 @@ type lastWords struct {
 func (l *lastWords) hear(line string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.said == "" && (strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")) {
+	if l.said == "" && slices.ContainsFunc(announcements, func(a string) bool { return strings.HasPrefix(line, a) }) {
 		l.said = line
 	}
 	if l.said != "" {

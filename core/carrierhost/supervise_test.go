@@ -127,6 +127,54 @@ func TestAMissedCheckIsForgivenByAnAnswer(t *testing.T) {
 	})
 }
 
+func TestAProcessThatWasDoubtedWronglyGoesOn(t *testing.T) {
+	p := &plant{prepare: func(_ int, f *fake) {
+		f.quote = func(_ context.Context, n int) error {
+			if n == 1 {
+				return &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectUnknown, Code: carrier.AdapterDied}
+			}
+			return nil
+		}
+	}}
+	inBubble(t, p, nil, []*config.Account{acct("a")}, func(t *testing.T, h *Host) {
+		ready(t, h)
+		if _, err := service(t, t.Context(), account(t, h, "a")); err == nil || err.Code != carrier.AdapterDied {
+			t.Errorf("error = %v", err)
+		}
+		if got, err := service(t, t.Context(), account(t, h, "a")); err != nil || got != "cfg-a" {
+			t.Errorf("quote = %q, %v", got, err)
+		}
+		if s := h.Status()[0]; s.Restarts != 0 || len(p.starts()) != 1 {
+			t.Errorf("status = %+v", s)
+		}
+	})
+}
+
+func TestADoubtedProcessThatDoesNotAnswerIsReplacedSooner(t *testing.T) {
+	p := &plant{prepare: func(n int, f *fake) {
+		if n == 0 {
+			f.health = func(context.Context) error { return errors.New("no connection") }
+			f.quote = func(context.Context, int) error {
+				return &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectUnknown, Code: carrier.AdapterDied}
+			}
+		}
+	}}
+	inBubble(t, p, nil, []*config.Account{acct("a")}, func(t *testing.T, h *Host) {
+		ready(t, h)
+		began := wall.Now()
+		_, _ = service(t, t.Context(), account(t, h, "a"))
+		for h.Status()[0].Restarts == 0 {
+			<-h.snapshot()[0].moved.wait()
+		}
+		if took := wall.Now().Sub(began); took != 4*time.Second {
+			t.Errorf("replaced after %v, want three checks two seconds apart", took)
+		}
+		if got, err := service(t, t.Context(), account(t, h, "a")); err != nil || got != "cfg-a" {
+			t.Errorf("quote = %q, %v", got, err)
+		}
+	})
+}
+
 func TestStoppingWaitsForCallsInFlight(t *testing.T) {
 	p := &plant{prepare: func(_ int, f *fake) {
 		f.quote = func(ctx context.Context, _ int) error { time.Sleep(5 * time.Second); return nil }
