@@ -92,7 +92,8 @@ func (p *Process) failed(ctx context.Context, err error, k kind) error {
 	e := &carrier.Error{Source: carrier.SourceEngine, Effect: effect, Retry: carrier.RetryNever, Code: carrier.Internal,
 		Message: fmt.Sprintf("the call to adapter %s failed", p.manifest.Name), Err: err}
 	switch code := status.Code(err); {
-	case code == codes.Unavailable: // on a local socket: the process is gone
+	case code == codes.Unavailable, code == codes.Canceled && ctx.Err() == nil:
+		// On a local socket: the process is gone, or its host has stopped it.
 		e = p.died(effect, err)
 	case code == codes.Unimplemented:
 		e.Code, e.Effect, e.Message = carrier.Unsupported, carrier.EffectNone, fmt.Sprintf("adapter %s does not answer this call", p.manifest.Name)
