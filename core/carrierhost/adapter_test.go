@@ -180,6 +180,7 @@ func runHost(t testing.TB, dir string, change func(*Config), tune func(*timing),
 	cfg := Config{
 		Dir: dir, Clock: clock.Real(), Source: clock.Seeded(1, clock.Real()), RunDir: filepath.Join(dir, "run"),
 		Log: hclog.New(&hclog.LoggerOptions{Output: testLog{t}, Level: hclog.Info}), Drain: 3 * time.Second,
+		Memory: 16 << 30, // the race detector takes what it likes
 	}
 	if change != nil {
 		change(&cfg)

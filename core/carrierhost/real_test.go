@@ -101,12 +101,11 @@ func TestStartsThatFailAreQuarantinedWithTheirCause(t *testing.T) {
 		{"handshake", CauseStart, ""},
 		{"garbage", CauseStart, "Welcome to libfoo"},
 		{"misnamed", CauseWrongName, `"other"`},
-		{"hang", CauseStartTimeout, ""},
 		{"locked", CauseChecksum, ""},
 		{"absent", CauseMissing, "no such file"},
 		{"text", CauseMissing, "not executable"},
 	}
-	dir := install(t, "crash", "handshake", "garbage", "misnamed", "hang", "locked")
+	dir := install(t, "crash", "handshake", "garbage", "misnamed", "locked")
 	if err := os.WriteFile(filepath.Join(dir, Prefix+"text"), []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +115,6 @@ func TestStartsThatFailAreQuarantinedWithTheirCause(t *testing.T) {
 	}
 	h := runHost(t, dir, func(c *Config) {
 		c.Quarantine = config.Quarantine{Deaths: 2, Within: time.Minute, Probe: time.Hour}
-		c.StartTimeout = time.Second
 		c.Checksums = map[string][]byte{"locked": make([]byte, 32)}
 	}, nil, accounts...)
 	ready(t, h)
@@ -136,10 +134,21 @@ func TestStartsThatFailAreQuarantinedWithTheirCause(t *testing.T) {
 	}
 }
 
+func TestAStartThatHangsIsGivenUp(t *testing.T) {
+	h := runHost(t, install(t, "hang"), func(c *Config) {
+		c.Quarantine = config.Quarantine{Deaths: 2, Within: time.Minute, Probe: time.Hour}
+		c.StartTimeout = 200 * time.Millisecond
+	}, nil, scriptOf("a", "hang", `{}`))
+	ready(t, h)
+	if s := h.Status()[0]; s.State != Quarantined || s.LastDeath.Cause != CauseStartTimeout {
+		t.Errorf("%s, death %+v", s.State, s.LastDeath)
+	}
+}
+
 func TestDeathsInTheMiddleOfACall(t *testing.T) {
-	h := runHost(t, install(t, "hello"), func(c *Config) { c.Memory = 400 << 20 }, nil,
+	h := runHost(t, install(t, "hello"), nil, nil,
 		scriptOf("panic", "hello", `{"do":"panic"}`), scriptOf("die", "hello", `{"do":"die"}`), scriptOf("crash", "hello", `{"do":"crash"}`),
-		scriptOf("leak", "hello", `{"do":"leak"}`), scriptOf("refuse", "hello", `{"do":"refuse"}`), scriptOf("good", "hello", `{}`))
+		scriptOf("refuse", "hello", `{"do":"refuse"}`), scriptOf("good", "hello", `{}`))
 	ready(t, h)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -154,7 +163,6 @@ func TestDeathsInTheMiddleOfACall(t *testing.T) {
 		{"refuse", carrier.ConfigInvalid, carrier.EffectNone, "", ""},
 		{"die", carrier.AdapterDied, carrier.EffectUnknown, CauseExit, "7"},
 		{"crash", carrier.AdapterDied, carrier.EffectUnknown, CauseExit, "panic: outside of any call"},
-		{"leak", carrier.AdapterDied, carrier.EffectUnknown, CauseMemory, ""},
 	} {
 		_, err := account(t, h, c.id).Book(ctx, carrier.BookRequest{})
 		if e := carrier.AsError(err); err == nil || e.Code != c.code || e.Effect != c.effect {
