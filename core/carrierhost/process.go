@@ -124,8 +124,7 @@ func (p *adapterProcess) Kill() {
 }
 
 // Death reads the cause from how the process ended and what it said last. A Go runtime that is refused memory says so and
-// exits, or stumbles over the memory that it did not get before it can say so: a nil pointer in Go code is a panic, so a bare
-// SIGSEGV is the runtime's own.
+// exits, if it gets that far.
 func (p *adapterProcess) Death() Death {
 	e := p.Exit()
 	d := Death{Cause: CauseExit, Detail: e.String(), Code: e.Code}
@@ -134,12 +133,26 @@ func (p *adapterProcess) Death() Death {
 	}
 	if said := p.words.text(); said != "" {
 		d.Detail += ": " + said
-		if strings.HasPrefix(said, "fatal error: ") && strings.Contains(said, "memory") || strings.HasPrefix(said, "SIGSEGV: ") {
+		if starved(said) {
 			d.Cause = CauseMemory
 		}
 	}
 	return d
 }
+
+// starved reports whether the last words are those of a runtime that was refused memory. Where it stumbles over what it did not
+// get, it ends by a bare SIGSEGV (a nil pointer in Go code is a panic instead); where it was the stack of a new thread, it says
+// that it cannot have the thread.
+func starved(said string) bool {
+	return strings.HasPrefix(said, "fatal error: ") && strings.Contains(said, "memory") || strings.HasPrefix(said, "SIGSEGV: ") ||
+		strings.HasPrefix(said, noThread) || strings.HasPrefix(said, noOSThread)
+}
+
+// What the Go runtime prints, with and without cgo, before it ends for want of a thread.
+const (
+	noThread   = "runtime/cgo: pthread_create failed"
+	noOSThread = "runtime: failed to create new OS thread"
+)
 
 // witness passes an adapter's log on and keeps the line with which its runtime announced the end.
 type witness struct {
@@ -170,7 +183,7 @@ func (w witness) Error(msg string, args ...any) {
 
 const reportLines = 20
 
-var announcements = []string{"panic: ", "fatal error: ", "SIGSEGV: ", "SIGBUS: ", "SIGABRT: "}
+var announcements = []string{"panic: ", "fatal error: ", "SIGSEGV: ", "SIGBUS: ", "SIGABRT: ", noThread, noOSThread}
 
 type lastWords struct {
 	mu    sync.Mutex
