@@ -18,8 +18,8 @@ demo: build ## the whole story of a few orders against simulated carriers, in ha
 
 build: ## bin/waybill and bin/plugins/waybill-carrier-*
 	@mkdir -p bin/plugins
-	$(GO) build -trimpath -o bin/waybill ./cmd/waybill
-	@set -e; for p in $(PLUGINS); do echo "$(GO) build -trimpath -o bin/plugins/waybill-carrier-$$p ./plugins/$$p"; \
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/waybill ./cmd/waybill
+	@set -e; export CGO_ENABLED=0; for p in $(PLUGINS); do echo "$(GO) build -trimpath -o bin/plugins/waybill-carrier-$$p ./plugins/$$p"; \
 		$(GO) build -trimpath -o bin/plugins/waybill-carrier-$$p ./plugins/$$p; done
 
 test: build ## every test, the example adapter's too
