@@ -18,8 +18,8 @@ func TestStages(t *testing.T) {
 		BeforeDispatch: {shipping.RequestReceived, shipping.PendingDispatch, shipping.PendingRelease, shipping.PendingAutoRetry, shipping.EstimatesReceived,
 			shipping.EstimatesFailed, shipping.OrderFailed},
 		WithCarrier: {shipping.OrderDispatched, shipping.Staged, shipping.OrderAssigned, shipping.OrderUnassigned, shipping.PickupStarted},
-		Underway: {shipping.PickupCompleted, shipping.InTransit, shipping.OutForDelivery, shipping.OrderAtLocation, shipping.OrderDelayed, shipping.OrderRedelivery},
-		Finished: {shipping.OrderDelivered, shipping.OrderCancelled, shipping.OrderUndeliverable, shipping.ErrorException},
+		Underway:    {shipping.PickupCompleted, shipping.InTransit, shipping.OutForDelivery, shipping.OrderAtLocation, shipping.OrderDelayed, shipping.OrderRedelivery},
+		Finished:    {shipping.OrderDelivered, shipping.OrderCancelled, shipping.OrderUndeliverable, shipping.ErrorException},
 	}
 	seen := 0
 	for stage, statuses := range want {
