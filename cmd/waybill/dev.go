@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/node"
+	"github.com/waybill-dev/waybill/examples"
+)
+
+const (
+	devKey = "dev-key" // of the tenant demo in the example configuration
+	// maxDevSpeed keeps what the engine measures by the world's time, such as how long a quote is good, well above what its calls
+	// take by the wall clock.
+	maxDevSpeed = 60
+	simURLName  = "WAYBILL_SIM_URL" // what the example configuration takes the simulator's address from
+)
+
+// devFlags are the flags of `dev`.
+type devFlags struct {
+	overrides
+	config, simListen string
+	speed             float64
+	log               logFlags
+}
+
+func newDevCmd(p *program) *cobra.Command {
+	f := &devFlags{}
+	cmd := &cobra.Command{
+		Use: "dev", Short: "Run the engine and the simulated carriers together", Args: cobra.NoArgs,
+		Long: "Run the engine and the simulator in one process, with an example merchant and its rules. No carrier account is needed and\n" +
+			"nothing leaves this machine. Orders are kept in the data folder; the simulated carriers forget when the process ends.\n\n" +
+			"Without --config the example files stand in the folder config of the data folder: edit them, they are read again. A file\n" +
+			"that you have edited is never overwritten; delete it to have the example back.",
+		Example: "  waybill dev\n  waybill dev --data ./data --speed 60",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.dev(cmd.Context(), f) },
+	}
+	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "where to serve the API; port 0 for any")
+	cmd.Flags().StringVar(&f.simListen, "sim-listen", "127.0.0.1:8081", "where the simulator listens; port 0 for any")
+	cmd.Flags().StringVar(&f.data, "data", "", "folder of all data (default waybill-data in the user's cache folder)")
+	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (default the example, in the data folder)")
+	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of the adapters (default plugins beside this program)")
+	cmd.Flags().Float64Var(&f.speed, "speed", 1, fmt.Sprintf("seconds of engine and carriers in one second, at most %d", maxDevSpeed))
+	f.log.add(cmd, "warn")
+	return cmd
+}
+
+func (p *program) dev(ctx context.Context, f *devFlags) error {
+	log, err := f.log.open(p, "warn")
+	if err != nil {
+		return err
+	}
+	if f.speed > maxDevSpeed {
+		return usageError(fmt.Errorf("--speed %v is too fast for an engine that makes real calls; use at most %d, or 'waybill sim serve --speed' for the carriers alone", f.speed, maxDevSpeed))
+	}
+	if f.data == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return usageError(fmt.Errorf("find a folder for the data: %w; name one with --data", err))
+		}
+		f.data = filepath.Join(cache, "waybill-data")
+	}
+	if err := f.absolute(); err != nil {
+		return err
+	}
+	if f.config == "" {
+		if f.config, err = layOut(examples.Files, filepath.Join(f.data, "config")); err != nil {
+			return err
+		}
+	}
+	r, err := p.openRig(rigConfig{overrides: f.overrides, config: f.config, simListen: f.simListen, speed: f.speed, seed: uint64(time.Now().UnixNano()), log: log})
+	if err != nil {
+		return err
+	}
+	if terminal(p.err) {
+		fmt.Fprintln(p.err, "Starting the adapters …")
+	}
+	return r.run(ctx, func() { p.devBanner(r, f) })
+}
+
+// devBanner tells a person what runs where and what to try.
+func (p *program) devBanner(r *rig, f *devFlags) {
+	fmt.Fprintf(p.out, `API        %s   (%s/openapi.yaml)
+Simulator  %s/_sim/
+Key        %s
+Config     %s
+Data       %s
+
+Try:
+  curl -s %s/shipments -H 'x-api-key: %s' -d '{
+    "locationExternalId": "7709", "orderExternalId": "my-first", "orderValue": 60,
+    "deliveryContact": {"name": "Ann", "phone": "+1 617-555-0123"},
+    "deliveryAddress": {"street1": "725 Albany Street", "city": "Boston", "state": "MA", "postalCode": "02118", "countryCode": "US"},
+    "package": {"name": "small"}}'
+  waybill shipments history my-first --url %s
+
+Ctrl-C ends it.
+`, r.api, r.api, r.sim, devKey, f.config, f.data, r.api, devKey, r.api)
+}
+
+// rigConfig says how an engine and a simulated world are put together.
+type rigConfig struct {
+	overrides
+	config, simListen string
+	speed             float64
+	seed              uint64
+	log               hclog.Logger
+}
+
+// rig is an engine and the simulated carriers that it books with, in one process.
+type rig struct {
+	api, sim    string // base URLs
+	world       *world
+	settings    node.Settings
+	apiLn, ship net.Listener
+}
+
+// openRig opens the addresses and reads the configuration, whose accounts are sent to the simulator.
+func (p *program) openRig(c rigConfig) (_ *rig, err error) {
+	r := &rig{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.close())
+		}
+	}()
+	if r.world, err = newWorld(worldConfig{speed: c.speed, seed: c.seed, log: c.log}); err != nil {
+		return r, err
+	}
+	if r.ship, err = listen("simulator", c.simListen); err != nil {
+		return r, err
+	}
+	if r.apiLn, err = listen("API", c.listen); err != nil {
+		return r, err
+	}
+	r.api, r.sim = urlOf(r.apiLn), urlOf(r.ship)
+	o := c.overrides
+	o.listen, o.data = addressOf(r.apiLn, c.listen), filepath.Join(c.data, "store")
+	getenv := func(name string) (string, bool) {
+		if name == simURLName {
+			return r.sim, true
+		}
+		return p.getenv(name)
+	}
+	watcher, err := config.Watch(c.config, getenv, func(cfg *config.Config) {
+		o.apply(cfg)
+		plain := false // one person's processes on one machine need no certificates
+		cfg.Plugins.AutoMTLS = &plain
+	}, c.log.Named("config"))
+	if err != nil {
+		return r, usageError(err)
+	}
+	r.settings = node.Settings{Config: watcher, Log: c.log, Version: version}
+	if c.speed != 1 {
+		r.settings.Clock = engineClock{r.world.clock}
+	}
+	return r, nil
+}
+
+// close gives the addresses up.
+func (r *rig) close() error {
+	var errs []error
+	for _, ln := range []net.Listener{r.apiLn, r.ship} {
+		if ln != nil {
+			errs = append(errs, ln.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// run runs both until ctx ends. The carriers outlive the engine, which may still have to speak with them.
+func (r *rig) run(ctx context.Context, ready func()) error {
+	simCtx, stopSim := context.WithCancel(context.WithoutCancel(ctx))
+	nodeCtx, stopNode := context.WithCancel(ctx)
+	defer stopNode()
+	simDone := make(chan error, 1)
+	go func() {
+		err := r.world.run(simCtx, r.ship)
+		stopNode() // an engine without carriers is of no use here
+		simDone <- err
+	}()
+	err := runNode(nodeCtx, r.settings, r.apiLn, ready)
+	stopSim()
+	return errors.Join(err, <-simDone)
+}
+
+// laidOut is the file that remembers what layOut has written: SHA-256 by name.
+const laidOut = ".examples.json"
+
+// layOut writes the example files into a folder and returns the path of the configuration. Files that somebody has changed stay.
+func layOut(files fs.FS, dir string) (string, error) {
+	written := map[string]string{}
+	record := filepath.Join(dir, laidOut)
+	if b, err := os.ReadFile(record); err == nil {
+		_ = json.Unmarshal(b, &written) // what cannot be read counts as changed, and stays
+	}
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if d.IsDir() {
+			return os.MkdirAll(path, 0o700)
+		}
+		data, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		switch there, err := os.ReadFile(path); {
+		case err == nil && hashOf(there) != written[name]:
+			return nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+		written[name] = hashOf(data)
+		return os.WriteFile(path, data, 0o600)
+	})
+	if err != nil {
+		return "", fmt.Errorf("lay out the example files: %w; choose another folder with --data", err)
+	}
+	b, err := json.Marshal(written, json.Deterministic(true))
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(record, b, 0o600); err != nil {
+		return "", fmt.Errorf("lay out the example files: %w", err)
+	}
+	return filepath.Join(dir, "waybill.yaml"), nil
+}
+
+func hashOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// repository is the folder that holds go.mod.
+func repository(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+	}
+	t.Fatal("no go.mod above the working directory")
+	return ""
+}
+
+// built returns what `make build` has put into bin, and skips the test where it has not been run.
+func built(t testing.TB) (binary, plugins string) {
+	t.Helper()
+	bin := filepath.Join(repository(t), "bin")
+	binary, plugins = filepath.Join(bin, "waybill"), filepath.Join(bin, "plugins")
+	for _, path := range []string{binary, filepath.Join(plugins, "waybill-carrier-ups"), filepath.Join(plugins, "waybill-carrier-doordash"),
+		filepath.Join(plugins, "waybill-carrier-selfdelivery")} {
+		if _, err := os.Stat(path); err != nil {
+			t.Skipf("SKIPPED, NOTHING WAS TESTED: %s is missing; run `make build` first", path)
+		}
+	}
+	return binary, plugins
+}
+
+// devProcess is a `waybill dev` of its own.
+type devProcess struct {
+	URL    string // of the API
+	SimURL string // of the simulator, without /_sim/
+	Key    string
+	Data   string // its data folder; another devProcess may go on with it
+	PID    int
+
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	err    error // of Wait; read after ended
+	output *lockedBuffer
+}
+
+// lockedBuffer is what a process has printed so far.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// startDev runs bin/waybill dev on free ports with its data in a folder of the test, waits until it takes orders, and ends it with
+// the test. More arguments are appended: "--data", d goes on with the data of an earlier one.
+func startDev(t testing.TB, args ...string) *devProcess {
+	t.Helper()
+	binary, _ := built(t)
+	d := &devProcess{Key: devKey, Data: filepath.Join(t.TempDir(), "data"), ended: make(chan struct{}), output: &lockedBuffer{}}
+	for i, a := range args {
+		if a == "--data" && i+1 < len(args) {
+			d.Data = args[i+1]
+		}
+	}
+	d.cmd = exec.Command(binary, append([]string{"dev", "--listen", "127.0.0.1:0", "--sim-listen", "127.0.0.1:0", "--data", d.Data}, args...)...)
+	d.cmd.Dir = t.TempDir()
+	d.cmd.Stdout, d.cmd.Stderr = d.output, d.output
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	d.PID = d.cmd.Process.Pid
+	go func() {
+		d.err = d.cmd.Wait()
+		close(d.ended)
+	}()
+	t.Cleanup(func() {
+		d.Stop(t)
+		if t.Failed() {
+			t.Logf("waybill dev printed:\n%s", d.output)
+		}
+	})
+	d.waitReady(t)
+	return d
+}
+
+var (
+	apiLine = regexp.MustCompile(`(?m)^API +(http://\S+)`)
+	simLine = regexp.MustCompile(`(?m)^Simulator +(http://\S+?)/_sim/`)
+)
+
+// waitReady waits for the addresses that dev prints, and for /readyz.
+func (d *devProcess) waitReady(t testing.TB) {
+	t.Helper()
+	d.wait(t, "its addresses", func() bool {
+		out := d.output.String()
+		api, sim := apiLine.FindStringSubmatch(out), simLine.FindStringSubmatch(out)
+		if api == nil || sim == nil {
+			return false
+		}
+		d.URL, d.SimURL = api[1], sim[1]
+		return true
+	})
+	d.wait(t, "/readyz", func() bool {
+		res, err := http.Get(d.URL + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		_, _ = io.Copy(io.Discard, res.Body)
+		return res.StatusCode == http.StatusOK
+	})
+}
+
+// wait looks until it is so, the process ends, or half a minute has passed.
+func (d *devProcess) wait(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	late := time.After(30 * time.Second)
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for !so() {
+		select {
+		case <-look.C:
+		case <-d.ended:
+			t.Fatalf("waybill dev ended (%v) before %s was there; it printed:\n%s", d.err, what, d.output)
+		case <-late:
+			t.Fatalf("%s was not there within 30s; waybill dev printed:\n%s", what, d.output)
+		}
+	}
+}
+
+// Stop asks the process to end and waits for it. It may be called again.
+func (d *devProcess) Stop(t testing.TB) {
+	t.Helper()
+	d.end(t, syscall.SIGTERM)
+}
+
+// Kill kills the process, as a crash of the machine would, and waits for its end. Its adapters end by themselves.
+func (d *devProcess) Kill(t testing.TB) {
+	t.Helper()
+	d.end(t, syscall.SIGKILL)
+}
+
+func (d *devProcess) end(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if err := d.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("signal waybill dev: %v", err)
+	}
+	select {
+	case <-d.ended:
+	case <-time.After(30 * time.Second):
+		_ = d.cmd.Process.Kill()
+		<-d.ended
+		t.Errorf("waybill dev did not end within 30s of signal %v; it printed:\n%s", sig, d.output)
+	}
+}
+
+// Request sends a request with the key of dev and returns status and body. The body may be "".
+func (d *devProcess) Request(t testing.TB, method, path, body string) (int, []byte) {
+	t.Helper()
+	return request(t, method, d.URL+path, body, d.Key)
+}
+
+// Sim sends a request to the simulator's control API: path is what follows /_sim.
+func (d *devProcess) Sim(t testing.TB, method, path, body string) (int, []byte) {
+	t.Helper()
+	return request(t, method, d.SimURL+"/_sim"+path, body, "")
+}
+
+func request(t testing.TB, method, url, body, key string) (int, []byte) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key != "" {
+		req.Header.Set("x-api-key", key)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	return res.StatusCode, b
+}
+
+// Adapters returns the process ids of the adapters that this dev runs, by name: "ups", "doordash", "selfdelivery". It needs /proc.
+func (d *devProcess) Adapters(t testing.TB) map[string]int {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: finding the adapters of a process needs /proc")
+	}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]int{}
+	for _, path := range stats {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // ended meanwhile
+		}
+		// pid (name) state ppid …; the name may hold anything, the last parenthesis closes it
+		var state string
+		var parent int
+		after := string(stat[bytes.LastIndexByte(stat, ')')+1:])
+		if _, err := fmt.Sscan(after, &state, &parent); err != nil || parent != d.PID || state == "Z" {
+			continue
+		}
+		exe, err := os.Readlink(filepath.Join(filepath.Dir(path), "exe"))
+		if err != nil {
+			continue
+		}
+		if name, ok := strings.CutPrefix(filepath.Base(exe), "waybill-carrier-"); ok {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[name] = pid
+		}
+	}
+	return found
+}
