@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,7 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-var update = flag.Bool("update", false, "write the golden records of the present schema")
+var update = flag.Bool("update", false, "write the golden records that are missing")
 
 func TestNewerSchemaIsRefused(t *testing.T) {
 	dir := t.TempDir()
@@ -151,83 +152,124 @@ func records(t *testing.T) map[string][]byte {
 	add("exchange", storetest.Filled[store.Exchange](), "")
 	add("message", message, `{"order":1}`)
 	add("job", job, "payload")
-	add("idempotency key", storetest.Filled[store.IdempotencyKey](), "")
+	add("key", storetest.Filled[store.IdempotencyKey](), "")
 	add("label", labelHead{Format: shipping.PDF, Size: 1, Blob: 2, Chunks: 1}, "")
 	return all
 }
 
-// read decodes a record of a kind to something to compare.
-func read(t *testing.T, name string, b []byte) any {
+// reread returns the JSON of a stored record, and that of what the present program reads from it.
+func reread(t *testing.T, kind string, b []byte) (stored, again []byte) {
 	t.Helper()
-	decode := func(v any) any {
-		body, err := decodeRecord(b, v)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		return []any{v, string(body)}
+	head, body, err := splitRecord(b)
+	if err != nil {
+		t.Fatal(err)
 	}
-	switch name {
-	case "shipment":
+	if kind == "shipment" {
 		sh, err := decodeShipment(b)
-		c, err2 := shipmentColumns(b)
-		if err := errors.Join(err, err2); err != nil {
-			t.Fatal(err)
-		}
-		if c.revision != sh.Revision || len(c.references) != len(sh.Attempts) {
-			t.Errorf("columns %+v do not fit the document", c)
-		}
-		return sh
-	case "list":
-		c, err := decodeColumns(b[1:])
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c
-	case "change":
-		return decode(&shipment.Change{})
-	case "decision":
-		return decode(&store.Decision{})
-	case "exchange":
-		return decode(&store.Exchange{})
-	case "message":
-		return decode(&store.Message{})
-	case "job":
-		return decode(&store.Job{})
-	case "idempotency key":
-		return decode(&store.IdempotencyKey{})
-	case "label":
-		return decode(&labelHead{})
+		now, err1 := shipmentColumns(b)
+		_, anew, err2 := encodeShipment(sh, sh.Revision)
+		then, err3 := shipmentColumns(anew)
+		if err := errors.Join(err1, err2, err3); err != nil || cmp.Diff(now, then, cmp.AllowUnexported(columns{})) != "" {
+			t.Errorf("columns %+v do not fit the document: %+v, %v", now, then, err)
+		}
+		if _, body2, err := splitRecord(anew); err == nil {
+			again = body2
+		}
+		return body, again
 	}
-	t.Fatalf("no such record: %s", name)
-	return nil
+	v := map[string]any{
+		"change": &shipment.Change{}, "decision": &store.Decision{}, "exchange": &store.Exchange{}, "message": &store.Message{},
+		"job": &store.Job{}, "key": &store.IdempotencyKey{}, "label": &labelHead{},
+	}[kind]
+	got, err := decodeRecord(b, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]string{"decision": `{"winner":"ups"}`, "message": `{"order":1}`, "job": "payload"}[kind]; string(got) != want {
+		t.Errorf("body %q, want %q", got, want)
+	}
+	anew, err := encodeRecord(v, nil)
+	if err == nil {
+		again, _, err = splitRecord(anew)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return head, again
 }
 
-// TestGoldenRecords reads what every schema has written. A record of the present schema that is no more what it was means that
-// stored data would not be read right: give the schema a new number and keep reading the old one.
+// lost lists what is in stored and not in again. What a newer program has added is no loss.
+func lost(path string, stored, again any) (paths []string) {
+	switch stored := stored.(type) {
+	case map[string]any:
+		m, _ := again.(map[string]any)
+		for name, v := range stored {
+			paths = append(paths, lost(path+"."+name, v, m[name])...)
+		}
+	case []any:
+		list, _ := again.([]any)
+		if len(list) != len(stored) {
+			return []string{path}
+		}
+		for i, v := range stored {
+			paths = append(paths, lost(fmt.Sprintf("%s[%d]", path, i), v, list[i])...)
+		}
+	default:
+		if !cmp.Equal(stored, again) {
+			return []string{path}
+		}
+	}
+	return paths
+}
+
+// TestGoldenRecords reads what was ever written, and finds all of it again. What it finds lost was renamed, removed or given
+// another form: keep reading the old one, or give the schema a new number and do so under that. With -update it writes the records
+// that it has no file of; those that are there stay.
 func TestGoldenRecords(t *testing.T) {
-	exact := cmp.Options{cmp.AllowUnexported(columns{}), cmp.Comparer(func(a, b shipping.Decimal) bool { return a.String() == b.String() })}
-	dir := filepath.Join("testdata", "schema1")
-	for name, written := range records(t) {
-		path := filepath.Join(dir, strings.ReplaceAll(name, " ", "-")+".hex")
-		if *update {
+	const dir = "testdata/schema1"
+	for kind, written := range records(t) {
+		path := filepath.Join(dir, kind+".hex")
+		if _, err := os.Stat(path); *update && errors.Is(err, os.ErrNotExist) {
 			if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(path, []byte(fold(hex.EncodeToString(written))), 0o644)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatalf("%v; run with -update", err)
+		files, err := filepath.Glob(filepath.Join(dir, kind+"*.hex"))
+		if err != nil || len(files) == 0 {
+			t.Errorf("%s: no golden record, %v; run with -update", kind, err)
 		}
-		golden, err := hex.DecodeString(strings.ReplaceAll(string(text), "\n", ""))
-		if err != nil {
-			t.Fatal(err)
+		for _, file := range files {
+			t.Run(filepath.Base(file), func(t *testing.T) { checkGolden(t, kind, file) })
 		}
-		if d := cmp.Diff(read(t, name, golden), read(t, name, written), exact); d != "" {
-			t.Errorf("%s (-golden +written now):\n%s", name, d)
+	}
+}
+
+func checkGolden(t *testing.T, kind, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden, err := hex.DecodeString(strings.ReplaceAll(string(text), "\n", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kind == "list" {
+		c, err := decodeColumns(golden[1:])
+		if err != nil || !bytes.Equal(c.encode([]byte{schema}, false), golden) {
+			t.Errorf("columns %+v, %v, are not what was stored", c, err)
 		}
-		if !bytes.Equal(golden, written) {
-			t.Errorf("%s: the stored form has changed", name)
-		}
+		return
+	}
+	stored, again := reread(t, kind, golden)
+	var a, b any
+	if err := errors.Join(json.Unmarshal(stored, &a), json.Unmarshal(again, &b)); err != nil {
+		t.Fatal(err)
+	}
+	if paths := lost(kind, a, b); len(paths) > 0 {
+		t.Errorf("lost in reading: %v", paths)
 	}
 }
 

@@ -96,6 +96,9 @@ func checkFilters(t *testing.T, s store.Store) {
 	}{
 		"created, both ends":      {store.ShipmentQuery{Created: window(1, 3)}, []int{3, 2, 1}},
 		"created from":            {store.ShipmentQuery{Created: shipping.TimeWindow{StartsAt: at(4)}}, []int{5, 4}},
+		"since":                   {store.ShipmentQuery{Since: at(4)}, []int{5, 4}},
+		"since the later of two":  {store.ShipmentQuery{Since: at(2), Created: window(4, 9)}, []int{5, 4}},
+		"since, of external ids":  {store.ShipmentQuery{Since: at(2), ExternalIDs: []string{"order-4", "order-1"}}, []int{4}},
 		"created to":              {store.ShipmentQuery{Created: shipping.TimeWindow{EndsAt: at(1)}}, []int{1, 0}},
 		"created, empty window":   {store.ShipmentQuery{Created: window(3, 1)}, nil},
 		"updated, both ends":      {store.ShipmentQuery{Updated: window(3601, 3602)}, []int{2, 1}},
@@ -281,6 +284,10 @@ func checkForeignCursor(t *testing.T, s store.Store) {
 		if page, err := s.ListShipments(t.Context(), tenant, q); !errors.Is(err, store.ErrCursor) || len(page.Shipments) != 0 {
 			t.Errorf("%s: %d shipments, %v, want %v", name, len(page.Shipments), err, store.ErrCursor)
 		}
+	}
+	q.Since = shipping.At(now.Add(-time.Hour)) // a bound that moves with the clock is no other question
+	if page := list(t, s, tenant, q); len(page.Shipments) != 2 {
+		t.Errorf("with another Since: %d shipments", len(page.Shipments))
 	}
 	refuse("another tenant's", other, q)
 	changed := q
