@@ -137,7 +137,7 @@ func (s *Service) doubt(sh *shipment.Shipment, a *shipment.Attempt, err *carrier
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
 		s.metrics.doubt.Inc()
 	}
-	tx.PutJobs = []store.Job{s.job(sh, JobReconcile, s.firstLook(sh, a, now))}
+	plan(tx, sh, s.job(sh, JobReconcile, s.firstLook(sh, a, now)))
 	return tx
 }
 

@@ -38,8 +38,9 @@ func (s *Service) Cancel(ctx context.Context, c Caller, externalID string) (Resu
 			ask = true
 			sh.Cancel = &shipment.CancelRequest{By: c.Key, At: now}
 			s.intendCancel(sh, c.Key)
-			job := s.job(sh, JobCancel, sh.Live(shipment.Forward).CancelIntent.Deadline)
-			return &store.Tx{PutJobs: []store.Job{job}}, nil
+			tx := &store.Tx{}
+			plan(tx, sh, s.job(sh, JobCancel, sh.Live(shipment.Forward).CancelIntent.Deadline))
+			return tx, nil
 		}
 		return s.cancelledLocally(sh, c.Key), nil
 	})
@@ -141,7 +142,7 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment) (*
 		default:
 			a.CancelIntent.Unknown = true
 			a.Error = callError("cancel", cerr)
-			tx.PutJobs = []store.Job{s.job(sh, JobCancel, s.Clock.Now().Add(firstPause))}
+			plan(tx, sh, s.job(sh, JobCancel, s.Clock.Now().Add(firstPause)))
 		}
 		tx.Exchanges = exchangesOf(sh, a.Account, "cancel", number, a.Round, trace, cerr)
 		return tx, nil
@@ -189,7 +190,9 @@ func (s *Service) finishCancel(ctx context.Context, sh *shipment.Shipment) (*shi
 			return nil, errUnchanged
 		}
 		s.intendCancel(sh, sh.Cancel.By)
-		return &store.Tx{PutJobs: []store.Job{s.job(sh, JobCancel, s.Clock.Now().Add(time.Minute))}}, nil
+		tx := &store.Tx{}
+		plan(tx, sh, s.job(sh, JobCancel, s.Clock.Now().Add(time.Minute)))
+		return tx, nil
 	})
 	if err != nil || sh.Live(shipment.Forward) == nil {
 		return sh, err

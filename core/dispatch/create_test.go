@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -326,4 +327,75 @@ func TestTwoCreatesOfOneIDAtOnce(t *testing.T) {
 		t.Errorf("%d creates succeeded", ok)
 	}
 	e.wantLive("o1", "ups")
+}
+
+func TestNothingAvailableYet(t *testing.T) {
+	f := newFake("ups", "UPS", 500)
+	f.onQuote = func(carrier.QuoteRequest) (carrier.QuoteAnswer, error) { return carrier.QuoteAnswer{}, nil }
+	e := newEngine(t, f)
+	e.bundle = rulesOf(t, "rules: 1\nname: wait\nnone: { hold_for: 3m, retry: 2 }\n")
+	res, err := e.create("o1")
+	if err != nil || !res.Waiting || res.Shipment.Status != shipping.PendingAutoRetry {
+		t.Fatalf("create: %+v, %v", res, err)
+	}
+	e.pass(2 * time.Minute)
+	if f.quotes != 1 {
+		t.Errorf("asked %d times before its time", f.quotes)
+	}
+	f.set(func(f *fakeCarrier) { f.onQuote = nil })
+	e.pass(90 * time.Second)
+	e.wantStatus("o1", shipping.RequestReceived, shipping.PendingAutoRetry, shipping.EstimatesReceived, shipping.OrderDispatched)
+	e.wantLive("o1", "ups")
+	e.wantNoJobs()
+
+	f.set(func(f *fakeCarrier) {
+		f.onQuote = func(carrier.QuoteRequest) (carrier.QuoteAnswer, error) { return carrier.QuoteAnswer{}, nil }
+	})
+	if _, err := e.create("o2"); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(time.Hour)
+	e.wantStatus("o2", shipping.RequestReceived, shipping.PendingAutoRetry, shipping.PendingAutoRetry, shipping.EstimatesFailed)
+	e.wantNoJobs()
+}
+
+func TestHeldByARule(t *testing.T) {
+	f := newFake("ups", "UPS", 500)
+	e := newEngine(t, f)
+	e.bundle = rulesOf(t, "rules: 1\nname: hold\nhold:\n  - name: Not in the morning\n    when: local.hour < 11\n    for: 2h\n    reason: too early\n")
+	res, err := e.create("o1") // 10:00 in Boston
+	if err != nil || !res.Waiting || res.Shipment.Status != shipping.PendingRelease || f.quotes != 0 {
+		t.Fatalf("create: %+v, %v, %d quotes", res, err, f.quotes)
+	}
+	e.pass(119 * time.Minute)
+	e.wantStatus("o1", shipping.RequestReceived, shipping.PendingRelease)
+	e.pass(2 * time.Minute)
+	e.wantStatus("o1", shipping.RequestReceived, shipping.PendingRelease, shipping.EstimatesReceived, shipping.OrderDispatched)
+	e.wantNoJobs()
+}
+
+// A record that was stored with an order gives the same bytes when it is made again.
+func TestAStoredDecisionCanBeRecomputed(t *testing.T) {
+	e := newEngine(t, newFake("ups", "UPS", 1200), newFake("doordash", "DoorDash", 975))
+	e.bundle = rulesOf(t, "rules: 1\nname: r\nexclude:\n  - name: No couriers\n    when: option.mode == \"courier\" and option.fee > usd(10)\n    reason: dear\n")
+	e.mustCreate("o1")
+	ds, err := e.Decisions(context.Background(), caller, "o1")
+	if err != nil || len(ds) != 1 {
+		t.Fatalf("%d decisions, %v", len(ds), err)
+	}
+	d, err := rules.ParseDecision(ds[0].Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Rules != e.bundle.Hash() || len(d.Excluded) != 1 || d.Excluded[0].Rule != "No couriers" {
+		t.Errorf("decision = %+v", d)
+	}
+	again, err := rules.Recompute(e.bundle, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := again.JSON()
+	if err != nil || string(b) != string(ds[0].Record) {
+		t.Errorf("the record does not give itself again (%v):\n%s\n%s", err, b, ds[0].Record)
+	}
 }

@@ -125,7 +125,7 @@ func (s *Service) rewrite(ctx context.Context, c Caller, t *config.Tenant, sh *s
 				return nil, err
 			}
 			if at := order.DispatchAt; !at.IsZero() && sh.Waiting() {
-				tx.PutJobs = []store.Job{s.job(sh, JobDispatch, at.Time)}
+				plan(tx, sh, s.job(sh, JobDispatch, at.Time))
 			}
 		}
 		return tx, nil
@@ -271,7 +271,7 @@ func (s *Service) replaceBooking(ctx context.Context, t *config.Tenant, sh *ship
 			tx.Usage = []store.UsageDelta{{Account: a.Account, Day: dayOf(sh, a.IntendedAt), Open: -1}}
 			job := s.job(sh, JobDispatch, now)
 			job.Lease = &store.Lease{Owner: s.Store.Owner(), Token: s.Source.Token(9), Until: now.Add(inlineLease)}
-			tx.PutJobs = []store.Job{job}
+			plan(tx, sh, job)
 		case cerr.Effect == carrier.EffectNone:
 			a.CancelIntent = nil
 		default:
@@ -279,7 +279,7 @@ func (s *Service) replaceBooking(ctx context.Context, t *config.Tenant, sh *ship
 			// order ends cancelled rather than carried to where it is no longer wanted.
 			a.CancelIntent.Unknown = true
 			sh.Cancel = &shipment.CancelRequest{By: by, At: now}
-			tx.PutJobs = []store.Job{s.job(sh, JobCancel, now.Add(firstPause))}
+			plan(tx, sh, s.job(sh, JobCancel, now.Add(firstPause)))
 		}
 		tx.Exchanges = exchangesOf(sh, a.Account, "cancel", number, a.Round, trace, cerr)
 		return tx, nil

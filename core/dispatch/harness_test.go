@@ -219,3 +219,12 @@ func wantType(t *testing.T, err error, want dispatch.Type) *dispatch.Error {
 	}
 	return e
 }
+
+func rulesOf(t *testing.T, text string) *rules.Bundle {
+	t.Helper()
+	b, err := rules.Load([]rules.File{{Name: "test.rules.yaml", Data: []byte(text)}}, rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

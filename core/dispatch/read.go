@@ -116,7 +116,7 @@ func (s *Service) Retry(ctx context.Context, c Caller, externalID string) (Resul
 		tx := changed(sh, sh.Move(shipping.RequestReceived, now, c.Key, shipment.WithNote("RETRY")))
 		job := s.job(sh, JobDispatch, now)
 		job.Lease = &store.Lease{Owner: s.Store.Owner(), Token: s.Source.Token(9), Until: now.Add(inlineLease)}
-		tx.PutJobs = []store.Job{job}
+		plan(tx, sh, job)
 		return tx, nil
 	})
 	if e, ok := errors.AsType[*Error](err); ok {

@@ -65,7 +65,7 @@ func (s *Service) RunReconcile(ctx context.Context, j store.Job) (jobs.Outcome, 
 		tx, again = s.conclude(sh, a, m, f)
 		tx.Exchanges = append(tx.Exchanges, exchangesOf(sh, a.Account, f.op, a.Number, a.Round, f.trace, f.err)...)
 		if !again.IsZero() {
-			tx.PutJobs = append(tx.PutJobs, s.job(sh, JobReconcile, again))
+			plan(tx, sh, s.job(sh, JobReconcile, again))
 		}
 		return tx, nil
 	})

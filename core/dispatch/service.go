@@ -200,6 +200,12 @@ func (s *Service) job(sh *shipment.Shipment, kind string, due time.Time) store.J
 	return store.Job{ID: string(sh.ID) + "/" + kind, Tenant: sh.Tenant, Kind: kind, Key: string(sh.ID), Due: due}
 }
 
+// plan puts a job in place of an earlier one of its kind, whoever holds that: it may be the very job that is running.
+func plan(tx *store.Tx, sh *shipment.Shipment, j store.Job) {
+	tx.DropJobs = append(tx.DropJobs, drop(sh, j.Kind)...)
+	tx.PutJobs = append(tx.PutJobs, j)
+}
+
 func drop(sh *shipment.Shipment, kinds ...string) []store.JobKey {
 	out := make([]store.JobKey, len(kinds))
 	for i, k := range kinds {

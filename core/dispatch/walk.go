@@ -282,7 +282,7 @@ func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate) 
 		if h.Until.IsZero() {
 			tx.DropJobs = drop(sh, JobDispatch)
 		} else {
-			tx.PutJobs = []store.Job{s.job(sh, JobDispatch, h.Until)}
+			plan(tx, sh, s.job(sh, JobDispatch, h.Until))
 		}
 		return tx, nil
 	})
@@ -306,7 +306,7 @@ func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate
 			line := sh.Move(shipping.PendingAutoRetry, now, systemUser,
 				shipment.WithNote(fmt.Sprintf("RETRY( %d of %d at %s )", sh.Retries, none.Retry, due.UTC().Format(time.RFC3339))))
 			tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
-			tx.PutJobs = []store.Job{s.job(sh, JobDispatch, due)}
+			plan(tx, sh, s.job(sh, JobDispatch, due))
 			return tx, nil
 		})
 	}

@@ -45,7 +45,15 @@ type batch struct {
 	txn            *badger.Txn
 	bytes, entries int
 	merged         []*request
+	refused        []refusal
 	touched        touched
+}
+
+// refusal is an answer that rests on what is merged and not yet durable: it is given when that is, so that whoever is refused can
+// read why.
+type refusal struct {
+	*request
+	err error
 }
 
 func (s *Store) newBatch() *batch {
@@ -100,7 +108,11 @@ func (s *Store) merge(b *batch, r *request) *batch {
 		}
 	}
 	if err := r.check(b.txn); err != nil {
-		r.answer(err)
+		if len(b.merged) == 0 {
+			r.answer(err)
+		} else {
+			b.refused = append(b.refused, refusal{r, err})
+		}
 		return b
 	}
 	if r.ahead != nil {
@@ -148,6 +160,9 @@ func (s *Store) flush(b *batch) {
 	for _, r := range b.merged {
 		r.answer(nil)
 	}
+	for _, r := range b.refused {
+		r.answer(r.err)
+	}
 }
 
 func (s *Store) fail(b *batch, err error) {
@@ -162,6 +177,9 @@ func (s *Store) fail(b *batch, err error) {
 			}
 		}
 		r.answer(err)
+	}
+	for _, r := range b.refused {
+		r.answer(err) // what they were refused for has not happened
 	}
 	s.signalJobs()
 }

@@ -20,6 +20,7 @@ import (
 var writerChecks = []check{
 	{"exactly one wins per revision", checkOneWins},
 	{"exactly one gets an external id and a key", checkOneIsFirst},
+	{"who is refused can read why", checkRefusalsAreTrue},
 	{"each job is claimed by one", checkOneClaims},
 	{"many rows and many writers", checkManyRows},
 	{"a context that has ended", checkContext},
@@ -34,6 +35,33 @@ func each(f func(writer int)) {
 		wg.Go(func() { f(i) })
 	}
 	wg.Wait()
+}
+
+// checkRefusalsAreTrue lets all writers take one external id and one key: whoever is refused must find what he was refused for.
+func checkRefusalsAreTrue(t *testing.T, s store.Store) {
+	for round := range 5 {
+		external := fmt.Sprintf("contended-%d", round)
+		each(func(writer int) {
+			sh := NewShipment(tenant, 1000*(round+1)+writer)
+			sh.Order.ExternalID = external
+			tx := put(sh)
+			tx.Now = now
+			tx.Keys = []store.IdempotencyKey{{Key: external, Hash: []byte{1}, Shipment: sh.ID, Expires: now.Add(time.Hour)}}
+			err := s.Commit(t.Context(), tenant, tx)
+			if err == nil {
+				return
+			}
+			if !errors.Is(err, store.ErrKeyUsed) && !errors.Is(err, store.ErrDuplicate) {
+				t.Errorf("refused with %v", err)
+			}
+			if _, err := s.IdempotencyKey(t.Context(), tenant, external, now); err != nil {
+				t.Errorf("the key that is used is not there: %v", err)
+			}
+			if _, err := s.ShipmentByExternalID(t.Context(), tenant, external); err != nil {
+				t.Errorf("the shipment that has the id is not there: %v", err)
+			}
+		})
+	}
 }
 
 // checkOneWins lets all writers count one shipment up: every success must have seen the one before it.
