@@ -82,7 +82,7 @@ func begin(ctx context.Context, call *pb.Call) (context.Context, *carrier.Trace,
 	if !ok {
 		return ctx, nil, func() {}, machinery(carrier.Internal, "the call has no deadline; every call of an adapter needs one")
 	}
-	margin := min(time.Until(deadline)/10, 100*time.Millisecond)
+	margin := min(time.Until(deadline)/5, 100*time.Millisecond)
 	ctx, cancel := context.WithDeadline(ctx, deadline.Add(-margin))
 	if n := call.GetNowUnixNanos(); n != 0 {
 		ctx = carrier.WithNow(ctx, time.Unix(0, n).UTC())
