@@ -130,7 +130,7 @@ func bookUnder(f Fault) func(context.Context, Subject) error {
 }
 
 const (
-	shortCall = 500 * time.Millisecond
+	shortCall = 300 * time.Millisecond
 	tolerance = 100 * time.Millisecond
 )
 

@@ -116,9 +116,9 @@ func checkLifeline(ctx context.Context, s Subject) error {
 	select {
 	case <-eof:
 		return nil
-	case <-time.After(2 * time.Second):
+	case <-time.After(time.Second):
 		_ = l.cmd.Process.Kill()
 		<-eof
-		return errors.New("the process still runs two seconds after its host's end of the pipe was closed")
+		return errors.New("the process still runs a second after its host's end of the pipe was closed")
 	}
 }
