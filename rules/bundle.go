@@ -116,6 +116,9 @@ func (b *Bundle) Hash() string { return b.hash }
 // Name is what the files call the bundle; it may be empty.
 func (b *Bundle) Name() string { return b.name }
 
+// Providers are the providers that rules of the bundle may name, sorted; none where neither the files nor the options named any.
+func (b *Bundle) Providers() []string { return slices.Clone(b.providers) }
+
 // Size is the number of rules.
 func (b *Bundle) Size() int {
 	return len(b.holds) + len(b.sets) + len(b.excludes) + len(b.adjusts) + len(b.chooses) + len(b.fallbacks) + len(b.warns)

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/core/carrierhost"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/plugin"
+)
+
+func newPluginCmd(p *program) *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{Use: "plugin", Aliases: []string{"plugins"}, Short: "Show the carrier adapters that are installed"}
+	cmd.PersistentFlags().StringVar(&dir, "plugins", "", "folder of the adapters (default plugins beside this program)")
+	cmd.AddCommand(newPluginListCmd(p, &dir), newPluginDescribeCmd(p, &dir))
+	return asGroup(cmd)
+}
+
+// foundAdapter is one binary and what it says of itself.
+type foundAdapter struct {
+	Name     string            `json:"name"`
+	Path     string            `json:"path"`
+	State    string            `json:"state"` // ready, failed
+	Problem  string            `json:"problem,omitempty"`
+	Manifest *carrier.Manifest `json:"-"`
+}
+
+// manifests starts every adapter of a folder once and asks for its manifest. One that does not start is told as such.
+func (p *program) manifests(ctx context.Context, dir string) ([]foundAdapter, error) {
+	if dir == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find the adapters beside this program: %w; name their folder with --plugins", err)
+		}
+		dir = filepath.Join(filepath.Dir(exe), "plugins")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, usageError(fmt.Errorf("adapters: %w; name their folder with --plugins", err))
+	}
+	var found []foundAdapter
+	for _, e := range entries {
+		if name, ok := strings.CutPrefix(e.Name(), carrierhost.Prefix); ok && !e.IsDir() {
+			found = append(found, foundAdapter{Name: name, Path: filepath.Join(dir, e.Name())})
+		}
+	}
+	var wg sync.WaitGroup
+	for i := range found {
+		wg.Go(func() { found[i].ask(ctx) })
+	}
+	wg.Wait()
+	return found, nil
+}
+
+// ask starts the adapter for as long as its manifest takes.
+func (f *foundAdapter) ask(ctx context.Context) {
+	proc, err := plugin.Dial(ctx, plugin.DialConfig{Path: f.Path, Env: os.Environ()})
+	if err != nil {
+		f.State, f.Problem = "failed", err.Error()
+		return
+	}
+	m := proc.Manifest()
+	f.State, f.Manifest = "ready", &m
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := proc.Stop(stop); err != nil {
+		f.State, f.Problem = "failed", "it has answered, and did not end: "+err.Error()
+	}
+}
+
+// adapterView is what --json says of an adapter.
+type adapterView struct {
+	foundAdapter
+	DisplayName  string            `json:"displayName,omitempty"`
+	Version      string            `json:"version,omitempty"`
+	Abilities    []carrier.Ability `json:"abilities,omitempty"`
+	Services     []serviceView     `json:"services,omitempty"`
+	Hosts        []string          `json:"hosts,omitempty"`
+	LabelFormats []string          `json:"labelFormats,omitempty"`
+	Idempotency  string            `json:"idempotency,omitempty"`
+	Absence      string            `json:"absence,omitempty"`
+}
+
+type serviceView struct {
+	ID       string   `json:"id"`
+	Code     string   `json:"code,omitempty"`
+	Name     string   `json:"name"`
+	Mode     string   `json:"mode"`
+	Supports []string `json:"supports,omitempty"`
+}
+
+func (f foundAdapter) view() adapterView {
+	v := adapterView{foundAdapter: f}
+	m := f.Manifest
+	if m == nil {
+		return v
+	}
+	v.DisplayName, v.Version, v.Abilities, v.Hosts = m.DisplayName, m.Version, m.Abilities, m.Hosts
+	v.Idempotency, v.Absence = string(m.Idempotency), string(m.Absence)
+	for _, l := range m.LabelFormats {
+		v.LabelFormats = append(v.LabelFormats, string(l))
+	}
+	for _, s := range m.Services {
+		v.Services = append(v.Services, serviceView{ID: s.ID, Code: s.Code, Name: s.Name, Mode: s.Mode, Supports: s.Supports})
+	}
+	return v
+}
+
+func newPluginListCmd(p *program, dir *string) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "Start each adapter once and show what it can do", Args: cobra.NoArgs, Example: "  waybill plugin list --plugins bin/plugins",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found, err := p.manifests(cmd.Context(), *dir)
+			if err != nil {
+				return err
+			}
+			return errors.Join(p.showAdapters(found, asJSON), failedAdapters(found))
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (p *program) showAdapters(found []foundAdapter, asJSON bool) error {
+	if asJSON {
+		views := []adapterView{}
+		for _, f := range found {
+			views = append(views, f.view())
+		}
+		return p.printJSON(views)
+	}
+	if len(found) == 0 {
+		_, err := fmt.Fprintf(p.out, "no adapters; one is a program called %sNAME\n", carrierhost.Prefix)
+		return err
+	}
+	t := newTable(p.out, "ADAPTER", "NAME", "VERSION", "STATE", "SERVICES", "ABILITIES")
+	for _, f := range found {
+		if f.Manifest == nil {
+			t.row(f.Name, "", "", f.State)
+			continue
+		}
+		t.row(f.Name, f.Manifest.DisplayName, f.Manifest.Version, f.State, fmt.Sprint(len(f.Manifest.Services)), abilities(f.Manifest))
+	}
+	return t.flush()
+}
+
+func abilities(m *carrier.Manifest) string {
+	var names []string
+	for _, a := range m.Abilities {
+		names = append(names, string(a))
+	}
+	return strings.Join(names, " ")
+}
+
+// failedAdapters tells all that is known of the adapters that did not start.
+func failedAdapters(found []foundAdapter) error {
+	var errs []error
+	for _, f := range found {
+		if f.Problem != "" {
+			errs = append(errs, errors.New(f.Problem))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func newPluginDescribeCmd(p *program, dir *string) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "describe NAME", Short: "Show everything that an adapter says of itself", Args: cobra.ExactArgs(1), Example: "  waybill plugin describe ups",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, err := p.manifests(cmd.Context(), *dir)
+			if err != nil {
+				return err
+			}
+			var names []string
+			for _, f := range found {
+				names = append(names, f.Name)
+			}
+			i := slices.Index(names, strings.TrimPrefix(args[0], carrierhost.Prefix))
+			switch {
+			case i < 0:
+				return usageError(fmt.Errorf("there is no adapter %q; there are %s", args[0], firstOf(strings.Join(names, ", "), "none")))
+			case found[i].Problem != "":
+				return errors.New(found[i].Problem)
+			case asJSON:
+				return p.printJSON(found[i].view())
+			}
+			return p.describe(found[i])
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (p *program) describe(f foundAdapter) error {
+	v := f.view()
+	t := newTable(p.out)
+	t.field("adapter", v.Name)
+	t.field("name", v.DisplayName)
+	t.field("version", v.Version)
+	t.field("file", v.Path)
+	t.field("abilities", abilities(f.Manifest))
+	t.field("hosts", strings.Join(v.Hosts, " "))
+	t.field("labels", strings.Join(v.LabelFormats, " "))
+	t.field("booking twice", v.Idempotency)
+	t.field("not found means", v.Absence)
+	if err := t.flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(p.out)
+	t = newTable(p.out, "SERVICE", "CODE", "NAME", "MODE", "SUPPORTS")
+	for _, s := range v.Services {
+		t.row(s.ID, s.Code, s.Name, s.Mode, strings.Join(s.Supports, " "))
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if len(f.Manifest.ConfigSchema) > 0 {
+		fmt.Fprintf(p.out, "\nConfiguration (JSON Schema):\n%s\n", f.Manifest.ConfigSchema)
+	}
+	return nil
+}

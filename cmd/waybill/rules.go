@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/rules"
+)
+
+func newRulesCmd(p *program) *cobra.Command {
+	cmd := &cobra.Command{Use: "rules", Short: "Check rule files, and explain decisions"}
+	cmd.AddCommand(newRulesCheckCmd(p), newRulesExplainCmd(p))
+	return asGroup(cmd)
+}
+
+func newRulesCheckCmd(p *program) *cobra.Command {
+	var plugins, format string
+	cmd := &cobra.Command{
+		Use: "check DIR", Short: "Check a folder of rule files", Args: cobra.ExactArgs(1),
+		Long: "Check a folder of rule files. All mistakes are told at once, each with its place. With --plugins the services that rules\n" +
+			"name are checked too, for providers that are called like an adapter.",
+		Example: "  waybill rules check examples/rules\n  waybill rules check rules --plugins bin/plugins --format json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains([]string{"text", "json"}, format) {
+				return usageError(fmt.Errorf("--format %q is not known; use text or json", format))
+			}
+			return p.rulesCheck(cmd.Context(), args[0], plugins, format == "json")
+		},
+	}
+	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of adapters, for checking services")
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	return cmd
+}
+
+// rulesReport is what `rules check --format json` prints.
+type rulesReport struct {
+	Good     bool            `json:"good"`
+	Name     string          `json:"name,omitempty"`
+	Hash     string          `json:"hash,omitempty"`
+	Rules    int             `json:"rules,omitempty"`
+	Problems []rules.Problem `json:"problems"`
+}
+
+func (p *program) rulesCheck(ctx context.Context, dir, plugins string, asJSON bool) error {
+	b, err := p.loadRules(ctx, dir, plugins)
+	faults, faulty := errors.AsType[*rules.CheckError](err)
+	switch {
+	case err != nil && !faulty:
+		return err
+	case faulty && asJSON:
+		return errors.Join(p.printJSON(rulesReport{Problems: faults.Problems}), &exitError{exitFailure, fmt.Errorf("%s in %s", count(len(faults.Problems), "problem"), dir)})
+	case faulty:
+		fmt.Fprintln(p.out, faults.Error())
+		return &exitError{exitFailure, fmt.Errorf("%s in %s", count(len(faults.Problems), "problem"), dir)}
+	case asJSON:
+		return p.printJSON(rulesReport{Good: true, Name: b.Name(), Hash: b.Hash(), Rules: b.Size(), Problems: []rules.Problem{}})
+	}
+	_, err = fmt.Fprintf(p.out, "%s: %s, good\n%s\n", firstOf(b.Name(), dir), count(b.Size(), "rule"), b.Hash())
+	return err
+}
+
+// loadRules loads a folder. With a folder of adapters, a provider is known by the services of the adapter of its name.
+func (p *program) loadRules(ctx context.Context, dir, plugins string) (*rules.Bundle, error) {
+	if info, err := os.Stat(dir); err != nil {
+		return nil, usageError(err)
+	} else if !info.IsDir() {
+		return nil, usageError(fmt.Errorf("%s is a file; name the folder that it is in", dir))
+	}
+	plain, err := rules.LoadDir(os.DirFS(dir), rules.Options{})
+	if err != nil || plugins == "" {
+		return plain, err
+	}
+	found, err := p.manifests(ctx, plugins)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]rules.Provider{}
+	for _, name := range plain.Providers() {
+		known[name] = rules.Provider{}
+	}
+	for _, f := range found {
+		if f.Manifest == nil {
+			return nil, fmt.Errorf("adapter %s does not start, so its services are not known: %s", f.Name, f.Problem)
+		}
+		var services []rules.ServiceInfo
+		for _, s := range f.Manifest.Services {
+			services = append(services, rules.ServiceInfo{ID: s.ID, Mode: s.Mode, Supports: s.Supports})
+		}
+		known[f.Manifest.Name] = rules.Provider{Services: services}
+	}
+	return rules.LoadDir(os.DirFS(dir), rules.Options{Providers: known})
+}
+
+func newRulesExplainCmd(p *program) *cobra.Command {
+	f := &clientFlags{}
+	var dir string
+	round := 0
+	cmd := &cobra.Command{
+		Use: "explain ORDER_ID|RECORD.json", Short: "Show the value of every part of every rule of a decision", Args: cobra.ExactArgs(1),
+		Long: "Compute a decision again from its record, and show what every part of every rule came to. The record is a file, or that of\n" +
+			"an order at a running engine. The rule files must be those that decided: a record knows them by their hash.",
+		Example: "  waybill rules explain 7709-001 --rules examples/rules\n" +
+			"  waybill shipments decision 7709-001 --json | jq '.decisions[-1].record' > record.json && waybill rules explain record.json --rules rules",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.rulesExplain(cmd.Context(), f, args[0], dir, round)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&dir, "rules", "", "folder of the rules that decided; without it, the built-in rules")
+	cmd.Flags().IntVar(&round, "round", 0, "which decision of the order, from 1; 0 for the last")
+	return cmd
+}
+
+func (p *program) rulesExplain(ctx context.Context, f *clientFlags, what, dir string, round int) error {
+	record, err := p.decisionRecord(ctx, f, what, round)
+	if err != nil {
+		return err
+	}
+	if f.raw {
+		_, err := fmt.Fprintf(p.out, "%s\n", record)
+		return err
+	}
+	d, err := rules.ParseDecision(record)
+	if err != nil {
+		return fmt.Errorf("%s is no decision record: %w", what, err)
+	}
+	bundle := rules.Default()
+	if dir != "" {
+		if bundle, err = p.loadRules(ctx, dir, ""); err != nil {
+			return err
+		}
+	}
+	text, err := rules.Explain(bundle, d)
+	if err != nil {
+		return fmt.Errorf("explain %s: %w; name the folder of the rules that decided with --rules", what, err)
+	}
+	_, err = p.out.Write([]byte(text))
+	return err
+}
+
+// decisionRecord reads the record from a file that there is, else asks the engine for it.
+func (p *program) decisionRecord(ctx context.Context, f *clientFlags, what string, round int) ([]byte, error) {
+	if _, err := os.Stat(what); err == nil || strings.HasSuffix(what, ".json") {
+		return p.read(what)
+	}
+	c, err := p.client(f)
+	if err != nil {
+		return nil, err
+	}
+	var v decisionView
+	if err := c.get(ctx, shipmentPath(what, "/decision"), &v); err != nil {
+		return nil, err
+	}
+	for i := len(v.Decisions) - 1; i >= 0; i-- {
+		if round == 0 || v.Decisions[i].Round == round {
+			return v.Decisions[i].Record, nil
+		}
+	}
+	return nil, fmt.Errorf("order %s has no such decision; it has %d", what, len(v.Decisions))
+}

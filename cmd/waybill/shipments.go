@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// maxBody is the most that is read from a file or standard input: no engine takes more.
+const maxBody = 64 << 20
+
+func newShipmentsCmd(p *program) *cobra.Command {
+	f := &clientFlags{}
+	cmd := &cobra.Command{
+		Use: "shipments", Aliases: []string{"shipment"}, Short: "Create, read and change orders at a running engine",
+		Long: "Create, read and change orders at a running engine, through its public API.\n\n" +
+			"Exit codes: 1 where the engine refuses, 2 where the command is wrong, 3 where no engine answers.",
+	}
+	f.add(cmd)
+	cmd.AddCommand(newCreateCmd(p, f), newEditCmd(p, f), newListCmd(p, f), newLabelCmd(p, f))
+	for _, c := range oneOrderCmds(p, f) {
+		cmd.AddCommand(c)
+	}
+	return asGroup(cmd)
+}
+
+// oneOrderCmds are the commands that name an order and nothing else.
+func oneOrderCmds(p *program, f *clientFlags) []*cobra.Command {
+	one := func(use, short, method, path string, show func(*program, answer) error) *cobra.Command {
+		return &cobra.Command{
+			Use: use + " ORDER_ID", Short: short, Args: cobra.ExactArgs(1), Example: "  waybill shipments " + use + " 7709-001",
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return p.ask(cmd.Context(), f, method, shipmentPath(args[0], path), nil, show)
+			},
+		}
+	}
+	return []*cobra.Command{
+		one("get", "Show an order", http.MethodGet, "", (*program).showShipment),
+		one("cancel", "Cancel an order at its carrier", http.MethodDelete, "", (*program).showShipment),
+		one("retry", "Dispatch an order again that has failed", http.MethodPost, "/retry", (*program).showShipment),
+		one("history", "Show the statuses that an order has had", http.MethodGet, "/status-history", (*program).showHistory),
+		one("decision", "Show why an order went where it went", http.MethodGet, "/decision", (*program).showDecision),
+		one("trace", "Show what went over the wire for an order", http.MethodGet, "/trace", (*program).showTrace),
+	}
+}
+
+// ask sends one request and shows its answer, or prints it as it came.
+func (p *program) ask(ctx context.Context, f *clientFlags, method, path string, body []byte, show func(*program, answer) error, headers ...string) error {
+	c, err := p.client(f)
+	if err != nil {
+		return err
+	}
+	a, err := c.do(ctx, method, path, body, headers...)
+	if err != nil {
+		if f.raw && len(a.body) > 0 {
+			_, werr := fmt.Fprintf(p.out, "%s\n", a.body)
+			return errors.Join(err, werr)
+		}
+		return err
+	}
+	if f.raw {
+		_, err := fmt.Fprintf(p.out, "%s\n", a.body)
+		return err
+	}
+	return show(p, a)
+}
+
+func newCreateCmd(p *program, f *clientFlags) *cobra.Command {
+	var file, idempotencyKey string
+	var async bool
+	cmd := &cobra.Command{
+		Use: "create -f FILE", Short: "Create an order from JSON", Args: cobra.NoArgs,
+		Example: "  waybill shipments create -f order.json\n  jq '.orderExternalId = \"7709-002\"' order.json | waybill shipments create -f -",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			body, err := p.read(file)
+			if err != nil {
+				return err
+			}
+			var headers []string
+			if idempotencyKey != "" {
+				headers = append(headers, "Idempotency-Key", idempotencyKey)
+			}
+			if async {
+				headers = append(headers, "Prefer", "respond-async")
+			}
+			return p.ask(cmd.Context(), f, http.MethodPost, "/shipments", body, (*program).showShipment, headers...)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the order in JSON; - for standard input")
+	cmd.Flags().StringVar(&idempotencyKey, "idempotency-key", "", "makes it safe to send the same order again")
+	cmd.Flags().BoolVar(&async, "async", false, "do not wait for the carriers")
+	return cmd
+}
+
+func newEditCmd(p *program, f *clientFlags) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "edit ORDER_ID -f FILE", Short: "Change an order", Args: cobra.ExactArgs(1),
+		Long:    "Change an order: what the JSON leaves out stays, null clears. What a carrier has already accepted may be booked anew.",
+		Example: "  echo '{\"deliveryInstructions\": \"Ring twice\"}' | waybill shipments edit 7709-001 -f -",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body, err := p.read(file)
+			if err != nil {
+				return err
+			}
+			return p.ask(cmd.Context(), f, http.MethodPut, shipmentPath(args[0]), body, (*program).showShipment)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the changed members in JSON; - for standard input")
+	return cmd
+}
+
+// read reads a file, or standard input where it is called "-".
+func (p *program) read(file string) ([]byte, error) {
+	if file == "" {
+		return nil, usageError(errors.New("-f is needed: a file with JSON, or - for standard input"))
+	}
+	in := p.in
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, usageError(err)
+		}
+		defer f.Close()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, maxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	if len(b) > maxBody {
+		return nil, usageError(fmt.Errorf("%s is larger than %d MiB; no engine takes that", file, maxBody>>20))
+	}
+	if len(b) == 0 {
+		return nil, usageError(fmt.Errorf("%s is empty; it should hold a JSON object", file))
+	}
+	return b, nil
+}
+
+// listFlags are the filters of `list`.
+type listFlags struct {
+	Limit     int                  `json:"limit,omitzero"`
+	IDs       []string             `json:"orderExternalIds,omitempty"`
+	Locations []string             `json:"locationExternalIds,omitempty"`
+	Statuses  []string             `json:"status,omitempty"`
+	Group     string               `json:"groupId,omitempty"`
+	Created   *shipping.TimeWindow `json:"createdAt,omitempty"`
+	Updated   *shipping.TimeWindow `json:"lastUpdatedAt,omitempty"`
+	Page      string               `json:"paginationToken,omitempty"`
+
+	createdWithin, updatedWithin time.Duration
+}
+
+func newListCmd(p *program, f *clientFlags) *cobra.Command {
+	l := &listFlags{}
+	cmd := &cobra.Command{
+		Use: "list", Short: "List orders, newest first", Args: cobra.NoArgs,
+		Long:    "List orders, newest first; without --id, --group, --created and --updated those of the last 24 hours.",
+		Example: "  waybill shipments list --status ORDER_DISPATCHED --location 7709 --limit 20",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			now := time.Now()
+			since := func(d time.Duration) *shipping.TimeWindow {
+				if d <= 0 {
+					return nil
+				}
+				return &shipping.TimeWindow{StartsAt: shipping.At(now.Add(-d))}
+			}
+			l.Created, l.Updated = since(l.createdWithin), since(l.updatedWithin)
+			body, err := json.Marshal(l)
+			if err != nil {
+				return err
+			}
+			return p.ask(cmd.Context(), f, http.MethodPost, "/shipments/list", body, (*program).showList)
+		},
+	}
+	fl := cmd.Flags()
+	fl.IntVar(&l.Limit, "limit", 50, "orders a page, at most 1000")
+	fl.StringSliceVar(&l.IDs, "id", nil, "only these order ids")
+	fl.StringSliceVar(&l.Locations, "location", nil, "only these locations")
+	fl.StringSliceVar(&l.Statuses, "status", nil, "only these statuses")
+	fl.StringVar(&l.Group, "group", "", "only this group")
+	fl.DurationVar(&l.createdWithin, "created", 0, "only what was created within this time, such as 72h")
+	fl.DurationVar(&l.updatedWithin, "updated", 0, "only what has changed within this time")
+	fl.StringVar(&l.Page, "page", "", "the page that another list has named")
+	return cmd
+}
+
+func newLabelCmd(p *program, f *clientFlags) *cobra.Command {
+	var out string
+	parcel := 1
+	cmd := &cobra.Command{
+		Use: "label ORDER_ID -o FILE", Short: "Save a parcel's label", Args: cobra.ExactArgs(1),
+		Example: "  waybill shipments label 7709-001 -o label.zpl",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.client(f)
+			if err != nil {
+				return err
+			}
+			a, err := c.do(cmd.Context(), http.MethodGet, shipmentPath(args[0], fmt.Sprintf("/label?parcel=%d", parcel)), nil)
+			if err != nil {
+				return err
+			}
+			if out == "-" {
+				_, err := p.out.Write(a.body)
+				return err
+			}
+			if out == "" {
+				return usageError(errors.New("-o is needed: a file for the label, or - for standard output"))
+			}
+			if err := os.WriteFile(out, a.body, 0o600); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(p.out, "%s: %d bytes of %s\n", out, len(a.body), a.header.Get("Content-Type"))
+			return err
+		},
+	}
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write; - for standard output")
+	cmd.Flags().IntVar(&parcel, "parcel", parcel, "number of the parcel, from 1")
+	return cmd
+}
