@@ -130,7 +130,9 @@ type Account struct {
 	BookTimeout  time.Duration        `yaml:"book_timeout"`
 	Concurrency  int                  `yaml:"concurrency"` // calls at once; default 64
 	Doubt        string               `yaml:"doubt"`       // watch or attention; default watch where the adapter can cancel
-	Retired      bool                 `yaml:"retired"`     // no quotes any more, still cancel and track
+	// Grace is how long after a call's deadline the carrier may still commit what was sent; default what the adapter declares.
+	Grace   *time.Duration `yaml:"grace"`
+	Retired bool           `yaml:"retired"` // no quotes any more, still cancel and track
 }
 
 // Location is a place that orders are picked up at, or returned to.

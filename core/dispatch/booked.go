@@ -148,7 +148,15 @@ func (s *Service) firstLook(sh *shipment.Shipment, a *shipment.Attempt, now time
 	if known && m.Idempotency == carrier.Native {
 		return now
 	}
-	return later(a.Deadline.Add(m.Grace), now)
+	return later(a.Deadline.Add(s.grace(sh, a, m)), now)
+}
+
+// grace is how long the carrier may still commit after a call's deadline: the operator's word, else the adapter's.
+func (s *Service) grace(sh *shipment.Shipment, a *shipment.Attempt, m carrier.Manifest) time.Duration {
+	if t := s.Config().Tenants[sh.Tenant]; t != nil && t.Accounts[a.Account] != nil && t.Accounts[a.Account].Grace != nil {
+		return *t.Accounts[a.Account].Grace
+	}
+	return m.Grace
 }
 
 func later(a, b time.Time) time.Time {

@@ -14,6 +14,7 @@ import (
 // How often the carrier is asked about an attempt in doubt: the pause grows with each look that found nothing out.
 const (
 	firstPause = 5 * time.Second
+	missPause  = time.Second
 	longPause  = 10 * time.Minute
 	watchPause = 6 * time.Hour
 	// findSlack is how far before the intent and after now a booking is looked for: carriers' clocks are not ours.
@@ -167,7 +168,7 @@ func (s *Service) conclude(sh *shipment.Shipment, a *shipment.Attempt, m carrier
 	d.Misses++
 	d.Last = "not found"
 	if d.Misses < missesNeeded {
-		return &store.Tx{}, now.Add(max(m.Grace, firstPause))
+		return &store.Tx{}, now.Add(max(s.grace(sh, a, m), missPause))
 	}
 	if m.Absence == carrier.Proven || len(f.bookings) > 0 {
 		return s.absent(sh, a, nil), time.Time{}
