@@ -93,13 +93,13 @@ const (
 func New(cfg Config) (*Host, error) {
 	var faults []error
 	if cfg.Dir == "" {
-		faults = append(faults, errors.New("Dir: the folder of the adapters is missing"))
+		faults = append(faults, errors.New("the folder of the adapters (Dir) is missing"))
 	}
 	if cfg.Clock == nil {
-		faults = append(faults, errors.New("Clock is missing"))
+		faults = append(faults, errors.New("the clock is missing"))
 	}
 	if cfg.Source == nil {
-		faults = append(faults, errors.New("Source is missing"))
+		faults = append(faults, errors.New("the source of ids is missing"))
 	}
 	q := cfg.Quarantine
 	if cfg.StartTimeout < 0 || cfg.Drain < 0 || cfg.Memory < 0 || q.Deaths < 0 || q.Within < 0 || q.Probe < 0 {

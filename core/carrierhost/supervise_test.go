@@ -100,7 +100,7 @@ func TestAProcessThatDoesNotAnswerIsKilledAfterThreeChecks(t *testing.T) {
 		if first.stopped() != 0 {
 			t.Fatal("killed before the third miss")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		s := h.Status()[0]
 		if first.stopped() == 0 || s.State != Ready || s.LastDeath.Cause != CauseWedged || s.PID == first.pid {

@@ -52,7 +52,7 @@ func TestTokenHoldsItsBytes(t *testing.T) {
 					t.Fatalf("Token(%d) = %q: %d bytes, %v", n, token, len(raw), err)
 				}
 			}
-			if src.Token(16) == src.Token(16) {
+			if first, second := src.Token(16), src.Token(16); first == second {
 				t.Error("two tokens are the same")
 			}
 			defer func() {

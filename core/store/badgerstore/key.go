@@ -61,8 +61,6 @@ func (k key) time(t time.Time) key { return k.uint(sortable(t.UnixNano())) }
 
 func sortable(nanos int64) uint64 { return uint64(nanos) ^ 1<<63 }
 
-func fromSortable(u uint64) int64 { return int64(u ^ 1<<63) }
-
 func shipmentKey(tenant string, id shipment.ID) key {
 	return newKey(kindShipment, tenant).last(string(id))
 }
