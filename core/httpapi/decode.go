@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -75,6 +77,45 @@ func pathOf(p jsontext.Pointer) string {
 	return strings.Join(parts, ".")
 }
 
+// maxFaults bounds how many faults of one body are looked for.
+const maxFaults = 100
+
+// List is a list of a body. It keeps one element more than a list may have, so that validation sees that there are too many, and
+// no more: a body of empty objects would else grow a hundredfold in memory.
+type List[T any] []T
+
+// UnmarshalJSONFrom reads a list or null.
+func (l *List[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	switch d.PeekKind() {
+	case 'n':
+		*l = nil
+		return d.SkipValue()
+	case '[':
+	default:
+		return errors.New("must be a list")
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	out := List[T]{}
+	for d.PeekKind() != ']' {
+		if len(out) > shipping.MaxItems {
+			if err := d.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
+		var v T
+		if err := json.UnmarshalDecode(d, &v); err != nil {
+			return err
+		}
+		out = append(out, v)
+	}
+	*l = out
+	_, err := d.ReadToken()
+	return err
+}
+
 // members reads each member of an object by itself, so that one fault does not hide the next.
 func members(f *shipping.Faults, object jsontext.Value, v reflect.Value, path string) {
 	var raw map[string]jsontext.Value
@@ -83,6 +124,9 @@ func members(f *shipping.Faults, object jsontext.Value, v reflect.Value, path st
 		return
 	}
 	for i := range v.NumField() {
+		if len(*f) >= maxFaults {
+			return
+		}
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 		value, ok := raw[name]
 		if !ok || name == "" || name == "-" {
@@ -120,14 +164,35 @@ func member(f *shipping.Faults, value jsontext.Value, v reflect.Value, path stri
 			f.Add(path, "must be a list")
 			return
 		}
+		elements = elements[:min(len(elements), shipping.MaxItems+1)]
 		v.Set(reflect.MakeSlice(t, len(elements), len(elements)))
 		for i, e := range elements {
 			member(f, e, v.Index(i), fmt.Sprintf("%s[%d]", path, i))
 		}
+	case t.Kind() == reflect.Map && value.Kind() == '{':
+		entries(f, value, t.Elem(), path)
+	case value.Kind() == '0' && (t.Kind() == reflect.Float64 || isWhole(value)):
+		f.Add(path, "is out of range")
 	default:
 		f.Add(path, "must be %s", kindWords(t))
 	}
 }
+
+// entries finds the members of a map that cannot be read. None of them is kept: the body is refused.
+func entries(f *shipping.Faults, object jsontext.Value, t reflect.Type, path string) {
+	var raw map[string]jsontext.Value
+	if json.Unmarshal(object, &raw) != nil {
+		f.Add(path, "must be an object")
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(raw)) {
+		if json.Unmarshal(raw[name], reflect.New(t).Interface()) != nil && len(*f) < maxFaults {
+			f.Add(path+"."+name, "is out of range")
+		}
+	}
+}
+
+func isWhole(number jsontext.Value) bool { return !bytes.ContainsAny(number, ".eE") }
 
 func innermost(err error) string {
 	for {

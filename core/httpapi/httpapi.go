@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -43,13 +44,37 @@ func New(s Settings) *Router {
 		return Answer{}, &dispatch.Error{Type: dispatch.NotFound, Message: "There is no such path. /openapi.yaml lists those that there are."}
 	})
 	r.mux.MethodNotAllowedHandler = r.Open(func(q *Request) (Answer, error) {
-		return Answer{}, &dispatch.Error{Type: methodNotAllowed, Message: "The path does not take " + q.HTTP.Method + "."}
+		allow := strings.Join(r.allowed(q.HTTP), ", ")
+		return Answer{}, &refusal{header: http.Header{"Allow": {allow}}, err: &dispatch.Error{Type: methodNotAllowed,
+			Message: "The path does not take " + q.HTTP.Method + ", it takes " + allow + "."}}
 	})
 	return r
 }
 
 // ServeHTTP serves one request.
 func (r *Router) ServeHTTP(w http.ResponseWriter, q *http.Request) { r.mux.ServeHTTP(w, q) }
+
+// allowed lists the methods that the request's path takes.
+func (r *Router) allowed(q *http.Request) []string {
+	var out []string
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		other := *q
+		other.Method = m
+		var match mux.RouteMatch
+		if r.mux.Match(&other, &match) && match.MatchErr == nil {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// methods are those that a handler of method serves: what can be read can be asked for its headers alone.
+func methods(method string) []string {
+	if method == http.MethodGet {
+		return []string{http.MethodGet, http.MethodHead}
+	}
+	return []string{method}
+}
 
 // Request is one request, its caller known and its body read.
 type Request struct {
@@ -77,17 +102,17 @@ type Handler func(q *Request) (Answer, error)
 
 // Handle mounts a handler that needs a key. table says which HTTP status each refusal has on this route.
 func (r *Router) Handle(method, path string, table Table, h Handler) {
-	r.mux.Handle(path, r.wrap(path, table, true, h)).Methods(method)
+	r.mux.Handle(path, r.wrap(path, table, true, h)).Methods(methods(method)...)
 }
 
 // HandleOpen mounts a handler that needs no key.
 func (r *Router) HandleOpen(method, path string, h Handler) {
-	r.mux.Handle(path, r.wrap(path, nil, false, h)).Methods(method)
+	r.mux.Handle(path, r.wrap(path, nil, false, h)).Methods(methods(method)...)
 }
 
 // HandleRaw mounts an http.Handler that needs no key, such as the metrics.
 func (r *Router) HandleRaw(method, path string, h http.Handler) {
-	r.mux.Handle(path, h).Methods(method)
+	r.mux.Handle(path, h).Methods(methods(method)...)
 }
 
 // Open wraps a handler that needs no key and stands on no path of its own.

@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/waybill-dev/waybill/core/dispatch"
 )
@@ -77,10 +79,17 @@ type ErrorItem struct {
 	Code      string `json:"code,omitempty"`
 }
 
+// maxErrors bounds how many faults one answer lists; a hostile body could have more than fit in memory.
+const maxErrors = 100
+
 func errorBody(e *dispatch.Error, requestID string) ErrorBody {
 	b := ErrorBody{Type: string(e.Type), Message: e.Message, Severity: severityOf(e.Type), RequestID: requestID, ID: string(e.Shipment), Errors: []ErrorItem{}}
-	for _, f := range e.Faults {
-		b.Errors = append(b.Errors, ErrorItem{Type: string(e.Type), Message: f.Path + " " + f.Message, Parameter: f.Path})
+	for i, f := range e.Faults {
+		if i == maxErrors {
+			b.Errors = append(b.Errors, ErrorItem{Type: string(e.Type), Message: fmt.Sprintf("and %d more", len(e.Faults)-maxErrors)})
+			break
+		}
+		b.Errors = append(b.Errors, ErrorItem{Type: string(e.Type), Message: strings.TrimSpace(f.Path + " " + f.Message), Parameter: f.Path})
 	}
 	for _, p := range e.Providers {
 		b.Errors = append(b.Errors, ErrorItem{Type: p.Type, Message: p.Message, Provider: p.Provider, Code: p.Code})

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-dev/waybill/core/dispatch"
@@ -81,7 +82,8 @@ func (r *Router) run(q *Request, w http.ResponseWriter, keyed bool, h Handler) (
 // authenticate finds the caller by the key in x-api-key or Authorization, and takes a token from the key's bucket.
 func (r *Router) authenticate(q *Request) error {
 	no := func(message string) error {
-		return &dispatch.Error{Type: unauthorized, Message: "Unauthorized: " + message}
+		return &refusal{header: http.Header{"Www-Authenticate": {`Bearer realm="waybill"`}},
+			err: &dispatch.Error{Type: unauthorized, Message: "Unauthorized: " + message}}
 	}
 	text := q.HTTP.Header.Get("x-api-key")
 	if text == "" {
@@ -170,7 +172,8 @@ func (r *Router) send(w http.ResponseWriter, q *Request, table Table, a Answer, 
 	raw := a.Raw
 	if raw == nil {
 		a.ContentType = "application/json; charset=utf-8"
-		if raw, err = json.Marshal(a.Body); err != nil {
+		// Sorted, so that a repeated answer is the same to the byte; and whatever a carrier has said can be read again.
+		if raw, err = json.Marshal(a.Body, json.Deterministic(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 			r.Log.Error("answer could not be encoded", "request_id", q.ID, "err", err)
 			a.Status = http.StatusInternalServerError
 			raw = []byte(`{"type":"INTERNAL_SERVER_ERROR","message":"The answer could not be encoded.","severity":"Transient","errors":[]}`)

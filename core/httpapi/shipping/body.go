@@ -2,7 +2,9 @@
 package shipping
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -16,27 +18,27 @@ import (
 
 // orderBody is an order as callers write it: the body of a create, of an edit, and of a price question.
 type orderBody struct {
-	LocationExternalID   string                      `json:"locationExternalId"`
-	OrderExternalID      string                      `json:"orderExternalId"`
-	GroupID              *string                     `json:"groupId"`
-	BrandExternalID      string                      `json:"brandExternalId"`
-	OrderValue           shipping.Decimal            `json:"orderValue"`
-	Tips                 shipping.Decimal            `json:"tips"`
-	DeliveryContact      shipping.Contact            `json:"deliveryContact"`
-	DeliveryAddress      shipping.Address            `json:"deliveryAddress"`
-	Package              *shipping.Parcel            `json:"package"`
-	Packages             []shipping.Parcel           `json:"packages"`
-	ItemList             []shipping.Item             `json:"itemList"`
-	PickupTime           *shipping.TimeWindow        `json:"pickupTime"`
-	DeliveryTime         *shipping.TimeWindow        `json:"deliveryTime"`
-	Signature            string                      `json:"signature"`
-	DeliveryInstructions *string                     `json:"deliveryInstructions"`
-	PickupInstructions   *string                     `json:"pickupInstructions"`
-	Locale               string                      `json:"locale"`
-	CreatedDate          shipping.Instant            `json:"createdDate"`
-	OrderAttributes      map[string]any              `json:"orderAttributes"`
-	ProposedProviders    []shipment.ProposedProvider `json:"proposedProviders"`
-	Dispatch             *dispatchBody               `json:"dispatch"`
+	LocationExternalID   string                                  `json:"locationExternalId"`
+	OrderExternalID      string                                  `json:"orderExternalId"`
+	GroupID              *string                                 `json:"groupId"`
+	BrandExternalID      string                                  `json:"brandExternalId"`
+	OrderValue           shipping.Decimal                        `json:"orderValue"`
+	Tips                 shipping.Decimal                        `json:"tips"`
+	DeliveryContact      shipping.Contact                        `json:"deliveryContact"`
+	DeliveryAddress      shipping.Address                        `json:"deliveryAddress"`
+	Package              *shipping.Parcel                        `json:"package"`
+	Packages             httpapi.List[shipping.Parcel]           `json:"packages"`
+	ItemList             httpapi.List[shipping.Item]             `json:"itemList"`
+	PickupTime           *shipping.TimeWindow                    `json:"pickupTime"`
+	DeliveryTime         *shipping.TimeWindow                    `json:"deliveryTime"`
+	Signature            string                                  `json:"signature"`
+	DeliveryInstructions *string                                 `json:"deliveryInstructions"`
+	PickupInstructions   *string                                 `json:"pickupInstructions"`
+	Locale               string                                  `json:"locale"`
+	CreatedDate          shipping.Instant                        `json:"createdDate"`
+	OrderAttributes      map[string]any                          `json:"orderAttributes"`
+	ProposedProviders    httpapi.List[shipment.ProposedProvider] `json:"proposedProviders"`
+	Dispatch             *dispatchBody                           `json:"dispatch"`
 }
 
 // dispatchBody says when an order is dispatched: at once, or not before a time.
@@ -60,6 +62,7 @@ func (b orderBody) order(f *shipping.Faults) shipment.Order {
 		}
 		o.Packages, o.Plural = []shipping.Parcel{*b.Package}, false
 	}
+	f.Text("brandExternalId", b.BrandExternalID, shipping.MaxText)
 	if b.PickupTime != nil {
 		o.PickupTime = *b.PickupTime
 	}
@@ -79,14 +82,15 @@ func (b orderBody) order(f *shipping.Faults) shipment.Order {
 	return o
 }
 
-// bodyOf is the body that would have made this order.
+// bodyOf is the body that would have made this order. It shares nothing with the order that decoding into the body would change.
 func bodyOf(o shipment.Order) orderBody {
 	b := orderBody{
-		LocationExternalID: o.LocationID, OrderExternalID: o.ExternalID, GroupID: o.GroupID, BrandExternalID: o.BrandID, OrderValue: o.Value,
+		LocationExternalID: o.LocationID, OrderExternalID: o.ExternalID, GroupID: clone(o.GroupID), BrandExternalID: o.BrandID, OrderValue: o.Value,
 		Tips: o.Tips, DeliveryContact: o.DeliveryContact, DeliveryAddress: o.DeliveryAddress, ItemList: o.Items, Signature: o.Signature,
-		DeliveryInstructions: o.DeliveryInstructions, PickupInstructions: o.PickupInstructions, Locale: o.Locale, CreatedDate: o.CreatedDate,
-		OrderAttributes: o.Attributes, ProposedProviders: o.Proposed,
+		DeliveryInstructions: clone(o.DeliveryInstructions), PickupInstructions: clone(o.PickupInstructions), Locale: o.Locale,
+		CreatedDate: o.CreatedDate, OrderAttributes: maps.Clone(o.Attributes), ProposedProviders: o.Proposed,
 	}
+	b.DeliveryAddress.Latitude, b.DeliveryAddress.Longitude = clone(o.DeliveryAddress.Latitude), clone(o.DeliveryAddress.Longitude)
 	if !o.PickupTime.IsZero() {
 		b.PickupTime = &o.PickupTime
 	}
@@ -105,17 +109,17 @@ func bodyOf(o shipment.Order) orderBody {
 	return b
 }
 
-// clonePackage copies what decoding into the copy would otherwise change in the original.
 func clonePackage(p shipping.Parcel) shipping.Parcel {
-	if p.Size != nil {
-		size := *p.Size
-		p.Size = &size
-	}
-	if p.Weight != nil {
-		weight := *p.Weight
-		p.Weight = &weight
-	}
+	p.Size, p.Weight, p.Content = clone(p.Size), clone(p.Weight), slices.Clone(p.Content)
 	return p
+}
+
+func clone[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
 }
 
 // decodeOrder reads an order and returns every fault of it: of its JSON, of its shape, and of what it says.
@@ -190,7 +194,7 @@ func editOf(raw []byte) (func(shipment.Order) (shipment.Order, error), error) {
 		if _, ok := given["proposedProviders"]; ok {
 			b.ProposedProviders = nil
 		}
-		old := b.DeliveryAddress
+		old := o.DeliveryAddress
 		if f, err := httpapi.Decode(raw, &b); err != nil || len(f) > 0 {
 			return o, invalid(f)
 		}

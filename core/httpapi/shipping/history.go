@@ -33,7 +33,7 @@ type statusView struct {
 func (s *surface) history(q *httpapi.Request) (httpapi.Answer, error) {
 	id, err := externalID(q)
 	if err != nil {
-		return httpapi.Answer{}, err
+		return httpapi.Answer{Body: []historyView{}}, nil // what cannot be an id is nobody's
 	}
 	sh, changes, err := s.cases.History(q.Context(), q.Caller, id)
 	if e, ok := errors.AsType[*dispatch.Error](err); ok && e.Type == dispatch.NotFound {

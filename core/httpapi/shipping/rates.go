@@ -10,7 +10,6 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
-	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -152,14 +151,24 @@ type traceView struct {
 	Exchanges []exchangeView `json:"exchanges"`
 }
 
+// exchangeView is one exchange, or the note that some were lost: then lost says why and the members of the exchange are null.
 type exchangeView struct {
-	Provider string `json:"provider"`
-	Op       string `json:"op"`
-	Attempt  int    `json:"attempt,omitempty"`
-	Round    int    `json:"round"`
-	Lost     string `json:"lost,omitempty"`
-	*carrier.Exchange
-	DurationMillis float64 `json:"durationMs,omitempty"`
+	Provider       string            `json:"provider"`
+	Op             string            `json:"op"`
+	Attempt        *int              `json:"attempt"` // null for a question that belongs to no attempt
+	Round          int               `json:"round"`
+	Lost           *string           `json:"lost"`
+	At             *string           `json:"at"`
+	DurationMillis *float64          `json:"durationMs"`
+	Method         *string           `json:"method"`
+	URL            *string           `json:"url"`
+	RequestHeader  map[string]string `json:"requestHeader"`
+	RequestBody    *string           `json:"requestBody"`
+	Status         *int              `json:"status"` // null where no answer came
+	ResponseHeader map[string]string `json:"responseHeader"`
+	ResponseBody   *string           `json:"responseBody"`
+	Truncated      bool              `json:"truncated"`
+	Error          *string           `json:"error"`
 }
 
 // trace answers what went over the wire for an order, redacted.
@@ -180,10 +189,21 @@ func (s *surface) trace(q *httpapi.Request) (httpapi.Answer, error) {
 }
 
 func exchange(x store.Exchange) exchangeView {
-	v := exchangeView{Provider: x.Account, Op: x.Op, Attempt: x.Attempt, Round: x.Round, Lost: x.Lost}
-	if x.Lost == "" {
-		v.Exchange = &x.Exchange
-		v.DurationMillis = float64(x.Duration.Microseconds()) / 1000
+	v := exchangeView{Provider: x.Account, Op: x.Op, Attempt: number(x.Attempt), Round: x.Round, Lost: text(x.Lost)}
+	if x.Lost != "" {
+		return v
 	}
+	at, ms := millis(x.At), float64(x.Duration.Microseconds())/1000
+	v.At, v.DurationMillis, v.Method, v.URL, v.Status = &at, &ms, &x.Method, &x.URL, number(x.Exchange.Status)
+	v.RequestHeader, v.RequestBody = x.RequestHeader, text(x.RequestBody)
+	v.ResponseHeader, v.ResponseBody = x.ResponseHeader, text(x.ResponseBody)
+	v.Truncated, v.Error = x.Truncated, text(x.Error)
 	return v
+}
+
+func number(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
 }

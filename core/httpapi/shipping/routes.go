@@ -26,7 +26,7 @@ type surface struct {
 // Mount mounts the surface.
 func Mount(r *httpapi.Router, cases dispatch.UseCases) {
 	s := &surface{cases: cases, router: r}
-	// The seed answers faults of an id on list and edit with 400, elsewhere with 422.
+	// The seed answers INVALID_DATA on list and edit with 400, elsewhere with 422, and has no such row for a cancellation.
 	listing := httpapi.Table{dispatch.InvalidData: http.StatusBadRequest}
 	r.Handle(http.MethodPost, "/shipments", nil, s.create)
 	r.Handle(http.MethodPost, "/shipments/list", listing, s.list)
@@ -79,7 +79,12 @@ func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return s.answer(res, http.StatusCreated), nil
+	a := s.answer(res, http.StatusCreated)
+	a.Header = http.Header{"Location": {s.base() + "/shipments/" + url.PathEscape(res.Shipment.Order.ExternalID)}}
+	if r.Async {
+		a.Header.Set("Preference-Applied", "respond-async")
+	}
+	return a, nil
 }
 
 // prefersAsync reads RFC 7240's Prefer.
@@ -125,7 +130,9 @@ func (s *surface) edit(q *httpapi.Request) (httpapi.Answer, error) {
 func (s *surface) cancel(q *httpapi.Request) (httpapi.Answer, error) {
 	id, err := externalID(q)
 	if err != nil {
-		return httpapi.Answer{}, err
+		e := *dispatch.AsError(err)
+		e.Type = dispatch.NotFound
+		return httpapi.Answer{}, &e
 	}
 	res, err := s.cases.Cancel(q.Context(), q.Caller, id)
 	if err != nil {
