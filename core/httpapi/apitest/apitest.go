@@ -1,0 +1,278 @@
+// Package apitest serves the whole public API on loopback for tests: the real router, use cases, store, geography and
+// configuration, with carriers that are made up and a clock that stands still. Every answer is held against openapi.yaml.
+package apitest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/goleak"
+
+	"github.com/waybill-dev/waybill/core/clock"
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/geo"
+	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/httpapi/admin"
+	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
+	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+//go:embed config.yaml
+var configuration string
+
+// Start is when the clock of a harness stands at first: the evening before the clocks of New York go forward.
+var Start = time.Date(2026, 3, 7, 20, 30, 0, 0, time.UTC)
+
+// The keys of the configuration: of the tenant shop, of the same with a small rate limit, and of the tenant rival.
+const (
+	Key      = "shop-key"
+	SlowKey  = "slow-key"
+	OtherKey = "rival-key"
+)
+
+// Harness is one node's API and what stands around it.
+type Harness struct {
+	URL      string
+	Key      string // of the tenant shop
+	OtherKey string // of the tenant rival
+	Clock    *clock.Manual
+	Store    *Store
+	Service  *dispatch.Service
+	Router   *httpapi.Router
+	Config   *config.Config
+	Metrics  *prometheus.Registry
+	// UPS has labels and two services; DoorDash one and no label but a driver; Quiet is at the location nolabel alone.
+	UPS, DoorDash, Quiet *Carrier
+	// Ready is what readiness answers.
+	Ready atomic.Pointer[error]
+
+	t      testing.TB
+	log    *safeBuffer
+	bundle atomic.Pointer[rules.Bundle]
+}
+
+// Leaks fails m's run when a goroutine outlives it, but for those that Badger and OpenCensus keep for the process.
+func Leaks(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/dgraph-io/ristretto/v2/z.(*AllocatorPool).freeupAllocators"),
+		goleak.IgnoreAnyFunction("github.com/dgraph-io/badger/v4.(*DB).monitorCache"),
+		goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"))
+}
+
+// New starts a harness that ends with the test.
+func New(t testing.TB) *Harness {
+	t.Helper()
+	h := &Harness{t: t, Key: Key, OtherKey: OtherKey, Clock: clock.NewManual(Start), log: &safeBuffer{}, Metrics: prometheus.NewRegistry()}
+	h.Config = load(t)
+	h.UPS = newCarrier("ups", "UPS", 1034, shipping.ZPL,
+		carrier.Service{ID: "ground", Code: "03", Name: "Ground", Mode: "ground", Supports: []string{"signature_required", "signature_direct", "signature_adult"}},
+		carrier.Service{ID: "next_day_air", Code: "01", Name: "Next Day Air", Mode: "air"})
+	h.DoorDash = newCarrier("doordash", "DoorDash", 1210, "",
+		carrier.Service{ID: "delivery", Code: "D", Name: "Delivery", Mode: "courier", Supports: []string{"alcohol", "refrigerated"}})
+	h.Quiet = newCarrier("quiet", "Quiet", 700, "", carrier.Service{ID: "plain", Name: "Plain", Mode: "ground"})
+	source := clock.Seeded(1, h.Clock)
+	kept, err := badgerstore.Open(badgerstore.Config{InMemory: true, Source: source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	placer, err := geo.New(geo.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Store = &Store{Store: kept}
+	h.bundle.Store(rules.Default())
+	log := hclog.New(&hclog.LoggerOptions{Output: h.log, Level: hclog.Debug, JSONFormat: true})
+	cfg := func() *config.Config { return h.Config }
+	h.Service = dispatch.New(dispatch.Settings{
+		Store: h.Store, Carriers: carriers{"ups": h.UPS, "doordash": h.DoorDash, "quiet": h.Quiet}, Placer: placer, Config: cfg,
+		Rules: func(string) *rules.Bundle { return h.bundle.Load() }, Clock: h.Clock, Source: source, Log: log,
+	})
+	h.Router = httpapi.New(httpapi.Settings{Config: cfg, Clock: h.Clock, Source: source, Log: log, Registerer: h.Metrics})
+	shippingapi.Mount(h.Router, h.Service)
+	admin.Mount(h.Router, admin.Settings{
+		Provider: h.provider, Ready: h.ready, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test",
+	})
+	server := httptest.NewServer(h.Router)
+	h.URL = server.URL
+	t.Cleanup(func() {
+		server.Close()
+		placer.Close()
+		if err := kept.Close(); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
+	return h
+}
+
+// load reads the configuration from a real file, as a node does.
+func load(t testing.TB) *config.Config {
+	t.Helper()
+	text := configuration
+	for name, key := range map[string]string{"KEY_SHOP": Key, "KEY_SLOW": SlowKey, "KEY_RIVAL": OtherKey} {
+		hash := sha256.Sum256([]byte(key))
+		text = strings.Replace(text, name, hex.EncodeToString(hash[:]), 1)
+	}
+	path := filepath.Join(t.TempDir(), "waybill.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(path, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func (h *Harness) provider(_, account string) admin.Provider {
+	c, ok := map[string]*Carrier{"ups": h.UPS, "doordash": h.DoorDash}[account]
+	if !ok {
+		return admin.Provider{State: "quarantined", Problem: "the adapter died five times"}
+	}
+	m, _ := c.Manifest()
+	return admin.Provider{Manifest: m, Known: true, State: "ready"}
+}
+
+func (h *Harness) ready(context.Context) error {
+	if e := h.Ready.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+// Rules puts rule files in force; each is the text of one *.rules.yaml.
+func (h *Harness) Rules(files ...string) {
+	h.t.Helper()
+	var list []rules.File
+	for i, text := range files {
+		list = append(list, rules.File{Name: string(rune('a'+i)) + ".rules.yaml", Data: []byte(text)})
+	}
+	b, err := rules.Load(list, rules.Options{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.bundle.Store(b)
+}
+
+// Log returns what was logged so far.
+func (h *Harness) Log() string { return h.log.String() }
+
+// Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+
+	t testing.TB
+}
+
+// Do sends a request with the key of the tenant shop, unless headers (names and values in turn) say otherwise; a header whose
+// value is "" is not sent. The answer is held against openapi.yaml, and so is the request where it succeeded.
+func (h *Harness) Do(method, path, body string, headers ...string) *Answer {
+	h.t.Helper()
+	a, err := h.Send(method, path, []byte(body), headers...)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return a
+}
+
+// Send is Do for tests with goroutines of their own.
+func (h *Harness) Send(method, path string, body []byte, headers ...string) (*Answer, error) {
+	q, err := http.NewRequestWithContext(h.t.Context(), method, h.URL+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	q.Header.Set("x-api-key", h.Key)
+	if len(body) > 0 {
+		q.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i+1] == "" {
+			q.Header.Del(headers[i])
+			continue
+		}
+		q.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(res.Body)
+	if err = errors.Join(err, res.Body.Close()); err != nil {
+		return nil, err
+	}
+	a := &Answer{Status: res.StatusCode, Header: res.Header, Body: raw, t: h.t}
+	return a, hold(q, body, a)
+}
+
+// Want fails the test when the answer has another status.
+func (a *Answer) Want(status int) *Answer {
+	a.t.Helper()
+	if a.Status != status {
+		a.t.Fatalf("status %d, want %d\n%s", a.Status, status, a.Body)
+	}
+	return a
+}
+
+// Object returns the answer as a JSON object.
+func (a *Answer) Object() map[string]any {
+	a.t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal(a.Body, &v); err != nil {
+		a.t.Fatalf("%v\n%s", err, a.Body)
+	}
+	return v
+}
+
+// At returns the value at a path of member names and indexes, as "provider.name" or "data.0.id"; nil where there is none.
+func (a *Answer) At(path string) any {
+	a.t.Helper()
+	var v any
+	if err := json.Unmarshal(a.Body, &v); err != nil {
+		a.t.Fatalf("%v\n%s", err, a.Body)
+	}
+	return Lookup(v, path)
+}
+
+// Lookup finds the value at a path of member names and indexes in decoded JSON, nil where there is none.
+func Lookup(v any, path string) any {
+	for _, part := range strings.Split(path, ".") {
+		switch x := v.(type) {
+		case map[string]any:
+			v = x[part]
+		case []any:
+			i := 0
+			for _, c := range part {
+				i = i*10 + int(c-'0')
+			}
+			if i >= len(x) {
+				return nil
+			}
+			v = x[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}

@@ -1,0 +1,139 @@
+package apitest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"github.com/waybill-dev/waybill/core/httpapi/admin"
+)
+
+// Spec returns openapi.yaml, checked, examples too.
+var Spec = sync.OnceValues(func() (*openapi3.T, error) {
+	loader := openapi3.NewLoader()
+	doc, err := loader.LoadFromData(admin.OpenAPI())
+	if err != nil {
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	if err := doc.Validate(loader.Context); err != nil {
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	return doc, nil
+})
+
+// strict is the specification as answers are held against it: where a schema of the words that requests and answers share says
+// nothing about further members, there must be none.
+var strict = sync.OnceValues(func() (routers.Router, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(admin.OpenAPI())
+	if err != nil {
+		return nil, err
+	}
+	for name, s := range doc.Components.Schemas {
+		if !strings.HasSuffix(name, "Request") {
+			closeObjects(s.Value)
+		}
+	}
+	return gorillamux.NewRouter(doc)
+})
+
+// closeObjects forbids further members of an object, and of those inside it that are not schemas of their own.
+func closeObjects(s *openapi3.Schema) {
+	if s.Type.Is("object") && s.AdditionalProperties.Has == nil && s.AdditionalProperties.Schema == nil {
+		no := false
+		s.AdditionalProperties.Has = &no
+	}
+	for _, p := range s.Properties {
+		if p.Ref == "" {
+			closeObjects(p.Value)
+		}
+	}
+	if s.Items != nil && s.Items.Ref == "" {
+		closeObjects(s.Items.Value)
+	}
+}
+
+var lenient = sync.OnceValues(func() (routers.Router, error) {
+	doc, err := Spec()
+	if err != nil {
+		return nil, err
+	}
+	return gorillamux.NewRouter(doc)
+})
+
+// hold holds a request that succeeded, and every answer, against the specification.
+func hold(q *http.Request, body []byte, a *Answer) error {
+	if q.Method == http.MethodHead {
+		return nil
+	}
+	r, err := strict()
+	if err != nil {
+		return err
+	}
+	// The specification's own server is "/", so only the path counts.
+	plain := q.Clone(q.Context())
+	plain.URL.Scheme, plain.URL.Host = "", ""
+	route, params, err := r.FindRoute(plain)
+	if err != nil {
+		if a.Status == http.StatusNotFound || a.Status == http.StatusMethodNotAllowed {
+			return nil // no route, and said so
+		}
+		return fmt.Errorf("%s %s is answered %d and not in openapi.yaml: %w", q.Method, q.URL.Path, a.Status, err)
+	}
+	in := &openapi3filter.RequestValidationInput{Request: plain, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true}}
+	if a.Status < 300 {
+		if err := holdRequest(q, body); err != nil {
+			return fmt.Errorf("%s %s was taken and is not as openapi.yaml says: %w", q.Method, q.URL.Path, err)
+		}
+	}
+	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: a.Status, Header: a.Header,
+		Body: io.NopCloser(bytes.NewReader(a.Body)), Options: in.Options}
+	if err := openapi3filter.ValidateResponse(q.Context(), out); err != nil {
+		return fmt.Errorf("%s %s answers what openapi.yaml does not say: %w\n%s", q.Method, q.URL.Path, err, a.Body)
+	}
+	return holdRefusal(route, a)
+}
+
+func holdRequest(q *http.Request, body []byte) error {
+	r, err := lenient()
+	if err != nil {
+		return err
+	}
+	again := q.Clone(q.Context())
+	again.URL.Scheme, again.URL.Host = "", ""
+	again.Body = io.NopCloser(bytes.NewReader(body))
+	route, params, err := r.FindRoute(again)
+	if err != nil {
+		return err
+	}
+	for name, value := range params { // as the router of the API does
+		if params[name], err = url.PathUnescape(value); err != nil {
+			return err
+		}
+	}
+	return openapi3filter.ValidateRequest(q.Context(), &openapi3filter.RequestValidationInput{Request: again, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}})
+}
+
+// holdRefusal wants the refusal's type and severity named where the route's answers of that status are described.
+func holdRefusal(route *routers.Route, a *Answer) error {
+	if a.Status < 400 || a.Status == http.StatusServiceUnavailable {
+		return nil
+	}
+	body := a.Object()
+	row := fmt.Sprintf("%v (%v)", body["type"], body["severity"])
+	text := *route.Operation.Responses.Status(a.Status).Value.Description
+	if !strings.Contains(text, row) {
+		return fmt.Errorf("%s %s answers %d with %s, which openapi.yaml does not list there: %s", route.Method, route.Path, a.Status, row, text)
+	}
+	return nil
+}
