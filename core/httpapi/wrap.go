@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -108,7 +109,7 @@ func (r *Router) authenticate(q *Request) error {
 		return no("the tenantId header names another tenant than the key.")
 	}
 	if wait, ok := r.limits.take(key); !ok {
-		seconds := strconv.Itoa(int(wait.Seconds()) + 1)
+		seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
 		return &refusal{header: http.Header{"Retry-After": {seconds}}, err: &dispatch.Error{Type: tooManyRequests,
 			Message: "Too many requests received per second. Try again in " + seconds + " s."}}
 	}
