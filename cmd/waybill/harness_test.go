@@ -87,31 +87,44 @@ func (b *lockedBuffer) String() string {
 func startDev(t testing.TB, args ...string) *devProcess {
 	t.Helper()
 	binary, _ := built(t)
-	d := &devProcess{Key: devKey, Data: filepath.Join(t.TempDir(), "data"), ended: make(chan struct{}), output: &lockedBuffer{}}
-	for i, a := range args {
-		if a == "--data" && i+1 < len(args) {
-			d.Data = args[i+1]
-		}
-	}
-	d.cmd = exec.Command(binary, append([]string{"dev", "--listen", "127.0.0.1:0", "--sim-listen", "127.0.0.1:0", "--data", d.Data}, args...)...)
-	d.cmd.Dir = t.TempDir()
-	d.cmd.Stdout, d.cmd.Stderr = d.output, d.output
-	if err := d.cmd.Start(); err != nil {
+	d, err := launch(binary, t.TempDir(), os.Environ(), append([]string{"dev", "--listen", "127.0.0.1:0", "--sim-listen", "127.0.0.1:0",
+		"--data", filepath.Join(t.TempDir(), "data")}, args...))
+	if err != nil {
 		t.Fatal(err)
 	}
-	d.PID = d.cmd.Process.Pid
-	go func() {
-		d.err = d.cmd.Wait()
-		close(d.ended)
-	}()
 	t.Cleanup(func() {
 		d.Stop(t)
 		if t.Failed() {
 			t.Logf("waybill dev printed:\n%s", d.output)
 		}
 	})
-	d.waitReady(t)
+	d.Key = devKey
+	for i, a := range d.cmd.Args {
+		if a == "--data" {
+			d.Data = d.cmd.Args[i+1]
+		}
+	}
 	return d
+}
+
+// launch starts a command that runs until it is told to end, and waits until it is ready.
+func launch(binary, dir string, env, args []string) (*devProcess, error) {
+	d := &devProcess{ended: make(chan struct{}), output: &lockedBuffer{}}
+	d.cmd = exec.Command(binary, args...)
+	d.cmd.Dir, d.cmd.Env = dir, env
+	d.cmd.Stdout, d.cmd.Stderr = d.output, d.output
+	if err := d.cmd.Start(); err != nil {
+		return nil, err
+	}
+	d.PID = d.cmd.Process.Pid
+	go func() {
+		d.err = d.cmd.Wait()
+		close(d.ended)
+	}()
+	if err := d.waitReady(); err != nil {
+		return nil, errors.Join(err, d.end(syscall.SIGKILL))
+	}
+	return d, nil
 }
 
 var (
@@ -119,19 +132,24 @@ var (
 	simLine = regexp.MustCompile(`(?m)^Simulator +(http://\S+?)/_sim/`)
 )
 
-// waitReady waits for the addresses that dev prints, and for /readyz.
-func (d *devProcess) waitReady(t testing.TB) {
-	t.Helper()
-	d.wait(t, "its addresses", func() bool {
+// waitReady waits for the addresses that the command prints, and for the engine where there is one.
+func (d *devProcess) waitReady() error {
+	err := d.wait("its addresses", func() bool {
 		out := d.output.String()
-		api, sim := apiLine.FindStringSubmatch(out), simLine.FindStringSubmatch(out)
-		if api == nil || sim == nil {
+		sim := simLine.FindStringSubmatch(out)
+		if sim == nil {
 			return false
 		}
-		d.URL, d.SimURL = api[1], sim[1]
+		d.SimURL = sim[1]
+		if api := apiLine.FindStringSubmatch(out); api != nil {
+			d.URL = api[1]
+		}
 		return true
 	})
-	d.wait(t, "/readyz", func() bool {
+	if err != nil || d.URL == "" {
+		return err
+	}
+	return d.wait("/readyz", func() bool {
 		res, err := http.Get(d.URL + "/readyz")
 		if err != nil {
 			return false
@@ -143,8 +161,7 @@ func (d *devProcess) waitReady(t testing.TB) {
 }
 
 // wait looks until it is so, the process ends, or half a minute has passed.
-func (d *devProcess) wait(t testing.TB, what string, so func() bool) {
-	t.Helper()
+func (d *devProcess) wait(what string, so func() bool) error {
 	late := time.After(30 * time.Second)
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
@@ -152,37 +169,45 @@ func (d *devProcess) wait(t testing.TB, what string, so func() bool) {
 		select {
 		case <-look.C:
 		case <-d.ended:
-			t.Fatalf("waybill dev ended (%v) before %s was there; it printed:\n%s", d.err, what, d.output)
+			return fmt.Errorf("waybill ended (%v) before %s was there; it printed:\n%s", d.err, what, d.output)
 		case <-late:
-			t.Fatalf("%s was not there within 30s; waybill dev printed:\n%s", what, d.output)
+			return fmt.Errorf("%s was not there within 30s; waybill printed:\n%s", what, d.output)
 		}
 	}
+	return nil
 }
 
 // Stop asks the process to end and waits for it. It may be called again.
 func (d *devProcess) Stop(t testing.TB) {
 	t.Helper()
-	d.end(t, syscall.SIGTERM)
+	d.endWith(t, syscall.SIGTERM)
 }
 
 // Kill kills the process, as a crash of the machine would, and waits for its end. Its adapters end by themselves.
 func (d *devProcess) Kill(t testing.TB) {
 	t.Helper()
-	d.end(t, syscall.SIGKILL)
+	d.endWith(t, syscall.SIGKILL)
 }
 
-func (d *devProcess) end(t testing.TB, sig syscall.Signal) {
+func (d *devProcess) endWith(t testing.TB, sig syscall.Signal) {
 	t.Helper()
+	if err := d.end(sig); err != nil {
+		t.Error(err)
+	}
+}
+
+func (d *devProcess) end(sig syscall.Signal) error {
 	if err := d.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		t.Errorf("signal waybill dev: %v", err)
+		return fmt.Errorf("signal waybill: %w", err)
 	}
 	select {
 	case <-d.ended:
 	case <-time.After(30 * time.Second):
 		_ = d.cmd.Process.Kill()
 		<-d.ended
-		t.Errorf("waybill dev did not end within 30s of signal %v; it printed:\n%s", sig, d.output)
+		return fmt.Errorf("waybill did not end within 30s of signal %v; it printed:\n%s", sig, d.output)
 	}
+	return nil
 }
 
 // Request sends a request with the key of dev and returns status and body. The body may be "".

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -26,7 +28,7 @@ func newShipmentsCmd(p *program) *cobra.Command {
 			"Exit codes: 1 where the engine refuses, 2 where the command is wrong, 3 where no engine answers.",
 	}
 	f.add(cmd)
-	cmd.AddCommand(newCreateCmd(p, f), newEditCmd(p, f), newListCmd(p, f), newLabelCmd(p, f))
+	cmd.AddCommand(newCreateCmd(p, f), newRatesCmd(p, f), newEditCmd(p, f), newListCmd(p, f), newLabelCmd(p, f), newStatusCmd(p, f))
 	for _, c := range oneOrderCmds(p, f) {
 		cmd.AddCommand(c)
 	}
@@ -98,6 +100,46 @@ func newCreateCmd(p *program, f *clientFlags) *cobra.Command {
 	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the order in JSON; - for standard input")
 	cmd.Flags().StringVar(&idempotencyKey, "idempotency-key", "", "makes it safe to send the same order again")
 	cmd.Flags().BoolVar(&async, "async", false, "do not wait for the carriers")
+	return cmd
+}
+
+func newRatesCmd(p *program, f *clientFlags) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "rates -f FILE", Short: "Ask what an order would cost, and book nothing", Args: cobra.NoArgs,
+		Example: "  waybill shipments rates -f order.json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			body, err := p.read(file)
+			if err != nil {
+				return err
+			}
+			return p.ask(cmd.Context(), f, http.MethodPost, "/rates", body, (*program).showRates)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the order in JSON; - for standard input")
+	return cmd
+}
+
+func newStatusCmd(p *program, f *clientFlags) *cobra.Command {
+	var body struct {
+		Status    string `json:"status"`
+		SubStatus string `json:"subStatus,omitempty"`
+		Note      string `json:"note,omitempty"`
+	}
+	cmd := &cobra.Command{
+		Use: "status ORDER_ID STATUS", Short: "Move an order on by hand, as own drivers do", Args: cobra.ExactArgs(2),
+		Example: "  waybill shipments status 7709-001 PICKUP_COMPLETED --note 'left at 17:05'",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body.Status = args[1]
+			b, err := json.Marshal(body)
+			if err != nil {
+				return err
+			}
+			return p.ask(cmd.Context(), f, http.MethodPost, shipmentPath(args[0], "/status"), b, (*program).showShipment)
+		},
+	}
+	cmd.Flags().StringVar(&body.SubStatus, "sub-status", "", "what kind of it")
+	cmd.Flags().StringVar(&body.Note, "note", "", "what the history says beside it")
 	return cmd
 }
 
@@ -198,7 +240,7 @@ func newLabelCmd(p *program, f *clientFlags) *cobra.Command {
 	var out string
 	parcel := 1
 	cmd := &cobra.Command{
-		Use: "label ORDER_ID -o FILE", Short: "Save a parcel's label", Args: cobra.ExactArgs(1),
+		Use: "label ORDER_ID [-o FILE]", Short: "Save a parcel's label", Args: cobra.ExactArgs(1),
 		Example: "  waybill shipments label 7709-001 -o label.zpl",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.client(f)
@@ -213,17 +255,28 @@ func newLabelCmd(p *program, f *clientFlags) *cobra.Command {
 				_, err := p.out.Write(a.body)
 				return err
 			}
-			if out == "" {
-				return usageError(errors.New("-o is needed: a file for the label, or - for standard output"))
+			path := out
+			if path == "" {
+				path = nameOf(a)
 			}
-			if err := os.WriteFile(out, a.body, 0o600); err != nil {
+			if err := os.WriteFile(path, a.body, 0o600); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(p.out, "%s: %d bytes of %s\n", out, len(a.body), a.header.Get("Content-Type"))
+			_, err = fmt.Fprintf(p.out, "%s: %d bytes of %s\n", path, len(a.body), a.header.Get("Content-Type"))
 			return err
 		},
 	}
-	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write; - for standard output")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write, - for standard output (default the name that the engine gives it)")
 	cmd.Flags().IntVar(&parcel, "parcel", parcel, "number of the parcel, from 1")
 	return cmd
+}
+
+// nameOf is the file name that the engine gives a label; never a path.
+func nameOf(a answer) string {
+	_, params, err := mime.ParseMediaType(a.header.Get("Content-Disposition"))
+	name := filepath.Base(params["filename"])
+	if err != nil || name == "." || name == ".." || name == string(filepath.Separator) {
+		return "label"
+	}
+	return name
 }

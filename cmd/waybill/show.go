@@ -49,9 +49,9 @@ type shipmentView struct {
 	} `json:"warnings"`
 }
 
-// carrier is who carries the order, and as what.
+// carrier is who carries the order, and as what: "UPS / Ground".
 func (v *shipmentView) carrier() string {
-	return strings.TrimSpace(v.Provider.DisplayName + " " + v.Provider.ServiceType)
+	return strings.Join(notEmpty(v.Provider.DisplayName, v.Provider.ServiceType), " / ")
 }
 
 func (p *program) showShipment(a answer) error {
@@ -159,7 +159,48 @@ func (p *program) showHistory(a answer) error {
 func writeHistory(out io.Writer, h historyView) error {
 	t := newTable(out, "AT", "STATUS", "BY", "NOTE")
 	for _, s := range h.OrderStatus {
-		t.row(at(s.UpdatedAtEpoch), strings.TrimSpace(s.Status+" "+s.SubStatus), s.StatusUser, s.Note)
+		t.row(s.UpdatedAtEpoch.Local().Format("2006-01-02 15:04:05.000"), strings.TrimSpace(s.Status+" "+s.SubStatus), s.StatusUser, s.Note)
+	}
+	return t.flush()
+}
+
+// ratesView is what carriers would ask for an order.
+type ratesView struct {
+	Rates []struct {
+		ProviderID            string              `json:"providerId"`
+		ProviderDisplayName   string              `json:"providerDisplayName"`
+		ServiceType           string              `json:"serviceType"`
+		CurrencyCode          string              `json:"currencyCode"`
+		Amount                shipping.Decimal    `json:"amount"`
+		Fee                   shipping.Decimal    `json:"fee"`
+		EstimatedDeliveryTime shipping.TimeWindow `json:"estimatedDeliveryTime"`
+		RuleApplied           bool                `json:"ruleApplied"`
+	} `json:"rates"`
+	Errors []struct {
+		Provider string `json:"provider"`
+		Message  string `json:"message"`
+	} `json:"errors"`
+}
+
+func (p *program) showRates(a answer) error {
+	var v ratesView
+	if err := a.decode(&v); err != nil {
+		return err
+	}
+	return writeRates(p.out, v)
+}
+
+func writeRates(out io.Writer, v ratesView) error {
+	t := newTable(out, "CARRIER", "SERVICE", "ASKS", "FEE", "DELIVERY", "")
+	for _, r := range v.Rates {
+		chosen := ""
+		if r.RuleApplied {
+			chosen = "<- the rules choose this"
+		}
+		t.row(r.ProviderDisplayName, r.ServiceType, price(r.Amount, r.CurrencyCode), price(r.Fee, r.CurrencyCode), window(r.EstimatedDeliveryTime), chosen)
+	}
+	for _, e := range v.Errors {
+		t.row(e.Provider, "no offer: "+e.Message)
 	}
 	return t.flush()
 }

@@ -75,5 +75,9 @@ func price(amount shipping.Decimal, currency string) string {
 	if amount.IsZero() {
 		return ""
 	}
-	return amount.String() + " " + currency
+	text := amount.String()
+	if digits, ok := shipping.CurrencyDigits(currency); ok {
+		text = amount.Fixed(digits)
+	}
+	return strings.TrimSpace(text + " " + currency)
 }
