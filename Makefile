@@ -60,7 +60,7 @@ verify: generate ## fail when generated code or go.mod is not what it should be
 
 fuzz: ## every fuzz target for FUZZTIME (default 5s)
 	@set -e; for f in $$(git grep -lE '^func Fuzz' -- '*_test.go'); do d=./$$(dirname $$f); \
-		for t in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' $$f); do echo "== $$d $$t"; $(GO) test $$d -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME); done; done
+		for t in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' $$f); do echo "== $$d $$t"; $(GO) test $$d -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x; done; done
 
 bench: build ## what it costs, each figure beside its floor
 	bin/waybill bench --orders $(ORDERS)
