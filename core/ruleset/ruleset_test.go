@@ -1,0 +1,98 @@
+package ruleset_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"go.uber.org/goleak"
+
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/ruleset"
+	"github.com/waybill-dev/waybill/rules"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const good = "rules: 1\nname: one\nexclude:\n  - name: No couriers\n    when: option.provider == \"doordash\"\n    reason: none\n"
+
+func write(t *testing.T, dir, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "a.rules.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newSet(t *testing.T) (*ruleset.Set, string) {
+	t.Helper()
+	dir := t.TempDir()
+	cfg := &config.Config{Tenants: map[string]*config.Tenant{"demo": {ID: "demo", Rules: dir}, "plain": {ID: "plain"}}}
+	return ruleset.New(ruleset.Settings{Config: func() *config.Config { return cfg }, Log: hclog.NewNullLogger(),
+		Providers: func(*config.Tenant) map[string]rules.Provider { return map[string]rules.Provider{"doordash": {}} }}), dir
+}
+
+func TestTheLastGoodRulesStay(t *testing.T) {
+	s, dir := newSet(t)
+	write(t, dir, good)
+	if err := s.Load(); err != nil {
+		t.Fatal(err)
+	}
+	first := s.Bundle("demo").Hash()
+	if first == rules.Default().Hash() || s.Bundle("plain").Hash() != rules.Default().Hash() || s.Bundle("nobody") == nil {
+		t.Error("tenants do not have their own rules")
+	}
+	write(t, dir, strings.Replace(good, "option.provider", "option.provder", 1))
+	err := s.Load()
+	if err == nil || !strings.Contains(err.Error(), "a.rules.yaml:5:") || !strings.Contains(err.Error(), "tenant demo") {
+		t.Errorf("a slip was not told with its place: %v", err)
+	}
+	if s.Bundle("demo").Hash() != first || s.Problem() == nil {
+		t.Error("the last good rules are gone, or the problem is not told")
+	}
+	write(t, dir, strings.Replace(good, "name: one", "name: two", 1))
+	if err := s.Load(); err != nil || s.Problem() != nil {
+		t.Errorf("mended rules were not taken: %v, %v", err, s.Problem())
+	}
+	if s.Bundle("demo").Hash() == first {
+		t.Error("the new rules are not in force")
+	}
+}
+
+func TestWithoutGoodRulesThereIsAnError(t *testing.T) {
+	s, dir := newSet(t)
+	write(t, dir, "rules: 2\n")
+	if s.Load() == nil {
+		t.Error("faulty rules at start are no error")
+	}
+	if s.Load() == nil {
+		t.Error("they are no error the second time")
+	}
+}
+
+func TestRunSeesAChange(t *testing.T) {
+	s, dir := newSet(t)
+	write(t, dir, good)
+	if err := s.Load(); err != nil {
+		t.Fatal(err)
+	}
+	first := s.Bundle("demo").Hash()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	write(t, dir, strings.Replace(good, "name: one", "name: two", 1))
+	for s.Bundle("demo").Hash() == first && ctx.Err() == nil {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if ctx.Err() != nil {
+		t.Error("the change was not seen")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
