@@ -177,7 +177,7 @@ func (r *Router) send(w http.ResponseWriter, q *Request, table Table, a Answer, 
 		if raw, err = json.Marshal(a.Body, json.Deterministic(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 			r.Log.Error("answer could not be encoded", "request_id", q.ID, "err", err)
 			a.Status = http.StatusInternalServerError
-			raw = []byte(`{"type":"INTERNAL_SERVER_ERROR","message":"The answer could not be encoded.","severity":"Transient","errors":[]}`)
+			raw, _ = json.Marshal(errorBody(dispatch.AsError(err), q.ID)) // plain words, which can always be encoded
 		}
 	}
 	h.Set("Content-Type", a.ContentType)

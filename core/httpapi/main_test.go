@@ -1,0 +1,9 @@
+package httpapi_test
+
+import (
+	"testing"
+
+	"github.com/waybill-dev/waybill/core/httpapi/apitest"
+)
+
+func TestMain(m *testing.M) { apitest.Leaks(m) }
