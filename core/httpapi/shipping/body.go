@@ -195,11 +195,14 @@ func editOf(raw []byte) (func(shipment.Order) (shipment.Order, error), error) {
 			b.ProposedProviders = nil
 		}
 		old := o.DeliveryAddress
-		if f, err := httpapi.Decode(raw, &b); err != nil || len(f) > 0 {
+		f, err := httpapi.Decode(raw, &b)
+		if err != nil {
+			return o, err
+		}
+		if len(f) > 0 {
 			return o, invalid(f)
 		}
 		dropStaleCoordinates(&b.DeliveryAddress, old, given["deliveryAddress"])
-		var f shipping.Faults
 		out := b.order(&f)
 		if len(f) > 0 {
 			return o, invalid(f)
