@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -258,6 +259,29 @@ func TestServerDrains(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("Serve = %v", err)
+	}
+}
+
+func TestOverTLS(t *testing.T) {
+	h := apitest.New(t)
+	s := httptest.NewTLSServer(h.Router)
+	defer s.Close()
+	res, err := s.Client().Get(s.URL + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got := res.Header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
+		t.Errorf("Strict-Transport-Security: %q", got)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	without := &httpapi.Server{Handler: h.Router, Log: hclog.NewNullLogger(), Config: config.Server{TLS: &config.TLS{Cert: t.TempDir() + "/none.pem"}}}
+	if err := without.Serve(t.Context(), ln); err == nil || !strings.Contains(err.Error(), "none.pem") {
+		t.Errorf("without its certificate: %v", err)
 	}
 }
 

@@ -33,8 +33,6 @@ type Hooks struct {
 	Book   func(carrier.BookRequest) error
 	Cancel func(carrier.CancelRequest) error
 	Edit   func(carrier.EditRequest) error
-	// Labels has the bytes of a booking's labels cut out where it is false.
-	NoLabels bool
 }
 
 func newCarrier(name, display string, fee int64, label shipping.LabelFormat, services ...carrier.Service) *Carrier {
@@ -57,6 +55,13 @@ func (c *Carrier) SetManifest(change func(*carrier.Manifest)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.manifest)
+}
+
+// SetLabel changes the format of the labels; "" for none.
+func (c *Carrier) SetLabel(f shipping.LabelFormat) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.label = f
 }
 
 // Quotes returns what the carrier was asked to quote.
@@ -152,7 +157,7 @@ func (c *Carrier) Book(ctx context.Context, r carrier.BookRequest) (carrier.Book
 		TrackingURL: "https://carrier.example/track/" + ref}
 	for i := range r.Parcels {
 		p := carrier.BookedParcel{Number: fmt.Sprintf("%s-%d", ref, i+1)}
-		if !c.hooks.NoLabels && c.label != "" {
+		if c.label != "" {
 			p.Label = &shipping.Label{Format: c.label, Data: []byte("label of " + p.Number)}
 		}
 		b.Parcels = append(b.Parcels, p)

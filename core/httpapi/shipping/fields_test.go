@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	sdk "github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // TestFieldsOfACreate shows what each member of an order does: what is answered, and what the carrier is told.
@@ -53,6 +55,35 @@ func TestFieldsOfACreate(t *testing.T) {
 	}
 	if len(told.Parcels) != 1 || told.Parcels[0].Barcode != "BAR-1" || told.Parcels[0].Weight.Value.String() != "10" || len(told.Items) != 1 || told.DistanceMetres < 900 || told.DistanceMetres > 2000 {
 		t.Errorf("parcels %+v, %d m", told.Parcels, told.DistanceMetres)
+	}
+}
+
+// TestTraceOfADeadAdapter: what died with a process is noted as lost.
+func TestTraceOfADeadAdapter(t *testing.T) {
+	h := apitest.New(t)
+	h.DoorDash.Set(apitest.Hooks{Quote: func(carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
+		return carrier.QuoteAnswer{}, apitest.Refusal(carrier.AdapterDied)
+	}})
+	h.Do("POST", "/shipments", dallas("o")).Want(422)
+	a := h.Do("GET", "/shipments/o/trace", "").Want(200)
+	var lost, kept map[string]any
+	for _, x := range a.At("exchanges").([]any) {
+		if row := x.(map[string]any); row["lost"] != nil {
+			lost = row
+		} else {
+			kept = row
+		}
+	}
+	if kept["method"] != "POST" || kept["at"] != "2026-03-07T20:30:00.000Z" {
+		t.Errorf("what came back: %v", kept)
+	}
+	if why, _ := lost["lost"].(string); !strings.Contains(why, "died") || lost["op"] != "quote" || lost["provider"] != "doordash" {
+		t.Errorf("what was lost: %v", lost)
+	}
+	for _, member := range []string{"at", "durationMs", "method", "url", "status", "requestBody", "responseBody", "error"} {
+		if lost[member] != nil {
+			t.Errorf("%s of a lost exchange is %v", member, lost[member])
+		}
 	}
 }
 
@@ -163,6 +194,26 @@ func TestLabels(t *testing.T) {
 	head := h.Do("HEAD", "/shipments/a%2Fb/label", "").Want(200)
 	if len(head.Body) != 0 || head.Header.Get("Content-Length") != "21" {
 		t.Errorf("HEAD: %d bytes, Content-Length %s", len(head.Body), head.Header.Get("Content-Length"))
+	}
+}
+
+func TestLabelFormats(t *testing.T) {
+	h := apitest.New(t)
+	for format, want := range map[sdk.LabelFormat]string{
+		sdk.GIF: "image/gif", sdk.PNG: "image/png", sdk.PDF: "application/pdf", sdk.ZPL: "text/plain; charset=utf-8", sdk.EPL: "text/plain; charset=utf-8",
+	} {
+		h.UPS.SetLabel(format)
+		id := string(format)
+		a := h.Do("POST", "/shipments", apitest.Order(id)).Want(201)
+		is(t, a, map[string]any{"attachments.0.contentType": want, "attachments.0.type": "label"})
+		label := h.Do("GET", "/shipments/"+id+"/label", "").Want(200)
+		if got := label.Header.Get("Content-Type"); got != want {
+			t.Errorf("%s is served as %s", format, got)
+		}
+		name := "label-" + id + "-1." + strings.ToLower(id)
+		if got := label.Header.Get("Content-Disposition"); got != `inline; filename="`+name+`"` {
+			t.Errorf("%s: %s", format, got)
+		}
 	}
 }
 
