@@ -55,7 +55,9 @@ func notJSON() []badBody {
 	}
 }
 
-func wrongMembers() []badBody {
+func wrongMembers() []badBody { return append(wrongOrder(), wrongGoods()...) }
+
+func wrongOrder() []badBody {
 	return []badBody{
 		{"nothing", `{}`, []string{"deliveryAddress.city", "deliveryAddress.countryCode", "deliveryAddress.postalCode", "deliveryAddress.street1",
 			"deliveryContact.name", "deliveryContact.phone", "locationExternalId", "orderExternalId", "package"}},
@@ -96,6 +98,11 @@ func wrongMembers() []badBody {
 		{"impossible phone", order("deliveryContact.phone", "12"), []string{"deliveryContact.phone"}},
 		{"phone as a number", order("deliveryContact.phone", 2323232323), []string{"deliveryContact.phone"}},
 		{"impossible e-mail", order("deliveryContact.email", "nobody"), []string{"deliveryContact.email"}},
+	}
+}
+
+func wrongGoods() []badBody {
+	return []badBody{
 		{"no package", order("package", apitest.Absent), []string{"package"}},
 		{"package as a list", order("package", []any{}), []string{"package"}},
 		{"package unmeasured", order("package", map[string]any{"name": "crate"}), []string{"package.size", "package.weight"}},
