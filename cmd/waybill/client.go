@@ -64,7 +64,11 @@ func (p *program) client(f *clientFlags) (*client, error) {
 }
 
 func newClient(base, key string) *client {
-	return &client{base: base, key: key, http: &http.Client{Timeout: callTimeout, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}}
+	return &client{base: base, key: key, http: &http.Client{
+		Timeout: callTimeout, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment},
+		// An engine does not redirect, and whoever does must not be sent the key.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 }
 
 func firstOf(s ...string) string {
@@ -170,25 +174,25 @@ func refusal(a answer) error {
 // Error tells everything that the engine has said, one fault a line.
 func (e *apiError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%d): %s", e.Type, e.Status, e.Message)
+	fmt.Fprintf(&b, "%s (%d): %s", printable(e.Type), e.Status, printable(e.Message))
 	for _, x := range e.Errors {
 		if x.Message == e.Message && x.Parameter == "" && x.Provider == "" {
 			continue
 		}
 		b.WriteString("\n  - ")
 		if x.Provider != "" {
-			b.WriteString(x.Provider + ": ")
+			b.WriteString(printable(x.Provider) + ": ")
 		}
-		b.WriteString(x.Message)
+		b.WriteString(printable(x.Message))
 		if x.Code != "" {
-			b.WriteString(" (" + x.Code + ")")
+			b.WriteString(" (" + printable(x.Code) + ")")
 		}
 	}
 	if e.ID != "" {
 		b.WriteString("\n  the order is stored: it can be read, edited, retried and cancelled")
 	}
 	if e.RequestID != "" {
-		b.WriteString("\n  request " + e.RequestID)
+		b.WriteString("\n  request " + printable(e.RequestID))
 	}
 	return b.String()
 }

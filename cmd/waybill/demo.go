@@ -79,17 +79,17 @@ func (p *program) demo(ctx context.Context, plugins string, l logFlags) (err err
 	ctx, cancel := context.WithTimeout(ctx, demoPatience)
 	defer cancel()
 	ready := make(chan struct{})
-	ended := make(chan error, 1)
-	go func() { ended <- r.run(ctx, func() { close(ready) }) }()
+	done := make(chan error, 1)
+	go func() { done <- r.run(ctx, func() { close(ready) }) }()
 	select {
-	case err := <-ended: // it could not start, or was interrupted
+	case err := <-done: // it could not start, or was interrupted
 		return firstError(err, ctx.Err())
 	case <-ready:
 	}
 	fmt.Fprintf(p.out, "Engine %s, simulated carriers %s/_sim/, adapters running after %s.\n", r.api, r.sim, since(begun))
 	told := d.tell(ctx)
 	cancel()
-	if err := errors.Join(told, <-ended); err != nil {
+	if err := errors.Join(told, <-done); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(p.out, "\n%s All of it was real: processes, HTTP, a store on disk. It took %s. Next: waybill dev\n", d.good.Sprint("Done."), since(begun))

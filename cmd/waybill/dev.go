@@ -10,12 +10,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
+	"github.com/waybill-dev/waybill/core/carrierhost"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/node"
 	"github.com/waybill-dev/waybill/examples"
@@ -162,11 +165,33 @@ func (p *program) openRig(c rigConfig) (_ *rig, err error) {
 	if err != nil {
 		return r, usageError(err)
 	}
+	if err := adaptersThere(watcher.Current()); err != nil {
+		return r, err
+	}
 	r.settings = node.Settings{Config: watcher, Log: c.log, Version: version}
 	if c.speed != 1 {
 		r.settings.Clock = engineClock{r.world.clock}
 	}
 	return r, nil
+}
+
+// adaptersThere finds the adapters that accounts need and that are not installed: waiting for them would tell less.
+func adaptersThere(c *config.Config) error {
+	dir, err := adapterDir(c.Plugins.Dir)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, a := range c.AllAccounts() {
+		name := carrierhost.Prefix + a.Adapter
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil && !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return usageError(fmt.Errorf("%s must be in %s and cannot be found there; run 'make build', or name the folder with --plugins", strings.Join(missing, ", "), dir))
+	}
+	return nil
 }
 
 // close gives the addresses up.

@@ -130,12 +130,18 @@ func launch(binary, dir string, env, args []string) (*devProcess, error) {
 var (
 	apiLine = regexp.MustCompile(`(?m)^API +(http://\S+)`)
 	simLine = regexp.MustCompile(`(?m)^Simulator +(http://\S+?)/_sim/`)
+	// what `waybill serve` logs
+	readyLine = regexp.MustCompile(`ready: listen=(\S+)`)
 )
 
 // waitReady waits for the addresses that the command prints, and for the engine where there is one.
 func (d *devProcess) waitReady() error {
 	err := d.wait("its addresses", func() bool {
 		out := d.output.String()
+		if ready := readyLine.FindStringSubmatch(out); ready != nil {
+			d.URL = "http://" + ready[1]
+			return true
+		}
 		sim := simLine.FindStringSubmatch(out)
 		if sim == nil {
 			return false

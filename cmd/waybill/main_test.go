@@ -51,8 +51,8 @@ func httpGet() {
 
 // TestScripts runs the terminal sessions in testdata/script. Beside the usual commands they have
 //
-//	start waybill dev|sim …   runs it, waits until it is ready, sets $WAYBILL_URL and $SIM, and ends it with the script
-//	stop                      ends it and fails unless it exits with 0
+//	start waybill dev|sim|serve …   runs it, waits until it is ready, sets $WAYBILL_URL and $SIM, and ends it with the script
+//	stop dev|sim|serve              ends it, fails unless it exits with 0, and shows what it has printed
 //
 // and the condition [built]: `make build` has put the adapters into bin, which is $PLUGINS.
 func TestScripts(t *testing.T) {
@@ -96,19 +96,26 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	binary, err := lookIn(ts.Getenv("PATH"), args[0])
 	ts.Check(err)
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "NO_COLOR"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
 		env = append(env, name+"="+ts.Getenv(name))
+	}
+	if sim := ts.Getenv("SIM"); sim != "" {
+		env = append(env, simURLName+"="+sim)
 	}
 	d, err := launch(binary, ts.MkAbs("."), env, args[1:])
 	ts.Check(err)
 	ts.Value(running).(map[string]*devProcess)[args[1]] = d
-	ts.Setenv("WAYBILL_URL", d.URL)
-	ts.Setenv("SIM", d.SimURL)
+	if d.URL != "" {
+		ts.Setenv("WAYBILL_URL", d.URL)
+	}
+	if d.SimURL != "" {
+		ts.Setenv("SIM", d.SimURL)
+	}
 }
 
 func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: stop dev|sim")
+		ts.Fatalf("usage: stop dev|sim|serve")
 	}
 	d := ts.Value(running).(map[string]*devProcess)[args[0]]
 	if d == nil {

@@ -22,7 +22,7 @@ func newPluginCmd(p *program) *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{Use: "plugin", Aliases: []string{"plugins"}, Short: "Show the carrier adapters that are installed"}
 	cmd.PersistentFlags().StringVar(&dir, "plugins", "", "folder of the adapters (default plugins beside this program)")
-	cmd.AddCommand(newPluginListCmd(p, &dir), newPluginDescribeCmd(p, &dir))
+	cmd.AddCommand(newPluginListCmd(p, &dir), newPluginDescribeCmd(p, &dir), newPluginTestCmd(p))
 	return asGroup(cmd)
 }
 
@@ -37,12 +37,9 @@ type foundAdapter struct {
 
 // manifests starts every adapter of a folder once and asks for its manifest. One that does not start is told as such.
 func (p *program) manifests(ctx context.Context, dir string) ([]foundAdapter, error) {
-	if dir == "" {
-		exe, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find the adapters beside this program: %w; name their folder with --plugins", err)
-		}
-		dir = filepath.Join(filepath.Dir(exe), "plugins")
+	dir, err := adapterDir(dir)
+	if err != nil {
+		return nil, err
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -60,6 +57,18 @@ func (p *program) manifests(ctx context.Context, dir string) ([]foundAdapter, er
 	}
 	wg.Wait()
 	return found, nil
+}
+
+// adapterDir is the given folder of adapters, else the one beside this program.
+func adapterDir(dir string) (string, error) {
+	if dir != "" {
+		return dir, nil
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find the adapters beside this program: %w; name their folder with --plugins", err)
+	}
+	return filepath.Join(filepath.Dir(exe), "plugins"), nil
 }
 
 // ask starts the adapter for as long as its manifest takes.

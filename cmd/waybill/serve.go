@@ -136,7 +136,6 @@ func runNode(ctx context.Context, s node.Settings, ln net.Listener, ready func()
 		}
 	}()
 	err = n.Run(ctx, ln)
-	err = ended(ctx, err)
 	cancel()
 	<-warmed
 	return errors.Join(err, n.Close())

@@ -67,7 +67,7 @@ func (p *program) simServe(ctx context.Context, f *simFlags) (err error) {
 		return err
 	}
 	fmt.Fprintf(p.out, "Simulator  %s/_sim/\nUPS        %s/ups\nDoorDash   %s/doordash\n", urlOf(ln), urlOf(ln), urlOf(ln))
-	return ended(ctx, w.run(ctx, ln))
+	return w.run(ctx, ln)
 }
 
 // openLedger opens a ledger file for going on with it. A last line that a crash has cut is removed: it was never told to anybody.

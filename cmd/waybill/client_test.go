@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// commandLine runs the command line in this process, with its own environment.
+func commandLine(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	p := &program{in: strings.NewReader(""), out: &out, err: &err, getenv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
+	code = p.execute(t.Context(), args)
+	return code, out.String(), err.String()
+}
+
+func TestKeyStaysWithTheEngine(t *testing.T) {
+	var asked atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer other.Close()
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Api-Key") != "secret-key" {
+			t.Errorf("the engine was sent the key %q", r.Header.Get("X-Api-Key"))
+		}
+		http.Redirect(w, r, other.URL, http.StatusFound)
+	}))
+	defer engine.Close()
+	code, _, stderr := commandLine(t, map[string]string{"WAYBILL_URL": engine.URL, "WAYBILL_KEY": "secret-key"}, "shipments", "get", "x")
+	if code != exitFailure || !strings.Contains(stderr, "HTTP 302, without an error of a Waybill engine") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+	if asked.Load() != 0 {
+		t.Error("the redirection was followed")
+	}
+}
+
+func TestForeignTextCannotSteerTheTerminal(t *testing.T) {
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(`{"orderExternalId":"x\u001b[31m\u202e","status":"ORDER\nDISPATCHED"}`))
+	}))
+	defer engine.Close()
+	code, stdout, stderr := commandLine(t, nil, "shipments", "get", "x", "--url", engine.URL)
+	if code != 0 || strings.ContainsAny(stdout, "\x1b\u202e") || !strings.Contains(stdout, "ORDER DISPATCHED\n") {
+		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+}
+
+func TestForeignErrorsCannotSteerTheTerminal(t *testing.T) {
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = w.Write([]byte(`{"type":"PLACE_ORDER_FAILED","message":"no\u001b[2J","id":"1","errors":[{"provider":"UPS","message":"bad\u009b1A","code":"1\u0007"}]}`))
+	}))
+	defer engine.Close()
+	code, _, stderr := commandLine(t, nil, "shipments", "retry", "x", "--url", engine.URL)
+	if code != exitFailure || strings.ContainsAny(stderr, "\x1b\u009b\a") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+	for _, want := range []string{"PLACE_ORDER_FAILED (422): no", "  - UPS: bad", "the order is stored"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("%q lacks %q", stderr, want)
+		}
+	}
+}
+
+func TestAnAnswerOfSomethingElse(t *testing.T) {
+	for name, body := range map[string]string{"a page": "<html>", "nothing": "", "another API": `[1]`} {
+		t.Run(name, func(t *testing.T) {
+			engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(body)) }))
+			defer engine.Close()
+			code, _, stderr := commandLine(t, nil, "shipments", "get", "x", "--url", engine.URL)
+			if code != exitFailure || !strings.Contains(stderr, "is --url right?") {
+				t.Errorf("exit code %d, %q", code, stderr)
+			}
+		})
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/clock"
+	"github.com/waybill-dev/waybill/simulator"
+)
+
+func TestLayOutKeepsEdits(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "config")
+	files := func(yaml, rules string) fstest.MapFS {
+		return fstest.MapFS{"waybill.yaml": {Data: []byte(yaml)}, "rules/a.rules.yaml": {Data: []byte(rules)}}
+	}
+	lay := func(f fstest.MapFS) {
+		t.Helper()
+		path, err := layOut(f, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if path != filepath.Join(dir, "waybill.yaml") {
+			t.Fatalf("the configuration is at %s", path)
+		}
+	}
+	holds := func(name, want string) {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || string(b) != want {
+			t.Fatalf("%s holds %q (%v), want %q", name, b, err, want)
+		}
+	}
+	lay(files("one", "rules one"))
+	holds("waybill.yaml", "one")
+	lay(files("two", "rules two")) // a newer program: what nobody has touched is renewed
+	holds("waybill.yaml", "two")
+	holds("rules/a.rules.yaml", "rules two")
+	if err := os.WriteFile(filepath.Join(dir, "waybill.yaml"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // an edit stays, however often a newer program comes
+		lay(files("three", "rules three"))
+		holds("waybill.yaml", "mine")
+		holds("rules/a.rules.yaml", "rules three")
+	}
+	if err := os.Remove(filepath.Join(dir, "waybill.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	lay(files("four", "rules four")) // deleted to have the example back
+	holds("waybill.yaml", "four")
+}
+
+func TestEngineClockRunsAtTheWorldsSpeed(t *testing.T) {
+	world, err := simulator.NewRealClock(simulator.MaxSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := engineClock{world}
+	begun := time.Now()
+	before := c.Now()
+	if err := clock.Sleep(t.Context(), c, time.Hour); err != nil { // 36 ms of wall time
+		t.Fatal(err)
+	}
+	if passed := c.Now().Sub(before); passed < time.Hour {
+		t.Errorf("the timer fired after %v of the world's time, want an hour", passed)
+	}
+	if wall := time.Since(begun); wall > 20*time.Second {
+		t.Errorf("an hour took %v", wall)
+	}
+}
+
+func TestEngineClockTimersStop(t *testing.T) {
+	world, err := simulator.NewRealClock(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := engineClock{world}
+	timer := c.NewTimer(time.Hour)
+	if !timer.Stop() || timer.Stop() {
+		t.Error("Stop must tell once that it kept the timer from firing")
+	}
+	if timer.Reset(-time.Second) {
+		t.Error("Reset says that a stopped timer was waiting")
+	}
+	<-timer.C() // what is due at once fires at once
+	if timer.Reset(0) {
+		t.Error("Reset says that a fired timer was waiting")
+	}
+	if timer.Stop() {
+		t.Error("Stop says that it stopped a timer that had fired")
+	}
+	select {
+	case <-timer.C():
+		t.Error("something stale is in the channel after Stop")
+	default:
+	}
+	if timer.Reset(time.Hour); !timer.Reset(0) {
+		t.Error("Reset says that a waiting timer was not")
+	}
+	<-timer.C()
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+	localLink  = regexp.MustCompile(`\]\(([^):#]+)\)`)
+)
+
+// TestReadme runs the commands of the README in its order. `make demo` is run without the build, which has been done, and
+// `waybill dev` on free ports.
+func TestReadme(t *testing.T) {
+	binary, plugins := built(t)
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("SKIPPED, NOTHING WAS TESTED: the README uses curl, which is not installed")
+	}
+	root := repository(t)
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A place like the repository after `make build`, in which the commands may leave files.
+	dir := t.TempDir()
+	links := map[string]string{"bin/waybill": binary, "bin/plugins": plugins, "examples": filepath.Join(root, "examples")}
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range links {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var dev *devProcess
+	blocks := shellBlock.FindAllSubmatch(text, -1)
+	for _, b := range blocks {
+		script := strings.TrimSpace(string(b[1]))
+		switch script {
+		case "make demo":
+			script = "bin/waybill demo"
+		case "bin/waybill dev":
+			dev = startDev(t)
+			continue
+		}
+		if dev != nil {
+			script = strings.ReplaceAll(script, defaultURL, dev.URL)
+		}
+		cmd := exec.Command("sh", "-ec", script)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+		if dev != nil {
+			cmd.Env = append(cmd.Env, "WAYBILL_URL="+dev.URL)
+		}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s\nfailed: %v\n%s", script, err, out)
+		}
+		if strings.HasPrefix(script, "curl") && !strings.Contains(string(out), `"status":"ORDER_DISPATCHED"`) {
+			t.Errorf("the order of the README was not booked: %s", out)
+		}
+	}
+	if dev == nil || len(blocks) < 5 {
+		t.Errorf("the README has %d blocks of commands, with waybill dev: %v; is the test still reading them?", len(blocks), dev != nil)
+	}
+	for _, link := range localLink.FindAllSubmatch(text, -1) {
+		if _, err := os.Stat(filepath.Join(root, string(link[1]))); err != nil {
+			t.Errorf("the README links to %s: %v", link[1], err)
+		}
+	}
+}
+
+// TestDevTryLines sends the request that dev prints, as it prints it.
+func TestDevTryLines(t *testing.T) {
+	dev := startDev(t)
+	_, try, found := strings.Cut(dev.output.String(), "Try:\n")
+	try, _, ended := strings.Cut(try, "\n\n")
+	if !found || !ended {
+		t.Fatalf("dev prints nothing to try:\n%s", dev.output)
+	}
+	binary, _ := built(t)
+	cmd := exec.Command("sh", "-ec", strings.ReplaceAll(try, "  waybill ", "  "+binary+" "))
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "ORDER_DISPATCHED") {
+		t.Errorf("%s\nfailed: %v\n%s", try, err, out)
+	}
+}
