@@ -47,8 +47,8 @@ func dialCaller(ctx context.Context, address string) (*caller, error) {
 	return &caller{conn: conn, r: bufio.NewReaderSize(conn, 16<<10)}, nil
 }
 
-// callTimeout is far above what any answer takes.
-const callTimeout = time.Minute
+// askTimeout is far above what any answer takes.
+const askTimeout = time.Minute
 
 // do sends one request and reads the whole answer, which is valid until the next call.
 func (c *caller) do(method, path string, body []byte) (status int, answer []byte, err error) {
@@ -59,7 +59,7 @@ func (c *caller) do(method, path string, body []byte) (status int, answer []byte
 	c.out = strconv.AppendInt(c.out, int64(len(body)), 10)
 	c.out = append(c.out, "\r\n\r\n"...)
 	c.out = append(c.out, body...)
-	if err := c.conn.SetDeadline(time.Now().Add(callTimeout)); err != nil {
+	if err := c.conn.SetDeadline(time.Now().Add(askTimeout)); err != nil {
 		return 0, nil, err
 	}
 	if _, err := c.conn.Write(c.out); err != nil {
@@ -202,7 +202,7 @@ func serveHTTP(h http.Handler) (address string, stop func() error, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: callTimeout}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: askTimeout}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(ln) }()
 	return ln.Addr().String(), func() error {

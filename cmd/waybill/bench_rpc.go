@@ -53,7 +53,7 @@ func (b *bench) adapterPath(ctx context.Context, file string, floors *benchFloor
 func (b *bench) questions(ctx context.Context, a carrier.Quoter, floors *benchFloors) error {
 	request := benchQuote()
 	ask := func() error {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 		ctx, _ = carrier.WithTrace(ctx)
 		answer, err := a.Quote(ctx, request)

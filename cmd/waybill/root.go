@@ -23,7 +23,7 @@ func newRoot(p *program) (root *cobra.Command, started *bool) {
 	root.AddCommand(
 		newServeCmd(p), newDevCmd(p), newDemoCmd(p),
 		newShipmentsCmd(p), newRulesCmd(p), newPluginCmd(p), newSimCmd(p),
-		newKeysCmd(p), newConfigCmd(p), newVersionCmd(p),
+		newKeysCmd(p), newConfigCmd(p), newBenchCmd(), newVersionCmd(p),
 	)
 	asGroup(root)
 	return root, started
