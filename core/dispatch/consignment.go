@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"sync"
+
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
@@ -52,8 +54,22 @@ func deref(s *string) string {
 
 func stop(p shipment.Place) carrier.Stop {
 	st := carrier.Stop{Name: p.Name, Address: p.Address, Contact: p.Contact, Instructions: p.Instructions, Zone: p.Zone}
-	st.Contact.Phone = firstOf(e164(p.Contact.Phone, p.Address.CountryCode), p.Contact.Phone)
+	st.Contact.Phone = firstOf(placePhone(p), p.Contact.Phone)
 	return st
+}
+
+// placePhones keeps the numbers of configured locations, by number and country: there are few, and reading one is among the
+// costly things that an order needs.
+var placePhones sync.Map
+
+func placePhone(p shipment.Place) string {
+	key := [2]string{p.Contact.Phone, p.Address.CountryCode}
+	if known, ok := placePhones.Load(key); ok {
+		return known.(string)
+	}
+	phone := e164(p.Contact.Phone, p.Address.CountryCode)
+	placePhones.Store(key, phone)
+	return phone
 }
 
 // handling is what the parcels need together: every content, and the strictest temperature.

@@ -132,16 +132,12 @@ func serviceInfo(m carrier.Manifest, narrowed []string) []rules.ServiceInfo {
 func (s *Service) inputSource(sh *shipment.Shipment, failed []string) rules.InputSource {
 	o := sh.Order
 	pickup, delivery := wanted(sh)
-	zone, err := time.LoadLocation(sh.Pickup.Zone)
-	if err != nil {
-		zone = time.UTC
-	}
 	src := rules.InputSource{
 		ExternalID: o.ExternalID, Currency: sh.Currency, Value: o.Value, Tip: o.Tips, Parcels: o.Packages, Items: o.Items,
 		Delivery: o.DeliveryAddress, Pickup: sh.Pickup.Address, PickupTime: pickup, DropTime: delivery,
 		Signature: carriedSignature(o.Signature), Attributes: map[string]string{}, Locale: o.Locale, Created: o.CreatedDate, PlacedAt: sh.CreatedAt,
 		DistanceMetres: sh.Distance, Failed: failed, Now: s.Clock.Now(),
-		Location: rules.LocationSource{ID: sh.Pickup.ID, Tags: sh.Pickup.Tags, Zone: zone},
+		Location: rules.LocationSource{ID: sh.Pickup.ID, Tags: sh.Pickup.Tags, Zone: zoneOf(sh)},
 	}
 	if o.GroupID != nil {
 		src.GroupID = *o.GroupID
@@ -166,6 +162,7 @@ func carriedSignature(sig string) string {
 func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) {
 	begun := s.Clock.Now()
 	day := dayOf(sh, begun)
+	goods := consignment(sh, "", e.plan.Set)
 	var wg sync.WaitGroup
 	var keep []*asked
 	for _, a := range e.asked {
@@ -189,9 +186,9 @@ func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) {
 			qctx, cancel := context.WithTimeout(ctx, firstPositive(a.config.QuoteTimeout, s.Config().Dispatch.QuoteTimeout))
 			defer cancel()
 			qctx, a.trace = carrier.WithTrace(qctx)
-			answer, err := a.account.Quote(qctx, carrier.QuoteRequest{
-				Consignment: consignment(sh, a.reference, e.plan.Set), Services: a.services, Usage: usage,
-			})
+			q := carrier.QuoteRequest{Consignment: goods, Services: a.services, Usage: usage}
+			q.Reference = a.reference
+			answer, err := a.account.Quote(qctx, q)
 			a.answer, a.err = answer, carrier.AsError(err)
 		})
 	}
@@ -211,10 +208,24 @@ func firstPositive(values ...time.Duration) time.Duration {
 
 // dayOf is the day of the pickup location's calendar.
 func dayOf(sh *shipment.Shipment, now time.Time) string {
-	if zone, err := time.LoadLocation(sh.Pickup.Zone); err == nil {
-		now = now.In(zone)
+	return now.In(zoneOf(sh)).Format(time.DateOnly)
+}
+
+// zones keeps what was loaded: the system opens a file for each. Names come from configured locations, so there are few.
+var zones sync.Map
+
+// zoneOf is the pickup location's zone, UTC where it is not known.
+func zoneOf(sh *shipment.Shipment) *time.Location {
+	name := sh.Pickup.Zone
+	if z, ok := zones.Load(name); ok {
+		return z.(*time.Location)
 	}
-	return now.Format(time.DateOnly)
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	zones.Store(name, z)
+	return z
 }
 
 // offers turns answers into what rules decide on, and keeps what went wrong for the caller.
