@@ -240,8 +240,16 @@ func quoted(out, b []byte, limit int) []byte {
 
 // isKey reports whether what follows a string makes it the name of a member.
 func isKey(rest []byte) bool {
-	rest = bytes.TrimLeft(rest[:min(len(rest), 16)], " \t\r\n")
-	return len(rest) > 0 && rest[0] == ':'
+	for _, c := range rest[:min(len(rest), 16)] {
+		switch c {
+		case ':':
+			return true
+		case ' ', '\t', '\r', '\n':
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // between copies what stands between two strings. A number that is to be hidden is replaced; an object is not hidden as a
