@@ -13,7 +13,7 @@ PLUGINS := $(notdir $(patsubst %/,%,$(wildcard plugins/*/)))
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
-demo: build ## the whole story of a few orders against simulated carriers, in half a minute
+demo: build ## the whole story of a few orders against simulated carriers, in seconds
 	@bin/waybill demo
 
 build: ## bin/waybill and bin/plugins/waybill-carrier-*

@@ -96,10 +96,10 @@ func New(cfg Config) (*Host, error) {
 		faults = append(faults, errors.New("the folder of the adapters (Dir) is missing"))
 	}
 	if cfg.Clock == nil {
-		faults = append(faults, errors.New("the clock is missing"))
+		faults = append(faults, errors.New("the Clock is missing"))
 	}
 	if cfg.Source == nil {
-		faults = append(faults, errors.New("the source of ids is missing"))
+		faults = append(faults, errors.New("the Source is missing"))
 	}
 	q := cfg.Quarantine
 	if cfg.StartTimeout < 0 || cfg.Drain < 0 || cfg.Memory < 0 || q.Deaths < 0 || q.Within < 0 || q.Probe < 0 {

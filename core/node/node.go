@@ -40,8 +40,6 @@ type Settings struct {
 	// Clock and Source are the real ones where nil.
 	Clock  clock.Clock
 	Source clock.Source
-	// InMemory keeps nothing on disk.
-	InMemory bool
 	// Carriers replaces the adapter processes, for measuring the engine without them; nil runs those of the configuration.
 	Carriers dispatch.Carriers
 }
@@ -85,7 +83,7 @@ func Open(s Settings) (*Node, error) {
 
 func (n *Node) openStore() error {
 	cfg := n.Config.Current().Store
-	st, err := badgerstore.Open(badgerstore.Config{Dir: cfg.Dir, InMemory: n.InMemory, EncryptionKey: decodeHex(cfg.EncryptionKey.Reveal()),
+	st, err := badgerstore.Open(badgerstore.Config{Dir: cfg.Dir, EncryptionKey: decodeHex(cfg.EncryptionKey.Reveal()),
 		Log: n.Log.Named("store")})
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", cfg.Dir, err)
