@@ -96,6 +96,10 @@ func checkFirstLine(ctx context.Context, s Subject) error {
 	return nil
 }
 
+// lifelineWait is long beside the milliseconds that an end takes, since a program that was built with the race detector takes a
+// second to leave.
+const lifelineWait = 5 * time.Second
+
 func checkLifeline(ctx context.Context, s Subject) error {
 	l, err := s.launch(ctx)
 	if err != nil {
@@ -116,9 +120,9 @@ func checkLifeline(ctx context.Context, s Subject) error {
 	select {
 	case <-eof:
 		return nil
-	case <-time.After(time.Second):
+	case <-time.After(lifelineWait):
 		_ = l.cmd.Process.Kill()
 		<-eof
-		return errors.New("the process still runs a second after its host's end of the pipe was closed")
+		return fmt.Errorf("the process still runs %v after its host's end of the pipe was closed", lifelineWait)
 	}
 }

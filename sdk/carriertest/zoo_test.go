@@ -207,7 +207,7 @@ func (a *animal) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.Quo
 	switch a.flaw {
 	case "deaf":
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 450*time.Millisecond)
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 	case "one at a time":
 		defer a.active.Add(-1)
