@@ -203,6 +203,7 @@ func (n *Node) Run(ctx context.Context, ln net.Listener) error {
 	}()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.Config.Run(gctx) })
+	g.Go(func() error { return trim(gctx, lookEvery) })
 	g.Go(func() error { return n.server.Serve(gctx, ln) })
 	g.Go(func() error {
 		if err := n.warmUp(gctx); err != nil {
