@@ -196,7 +196,8 @@ func (w *write) encodeHistory(tx *store.Tx) error {
 	for i := range tx.Exchanges {
 		x := &tx.Exchanges[i]
 		k := ofShipment(kindExchange, w.tenant, x.Shipment).time(x.At).uint(w.store.rows.Add(1))
-		if err := errors.Join(checkParts("shipment id of an exchange", string(x.Shipment)), w.add(k, x, nil)); err != nil {
+		row, bodies := newExchangeRow(*x)
+		if err := errors.Join(checkParts("shipment id of an exchange", string(x.Shipment)), w.add(k, &row, bodies)); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/storetest"
+	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -149,7 +150,9 @@ func records(t *testing.T) map[string][]byte {
 	decision.Record, message.Body, job.Payload, job.Lease = nil, nil, nil, nil
 	add("change", storetest.Filled[shipment.Change](), "")
 	add("decision", decision, `{"winner":"ups"}`)
-	add("exchange", storetest.Filled[store.Exchange](), "")
+	add("exchange", storetest.Filled[store.Exchange](), "") // as it was stored once
+	row, bodies := newExchangeRow(store.Exchange{Exchange: carrier.Exchange{Method: "POST", RequestBody: "{}", ResponseBody: "[1]"}})
+	add("trace", row, string(bodies))
 	add("message", message, `{"order":1}`)
 	add("job", job, "payload")
 	add("key", storetest.Filled[store.IdempotencyKey](), "")
@@ -181,14 +184,14 @@ func reread(t *testing.T, kind string, b []byte) (stored, again []byte) {
 		return body, again
 	}
 	v := map[string]any{
-		"change": &shipment.Change{}, "decision": &store.Decision{}, "exchange": &store.Exchange{}, "message": &store.Message{},
+		"change": &shipment.Change{}, "decision": &store.Decision{}, "exchange": &store.Exchange{}, "trace": &exchangeRow{}, "message": &store.Message{},
 		"job": &store.Job{}, "key": &store.IdempotencyKey{}, "label": &labelHead{},
 	}[kind]
 	got, err := decodeRecord(b, v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := map[string]string{"decision": `{"winner":"ups"}`, "message": `{"order":1}`, "job": "payload"}[kind]; string(got) != want {
+	if want := map[string]string{"decision": `{"winner":"ups"}`, "message": `{"order":1}`, "job": "payload", "trace": "{}[1]"}[kind]; string(got) != want {
 		t.Errorf("body %q, want %q", got, want)
 	}
 	anew, err := encodeRecord(v, nil)
@@ -298,7 +301,10 @@ func FuzzRecord(f *testing.F) {
 			}
 		}
 		decodeShipment(b)
-		decodeRecord(b, &store.Exchange{})
+		var r exchangeRow
+		if bodies, err := decodeRecord(b, &r); err == nil {
+			r.whole(bodies)
+		}
 	})
 }
 

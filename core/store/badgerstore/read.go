@@ -172,11 +172,6 @@ func (s *Store) Decisions(ctx context.Context, tenant string, id shipment.ID) ([
 	return rowsOf(ctx, s, kindDecision, tenant, id, func(d *store.Decision, b []byte) { d.Record = b })
 }
 
-// Exchanges implements store.Store.
-func (s *Store) Exchanges(ctx context.Context, tenant string, id shipment.ID) ([]store.Exchange, error) {
-	return rowsOf[store.Exchange](ctx, s, kindExchange, tenant, id, nil)
-}
-
 // Messages implements store.Store.
 func (s *Store) Messages(ctx context.Context, tenant string, id shipment.ID) ([]store.Message, error) {
 	ms, err := rowsOf(ctx, s, kindMessage, tenant, id, func(m *store.Message, b []byte) { m.Body = b })
