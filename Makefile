@@ -4,7 +4,7 @@ GO ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BUF := github.com/bufbuild/buf/cmd/buf@v1.75.0
 FUZZTIME ?= 5s
-ORDERS ?= 6000
+ORDERS ?= 10000
 
 PLUGINS := $(notdir $(patsubst %/,%,$(wildcard plugins/*/)))
 

@@ -21,6 +21,7 @@ type bench struct {
 	orders   int
 	clients  int
 	idle     time.Duration // before the engine's memory is read
+	stretch  time.Duration // of each measurement of a rate
 	plugins  string
 	profiles string // folder for profiles, "" for none
 	dir      string // of everything that the run writes, gone afterwards
@@ -68,6 +69,7 @@ func newBenchCmd() *cobra.Command {
 	cmd.Flags().IntVar(&b.orders, "orders", 10_000, "how many orders to send in each part")
 	cmd.Flags().IntVar(&b.clients, "clients", 64, "how many clients send them at once")
 	cmd.Flags().DurationVar(&b.idle, "idle", 10*time.Second, "how long the engine idles before its memory is read")
+	cmd.Flags().DurationVar(&b.stretch, "stretch", 500*time.Millisecond, "how long each rate of commits and questions is measured")
 	cmd.Flags().StringVar(&b.plugins, "plugins", "", "folder of the adapters (default: plugins beside this program)")
 	cmd.Flags().StringVar(&b.profiles, "profiles", "", "write processor and heap profiles of engine and simulator to this folder")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -86,11 +86,11 @@ func (b *bench) commits(ctx context.Context, sample *shipment.Shipment) error {
 	}
 	var commits, floors, ratios []float64
 	for range rounds {
-		f, err := rate(writers, stretch, func(int) func() error { return func() error { return floor.commit(record) } })
+		f, err := rate(writers, b.stretch, func(int) func() error { return func() error { return floor.commit(record) } })
 		if err != nil {
 			return errors.Join(err, st.Close(), floor.close())
 		}
-		c, err := rate(writers, stretch, commit)
+		c, err := rate(writers, b.stretch, commit)
 		if err != nil {
 			return errors.Join(err, st.Close(), floor.close())
 		}

@@ -49,7 +49,7 @@ func (b *bench) floors(ctx context.Context) (*benchFloors, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = f.measureSocket(ctx, echo.address, b.clients)
+	err = f.measureSocket(ctx, echo.address, b.clients, b.stretch)
 	return f, errors.Join(err, echo.stop())
 }
 
@@ -117,7 +117,7 @@ func (b *bench) jsonFloor(ctx context.Context) (float64, error) {
 	return r.perSecond(), r.firstFail
 }
 
-func (f *benchFloors) measureSocket(ctx context.Context, socket string, clients int) error {
+func (f *benchFloors) measureSocket(ctx context.Context, socket string, clients int, stretch time.Duration) error {
 	ask := func() (func() error, io.Closer, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		if err != nil {
@@ -149,9 +149,6 @@ func (f *benchFloors) measureSocket(ctx context.Context, socket string, clients 
 	f.sockets, err = rate(clients, stretch, func(i int) func() error { return asks[i] })
 	return err
 }
-
-// stretch is how long one rate is measured.
-const stretch = 500 * time.Millisecond
 
 // fsyncFloor is the least that durable commits can cost: many writers append to one file, and one fsync answers all that wait.
 type fsyncFloor struct {

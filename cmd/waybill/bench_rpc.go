@@ -69,7 +69,7 @@ func (b *bench) questions(ctx context.Context, a carrier.Quoter, floors *benchFl
 	if err != nil {
 		return err
 	}
-	perSecond, err := rate(b.clients, stretch, func(int) func() error { return ask })
+	perSecond, err := rate(b.clients, b.stretch, func(int) func() error { return ask })
 	if err != nil {
 		return err
 	}
