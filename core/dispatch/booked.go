@@ -21,15 +21,18 @@ func rulesSettings(set shipment.Settings) rules.Settings {
 
 // booked commits what came of asking a carrier to book: the booking, a refusal, or doubt.
 func (s *Service) booked(ctx context.Context, sh *shipment.Shipment, attempt int, user string, b carrier.Booking, trace *carrier.Trace, cerr *carrier.Error) (*shipment.Shipment, error) {
-	sh, err := s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+	sh, err := s.change(ctx, sh, "result", func(sh *shipment.Shipment) (*store.Tx, error) {
 		a := sh.Attempt(attempt)
-		if !a.Open() {
-			return nil, errUnchanged
-		}
 		var tx *store.Tx
 		switch {
+		case !a.Open() && cerr == nil && !known(a, b):
+			// The answer came so late that the attempt was given up, or another booking was adopted: nobody wants this one.
+			tx = &store.Tx{}
+			s.recordSpares(sh, a, []carrier.Booking{b}, tx)
+		case !a.Open():
+			return nil, errUnchanged
 		case cerr == nil:
-			tx = s.success(sh, a, b, shipment.Booked, user)
+			tx = s.success(sh, a, []carrier.Booking{b}, shipment.Booked, user)
 		case cerr.Effect == carrier.EffectNone:
 			tx = s.refused(sh, a, cerr)
 		default:
@@ -42,16 +45,15 @@ func (s *Service) booked(ctx context.Context, sh *shipment.Shipment, attempt int
 		return sh, err
 	}
 	s.metrics.attempts.WithLabelValues(sh.Attempt(attempt).Adapter, string(sh.Attempt(attempt).State)).Inc()
-	if sh.Cancel != nil && sh.Live(shipment.Forward) != nil {
-		// Somebody asked to cancel while the booking was in flight: now that its fate is known, the cancellation wins.
-		return s.finishCancel(ctx, sh)
-	}
 	return sh, nil
 }
 
-// success turns the attempt into the live booking and dispatches the order.
-func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, b carrier.Booking, state shipment.AttemptState, user string) *store.Tx {
+// success turns the attempt into the live booking and dispatches the order. found is what the carrier has under the reference: the
+// first that is not cancelled is the booking, the others are spares. Where the order was to be cancelled meanwhile, the job that does
+// so is put with it.
+func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, state shipment.AttemptState, user string) *store.Tx {
 	now := s.Clock.Now()
+	b := *liveBooking(found)
 	a.State, a.Error = state, nil
 	if a.Doubt != nil {
 		a.Doubt.Needs = ""
@@ -88,6 +90,15 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, b carrier.
 	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
 	tx.Usage = append(tx.Usage, store.UsageDelta{Account: a.Account, Day: dayOf(sh, a.IntendedAt), Open: 1, Today: 1})
 	tx.DropJobs = drop(sh, JobDispatch, JobReconcile)
+	s.recordSpares(sh, a, found, tx)
+	if m, ok := s.manifest(sh.Tenant, a.Account); ok && m.Idempotency == carrier.NoIdempotency && m.Has(carrier.CanFind) && !a.SpareLeft() {
+		// Such a carrier may have booked more than once though one answer came.
+		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, later(a.Deadline, now).Add(s.grace(sh, a, m))))
+	}
+	if sh.Cancel != nil {
+		s.intendCancel(sh, sh.Cancel.By, nil)
+		plan(tx, sh, s.job(sh, JobCancel, now))
+	}
 	return tx
 }
 

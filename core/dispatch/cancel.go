@@ -13,36 +13,42 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// Cancel cancels an order: at the carrier first, where one has it.
+// Cancel cancels an order: at the carrier first, where one has it. Where the carrier is being asked already, or a booking is in
+// flight, it waits for what comes of that.
 func (s *Service) Cancel(ctx context.Context, c Caller, externalID string) (Result, error) {
 	begun := s.Clock.Now()
 	sh, err := s.load(ctx, c, externalID)
 	if err != nil {
 		return Result{}, err
 	}
-	ctx = context.WithoutCancel(ctx)
-	ask := false
-	sh, err = s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
-		ask = false
+	ctx, caller := context.WithoutCancel(ctx), ctx
+	number := 0 // of the attempt whose booking this call asks to cancel
+	sh, err = s.change(ctx, sh, "cancel-intent", func(sh *shipment.Shipment) (*store.Tx, error) {
+		number = 0
 		if err := s.cancellable(sh); err != nil {
 			return nil, err
 		}
-		now := s.Clock.Now()
-		switch {
-		case sh.Open(shipment.Forward) != nil:
-			// A booking is in flight. The cancellation wins once its fate is known.
+		a, now := sh.Live(shipment.Forward), s.Clock.Now()
+		if a == nil && sh.Open(shipment.Forward) == nil {
+			return s.cancelledLocally(sh, c.Key), nil
+		}
+		// From here on the cancellation is kept on the shipment and wins over whatever is under way.
+		asked := sh.Cancel != nil
+		if !asked {
 			sh.Cancel = &shipment.CancelRequest{By: c.Key, At: now}
 			sh.UpdatedAt = now
-			return &store.Tx{}, nil
-		case sh.Live(shipment.Forward) != nil:
-			ask = true
-			sh.Cancel = &shipment.CancelRequest{By: c.Key, At: now}
-			s.intendCancel(sh, c.Key)
-			tx := &store.Tx{}
-			plan(tx, sh, s.job(sh, JobCancel, sh.Live(shipment.Forward).CancelIntent.Deadline))
-			return tx, nil
 		}
-		return s.cancelledLocally(sh, c.Key), nil
+		switch {
+		case a != nil && a.CancelIntent == nil:
+			number = a.Number
+			s.intendCancel(sh, c.Key, nil)
+			tx := &store.Tx{}
+			plan(tx, sh, s.job(sh, JobCancel, a.CancelIntent.Deadline))
+			return tx, nil
+		case asked:
+			return nil, errUnchanged
+		}
+		return &store.Tx{}, nil
 	})
 	if e, ok := errors.AsType[*Error](err); ok {
 		return Result{}, e
@@ -50,20 +56,45 @@ func (s *Service) Cancel(ctx context.Context, c Caller, externalID string) (Resu
 	if err != nil {
 		return Result{}, s.storeError("cancel order", err)
 	}
-	if ask {
-		return s.askCancel(ctx, sh)
+	if number > 0 {
+		if sh, _, err = s.cancelAtCarrier(ctx, sh, number, nil, true); err != nil {
+			return Result{}, s.begunError("cancel order", sh, err)
+		}
+	} else {
+		pending := func(sh *shipment.Shipment) bool { return sh.Cancel != nil }
+		if sh, err = s.await(caller, sh, begun.Add(s.Config().Dispatch.AnswerWithin), pending); err != nil {
+			return Result{}, err
+		}
 	}
+	return cancelAnswer(sh)
+}
+
+// cancelAnswer words where a cancellation stands.
+func cancelAnswer(sh *shipment.Shipment) (Result, error) {
 	if sh.Status == shipping.OrderCancelled {
 		return Result{Shipment: sh}, nil
 	}
-	if sh, err = s.await(ctx, sh, begun.Add(s.Config().Dispatch.AnswerWithin)); err != nil {
-		return Result{}, err
+	a := sh.Live(shipment.Forward)
+	if sh.Cancel != nil {
+		w := shipment.Warning{Code: "CANCEL_PENDING", Message: "The order will be cancelled as soon as it is known whether the provider has booked it."}
+		if a != nil {
+			w = shipment.Warning{Code: "CANCEL_IN_DOUBT", Provider: a.Provider,
+				Message: "It is not known yet whether the provider has cancelled the order; the cancellation is asked for again until it is certain."}
+		}
+		return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{w}}, nil
 	}
-	if sh.Status == shipping.OrderCancelled {
-		return Result{Shipment: sh}, nil
+	if a == nil {
+		return Result{}, &Error{Type: CancellationNotAllowed, Message: fmt.Sprintf("The order can no longer be cancelled: it is in state %s.", sh.Status)}
 	}
-	return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{{Code: "CANCEL_PENDING",
-		Message: "The order will be cancelled as soon as it is known whether the provider has booked it."}}}, nil
+	e := &Error{Type: OrderCancellationFailed, Message: "Provider failed to cancel order"}
+	if x := a.Error; x != nil && x.Op == "cancel" {
+		e.Providers = []shipment.ProviderError{{Provider: a.Provider, Type: x.Code, Code: x.CarrierCode, Message: firstOf(x.CarrierMessage, x.Message)}}
+		if x.Code == string(carrier.CancelRefused) || x.Code == string(carrier.Unsupported) {
+			e.Type = CancellationNotAllowed
+			e.Message = "Provider does not allow cancellation of orders: " + a.Provider + " refuses it at this stage."
+		}
+	}
+	return Result{}, e
 }
 
 // cancellable says whether an order may be cancelled now, as far as the engine itself can tell.
@@ -82,10 +113,11 @@ func (s *Service) cancellable(sh *shipment.Shipment) error {
 	return nil
 }
 
-func (s *Service) intendCancel(sh *shipment.Shipment, by string) {
+// intendCancel notes that the live booking is being cancelled, and what the order becomes then: replace, or nil for cancelled.
+func (s *Service) intendCancel(sh *shipment.Shipment, by string, replace *shipment.Wish) {
 	now := s.Clock.Now()
 	a := sh.Live(shipment.Forward)
-	a.CancelIntent = &shipment.CancelIntent{By: by, At: now, Deadline: now.Add(a.Deadline.Sub(a.IntendedAt))}
+	a.CancelIntent = &shipment.CancelIntent{By: by, At: now, Deadline: now.Add(callTime(a)), Replace: replace}
 	sh.UpdatedAt = now
 }
 
@@ -97,108 +129,157 @@ func (s *Service) cancelledLocally(sh *shipment.Shipment, by string) *store.Tx {
 	return tx
 }
 
-// askCancel asks the carrier to cancel the live booking, whose intent is committed, and turns what it says into the caller's answer.
-func (s *Service) askCancel(ctx context.Context, sh *shipment.Shipment) (Result, error) {
-	provider := sh.Live(shipment.Forward).Provider
-	sh, cerr, err := s.cancelAtCarrier(ctx, sh)
-	switch {
-	case err != nil:
-		return Result{}, s.storeError("cancel order", err)
-	case cerr == nil:
-		return Result{Shipment: sh}, nil
-	case cerr.Code == carrier.CancelRefused || cerr.Code == carrier.Unsupported:
-		return Result{}, &Error{Type: CancellationNotAllowed, Message: "Provider does not allow cancellation of orders: " + provider + " refuses it at this stage.",
-			Providers: []shipment.ProviderError{providerError(provider, cerr)}, Err: cerr}
-	case cerr.Effect == carrier.EffectNone:
-		return Result{}, &Error{Type: OrderCancellationFailed, Message: "Provider failed to cancel order",
-			Providers: []shipment.ProviderError{providerError(provider, cerr)}, Err: cerr}
-	}
-	return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{{Code: "CANCEL_IN_DOUBT", Provider: provider,
-		Message: "The provider's answer was lost; the cancellation is asked for again until it is certain."}}}, nil
-}
-
-// cancelAtCarrier asks the carrier and commits what came of it; an unknown outcome leaves the intent and the job that asks again.
-func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment) (*shipment.Shipment, *carrier.Error, error) {
-	a := sh.Live(shipment.Forward)
-	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
-	if !ok {
-		return sh, &carrier.Error{Source: carrier.SourceConfig, Effect: carrier.EffectNone, Code: carrier.AdapterUnavailable, Message: "The account is not configured any more."}, nil
-	}
-	done, trace, cerr := s.callCancel(ctx, sh, a, acc)
-	number := a.Number
-	sh, err := s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+// cancelAtCarrier asks the carrier to cancel the booking of an attempt, whose intent is committed, and commits what came of it. An
+// unknown outcome leaves the intent and the job that asks again. waits says that a caller hears the answer: to that one a failure
+// is told, and the intent withdrawn; else it is asked for until the carrier says yes or no. own is the dispatch job of a caller who
+// means to book anew at once.
+func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, number int, own *inlineJob, waits bool) (*shipment.Shipment, *carrier.Error, error) {
+	done, trace, cerr := s.callCancel(ctx, sh, sh.Attempt(number))
+	sameID := false
+	record := func(sh *shipment.Shipment) (*store.Tx, error) {
 		a := sh.Attempt(number)
-		if !a.Live() {
-			return nil, errUnchanged
-		}
+		ci := a.CancelIntent
 		tx := &store.Tx{}
 		switch {
+		case !a.Live() || ci == nil && cerr != nil && cerr.Effect == carrier.EffectNone:
+			return nil, errUnchanged
 		case cerr == nil:
-			tx = s.cancelled(sh, a, done)
-		case cerr.Effect == carrier.EffectNone:
+			tx = s.released(sh, a, done, own, sameID)
+		case refusedForGood(cerr) || cerr.Effect == carrier.EffectNone && waits && !ci.Unknown:
+			if !waits {
+				tx = changed(sh, s.aside(sh, a, "CANCELLATION_REFUSED( "+a.Provider+": "+cerr.Message+" )"))
+			}
 			a.CancelIntent, sh.Cancel = nil, nil
 			a.Error = callError("cancel", cerr)
+			sh.UpdatedAt = s.Clock.Now()
 			tx.DropJobs = drop(sh, JobCancel)
 		default:
-			a.CancelIntent.Unknown = true
+			if ci == nil { // another's answer has withdrawn it
+				s.intendCancel(sh, systemUser, nil)
+				ci = a.CancelIntent
+			}
+			ci.Unknown = ci.Unknown || cerr.Effect != carrier.EffectNone
+			ci.Asks++
 			a.Error = callError("cancel", cerr)
-			plan(tx, sh, s.job(sh, JobCancel, s.Clock.Now().Add(firstPause)))
+			plan(tx, sh, s.job(sh, JobCancel, s.Clock.Now().Add(max(cerr.RetryAfter, pause(ci.Asks, firstPause, longPause)))))
 		}
 		tx.Exchanges = exchangesOf(sh, a.Account, "cancel", number, a.Round, trace, cerr)
 		return tx, nil
-	})
+	}
+	sh, err := s.change(ctx, sh, "cancel-result", record)
+	if errors.Is(err, store.ErrDuplicate) {
+		// The order was to be renamed with the change, and another has taken the name: the cancellation must be known all the same.
+		sameID = true
+		if sh, err = s.reload(ctx, sh); err == nil {
+			sh, err = s.change(ctx, sh, "cancel-result", record)
+		}
+	}
 	return sh, cerr, err
 }
 
-// callCancel asks the carrier to cancel, and again at once where the answer was lost: cancelling what is cancelled is success.
-func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, acc Account) (carrier.Cancellation, *carrier.Trace, *carrier.Error) {
-	cctx, stop := context.WithTimeout(ctx, a.Deadline.Sub(a.IntendedAt))
+func (s *Service) reload(ctx context.Context, sh *shipment.Shipment) (*shipment.Shipment, error) {
+	return s.Store.Shipment(ctx, sh.Tenant, sh.ID)
+}
+
+// callCancel asks the carrier to cancel, and again at once where the answer was lost: cancelling what is cancelled is success. The
+// error's effect is what is known after both.
+func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt) (carrier.Cancellation, *carrier.Trace, *carrier.Error) {
+	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
+	if !ok {
+		return carrier.Cancellation{}, nil, &carrier.Error{Source: carrier.SourceConfig, Effect: carrier.EffectNone, Retry: carrier.RetrySafe,
+			Code: carrier.AdapterUnavailable, Message: "The account is not configured any more."}
+	}
+	cctx, stop := context.WithTimeout(ctx, callTime(a))
 	defer stop()
 	cctx, trace := carrier.WithTrace(cctx)
 	req := carrier.CancelRequest{Reference: a.Reference, CarrierRef: a.Booking.CarrierRef, TrackingID: a.Booking.TrackingID, ServiceID: a.ServiceID,
 		Reason: "cancelled by merchant", Status: sh.Status}
 	done, err := acc.Cancel(cctx, req)
-	if cerr := carrier.AsError(err); cerr != nil && cerr.Effect != carrier.EffectNone {
+	cerr := carrier.AsError(err)
+	unknown := a.CancelIntent != nil && a.CancelIntent.Unknown
+	if cerr != nil && cerr.Effect == carrier.EffectUnknown {
+		first := cerr
+		unknown = true
 		done, err = acc.Cancel(cctx, req)
+		if cerr = carrier.AsError(err); cerr != nil && !refusedForGood(cerr) && cerr.Code != carrier.BookingNotFound {
+			cerr = first // nothing was done this time, perhaps; the first time is what counts
+		}
 	}
-	return done, trace, carrier.AsError(err)
+	switch {
+	case cerr == nil || cerr.Effect == carrier.EffectApplied:
+		return done, trace, nil
+	case unknown && cerr.Code == carrier.BookingNotFound && s.gone(cctx, a, acc):
+		// One of those that were lost has done it, and the carrier forgets what it has cancelled.
+		return done, trace, nil
+	}
+	return done, trace, cerr
 }
 
-// cancelled ends the live booking and with it the order.
-func (s *Service) cancelled(sh *shipment.Shipment, a *shipment.Attempt, done carrier.Cancellation) *store.Tx {
+// gone reports whether the carrier shows no live booking for the attempt, as far as it can be looked for.
+func (s *Service) gone(ctx context.Context, a *shipment.Attempt, acc Account) bool {
+	if m, ok := acc.Manifest(); !ok || !m.Has(carrier.CanFind) {
+		return ok
+	}
+	found, err := acc.Find(ctx, carrier.FindRequest{Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack)})
+	return err == nil && liveBooking(found) == nil
+}
+
+// released ends the live booking, and with it the order, or makes the order what the intent says and has it dispatched anew. A
+// cancellation that was asked for meanwhile wins.
+func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carrier.Cancellation, own *inlineJob, sameID bool) *store.Tx {
 	now := s.Clock.Now()
 	by := systemUser
+	var wish *shipment.Wish
 	if a.CancelIntent != nil {
-		by = a.CancelIntent.By
+		by, wish = a.CancelIntent.By, a.CancelIntent.Replace
 	}
-	a.State, a.EndedAt, a.CancelIntent, a.Refund = shipment.Cancelled, now, nil, done.Refund
+	usage := ended(sh, a, shipment.Cancelled, now)
+	a.Refund, a.Error = done.Refund, nil
+	if wish != nil && sh.Cancel == nil {
+		id := sh.Order.ExternalID
+		sh.Grant(wish)
+		if sameID {
+			sh.Order.ExternalID = id
+		}
+		sh.Progress = shipment.Progress{}
+		sh.Retries = 0
+		tx := changed(sh, sh.Move(shipping.RequestReceived, now, by, shipment.WithNote("EDITED( rebooked )")))
+		tx.Usage = usage
+		if own != nil {
+			own.put(s, tx, sh)
+		} else {
+			plan(tx, sh, s.job(sh, JobDispatch, later(sh.Order.DispatchAt.Time, now)))
+		}
+		tx.DropJobs = append(tx.DropJobs, drop(sh, JobCancel, JobEdit)...)
+		return tx
+	}
+	if sh.Cancel != nil {
+		by = sh.Cancel.By
+	}
 	opts := []func(*shipment.Change){shipment.WithAttempt(a.Number)}
 	if done.Note != "" {
 		opts = append(opts, shipment.WithNote(done.Note))
 	}
 	tx := changed(sh, sh.Move(shipping.OrderCancelled, now, by, opts...))
 	sh.Cancel = nil
-	tx.Usage = []store.UsageDelta{{Account: a.Account, Day: dayOf(sh, a.IntendedAt), Open: -1}}
-	tx.DropJobs = drop(sh, JobDispatch, JobReconcile, JobCancel)
+	tx.Usage = usage
+	tx.DropJobs = drop(sh, JobDispatch, JobReconcile, JobCancel, JobEdit)
 	return tx
 }
 
-// finishCancel carries out a cancellation that was asked for while the booking's fate was unknown.
-func (s *Service) finishCancel(ctx context.Context, sh *shipment.Shipment) (*shipment.Shipment, error) {
-	sh, err := s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
-		if sh.Cancel == nil || sh.Live(shipment.Forward) == nil {
-			return nil, errUnchanged
-		}
-		s.intendCancel(sh, sh.Cancel.By)
-		tx := &store.Tx{}
-		plan(tx, sh, s.job(sh, JobCancel, s.Clock.Now().Add(time.Minute)))
-		return tx, nil
-	})
-	if err != nil || sh.Live(shipment.Forward) == nil {
-		return sh, err
+// ended ends a live attempt, with all that was intended about it, and counts its booking out.
+func ended(sh *shipment.Shipment, a *shipment.Attempt, state shipment.AttemptState, now time.Time) []store.UsageDelta {
+	a.State, a.CancelIntent, a.EditIntent = state, nil, nil
+	return countOut(sh, a, now)
+}
+
+// countOut counts a booking out of the open ones, once.
+func countOut(sh *shipment.Shipment, a *shipment.Attempt, now time.Time) []store.UsageDelta {
+	if !a.EndedAt.IsZero() {
+		return nil
 	}
-	sh, _, err = s.cancelAtCarrier(ctx, sh)
-	return sh, err
+	a.EndedAt = now
+	return []store.UsageDelta{{Account: a.Account, Day: dayOf(sh, a.IntendedAt), Open: -1}}
 }
 
 // RunCancel is the handler of cancel jobs: a cancellation whose outcome is unknown is asked for again until it is certain.
@@ -211,12 +292,6 @@ func (s *Service) RunCancel(ctx context.Context, j store.Job) (jobs.Outcome, err
 	if a == nil || a.CancelIntent == nil {
 		return jobs.Done(), nil
 	}
-	_, cerr, err := s.cancelAtCarrier(ctx, sh)
-	switch {
-	case err != nil:
-		return jobs.Outcome{}, err
-	case cerr != nil && cerr.Effect != carrier.EffectNone:
-		return jobs.Again(s.Clock.Now().Add(pause(j.Tries, firstPause, longPause))), nil
-	}
-	return jobs.Settled(), nil
+	_, _, err = s.cancelAtCarrier(ctx, sh, a.Number, nil, false)
+	return jobs.Settled(), err
 }

@@ -43,10 +43,12 @@ func (s *Service) Create(ctx context.Context, c Caller, r CreateRequest) (Result
 		return Result{}, err
 	}
 	inline := !r.Async && sh.Order.DispatchAt.IsZero()
-	err = s.saveNew(ctx, c, r, sh, inline)
+	// Whether it was written must be known, so the caller's leaving does not end the commit.
+	ctx, caller := context.WithoutCancel(ctx), ctx
+	job, err := s.saveNew(ctx, c, r, sh, inline)
 	switch {
 	case errors.Is(err, store.ErrKeyUsed):
-		res, used, err := s.replay(ctx, c, r, begun)
+		res, used, err := s.replay(caller, c, r, begun)
 		if !used && err == nil {
 			err = s.storeError("read idempotency key", store.ErrKeyUsed)
 		}
@@ -60,11 +62,10 @@ func (s *Service) Create(ctx context.Context, c Caller, r CreateRequest) (Result
 		return Result{Shipment: sh, Waiting: true}, nil
 	}
 	// The order is stored: from here on it is carried out whether the caller stays or not.
-	sh, err = s.walk(context.WithoutCancel(ctx), sh, c.Key)
-	if err != nil {
-		return Result{}, s.storeError("dispatch order", err)
+	if sh, err = job.run(ctx, s, sh, c.Key, begun); err != nil {
+		return Result{}, s.begunError("dispatch order", sh, err)
 	}
-	return s.answer(ctx, sh, begun)
+	return s.answer(caller, sh, begun)
 }
 
 func invalid(f shipping.Faults) *Error {
@@ -75,7 +76,7 @@ func invalid(f shipping.Faults) *Error {
 func (s *Service) answer(ctx context.Context, sh *shipment.Shipment, begun time.Time) (Result, error) {
 	if sh.Waiting() && sh.Open(shipment.Forward) != nil {
 		var err error
-		if sh, err = s.await(ctx, sh, begun.Add(s.Config().Dispatch.AnswerWithin)); err != nil {
+		if sh, err = s.await(ctx, sh, begun.Add(s.Config().Dispatch.AnswerWithin), moving); err != nil {
 			return Result{}, err
 		}
 	}
@@ -101,8 +102,8 @@ func (s *Service) replay(ctx context.Context, c Caller, r CreateRequest, begun t
 	if err != nil {
 		return Result{}, true, s.storeError("read shipment", err)
 	}
-	if sh.Waiting() && !r.Async && sh.Order.DispatchAt.IsZero() {
-		if sh, err = s.await(ctx, sh, begun.Add(s.Config().Dispatch.AnswerWithin)); err != nil {
+	if !r.Async {
+		if sh, err = s.await(ctx, sh, begun.Add(s.Config().Dispatch.AnswerWithin), moving); err != nil {
 			return Result{}, true, err
 		}
 	}
@@ -299,23 +300,29 @@ func knownSignature(sig string) bool {
 }
 
 // saveNew commits a new order with its key, and its dispatch job, leased to this process where it runs inline.
-func (s *Service) saveNew(ctx context.Context, c Caller, r CreateRequest, sh *shipment.Shipment, inline bool) error {
+func (s *Service) saveNew(ctx context.Context, c Caller, r CreateRequest, sh *shipment.Shipment, inline bool) (*inlineJob, error) {
 	now := s.Clock.Now()
 	lines := []shipment.Change{sh.Move(shipping.RequestReceived, now, c.Key)}
 	job := s.job(sh, JobDispatch, now)
 	if at := sh.Order.DispatchAt; !at.IsZero() {
 		job.Due = at.Time
-		lines = append(lines, sh.Move(shipping.PendingDispatch, now, c.Key, shipment.WithNote("SCHEDULED( "+at.UTC().Format(time.RFC3339)+" )")))
-	}
-	if inline {
-		job.Lease = &store.Lease{Owner: s.Store.Owner(), Token: s.Source.Token(9), Until: now.Add(inlineLease)}
+		lines = append(lines, scheduled(sh, now, c.Key))
 	}
 	tx := changed(sh, lines...)
+	var own inlineJob
+	if inline {
+		own.put(s, tx, sh)
+	} else {
+		tx.PutJobs = []store.Job{job}
+	}
 	tx.Shipments = []*shipment.Shipment{sh}
-	tx.PutJobs = []store.Job{job}
-	tx.Now = now
 	if r.IdempotencyKey != "" {
 		tx.Keys = []store.IdempotencyKey{{Key: r.IdempotencyKey, Hash: r.BodyHash, Shipment: sh.ID, Expires: now.Add(keyLife)}}
 	}
-	return s.Store.Commit(ctx, sh.Tenant, tx)
+	return &own, s.commit(ctx, sh.Tenant, "order", tx)
+}
+
+// scheduled is the line of an order that waits for its time.
+func scheduled(sh *shipment.Shipment, now time.Time, user string) shipment.Change {
+	return sh.Move(shipping.PendingDispatch, now, user, shipment.WithNote("SCHEDULED( "+sh.Order.DispatchAt.UTC().Format(time.RFC3339)+" )"))
 }

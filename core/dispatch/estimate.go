@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/config"
@@ -19,6 +20,7 @@ import (
 // estimate is one round of asking and deciding: who was asked, what they said, what the rules made of it.
 type estimate struct {
 	round    int
+	base     int // the shipment's rounds when this one began
 	tenant   *config.Tenant
 	bundle   *rules.Bundle
 	plan     rules.Plan
@@ -43,7 +45,7 @@ type asked struct {
 
 // estimate asks every account that the order may go to and decides. It commits nothing.
 func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.Shipment, round int, failed []string) (*estimate, error) {
-	e := &estimate{round: round, tenant: t, bundle: s.Rules(t.ID)}
+	e := &estimate{round: round, base: sh.Round, tenant: t, bundle: s.Rules(t.ID)}
 	candidates := s.candidates(e, sh)
 	in, err := rules.NewInput(s.inputSource(sh, failed))
 	if err != nil {
@@ -53,7 +55,9 @@ func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.S
 	if e.plan.Hold != nil {
 		return e, nil
 	}
-	e.ask(ctx, s, sh)
+	if err := e.ask(ctx, s, sh); err != nil {
+		return nil, err
+	}
 	offers, refused := e.offers()
 	e.decision = e.bundle.Decide(e.plan, offers, refused...)
 	for _, w := range e.decision.Warnings {
@@ -159,12 +163,14 @@ func carriedSignature(sig string) string {
 }
 
 // ask puts the question to every account of the plan at once. A failure is data and spoils nothing.
-func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) {
+// The error is the store's.
+func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) error {
 	begun := s.Clock.Now()
 	day := dayOf(sh, begun)
 	goods := consignment(sh, "", e.plan.Set)
 	var wg sync.WaitGroup
 	var keep []*asked
+	var broken atomic.Pointer[error]
 	for _, a := range e.asked {
 		i := slices.IndexFunc(e.plan.Ask, func(x rules.Ask) bool { return x.Account == a.config.ID })
 		if i < 0 {
@@ -179,8 +185,8 @@ func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) {
 		wg.Go(func() {
 			usage, err := s.Store.Usage(ctx, sh.Tenant, a.config.ID, day)
 			if err != nil {
-				a.err = &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectNone, Retry: carrier.RetrySafe, Code: carrier.Internal,
-					Message: "The account's usage could not be read.", Err: err}
+				err = fmt.Errorf("usage of account %s: %w", a.config.ID, err)
+				broken.Store(&err)
 				return
 			}
 			qctx, cancel := context.WithTimeout(ctx, firstPositive(a.config.QuoteTimeout, s.Config().Dispatch.QuoteTimeout))
@@ -195,6 +201,10 @@ func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) {
 	wg.Wait()
 	e.asked = keep
 	e.waited = s.Clock.Now().Sub(begun)
+	if err := broken.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func firstPositive(values ...time.Duration) time.Duration {

@@ -14,7 +14,6 @@ import (
 	"github.com/waybill-dev/waybill/core/geo"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
-	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -24,7 +23,7 @@ import (
 type engine struct {
 	*dispatch.Service
 	t        *testing.T
-	store    store.Store
+	store    *faultyStore
 	clock    *clock.Manual
 	carriers fakeCarriers
 	config   *config.Config
@@ -41,11 +40,11 @@ func newEngine(t *testing.T, carriers ...*fakeCarrier) *engine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	return engineOn(t, st, clock.NewManual(time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC)), carriers...)
+	return engineOn(t, &faultyStore{Store: st}, clock.NewManual(time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC)), carriers...)
 }
 
 // engineOn starts an engine over a store that an earlier one may have used.
-func engineOn(t *testing.T, st store.Store, clk *clock.Manual, carriers ...*fakeCarrier) *engine {
+func engineOn(t *testing.T, st *faultyStore, clk *clock.Manual, carriers ...*fakeCarrier) *engine {
 	t.Helper()
 	e := &engine{t: t, store: st, clock: clk, carriers: fakeCarriers{}, bundle: rules.Default()}
 	lat, lng := 42.3452369, -71.0639399
@@ -75,8 +74,7 @@ func engineOn(t *testing.T, st store.Store, clk *clock.Manual, carriers ...*fake
 	src := clock.Crypto(e.clock)
 	e.Service = dispatch.New(dispatch.Settings{Store: st, Carriers: e.carriers, Placer: placer, Config: func() *config.Config { return e.config },
 		Rules: func(string) *rules.Bundle { return e.bundle }, Clock: e.clock, Source: src, Log: hclog.NewNullLogger()})
-	e.runner, err = jobs.New(jobs.Config{Store: st, Clock: e.clock, Source: src, Log: hclog.NewNullLogger(), Handlers: map[string]jobs.Handler{
-		dispatch.JobDispatch: e.RunDispatch, dispatch.JobReconcile: e.RunReconcile, dispatch.JobCancel: e.RunCancel, dispatch.JobWatch: e.RunWatch}})
+	e.runner, err = jobs.New(jobs.Config{Store: st, Clock: e.clock, Source: src, Log: hclog.NewNullLogger(), Handlers: e.Handlers()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ type metrics struct {
 	orders   *prometheus.CounterVec
 	attempts *prometheus.CounterVec
 	doubt    prometheus.Counter
-	needs    prometheus.Counter
+	spares   prometheus.Counter
 	walk     prometheus.Histogram
 	own      prometheus.Histogram
 }
@@ -19,15 +19,15 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Booking attempts by adapter and state."}, []string{"adapter", "state"}),
 		doubt: prometheus.NewCounter(prometheus.CounterOpts{Name: "waybill_attempts_in_doubt_total",
 			Help: "Booking attempts whose outcome was unknown at first."}),
-		needs: prometheus.NewCounter(prometheus.CounterOpts{Name: "waybill_attempts_need_attention_total",
-			Help: "Booking attempts in doubt that only a person can decide."}),
+		spares: prometheus.NewCounter(prometheus.CounterOpts{Name: "waybill_spare_bookings_total",
+			Help: "Bookings found at carriers that no order wants."}),
 		walk: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "waybill_dispatch_seconds",
 			Help: "Time from the start of a dispatch run to its end.", Buckets: prometheus.ExponentialBuckets(0.002, 2, 15)}),
 		own: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "waybill_dispatch_own_seconds",
 			Help: "Part of a dispatch run that was not spent waiting for carriers.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15)}),
 	}
 	if r != nil {
-		r.MustRegister(m.orders, m.attempts, m.doubt, m.needs, m.walk, m.own)
+		r.MustRegister(m.orders, m.attempts, m.doubt, m.spares, m.walk, m.own)
 	}
 	return m
 }

@@ -103,8 +103,9 @@ func (s *Service) Retry(ctx context.Context, c Caller, externalID string) (Resul
 	if err != nil {
 		return Result{}, err
 	}
-	ctx = context.WithoutCancel(ctx)
-	sh, err = s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+	ctx, caller := context.WithoutCancel(ctx), ctx
+	var own inlineJob
+	sh, err = s.change(ctx, sh, "retry", func(sh *shipment.Shipment) (*store.Tx, error) {
 		if !sh.Retryable() {
 			return nil, failf(InvalidOperation, "The Order can no longer be retried: it is in state %s.", sh.Status)
 		}
@@ -114,9 +115,7 @@ func (s *Service) Retry(ctx context.Context, c Caller, externalID string) (Resul
 			return nil, err
 		}
 		tx := changed(sh, sh.Move(shipping.RequestReceived, now, c.Key, shipment.WithNote("RETRY")))
-		job := s.job(sh, JobDispatch, now)
-		job.Lease = &store.Lease{Owner: s.Store.Owner(), Token: s.Source.Token(9), Until: now.Add(inlineLease)}
-		plan(tx, sh, job)
+		own.put(s, tx, sh)
 		return tx, nil
 	})
 	if e, ok := errors.AsType[*Error](err); ok {
@@ -125,10 +124,10 @@ func (s *Service) Retry(ctx context.Context, c Caller, externalID string) (Resul
 	if err != nil {
 		return Result{}, s.storeError("retry order", err)
 	}
-	if sh, err = s.walk(ctx, sh, c.Key); err != nil {
-		return Result{}, s.storeError("dispatch order", err)
+	if sh, err = own.run(ctx, s, sh, c.Key, begun); err != nil {
+		return Result{}, s.begunError("dispatch order", sh, err)
 	}
-	return s.answer(ctx, sh, begun)
+	return s.answer(caller, sh, begun)
 }
 
 // SetStatus moves an order by hand, as drivers and staff do.
@@ -137,7 +136,8 @@ func (s *Service) SetStatus(ctx context.Context, c Caller, externalID string, u 
 	if err != nil {
 		return nil, err
 	}
-	sh, err = s.change(context.WithoutCancel(ctx), sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+	ctx = context.WithoutCancel(ctx)
+	sh, err = s.change(ctx, sh, "status", func(sh *shipment.Shipment) (*store.Tx, error) {
 		if !legal(sh.ManualNext(), u.Status) || sh.Live(shipment.Forward) == nil && sh.Status != shipping.OrderUndeliverable {
 			return nil, failf(InvalidOperation, "An order in state %s cannot be set to %s. It can be set to: %v.", sh.Status, u.Status, sh.ManualNext())
 		}
@@ -182,12 +182,14 @@ func (s *Service) actual(sh *shipment.Shipment, a *shipment.Attempt, to shipping
 	if to == shipping.OrderDelivered {
 		sh.Progress.ActualDelivery = shipping.At(at)
 	}
-	if shipment.StageOf(to) == shipment.Finished && a != nil {
-		a.EndedAt = s.Clock.Now()
-		tx.Usage = append(tx.Usage, store.UsageDelta{Account: a.Account, Day: dayOf(sh, a.IntendedAt), Open: -1})
-		if to == shipping.OrderDelivered {
-			a.State = shipment.Ended
-		}
+	switch {
+	case a == nil || shipment.StageOf(to) != shipment.Finished:
+	case to == shipping.OrderDelivered:
+		tx.Usage = append(tx.Usage, ended(sh, a, shipment.Ended, s.Clock.Now())...)
+		sh.Cancel = nil
+		tx.DropJobs = append(tx.DropJobs, drop(sh, JobCancel, JobEdit)...)
+	default: // the booking goes on with its return, and is counted no more
+		tx.Usage = append(tx.Usage, countOut(sh, a, s.Clock.Now())...)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // How often the carrier is asked about an attempt in doubt: the pause grows with each look that found nothing out.
@@ -26,10 +27,16 @@ const (
 // findings is what one look at the carrier has shown.
 type findings struct {
 	bookings []carrier.Booking
-	resent   bool
-	trace    *carrier.Trace
+	refused  *carrier.Error // the same booking, sent again, was refused; err then tells of looking for it
 	err      *carrier.Error
-	op       string
+	calls    []call
+}
+
+// call is one question to the carrier, for the trace.
+type call struct {
+	op    string
+	trace *carrier.Trace
+	err   *carrier.Error
 }
 
 // RunReconcile is the handler of reconcile jobs: it finds out what became of an attempt whose outcome is unknown. Until it
@@ -41,11 +48,12 @@ func (s *Service) RunReconcile(ctx context.Context, j store.Job) (jobs.Outcome, 
 	}
 	a := sh.Open(shipment.Forward)
 	if a == nil {
-		return jobs.Done(), nil
+		return s.adrift(ctx, sh)
 	}
+	number := a.Number
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
-		return jobs.Again(s.Clock.Now().Add(longPause)), nil
+		return s.forPerson(ctx, sh, number, "the account is not in the configuration any more")
 	}
 	m, started := acc.Manifest()
 	if !started {
@@ -55,63 +63,120 @@ func (s *Service) RunReconcile(ctx context.Context, j store.Job) (jobs.Outcome, 
 		return jobs.Again(due), nil
 	}
 	f := s.look(ctx, sh, a, acc, m)
-	number := a.Number
 	var again time.Time
-	sh, err = s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+	settled := false
+	sh, err = s.change(ctx, sh, "reconcile", func(sh *shipment.Shipment) (*store.Tx, error) {
+		settled = false
 		a := sh.Attempt(number)
 		if !a.Open() {
 			return nil, errUnchanged
 		}
 		var tx *store.Tx
 		tx, again = s.conclude(sh, a, m, f)
-		tx.Exchanges = append(tx.Exchanges, exchangesOf(sh, a.Account, f.op, a.Number, a.Round, f.trace, f.err)...)
+		for _, c := range f.calls {
+			tx.Exchanges = append(tx.Exchanges, exchangesOf(sh, a.Account, c.op, a.Number, a.Round, c.trace, c.err)...)
+		}
 		if !again.IsZero() {
 			plan(tx, sh, s.job(sh, JobReconcile, again))
 		}
+		settled = true
 		return tx, nil
 	})
-	if err != nil {
-		return jobs.Outcome{}, err
+	if err != nil || !settled {
+		return jobs.Done(), err
 	}
-	a = sh.Attempt(number)
 	if again.IsZero() {
+		a = sh.Attempt(number)
 		s.metrics.attempts.WithLabelValues(a.Adapter, string(a.State)).Inc()
-		s.cancelSpares(ctx, sh, a, acc, f)
-	}
-	if sh.Cancel != nil && sh.Live(shipment.Forward) != nil {
-		if _, err := s.finishCancel(ctx, sh); err != nil {
-			return jobs.Outcome{}, err
-		}
 	}
 	return jobs.Settled(), nil
+}
+
+// adrift ends a reconcile job whose attempt has found its end otherwise: where that has left the order without a job, it is
+// dispatched on.
+func (s *Service) adrift(ctx context.Context, sh *shipment.Shipment) (jobs.Outcome, error) {
+	settled := false
+	_, err := s.change(ctx, sh, "adrift", func(sh *shipment.Shipment) (*store.Tx, error) {
+		now := s.Clock.Now()
+		settled = sh.Waiting() && sh.Open(shipment.Forward) == nil && sh.Live(shipment.Forward) == nil &&
+			sh.Status != shipping.PendingRelease && sh.Status != shipping.PendingAutoRetry
+		if !settled {
+			return nil, errUnchanged
+		}
+		return &store.Tx{DropJobs: drop(sh, JobReconcile), PutJobs: []store.Job{s.job(sh, JobDispatch, later(sh.Order.DispatchAt.Time, now))}}, nil
+	})
+	if err != nil || !settled {
+		return jobs.Done(), err
+	}
+	return jobs.Settled(), nil
+}
+
+// forPerson leaves an attempt that cannot be asked about for a person.
+func (s *Service) forPerson(ctx context.Context, sh *shipment.Shipment, number int, why string) (jobs.Outcome, error) {
+	_, err := s.change(ctx, sh, "attention", func(sh *shipment.Shipment) (*store.Tx, error) {
+		a := sh.Attempt(number)
+		if !a.Open() || a.Doubt != nil && a.Doubt.Needs != "" {
+			return nil, errUnchanged
+		}
+		if a.Doubt == nil {
+			a.State, a.Doubt = shipment.InDoubt, &shipment.Doubt{Since: s.Clock.Now()}
+		}
+		tx, _ := s.undecidable(sh, a, why)
+		return tx, nil
+	})
+	return jobs.Again(s.Clock.Now().Add(longPause)), err
 }
 
 // look asks the carrier once: by sending the same booking again where the carrier makes one per reference whatever is sent,
 // else by looking for it.
 func (s *Service) look(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, acc Account, m carrier.Manifest) findings {
-	timeout := a.Deadline.Sub(a.IntendedAt)
+	var f findings
 	if m.Idempotency == carrier.Native {
 		again := *a
 		again.IntendedAt = s.Clock.Now()
-		again.Deadline = again.IntendedAt.Add(timeout)
+		again.Deadline = again.IntendedAt.Add(callTime(a))
 		b, trace, err := s.book(ctx, sh, &again, acc, rulesSettings(a.Set))
-		f := findings{resent: true, trace: trace, err: err, op: "book"}
-		if err == nil {
+		f.calls, f.err = append(f.calls, call{"book", trace, err}), err
+		switch {
+		case err == nil:
 			f.bookings = []carrier.Booking{b}
+			return f
+		case !refusedForGood(err):
+			return f
 		}
-		return f
+		// The carrier may look at the order before it looks at the reference: a refusal now says nothing of what it did then.
+		f.refused = err
+		if !m.Has(carrier.CanFind) {
+			return f
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, callTime(a))
 	defer cancel()
 	ctx, trace := carrier.WithTrace(ctx)
 	found, err := acc.Find(ctx, carrier.FindRequest{
 		Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack), LabelFormat: a.LabelFormat,
 	})
-	f := findings{bookings: found, trace: trace, err: carrier.AsError(err), op: "find"}
+	f.bookings, f.err = found, carrier.AsError(err)
 	if f.err == nil {
 		s.fetchLabels(ctx, a, acc, m, &f)
 	}
+	f.calls = append(f.calls, call{"find", trace, f.err})
 	return f
+}
+
+// refusedForGood reports whether the carrier itself has said no, so that asking the same again is of no use: not busy, not
+// unreachable, not a matter of credentials.
+func refusedForGood(err *carrier.Error) bool {
+	if err.Effect != carrier.EffectNone || err.Retry == carrier.RetrySafe || err.Retry == carrier.RetryAfter {
+		return false
+	}
+	switch err.Code {
+	case carrier.Unsupported, carrier.CancelRefused, carrier.EditRefused:
+		return true
+	case carrier.CarrierRateLimited, carrier.CarrierUnavailable, carrier.CredentialsRejected, carrier.AccountNotEnabled, carrier.BookingNotFound:
+		return false
+	}
+	return err.Source == carrier.SourceCarrier || err.Source == carrier.SourceCaller
 }
 
 // fetchLabels gets the labels of a found booking that came without, where the carrier hands them out again.
@@ -155,31 +220,34 @@ func (s *Service) conclude(sh *shipment.Shipment, a *shipment.Attempt, m carrier
 	switch live := liveBooking(f.bookings); {
 	case live != nil:
 		d.Last = "found"
-		return s.success(sh, a, *live, shipment.Adopted, systemUser), time.Time{}
-	case f.resent && f.err.Effect == carrier.EffectNone && f.err.Retry != carrier.RetrySafe && f.err.Retry != carrier.RetryAfter:
+		return s.success(sh, a, f.bookings, shipment.Adopted, systemUser), time.Time{}
+	case f.refused != nil && f.err == f.refused && f.err.Code == carrier.DuplicateReference:
+		return s.undecidable(sh, a, "the carrier has a booking under the reference, and the adapter cannot look for it")
+	case f.refused != nil && f.err == f.refused:
 		d.Last = f.err.Error()
-		return s.absent(sh, a, nil), time.Time{}
 	case f.err != nil && f.err.Code == carrier.Unsupported:
 		return s.undecidable(sh, a, "the adapter cannot look for bookings")
 	case f.err != nil:
 		d.Last = f.err.Error()
 		return &store.Tx{}, now.Add(max(f.err.RetryAfter, pause(d.Looks, firstPause, longPause)))
+	default:
+		d.Last = "not found"
 	}
 	d.Misses++
-	d.Last = "not found"
 	if d.Misses < missesNeeded {
-		return &store.Tx{}, now.Add(max(s.grace(sh, a, m), missPause))
+		wait := s.grace(sh, a, m)
+		if f.refused != nil {
+			wait += callTime(a) // of an earlier look that sent the booking and was cut off
+		}
+		return &store.Tx{}, now.Add(max(wait, missPause))
 	}
-	if m.Absence == carrier.Proven || len(f.bookings) > 0 {
-		return s.absent(sh, a, nil), time.Time{}
+	if m.Absence == carrier.Proven || len(f.bookings) > 0 || f.refused != nil && !m.Has(carrier.CanFind) {
+		return s.absent(sh, a, false), time.Time{}
 	}
-	if s.doubtPolicy(sh, a, m) == "attention" {
+	if s.doubtPolicy(sh, a, m) == shipment.Attention {
 		return s.undecidable(sh, a, "the carrier knows of no booking but cannot prove that there is none")
 	}
-	watch := s.job(sh, JobWatch, now.Add(longPause))
-	watch.ID += fmt.Sprintf("/%d", a.Number)
-	watch.Payload = []byte(fmt.Sprint(a.Number))
-	return s.absent(sh, a, []store.Job{watch}), time.Time{}
+	return s.absent(sh, a, true), time.Time{}
 }
 
 func pause(n int, from, to time.Duration) time.Duration {
@@ -199,111 +267,37 @@ func (s *Service) doubtPolicy(sh *shipment.Shipment, a *shipment.Attempt, m carr
 	if m.Has(carrier.CanCancel) {
 		return "watch"
 	}
-	return "attention"
+	return shipment.Attention
 }
 
 // undecidable leaves the attempt for a person and keeps looking at long intervals.
 func (s *Service) undecidable(sh *shipment.Shipment, a *shipment.Attempt, why string) (*store.Tx, time.Time) {
+	tx := &store.Tx{}
 	if a.Doubt.Needs == "" {
-		a.Doubt.Needs = "attention"
-		s.metrics.needs.Inc()
+		a.Doubt.Needs = shipment.Attention
+		tx = changed(sh, s.aside(sh, a, "NEEDS_ATTENTION( "+a.Provider+": "+why+" )"))
+		s.Log.Warn("only a person can say whether an order is booked; look at the carrier's, then resolve it", "shipment_id", sh.ID, "account", a.Account,
+			"attempt", a.Number, "reference", a.Reference, "why", why)
 	}
 	a.Doubt.Last = why
-	return &store.Tx{}, s.Clock.Now().Add(watchPause)
+	return tx, s.Clock.Now().Add(watchPause)
 }
 
 // absent ends an attempt that has not become a booking: another carrier may be asked now, unless the order was to be cancelled.
-func (s *Service) absent(sh *shipment.Shipment, a *shipment.Attempt, watch []store.Job) *store.Tx {
+// watch has it looked for on, as nobody can prove it.
+func (s *Service) absent(sh *shipment.Shipment, a *shipment.Attempt, watch bool) *store.Tx {
 	now := s.Clock.Now()
 	a.State, a.EndedAt = shipment.Absent, now
 	a.Doubt.Needs = ""
 	sh.UpdatedAt = now
+	var tx *store.Tx
 	if sh.Cancel != nil {
-		tx := s.cancelledLocally(sh, sh.Cancel.By)
-		tx.PutJobs = watch
-		return tx
+		tx = s.cancelledLocally(sh, sh.Cancel.By)
+	} else {
+		tx = &store.Tx{DropJobs: drop(sh, JobReconcile), PutJobs: []store.Job{s.job(sh, JobDispatch, now)}}
 	}
-	return &store.Tx{DropJobs: drop(sh, JobReconcile), PutJobs: append(watch, s.job(sh, JobDispatch, now))}
-}
-
-// cancelSpares cancels bookings beyond the one that was adopted: the carrier has booked one reference more than once.
-func (s *Service) cancelSpares(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, acc Account, f findings) {
-	if a.Booking == nil {
-		return
+	if watch {
+		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, now.Add(longPause)))
 	}
-	for _, b := range f.bookings {
-		if b.Cancelled || firstOf(b.CarrierRef, b.TrackingID) == a.Booking.CarrierRef {
-			continue
-		}
-		if err := s.cancelSpare(ctx, sh, a, acc, b); err != nil {
-			s.Log.Error("spare booking could not be cancelled; cancel it at the carrier's", "shipment_id", sh.ID, "account", a.Account,
-				"carrier_ref", b.CarrierRef, "err", err)
-		}
-	}
-}
-
-// cancelSpare cancels a booking that no order wants, and enters it in the history.
-func (s *Service) cancelSpare(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, acc Account, b carrier.Booking) error {
-	cctx, cancel := context.WithTimeout(ctx, a.Deadline.Sub(a.IntendedAt))
-	defer cancel()
-	cctx, trace := carrier.WithTrace(cctx)
-	_, err := acc.Cancel(cctx, carrier.CancelRequest{Reference: a.Reference, CarrierRef: firstOf(b.CarrierRef, b.TrackingID),
-		TrackingID: b.TrackingID, ServiceID: a.ServiceID, Reason: "spare booking"})
-	if err != nil {
-		return err
-	}
-	number := a.Number
-	_, err = s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
-		a := sh.Attempt(number)
-		if a.State == shipment.Absent {
-			a.State = shipment.Voided
-		}
-		line := sh.Move(sh.Status, s.Clock.Now(), systemUser, shipment.WithAttempt(number), func(c *shipment.Change) { c.Late = true },
-			shipment.WithNote("SPARE_CANCELLED( "+a.Provider+" "+b.TrackingID+" )"))
-		tx := changed(sh, line)
-		tx.Exchanges = exchangesOf(sh, a.Account, "cancel", number, a.Round, trace, nil)
-		return tx, nil
-	})
-	return err
-}
-
-// RunWatch is the handler of watch jobs: an attempt was treated as absent although the carrier could not prove it. Should its
-// booking show after all, it is cancelled.
-func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, error) {
-	sh, err := s.Store.Shipment(ctx, j.Tenant, shipment.ID(j.Key))
-	if err != nil {
-		return jobs.Outcome{}, fmt.Errorf("watch job %s: %w", j.ID, err)
-	}
-	var number int
-	if _, err := fmt.Sscan(string(j.Payload), &number); err != nil {
-		return jobs.Outcome{}, fmt.Errorf("watch job %s: payload %q: %w", j.ID, j.Payload, err)
-	}
-	a := sh.Attempt(number)
-	if a == nil || a.State != shipment.Absent || s.Clock.Now().Sub(a.IntendedAt) > s.Config().Dispatch.WatchFor {
-		return jobs.Done(), nil
-	}
-	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
-	if !ok {
-		return jobs.Again(s.Clock.Now().Add(watchPause)), nil
-	}
-	fctx, cancel := context.WithTimeout(ctx, a.Deadline.Sub(a.IntendedAt))
-	defer cancel()
-	found, err := acc.Find(fctx, carrier.FindRequest{Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack)})
-	if err != nil {
-		return jobs.Again(s.Clock.Now().Add(longPause)), nil
-	}
-	spare := false
-	for _, b := range found {
-		if b.Cancelled {
-			continue
-		}
-		spare = true
-		if err := s.cancelSpare(ctx, sh, a, acc, b); err != nil {
-			return jobs.Outcome{}, fmt.Errorf("spare booking of attempt %d of shipment %s: %w", number, sh.ID, err)
-		}
-	}
-	if spare {
-		return jobs.Done(), nil
-	}
-	return jobs.Again(s.Clock.Now().Add(pause(j.Tries, longPause, watchPause))), nil
+	return tx
 }

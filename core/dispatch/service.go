@@ -12,9 +12,12 @@ import (
 
 	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/failpoint"
+	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // Settings is what a Service works with. All members are required but Registerer.
@@ -90,9 +93,14 @@ func (s *Service) wake(id shipment.ID) {
 	}
 }
 
-// await waits until the shipment no longer waits for the engine, until the given time, or until the caller leaves, and
-// returns the shipment as it is then.
-func (s *Service) await(ctx context.Context, sh *shipment.Shipment, until time.Time) (*shipment.Shipment, error) {
+// moving reports whether the engine is at work on the order: it does not merely wait for a time to come or for a person.
+func moving(sh *shipment.Shipment) bool {
+	return sh.Status == shipping.RequestReceived || sh.Status == shipping.EstimatesReceived || sh.Open(shipment.Forward) != nil
+}
+
+// await waits as long as the shipment is as while says, until the given time, or until the caller leaves, and returns the
+// shipment as it is then.
+func (s *Service) await(ctx context.Context, sh *shipment.Shipment, until time.Time, while func(*shipment.Shipment) bool) (*shipment.Shipment, error) {
 	for {
 		settled, stop := s.watch(sh.ID)
 		now, err := s.Store.Shipment(ctx, sh.Tenant, sh.ID)
@@ -101,7 +109,7 @@ func (s *Service) await(ctx context.Context, sh *shipment.Shipment, until time.T
 			return nil, s.storeError("read shipment", err)
 		}
 		left := until.Sub(s.Clock.Now())
-		if !now.Waiting() || left <= 0 {
+		if !while(now) || left <= 0 {
 			stop()
 			return now, nil
 		}
@@ -134,11 +142,25 @@ func (s *Service) load(ctx context.Context, c Caller, externalID string) (*shipm
 	return sh, nil
 }
 
+// storeError words a store that failed before anything was begun.
 func (s *Service) storeError(doing string, err error) *Error {
 	if errors.Is(err, store.ErrUnavailable) {
 		return &Error{Type: InternalServerError, Message: "The order store cannot be used at the moment; nothing was changed. Try again later.", Err: fmt.Errorf("%s: %w", doing, err)}
 	}
 	return &Error{Type: InternalServerError, Message: "An unexpected error occurred while processing the request.", Err: fmt.Errorf("%s: %w", doing, err)}
+}
+
+// begunError words what failed when the order was stored and something was under way: it goes on by its jobs.
+func (s *Service) begunError(doing string, sh *shipment.Shipment, err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	id := shipment.ID("")
+	if sh != nil {
+		id = sh.ID
+	}
+	return &Error{Type: InternalServerError, Shipment: id, Err: fmt.Errorf("%s: %w", doing, err),
+		Message: "The order is stored, but how far it has come could not be written down. It is carried on as soon as that is possible: read the order, and do not send it again."}
 }
 
 // maxConflicts bounds how often a use case begins anew because somebody else changed the shipment.
@@ -149,7 +171,8 @@ var errUnchanged = errors.New("nothing to change")
 
 // change applies f to the shipment and commits what it returns, again from the stored state when somebody else was faster.
 // The first try uses sh as it is. f may return errUnchanged to stop without a commit. The shipment after the commit is returned.
-func (s *Service) change(ctx context.Context, sh *shipment.Shipment, f func(*shipment.Shipment) (*store.Tx, error)) (*shipment.Shipment, error) {
+// what names the commit's failpoints.
+func (s *Service) change(ctx context.Context, sh *shipment.Shipment, what string, f func(*shipment.Shipment) (*store.Tx, error)) (*shipment.Shipment, error) {
 	for range maxConflicts {
 		tx, err := f(sh)
 		if errors.Is(err, errUnchanged) {
@@ -159,12 +182,9 @@ func (s *Service) change(ctx context.Context, sh *shipment.Shipment, f func(*shi
 			return sh, err
 		}
 		tx.Shipments = append(tx.Shipments, sh)
-		tx.Now = s.Clock.Now()
-		err = s.Store.Commit(ctx, sh.Tenant, tx)
+		err = s.commit(ctx, sh.Tenant, what, tx)
 		if err == nil {
-			if !sh.Waiting() {
-				s.wake(sh.ID)
-			}
+			s.wake(sh.ID)
 			return sh, nil
 		}
 		if !errors.Is(err, store.ErrConflict) {
@@ -177,6 +197,18 @@ func (s *Service) change(ctx context.Context, sh *shipment.Shipment, f func(*shi
 		sh = fresh
 	}
 	return sh, fmt.Errorf("shipment %s: %w %d times", sh.ID, store.ErrConflict, maxConflicts)
+}
+
+// commit commits between the two failpoints of what.
+func (s *Service) commit(ctx context.Context, tenant, what string, tx *store.Tx) error {
+	if err := failpoint.Hit("dispatch", failpoint.Before, what); err != nil {
+		return err
+	}
+	tx.Now = s.Clock.Now()
+	if err := s.Store.Commit(ctx, tenant, tx); err != nil {
+		return err
+	}
+	return failpoint.Hit("dispatch", failpoint.After, what)
 }
 
 // changed is the transaction that adds lines to the history.
@@ -193,14 +225,21 @@ const (
 	JobDispatch  = "dispatch"
 	JobReconcile = "reconcile"
 	JobCancel    = "cancel"
+	JobEdit      = "edit"
 	JobWatch     = "watch"
 )
+
+// Handlers returns the handlers of the jobs that this package puts.
+func (s *Service) Handlers() map[string]jobs.Handler {
+	return map[string]jobs.Handler{JobDispatch: s.RunDispatch, JobReconcile: s.RunReconcile, JobCancel: s.RunCancel, JobEdit: s.RunEdit, JobWatch: s.RunWatch}
+}
 
 func (s *Service) job(sh *shipment.Shipment, kind string, due time.Time) store.Job {
 	return store.Job{ID: string(sh.ID) + "/" + kind, Tenant: sh.Tenant, Kind: kind, Key: string(sh.ID), Due: due}
 }
 
-// plan puts a job in place of an earlier one of its kind, whoever holds that: it may be the very job that is running.
+// plan puts a job in place of an earlier one of its kind, and frees the key: it is for whoever holds the earlier one, or knows that
+// nobody does.
 func plan(tx *store.Tx, sh *shipment.Shipment, j store.Job) {
 	tx.DropJobs = append(tx.DropJobs, drop(sh, j.Kind)...)
 	tx.PutJobs = append(tx.PutJobs, j)
@@ -212,6 +251,40 @@ func drop(sh *shipment.Shipment, kinds ...string) []store.JobKey {
 		out[i] = store.JobKey{Kind: k, Key: string(sh.ID)}
 	}
 	return out
+}
+
+// maxLeased is how often a dispatch job is put with a lease before it is left to the runner: another job of the order may be running.
+const maxLeased = 2
+
+// inlineJob is a dispatch job that the call which puts it means to run itself.
+type inlineJob struct {
+	tries int
+	job   store.Job
+}
+
+// put puts the job, due now, into a transaction. It is called once for each try of a change.
+func (i *inlineJob) put(s *Service, tx *store.Tx, sh *shipment.Shipment) {
+	now := s.Clock.Now()
+	i.job = s.job(sh, JobDispatch, now)
+	if i.tries++; i.tries <= maxLeased {
+		i.job.Tries = 1
+		i.job.Lease = &store.Lease{Owner: s.Store.Owner(), Token: s.Source.Token(9), Until: now.Add(inlineLease)}
+	}
+	plan(tx, sh, i.job)
+}
+
+// run runs the job where it is leased to this call, else waits for the runner to do so. What the walk leaves unsettled goes to the
+// runner at once and not when the lease ends.
+func (i *inlineJob) run(ctx context.Context, s *Service, sh *shipment.Shipment, user string, begun time.Time) (*shipment.Shipment, error) {
+	if i.job.Lease == nil {
+		return s.await(ctx, sh, begun.Add(s.Config().Dispatch.AnswerWithin), moving)
+	}
+	defer func() {
+		if err := s.Store.ReleaseJob(ctx, i.job); err != nil {
+			s.Log.Warn("lease of an inline dispatch is not given back, it ends by itself", "shipment_id", sh.ID, "err", err)
+		}
+	}()
+	return s.walk(ctx, sh, user, i.job.Tries)
 }
 
 // systemUser is who changes a status when the engine acts by itself.

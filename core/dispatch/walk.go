@@ -25,15 +25,17 @@ func (s *Service) RunDispatch(ctx context.Context, j store.Job) (jobs.Outcome, e
 	if err != nil {
 		return jobs.Outcome{}, fmt.Errorf("dispatch job %s: %w", j.ID, err)
 	}
-	if _, err := s.walk(ctx, sh, systemUser); err != nil {
+	if _, err := s.walk(ctx, sh, systemUser, j.Tries); err != nil {
 		return jobs.Outcome{}, err
 	}
 	return jobs.Settled(), nil
 }
 
 // walk carries an order from wherever it stands to where a carrier has it, nobody has it, or it must wait. It is the dispatch
-// job, run inline by a create or by the job runner. The error is one of the machinery: then the job is still in the store.
-func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string) (*shipment.Shipment, error) {
+// job, run inline by a create or by the job runner. tries is how often the job was taken up: each time begins with a round that no
+// earlier one can have asked in, though it may have died before it committed its own. The error is one of the machinery: then the
+// job is still in the store.
+func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, tries int) (*shipment.Shipment, error) {
 	begun := s.Clock.Now()
 	var waited time.Duration
 	defer func() {
@@ -42,34 +44,56 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string) 
 		s.metrics.own.Observe((total - waited).Seconds())
 	}()
 	failed := map[string]bool{}
-	for range maxRounds {
+	round := 0
+	var e *estimate
+	for expired := 0; expired < maxRounds; {
 		var stop bool
 		var err error
-		if sh, stop, err = s.standing(ctx, sh); stop || err != nil {
+		if sh, stop, err = s.standing(ctx, sh, round == 0); stop || err != nil {
 			return sh, err
 		}
 		t, err := s.tenant(sh.Tenant)
 		if err != nil {
 			return sh, err
 		}
-		e, err := s.estimate(ctx, t, sh, sh.Round+1, slices.Sorted(maps.Keys(failed)))
+		if round == 0 {
+			round = sh.Round + max(tries, 1)
+		} else {
+			round = max(round, sh.Round) + 1
+		}
+		e, err = s.estimate(ctx, t, sh, round, slices.Sorted(maps.Keys(failed)))
 		if err != nil {
 			return sh, err
 		}
 		waited += e.waited
-		var again bool
+		var end ending
 		var spent time.Duration
-		sh, again, spent, err = s.decideAndBook(ctx, sh, e, user, failed)
+		sh, end, spent, err = s.decideAndBook(ctx, sh, e, user, failed)
 		waited += spent
-		if err != nil || !again {
+		if err != nil || end == finished {
 			s.metrics.orders.WithLabelValues(outcomeOf(sh)).Inc()
 			return sh, err
 		}
+		if end == quoteExpired {
+			expired++
+		}
 	}
-	sh, err := s.fail(ctx, sh, nil, shipping.OrderFailed, user, &shipment.Failure{Type: string(PlaceOrderFailed),
+	sh, _, err := s.failRound(ctx, sh, e, false, shipping.OrderFailed, user, &shipment.Failure{Type: string(PlaceOrderFailed),
 		Message: fmt.Sprintf("Failed to place the requested order with the configured providers: quotes expired %d times before they could be booked.", maxRounds)})
 	return sh, err
 }
+
+// ending is how one round of a walk ended.
+type ending int
+
+const (
+	// finished: nothing is left to do for this walk.
+	finished ending = iota
+	// quoteExpired: the carrier wants to be asked anew.
+	quoteExpired
+	// overtaken: the order was changed, or asked about by another, since its estimates were asked for.
+	overtaken
+)
 
 func outcomeOf(sh *shipment.Shipment) string {
 	switch {
@@ -81,79 +105,79 @@ func outcomeOf(sh *shipment.Shipment) string {
 	return string(sh.Status)
 }
 
-// standing looks at where the shipment stands before anybody is asked. An attempt whose fate is not known goes to
-// reconciliation: no carrier is asked meanwhile. A shipment that needs no dispatch loses its job.
-func (s *Service) standing(ctx context.Context, sh *shipment.Shipment) (*shipment.Shipment, bool, error) {
+// standing looks at where the shipment stands before anybody is asked. An attempt whose fate is not known when the job is taken up
+// was left by a process that died, and goes to reconciliation: no carrier is asked meanwhile. One that appears later is another
+// walk's. A shipment that needs no dispatch loses its job.
+func (s *Service) standing(ctx context.Context, sh *shipment.Shipment, first bool) (*shipment.Shipment, bool, error) {
 	stop := false
-	sh, err := s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
-		if a := sh.Open(shipment.Forward); a != nil {
-			stop = true
+	sh, err := s.change(ctx, sh, "settled", func(sh *shipment.Shipment) (*store.Tx, error) {
+		stop = true
+		a := sh.Open(shipment.Forward)
+		switch {
+		case a != nil && first:
 			return s.doubt(sh, a, &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectUnknown, Code: carrier.OutcomeUnknown,
 				Message: "The engine stopped while the carrier was being asked."}), nil
-		}
-		if !sh.Waiting() || sh.Live(shipment.Forward) != nil {
-			stop = true
+		case a != nil:
+			return nil, errUnchanged
+		case !sh.Waiting() || sh.Live(shipment.Forward) != nil:
 			return &store.Tx{DropJobs: drop(sh, JobDispatch)}, nil
+		case sh.Order.DispatchAt.After(s.Clock.Now()):
+			return nil, errUnchanged // an edit has put it off, and has put the job
 		}
+		stop = false
 		return nil, errUnchanged
 	})
 	return sh, stop, err
 }
 
 // decideAndBook commits what was learned and decided, with the intent to book the winner, and books down the ranking until a
-// carrier has the order, one is in doubt, or none is left. again asks for a new round.
-func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *estimate, user string, failed map[string]bool) (_ *shipment.Shipment, again bool, spent time.Duration, err error) {
+// carrier has the order, one is in doubt, or none is left.
+func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *estimate, user string, failed map[string]bool) (_ *shipment.Shipment, end ending, spent time.Duration, err error) {
 	if e.plan.Hold != nil {
-		sh, err = s.hold(ctx, sh, e)
-		return sh, false, 0, err
+		sh, end, err = s.hold(ctx, sh, e)
+		return sh, end, 0, err
 	}
 	queue := e.queue()
 	if len(queue) == 0 {
-		sh, err = s.nobody(ctx, sh, e, user)
-		return sh, false, 0, err
+		sh, end, err = s.nobody(ctx, sh, e, user)
+		return sh, end, 0, err
 	}
-	first := true
 	var errs []shipment.ProviderError
 	unmapped := false
 	for n, choice := range queue {
 		a, q, ok := e.chosen(choice)
 		if !ok {
-			return sh, false, spent, fmt.Errorf("decision of order %s names offer %q, which nobody made", sh.ID, choice.ID)
+			return sh, finished, spent, fmt.Errorf("decision of order %s names offer %q, which nobody made", sh.ID, choice.ID)
 		}
 		var attempt int
-		sh, attempt, err = s.intend(ctx, sh, e, a, q, choice, user, first)
+		sh, attempt, end, err = s.intend(ctx, sh, e, a, q, choice, user, n == 0)
 		if err != nil || attempt == 0 {
-			return sh, false, spent, err
+			return sh, end, spent, err
 		}
-		first = false
 		begun := s.Clock.Now()
 		booking, trace, cerr := s.book(ctx, sh, sh.Attempt(attempt), a.account, e.plan.Set)
 		spent += s.Clock.Now().Sub(begun)
-		last := n == len(queue)-1
 		sh, err = s.booked(ctx, sh, attempt, user, booking, trace, cerr)
 		switch {
 		case err != nil:
-			return sh, false, spent, err
+			return sh, finished, spent, err
 		case cerr == nil || cerr.Effect != carrier.EffectNone:
-			return sh, false, spent, nil
+			return sh, finished, spent, nil
 		case cerr.Code == carrier.QuoteExpired:
-			return sh, true, spent, nil
+			return sh, quoteExpired, spent, nil
 		case !sh.Waiting():
-			return sh, false, spent, nil // cancelled meanwhile
+			return sh, finished, spent, nil // cancelled meanwhile
 		}
 		failed[choice.Account] = true
 		errs = append(errs, providerError(a.name(), cerr))
 		unmapped = cerr.Code == carrier.CarrierRejected || cerr.Code == carrier.Internal
-		if last {
-			break
-		}
 	}
 	f := &shipment.Failure{Type: string(PlaceOrderFailed), Message: "Failed to place the requested order with the configured providers.", Errors: errs}
 	if unmapped && len(errs) == 1 {
 		f.Type, f.Message = string(UnmappedError), "Request received unidentifiable error response."
 	}
-	sh, err = s.fail(ctx, sh, nil, shipping.OrderFailed, user, f)
-	return sh, false, spent, err
+	sh, end, err = s.failRound(ctx, sh, e, false, shipping.OrderFailed, user, f)
+	return sh, end, spent, err
 }
 
 // queue is the order in which offers are booked: the ranking, as far as the fallback rules let it go.
@@ -221,11 +245,12 @@ func withoutRound(ws []shipment.Warning) []shipment.Warning {
 }
 
 // intend commits the intent to book, and with the first one what the round has learned. attempt is 0 where the shipment no
-// longer wants to be booked.
-func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate, a *asked, q shipping.Quote, choice rules.Choice, user string, first bool) (_ *shipment.Shipment, attempt int, err error) {
-	sh, err = s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+// longer wants to be booked, or not like this.
+func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate, a *asked, q shipping.Quote, choice rules.Choice, user string, first bool) (_ *shipment.Shipment, attempt int, end ending, err error) {
+	sh, err = s.change(ctx, sh, "intent", func(sh *shipment.Shipment) (*store.Tx, error) {
 		attempt = 0
-		if !sh.Waiting() || sh.Open(shipment.Forward) != nil || sh.Live(shipment.Forward) != nil {
+		var stop bool
+		if end, stop = e.outrun(sh, first); stop {
 			return nil, errUnchanged
 		}
 		now := s.Clock.Now()
@@ -252,12 +277,17 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 		sh.UpdatedAt = now
 		return tx, nil
 	})
-	return sh, attempt, err
+	return sh, attempt, end, err
 }
 
-// book asks the carrier to do what the attempt intends.
+// book asks the carrier to do what the attempt intends, and is answered by the deadline that the intent has told.
 func (s *Service) book(ctx context.Context, sh *shipment.Shipment, at *shipment.Attempt, acc Account, set rules.Settings) (carrier.Booking, *carrier.Trace, *carrier.Error) {
-	ctx, cancel := context.WithTimeout(ctx, at.Deadline.Sub(at.IntendedAt))
+	left := at.Deadline.Sub(s.Clock.Now())
+	if left <= 0 {
+		return carrier.Booking{}, nil, &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectNone, Retry: carrier.RetrySafe, Code: carrier.DeadlineExceeded,
+			Message: "The time to book was over before the carrier could be asked."}
+	}
+	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	ctx, trace := carrier.WithTrace(ctx)
 	b, err := acc.Book(ctx, carrier.BookRequest{
@@ -271,10 +301,11 @@ func (s *Service) book(ctx context.Context, sh *shipment.Shipment, at *shipment.
 }
 
 // hold puts the order aside as a rule says: until a time, or until a person changes it.
-func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate) (*shipment.Shipment, error) {
+func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate) (_ *shipment.Shipment, end ending, err error) {
 	h := e.plan.Hold
-	return s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
-		if !sh.Waiting() {
+	sh, err = s.change(ctx, sh, "hold", func(sh *shipment.Shipment) (*store.Tx, error) {
+		var stop bool
+		if end, stop = e.outrun(sh, true); stop {
 			return nil, errUnchanged
 		}
 		now := s.Clock.Now()
@@ -286,14 +317,32 @@ func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate) 
 		}
 		return tx, nil
 	})
+	return sh, end, err
+}
+
+// outrun reports whether a round must end without a word: the order needs it no more, or is not what the round asked about, as
+// whoever edits it or asks in another round counts the rounds up. first is as long as the round has committed nothing of its own.
+func (e *estimate) outrun(sh *shipment.Shipment, first bool) (end ending, stop bool) {
+	at := e.round
+	if first {
+		at = e.base
+	}
+	switch {
+	case !sh.Waiting() || sh.Open(shipment.Forward) != nil || sh.Live(shipment.Forward) != nil:
+		return finished, true
+	case sh.Round != at:
+		return overtaken, true
+	}
+	return finished, false
 }
 
 // nobody ends a round without a winner: the rules may want to wait and try again, else the estimates have failed.
-func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate, user string) (*shipment.Shipment, error) {
+func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate, user string) (_ *shipment.Shipment, end ending, err error) {
 	none := e.decision.None
 	if none != nil && none.HoldFor > 0 && sh.Retries < none.Retry {
-		return s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
-			if !sh.Waiting() {
+		sh, err = s.change(ctx, sh, "no-offer", func(sh *shipment.Shipment) (*store.Tx, error) {
+			var stop bool
+			if end, stop = e.outrun(sh, true); stop {
 				return nil, errUnchanged
 			}
 			now := s.Clock.Now()
@@ -309,22 +358,24 @@ func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate
 			plan(tx, sh, s.job(sh, JobDispatch, due))
 			return tx, nil
 		})
+		return sh, end, err
 	}
 	f := &shipment.Failure{Type: string(NoProviderMatched), Message: "No Provider matched the criteria for the requested delivery.", Errors: e.errors}
 	for _, x := range e.decision.Excluded {
 		f.Errors = append(f.Errors, shipment.ProviderError{Provider: x.Account, Type: "EXCLUDED_BY_RULE", Code: x.Rule, Message: x.Text})
 	}
-	return s.fail(ctx, sh, e, shipping.EstimatesFailed, user, f)
+	return s.failRound(ctx, sh, e, true, shipping.EstimatesFailed, user, f)
 }
 
-// fail commits that nobody has the order.
-func (s *Service) fail(ctx context.Context, sh *shipment.Shipment, e *estimate, to shipping.Status, user string, f *shipment.Failure) (*shipment.Shipment, error) {
-	return s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
-		if !sh.Waiting() {
+// failRound commits that nobody has the order; with the first word of a round, what that has learned.
+func (s *Service) failRound(ctx context.Context, sh *shipment.Shipment, e *estimate, first bool, to shipping.Status, user string, f *shipment.Failure) (_ *shipment.Shipment, end ending, err error) {
+	sh, err = s.change(ctx, sh, "failure", func(sh *shipment.Shipment) (*store.Tx, error) {
+		var stop bool
+		if end, stop = e.outrun(sh, first); stop {
 			return nil, errUnchanged
 		}
 		tx := changed(sh, sh.Move(to, s.Clock.Now(), user, shipment.WithNote(f.Type)))
-		if e != nil {
+		if first {
 			if err := s.estimated(sh, e, tx); err != nil {
 				return nil, err
 			}
@@ -333,4 +384,5 @@ func (s *Service) fail(ctx context.Context, sh *shipment.Shipment, e *estimate, 
 		tx.DropJobs = drop(sh, JobDispatch)
 		return tx, nil
 	})
+	return sh, end, err
 }

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/failpoint"
 	"github.com/waybill-dev/waybill/core/store"
 )
 
@@ -77,7 +78,7 @@ func (r *Runner) finish(ctx context.Context, j store.Job, out Outcome, err error
 		name = "again"
 		tx.PutJobs = []store.Job{putOff(j, out.at, 0)}
 	}
-	switch err := r.cfg.Store.Commit(ctx, j.Tenant, tx); {
+	switch err := r.commit(ctx, j.Tenant, tx); {
 	case errors.Is(err, store.ErrLeaseLost):
 		return r.letGo(ctx, j, "lost")
 	case err != nil:
@@ -86,6 +87,16 @@ func (r *Runner) finish(ctx context.Context, j store.Job, out Outcome, err error
 		return "unwritten"
 	}
 	return name
+}
+
+func (r *Runner) commit(ctx context.Context, tenant string, tx *store.Tx) error {
+	if err := failpoint.Hit("jobs", failpoint.Before, "outcome"); err != nil {
+		return err
+	}
+	if err := r.cfg.Store.Commit(ctx, tenant, tx); err != nil {
+		return err
+	}
+	return failpoint.Hit("jobs", failpoint.After, "outcome")
 }
 
 // letGo frees the key for what has replaced the job.

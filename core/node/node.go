@@ -116,10 +116,7 @@ func (n *Node) wire() error {
 	})
 	n.runner, err = jobs.New(jobs.Config{
 		Store: n.Store, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("jobs"), Metrics: jobs.NewMetrics(n.registry),
-		Handlers: map[string]jobs.Handler{
-			dispatch.JobDispatch: n.Dispatch.RunDispatch, dispatch.JobReconcile: n.Dispatch.RunReconcile,
-			dispatch.JobCancel: n.Dispatch.RunCancel, dispatch.JobWatch: n.Dispatch.RunWatch,
-		},
+		Handlers: n.Dispatch.Handlers(),
 	})
 	if err != nil {
 		return fmt.Errorf("job runner: %w", err)

@@ -59,8 +59,12 @@ type Attempt struct {
 	Error   *CallError `json:"error,omitempty"`
 	Doubt   *Doubt     `json:"doubt,omitempty"`
 	// CancelIntent is set before the carrier is asked to cancel, and stays while the outcome is unknown.
-	CancelIntent *CancelIntent  `json:"cancelIntent,omitempty"`
-	Refund       shipping.Money `json:"refund,omitzero"`
+	CancelIntent *CancelIntent `json:"cancelIntent,omitempty"`
+	// EditIntent is set before the carrier is asked to change the booking, and stays while the outcome is unknown.
+	EditIntent *EditIntent    `json:"editIntent,omitempty"`
+	Refund     shipping.Money `json:"refund,omitzero"`
+	// Spares are bookings that the carrier made under this attempt's reference beside the one that the order wants.
+	Spares []Spare `json:"spares,omitempty"`
 }
 
 // Booking is what the carrier has agreed to do, labels apart.
@@ -98,7 +102,9 @@ type Doubt struct {
 	Misses int       `json:"misses"`          // how often it knew nothing, asked after deadline + grace
 	LastAt time.Time `json:"lastAt,omitzero"` //
 	Last   string    `json:"last,omitempty"`  // what the last look said
-	Needs  string    `json:"needs,omitempty"` // "attention" where only a person can decide
+	Needs  string    `json:"needs,omitempty"` // Attention where only a person can decide
+	// ByPerson is the key of who decided that there is no booking, "" where nobody did.
+	ByPerson string `json:"byPerson,omitempty"`
 }
 
 // CancelIntent is a cancellation that the carrier is being asked for.
@@ -106,7 +112,68 @@ type CancelIntent struct {
 	By       string    `json:"by"`
 	At       time.Time `json:"at"`
 	Deadline time.Time `json:"deadline"`
-	Unknown  bool      `json:"unknown,omitempty"` // the carrier's answer was lost
+	Unknown  bool      `json:"unknown,omitempty"` // a carrier's answer was lost
+	Asks     int       `json:"asks,omitempty"`    // how often the carrier was asked without a certain answer
+	// Replace is what the order becomes once the booking is certainly cancelled; nil where the order is to be cancelled with it.
+	Replace *Wish `json:"replace,omitempty"`
+}
+
+// EditIntent is a change of the booking that the carrier is being asked for.
+type EditIntent struct {
+	By       string    `json:"by"`
+	At       time.Time `json:"at"`
+	Deadline time.Time `json:"deadline"`
+	Unknown  bool      `json:"unknown,omitempty"` // a carrier's answer was lost
+	Asks     int       `json:"asks,omitempty"`    // how often the carrier was asked without a certain answer
+	Order    Order     `json:"order"`             // what the order becomes once the carrier has certainly answered
+}
+
+// Spare is a booking that no order wants: the carrier booked one reference more than once, or booked after it was believed not to
+// have. It is recorded before the carrier is asked to cancel it.
+type Spare struct {
+	CarrierRef  string     `json:"carrierRef"`
+	TrackingID  string     `json:"trackingId"`
+	FoundAt     time.Time  `json:"foundAt"`
+	CancelledAt time.Time  `json:"cancelledAt,omitzero"`
+	Asks        int        `json:"asks,omitempty"` // how often the carrier was asked to cancel it and did not
+	Error       *CallError `json:"error,omitempty"`
+	Needs       string     `json:"needs,omitempty"` // "attention" where only a person can have it cancelled
+}
+
+// Attention is what Doubt.Needs and Spare.Needs say where only a person can decide.
+const Attention = "attention"
+
+// NeedsPerson reports whether only a person can say what is to become of the attempt, or of a spare booking of it.
+func (a *Attempt) NeedsPerson() bool {
+	if a.State == InDoubt && a.Doubt != nil && a.Doubt.Needs == Attention {
+		return true
+	}
+	for i := range a.Spares {
+		if a.Spares[i].CancelledAt.IsZero() && a.Spares[i].Needs == Attention {
+			return true
+		}
+	}
+	return false
+}
+
+// SpareLeft reports whether a spare booking of the attempt is not cancelled yet.
+func (a *Attempt) SpareLeft() bool {
+	for i := range a.Spares {
+		if a.Spares[i].CancelledAt.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// Spare returns the spare booking with this number of the carrier's, nil where there is none.
+func (a *Attempt) Spare(carrierRef string) *Spare {
+	for i := range a.Spares {
+		if a.Spares[i].CarrierRef == carrierRef {
+			return &a.Spares[i]
+		}
+	}
+	return nil
 }
 
 // Live reports whether the attempt holds a booking that the carrier means to carry out.

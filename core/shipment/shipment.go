@@ -91,6 +91,33 @@ type ProposedService struct {
 	ID string `json:"id"`
 }
 
+// Wish is an order with all that follows from it and from the configuration, as it is put into a Shipment at once.
+type Wish struct {
+	Order        Order               `json:"order"`
+	Pickup       Place               `json:"pickup"`
+	Delivery     Geo                 `json:"delivery"`
+	Return       *Place              `json:"return,omitempty"`
+	Currency     string              `json:"currency"`
+	Brand        string              `json:"brand"`
+	Distance     int64               `json:"distance"`
+	Accounts     []string            `json:"accounts"`
+	PickupTime   shipping.TimeWindow `json:"pickupTime"`
+	DeliveryTime shipping.TimeWindow `json:"deliveryTime"`
+	Warnings     []Warning           `json:"warnings,omitempty"`
+}
+
+// Wish returns what the shipment is asked to be now.
+func (s *Shipment) Wish() *Wish {
+	return &Wish{Order: s.Order, Pickup: s.Pickup, Delivery: s.Delivery, Return: s.Return, Currency: s.Currency, Brand: s.Brand,
+		Distance: s.Distance, Accounts: s.Accounts, PickupTime: s.PickupTime, DeliveryTime: s.DeliveryTime, Warnings: s.Warnings}
+}
+
+// Grant puts a wish into the shipment.
+func (s *Shipment) Grant(w *Wish) {
+	s.Order, s.Pickup, s.Delivery, s.Return, s.Currency, s.Brand = w.Order, w.Pickup, w.Delivery, w.Return, w.Currency, w.Brand
+	s.Distance, s.Accounts, s.PickupTime, s.DeliveryTime, s.Warnings = w.Distance, w.Accounts, w.PickupTime, w.DeliveryTime, w.Warnings
+}
+
 // Geo is a point on the map and its time zone.
 type Geo struct {
 	Latitude  float64 `json:"latitude"`

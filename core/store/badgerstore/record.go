@@ -178,7 +178,7 @@ func columnsOf(s *shipment.Shipment) columns {
 		if a.Reference != "" {
 			c.references = append(c.references, a.Reference)
 		}
-		c.attention = c.attention || a.State == shipment.InDoubt && a.Doubt != nil && a.Doubt.Needs == "attention"
+		c.attention = c.attention || a.NeedsPerson()
 	}
 	return c
 }

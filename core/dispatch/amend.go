@@ -1,0 +1,181 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/waybill-dev/waybill/core/jobs"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+)
+
+// amend changes what a live booking can bear: local fields, and what the carrier's Editor takes, which is kept with a warning
+// where the carrier has none. Where the carrier is to hear of it, the intent is committed first.
+func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Result, error) {
+	number := sh.Live(shipment.Forward).Number
+	ask := e.diff.carrier && s.canEdit(sh)
+	if ask && e.diff.rename {
+		// The carrier must not hear of a change that cannot be written down.
+		if _, err := s.Store.ShipmentByExternalID(ctx, sh.Tenant, e.to.ExternalID); err == nil {
+			return Result{}, failf(DuplicateID, "Resource with provided id already exists.")
+		}
+	}
+	what := "edit"
+	if ask {
+		what = "edit-intent"
+	}
+	sh, err := s.commitEdit(ctx, sh, what, func(sh *shipment.Shipment) (*store.Tx, error) {
+		if err := e.check(sh); err != nil {
+			return nil, err
+		}
+		a := sh.Attempt(number)
+		if e.diff.beyondLocal() && !a.Live() {
+			return nil, errOvertaken
+		}
+		now := s.Clock.Now()
+		sh.UpdatedAt = now
+		tx := &store.Tx{}
+		if !ask {
+			sh.Order = cloneOrder(e.to)
+			return tx, nil
+		}
+		a.EditIntent = &shipment.EditIntent{By: e.caller.Key, At: now, Deadline: now.Add(callTime(a)), Order: cloneOrder(e.to)}
+		plan(tx, sh, s.job(sh, JobEdit, a.EditIntent.Deadline))
+		return tx, nil
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	var warnings []shipment.Warning
+	if ask {
+		return s.askEdit(ctx, sh, number)
+	}
+	if e.diff.carrier {
+		warnings = append(warnings, notInformed(sh.Attempt(number)))
+	}
+	return Result{Shipment: sh, Waiting: sh.Waiting(), Warnings: warnings}, nil
+}
+
+func (s *Service) canEdit(sh *shipment.Shipment) bool {
+	m, ok := s.manifest(sh.Tenant, sh.Live(shipment.Forward).Account)
+	return ok && m.Has(carrier.CanEdit)
+}
+
+func notInformed(a *shipment.Attempt) shipment.Warning {
+	return shipment.Warning{Code: "PROVIDER_NOT_INFORMED", Provider: a.Provider,
+		Message: "The change is kept, but " + a.Provider + " cannot be told of it any more."}
+}
+
+// askEdit asks the carrier to change the booking, whose intent is committed, and words what came of it.
+func (s *Service) askEdit(ctx context.Context, sh *shipment.Shipment, number int) (Result, error) {
+	sh, cerr, err := s.editAtCarrier(ctx, sh, number, true)
+	if err != nil {
+		return Result{}, s.begunError("edit order", sh, err)
+	}
+	a := sh.Attempt(number)
+	res := Result{Shipment: sh, Waiting: sh.Waiting()}
+	switch {
+	case cerr == nil:
+	case a.EditIntent != nil:
+		res.Waiting = true
+		res.Warnings = []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,
+			Message: "It is not known yet whether " + a.Provider + " has taken the change; it is asked for again until it is certain, and shows on the order then."}}
+	case refusedEdit(cerr):
+		res.Warnings = []shipment.Warning{notInformed(a)}
+	default:
+		return Result{}, &Error{Type: PlaceOrderFailed, Message: a.Provider + " did not take the change; the order was left as it was.",
+			Providers: []shipment.ProviderError{providerError(a.Provider, cerr)}, Err: cerr}
+	}
+	return res, nil
+}
+
+// refusedEdit reports whether the carrier takes no such change: then it is kept without the carrier.
+func refusedEdit(cerr *carrier.Error) bool {
+	return cerr.Code == carrier.EditRefused || cerr.Code == carrier.Unsupported
+}
+
+// editAtCarrier asks the carrier to change a booking as the intent says, and commits what came of it. An unknown outcome leaves the
+// intent and the job that asks again: the same change asked for twice is one change. waits says that a caller hears the answer: to
+// that one a failure is told, and the intent withdrawn.
+func (s *Service) editAtCarrier(ctx context.Context, sh *shipment.Shipment, number int, waits bool) (*shipment.Shipment, *carrier.Error, error) {
+	cerr, trace := s.callEdit(ctx, sh, sh.Attempt(number))
+	sameID := false
+	record := func(sh *shipment.Shipment) (*store.Tx, error) {
+		a := sh.Attempt(number)
+		ei := a.EditIntent
+		if ei == nil {
+			return nil, errUnchanged
+		}
+		sh.UpdatedAt = s.Clock.Now()
+		tx := &store.Tx{}
+		refused := cerr != nil && refusedEdit(cerr)
+		switch {
+		case cerr == nil || refused || !waits && refusedForGood(cerr):
+			id := sh.Order.ExternalID
+			sh.Order = cloneOrder(ei.Order)
+			if sameID {
+				sh.Order.ExternalID = id
+			}
+			a.EditIntent = nil
+			if cerr != nil && !waits {
+				tx = changed(sh, s.aside(sh, a, "EDIT_REFUSED( "+a.Provider+": "+cerr.Message+" )"))
+				sh.Warnings = append(sh.Warnings, notInformed(a))
+			}
+			tx.DropJobs = drop(sh, JobEdit)
+		case cerr.Effect == carrier.EffectNone && waits && !ei.Unknown:
+			a.EditIntent = nil
+			tx.DropJobs = drop(sh, JobEdit)
+		default:
+			ei.Unknown = ei.Unknown || cerr.Effect != carrier.EffectNone
+			ei.Asks++
+			plan(tx, sh, s.job(sh, JobEdit, s.Clock.Now().Add(max(cerr.RetryAfter, pause(ei.Asks, firstPause, longPause)))))
+		}
+		tx.Exchanges = exchangesOf(sh, a.Account, "edit", number, a.Round, trace, cerr)
+		return tx, nil
+	}
+	sh, err := s.change(ctx, sh, "edit-result", record)
+	if errors.Is(err, store.ErrDuplicate) {
+		// The order was to be renamed with the change, and another has taken the name: what the carrier has taken must be known.
+		sameID = true
+		if sh, err = s.reload(ctx, sh); err == nil {
+			sh, err = s.change(ctx, sh, "edit-result", record)
+		}
+	}
+	return sh, cerr, err
+}
+
+func (s *Service) callEdit(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt) (*carrier.Error, *carrier.Trace) {
+	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
+	if !ok {
+		return &carrier.Error{Source: carrier.SourceConfig, Effect: carrier.EffectNone, Retry: carrier.RetrySafe, Code: carrier.AdapterUnavailable,
+			Message: "The account is not configured any more."}, nil
+	}
+	edited := *sh
+	edited.Order = a.EditIntent.Order
+	ectx, stop := context.WithTimeout(ctx, callTime(a))
+	defer stop()
+	ectx, trace := carrier.WithTrace(ectx)
+	_, err := acc.Edit(ectx, carrier.EditRequest{Consignment: consignment(&edited, a.Reference, rulesSettings(a.Set)),
+		CarrierRef: a.Booking.CarrierRef, ServiceID: a.ServiceID})
+	cerr := carrier.AsError(err)
+	if cerr != nil && cerr.Effect == carrier.EffectApplied {
+		cerr = nil
+	}
+	return cerr, trace
+}
+
+// RunEdit is the handler of edit jobs: a change of a booking whose outcome is unknown is asked for again until it is certain.
+func (s *Service) RunEdit(ctx context.Context, j store.Job) (jobs.Outcome, error) {
+	sh, err := s.Store.Shipment(ctx, j.Tenant, shipment.ID(j.Key))
+	if err != nil {
+		return jobs.Outcome{}, fmt.Errorf("edit job %s: %w", j.ID, err)
+	}
+	a := sh.Live(shipment.Forward)
+	if a == nil || a.EditIntent == nil {
+		return jobs.Done(), nil
+	}
+	_, _, err = s.editAtCarrier(ctx, sh, a.Number, false)
+	return jobs.Settled(), err
+}

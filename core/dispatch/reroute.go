@@ -1,0 +1,73 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+)
+
+// reroute changes what a booking cannot bear: new estimates are asked first, and only when somebody would carry the changed order
+// is the old booking cancelled and the order dispatched again. What the order is to become is committed with the intent to cancel,
+// so that whatever dies, the order ends as it was or as it was wished, with one booking.
+func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, begun time.Time) (Result, error) {
+	wished := *sh
+	wished.Order = cloneOrder(e.to)
+	if err := s.place(ctx, e.tenant, &wished, s.Clock.Now()); err != nil {
+		return Result{}, err
+	}
+	if e.diff.rename {
+		// The booking must not be cancelled for a change that cannot be written down.
+		if _, err := s.Store.ShipmentByExternalID(ctx, sh.Tenant, e.to.ExternalID); err == nil {
+			return Result{}, failf(DuplicateID, "Resource with provided id already exists.")
+		}
+	}
+	// The round is counted up below, so that the references of this question are not those of the dispatch that follows.
+	round := sh.Round + 1
+	est, err := s.estimate(ctx, e.tenant, &wished, round, nil)
+	if err != nil {
+		return Result{}, s.storeError("estimate changed order", err)
+	}
+	if est.plan.Hold == nil && est.decision.Winner == nil {
+		return Result{}, &Error{Type: NoProviderMatched, Message: "No Provider matched the criteria for the changed order; it was left as it was.", Providers: est.errors}
+	}
+	number := sh.Live(shipment.Forward).Number
+	sh, err = s.commitEdit(ctx, sh, "reroute-intent", func(sh *shipment.Shipment) (*store.Tx, error) {
+		if err := e.check(sh); err != nil {
+			return nil, err
+		}
+		a := sh.Attempt(number)
+		if !a.Live() || a.CancelIntent != nil {
+			return nil, errOvertaken
+		}
+		sh.Round = max(sh.Round, round)
+		s.intendCancel(sh, e.caller.Key, wished.Wish())
+		tx := &store.Tx{}
+		plan(tx, sh, s.job(sh, JobCancel, a.CancelIntent.Deadline))
+		return tx, nil
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	var own inlineJob
+	sh, cerr, err := s.cancelAtCarrier(ctx, sh, number, &own, true)
+	if err != nil {
+		return Result{}, s.begunError("edit order", sh, err)
+	}
+	a := sh.Attempt(number)
+	switch {
+	case cerr == nil && own.tries > 0 && sh.Waiting():
+		if sh, err = own.run(ctx, s, sh, e.caller.Key, begun); err != nil {
+			return Result{}, s.begunError("dispatch changed order", sh, err)
+		}
+		return s.answer(ctx, sh, begun)
+	case cerr == nil: // cancelled meanwhile
+		return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
+	case a.CancelIntent != nil:
+		return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,
+			Message: "It is not known yet whether " + a.Provider + " has cancelled the present booking, which the change needs. The order is changed and booked anew as soon as that is certain."}}}, nil
+	}
+	return Result{}, &Error{Type: PlaceOrderFailed, Message: a.Provider + " did not cancel the present booking, which the change needs; the order was left as it was.",
+		Providers: []shipment.ProviderError{providerError(a.Provider, cerr)}, Err: cerr}
+}

@@ -1,0 +1,209 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/jobs"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+)
+
+// refOf is the number by which a carrier's booking is known.
+func refOf(b carrier.Booking) string { return firstOf(b.CarrierRef, b.TrackingID) }
+
+// known reports whether the attempt has this booking already, as its own or as a spare.
+func known(a *shipment.Attempt, b carrier.Booking) bool {
+	return a.Booking != nil && (a.Booking.CarrierRef == refOf(b) || a.Booking.TrackingID != "" && a.Booking.TrackingID == b.TrackingID) || a.Spare(refOf(b)) != nil
+}
+
+// recordSpares notes what the carrier has booked beyond what the attempt knows, with the job that has it cancelled, and reports
+// whether there was any.
+func (s *Service) recordSpares(sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, tx *store.Tx) bool {
+	now := s.Clock.Now()
+	any := false
+	for _, b := range found {
+		if b.Cancelled || known(a, b) {
+			continue
+		}
+		any = true
+		a.Spares = append(a.Spares, shipment.Spare{CarrierRef: refOf(b), TrackingID: b.TrackingID, FoundAt: now})
+		s.metrics.spares.Inc()
+	}
+	if any {
+		sh.UpdatedAt = now
+		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, now))
+	}
+	return any
+}
+
+// watchJob is the job that looks for spare bookings of an attempt and has them cancelled. Each attempt has its own.
+func (s *Service) watchJob(sh *shipment.Shipment, a *shipment.Attempt, due time.Time) store.Job {
+	j := s.job(sh, JobWatch, due)
+	j.ID += "/" + strconv.Itoa(a.Number)
+	j.Payload = strconv.AppendInt(nil, int64(a.Number), 10)
+	return j
+}
+
+// RunWatch is the handler of watch jobs. It cancels the spare bookings of an attempt, and looks for more: as long as the
+// configuration says where an absence was not proven, and once where the carrier may have booked twice.
+func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, error) {
+	sh, err := s.Store.Shipment(ctx, j.Tenant, shipment.ID(j.Key))
+	if err != nil {
+		return jobs.Outcome{}, fmt.Errorf("watch job %s: %w", j.ID, err)
+	}
+	number, err := strconv.Atoi(string(j.Payload))
+	if err != nil {
+		return jobs.Outcome{}, fmt.Errorf("watch job %s: payload %q: %w", j.ID, j.Payload, err)
+	}
+	a := sh.Attempt(number)
+	if a == nil || a.Open() {
+		return jobs.Done(), nil
+	}
+	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
+	if !ok {
+		return s.watchOn(a, longPause), nil
+	}
+	m, started := acc.Manifest()
+	if !started {
+		return jobs.Again(s.Clock.Now().Add(firstPause)), nil
+	}
+	looked := true
+	if m.Has(carrier.CanFind) {
+		if sh, looked, err = s.lookForSpares(ctx, sh, number, acc); err != nil {
+			return jobs.Outcome{}, err
+		}
+	}
+	if sh, err = s.cancelSpares(ctx, sh, number, acc); err != nil {
+		return jobs.Outcome{}, err
+	}
+	a = sh.Attempt(number)
+	switch {
+	case a.SpareLeft():
+		return s.watchOn(a, sparePause(a)), nil
+	case !looked:
+		return s.watchOn(a, longPause), nil
+	case watched(a, m):
+		// The longer nothing has shown, the less often it is looked for.
+		return s.watchOn(a, min(max(s.Clock.Now().Sub(a.EndedAt)/4, longPause), watchPause)), nil
+	}
+	return jobs.Done(), nil
+}
+
+// watched reports whether the attempt's absence was believed without proof, so that its booking may still show.
+func watched(a *shipment.Attempt, m carrier.Manifest) bool {
+	return (a.State == shipment.Absent || a.State == shipment.Voided) && (m.Absence != carrier.Proven || a.Doubt != nil && a.Doubt.ByPerson != "")
+}
+
+// watchOn looks again after a pause, as long as the attempt is to be watched. A spare that is left is never forgotten.
+func (s *Service) watchOn(a *shipment.Attempt, pause time.Duration) jobs.Outcome {
+	next := s.Clock.Now().Add(pause)
+	if !a.SpareLeft() && next.Sub(a.IntendedAt) > s.Config().Dispatch.WatchFor {
+		return jobs.Done()
+	}
+	return jobs.Again(next)
+}
+
+// sparePause is how long to wait before the carrier is asked again to cancel what it has not cancelled yet.
+func sparePause(a *shipment.Attempt) time.Duration {
+	asks := 1
+	for _, sp := range a.Spares {
+		if sp.CancelledAt.IsZero() {
+			if sp.Needs != "" {
+				return watchPause
+			}
+			asks = max(asks, sp.Asks)
+		}
+	}
+	return pause(asks, firstPause, longPause)
+}
+
+// lookForSpares asks the carrier what it has under the attempt's reference, and records what nobody knew. looked is false where
+// the carrier could not be asked.
+func (s *Service) lookForSpares(ctx context.Context, sh *shipment.Shipment, number int, acc Account) (_ *shipment.Shipment, looked bool, err error) {
+	a := sh.Attempt(number)
+	fctx, cancel := context.WithTimeout(ctx, callTime(a))
+	defer cancel()
+	fctx, trace := carrier.WithTrace(fctx)
+	found, ferr := acc.Find(fctx, carrier.FindRequest{Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack)})
+	if ferr != nil {
+		return sh, false, nil
+	}
+	sh, err = s.change(ctx, sh, "spare", func(sh *shipment.Shipment) (*store.Tx, error) {
+		tx := &store.Tx{}
+		a := sh.Attempt(number)
+		if !s.recordSpares(sh, a, found, tx) {
+			return nil, errUnchanged
+		}
+		tx.PutJobs = nil // this very job goes on
+		tx.Exchanges = exchangesOf(sh, a.Account, "find", number, a.Round, trace, nil)
+		return tx, nil
+	})
+	return sh, true, err
+}
+
+// callTime is how long a call about an attempt may take: as long as its booking might.
+func callTime(a *shipment.Attempt) time.Duration { return a.Deadline.Sub(a.IntendedAt) }
+
+// cancelSpares asks the carrier to cancel each spare booking that is left, and commits what it says.
+func (s *Service) cancelSpares(ctx context.Context, sh *shipment.Shipment, number int, acc Account) (*shipment.Shipment, error) {
+	var errs []error
+	for _, sp := range append([]shipment.Spare(nil), sh.Attempt(number).Spares...) {
+		if !sp.CancelledAt.IsZero() {
+			continue
+		}
+		a := sh.Attempt(number)
+		cctx, cancel := context.WithTimeout(ctx, callTime(a))
+		cctx, trace := carrier.WithTrace(cctx)
+		_, cerr := acc.Cancel(cctx, carrier.CancelRequest{Reference: a.Reference, CarrierRef: sp.CarrierRef, TrackingID: sp.TrackingID,
+			ServiceID: a.ServiceID, Reason: "spare booking"})
+		cancel()
+		var err error
+		if sh, err = s.spareAnswered(ctx, sh, number, sp.CarrierRef, trace, carrier.AsError(cerr)); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return sh, errors.Join(errs...)
+}
+
+// spareAnswered commits what the carrier said of cancelling a spare booking. What it will not cancel is a person's.
+func (s *Service) spareAnswered(ctx context.Context, sh *shipment.Shipment, number int, ref string, trace *carrier.Trace, cerr *carrier.Error) (*shipment.Shipment, error) {
+	return s.change(ctx, sh, "spare-cancelled", func(sh *shipment.Shipment) (*store.Tx, error) {
+		a := sh.Attempt(number)
+		sp := a.Spare(ref)
+		if sp == nil || !sp.CancelledAt.IsZero() {
+			return nil, errUnchanged
+		}
+		now := s.Clock.Now()
+		tx := &store.Tx{}
+		switch {
+		case cerr == nil || cerr.Effect == carrier.EffectApplied:
+			sp.CancelledAt, sp.Needs, sp.Error = now, "", nil
+			if a.State == shipment.Absent && !a.SpareLeft() {
+				a.State = shipment.Voided
+			}
+			tx = changed(sh, s.aside(sh, a, "SPARE_CANCELLED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+" )"))
+		default:
+			sp.Asks++
+			sp.Error = callError("cancel", cerr)
+			sh.UpdatedAt = now
+			if refusedForGood(cerr) && sp.Needs == "" {
+				sp.Needs = shipment.Attention
+				tx = changed(sh, s.aside(sh, a, "SPARE_NOT_CANCELLED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+": "+cerr.Message+" )"))
+				s.Log.Error("spare booking is not cancelled by its carrier; have it cancelled there, then resolve the attempt", "shipment_id", sh.ID, "account", a.Account,
+					"carrier_ref", ref, "err", cerr)
+			}
+		}
+		tx.Exchanges = exchangesOf(sh, a.Account, "cancel", number, a.Round, trace, cerr)
+		return tx, nil
+	})
+}
+
+// aside is a line of the history that leaves the present as it is.
+func (s *Service) aside(sh *shipment.Shipment, a *shipment.Attempt, note string) shipment.Change {
+	return sh.Move(sh.Status, s.Clock.Now(), systemUser, shipment.WithAttempt(a.Number), shipment.WithNote(note), func(c *shipment.Change) { c.Late = true })
+}
