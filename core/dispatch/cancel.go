@@ -89,9 +89,12 @@ func cancelAnswer(sh *shipment.Shipment) (Result, error) {
 	e := &Error{Type: OrderCancellationFailed, Message: "Provider failed to cancel order"}
 	if x := a.Error; x != nil && x.Op == "cancel" {
 		e.Providers = []shipment.ProviderError{{Provider: a.Provider, Type: x.Code, Code: x.CarrierCode, Message: firstOf(x.CarrierMessage, x.Message)}}
-		if x.Code == string(carrier.CancelRefused) || x.Code == string(carrier.Unsupported) {
+		switch carrier.Code(x.Code) {
+		case carrier.CancelRefused, carrier.Unsupported:
 			e.Type = CancellationNotAllowed
 			e.Message = "Provider does not allow cancellation of orders: " + a.Provider + " refuses it at this stage."
+		case carrier.CarrierRejected, carrier.Internal:
+			e.Type, e.Message = UnmappedError, "Request received unidentifiable error response."
 		}
 	}
 	return Result{}, e

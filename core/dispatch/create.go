@@ -132,7 +132,7 @@ func (s *Service) place(ctx context.Context, t *config.Tenant, sh *shipment.Ship
 	if loc == nil {
 		return failf(InvalidData, "Invalid Data: No such locationExternalId, %s, exists in our system. Please provide a valid locationExternalId.", o.LocationID)
 	}
-	if name := duplicateName(o.Proposed); name != "" {
+	if name := s.duplicateName(t, loc.Accounts, o.Proposed); name != "" {
 		return failf(DuplicateName, "Resource with provided name already exists: proposedProviders names %s twice.", name)
 	}
 	if len(loc.Accounts) == 0 {

@@ -3,7 +3,10 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/config"
@@ -26,7 +29,14 @@ func (d difference) none() bool { return d == difference{} }
 func (d difference) beyondLocal() bool { return d.carrier || d.packages || d.route }
 
 func differ(a, b shipment.Order) difference {
-	same := func(x, y any) bool { return reflect.DeepEqual(x, y) }
+	// A list that is empty and one that was not given are the same order.
+	same := func(x, y any) bool {
+		vx, vy := reflect.ValueOf(x), reflect.ValueOf(y)
+		if (vx.Kind() == reflect.Slice || vx.Kind() == reflect.Map) && vx.Len()+vy.Len() == 0 {
+			return true
+		}
+		return reflect.DeepEqual(x, y)
+	}
 	return difference{
 		rename: a.ExternalID != b.ExternalID,
 		local: !same(a.GroupID, b.GroupID) || !same(a.Attributes, b.Attributes) || a.Value != b.Value || a.Locale != b.Locale ||
@@ -75,7 +85,7 @@ func (s *Service) editOnce(ctx context.Context, c Caller, t *config.Tenant, sh *
 	if f := s.Validate(c, order); len(f) > 0 {
 		return Result{}, invalid(f)
 	}
-	normalise(sh, &order)
+	normalise(t, sh, &order)
 	d := differ(sh.Order, order)
 	if d.none() {
 		return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
@@ -109,19 +119,35 @@ func (e *edit) check(sh *shipment.Shipment) error {
 	return allowed(sh, e.diff)
 }
 
-// normalise gives a changed package what only the engine fills, so that naming the same package again is no change.
-func normalise(sh *shipment.Shipment, o *shipment.Order) {
+// normalise gives a changed package what only the engine fills, so that naming the same package again is no change. A package that
+// had its measures from a preset takes those of its new one.
+func normalise(t *config.Tenant, sh *shipment.Shipment, o *shipment.Order) {
 	for i := range o.Packages {
 		p := &o.Packages[i]
 		if i < len(sh.Order.Packages) {
 			old := sh.Order.Packages[i]
 			p.Barcode = firstOf(p.Barcode, old.Barcode)
 			p.TemperatureControl = firstOf(p.TemperatureControl, old.TemperatureControl)
+			renamed(t, old, p)
 		}
 		p.TemperatureControl = firstOf(p.TemperatureControl, "none")
 		if p.ItemQuantity == 0 {
 			p.ItemQuantity = 1
 		}
+	}
+}
+
+func renamed(t *config.Tenant, old shipping.Parcel, p *shipping.Parcel) {
+	was, had := presetOf(t, old.Name)
+	is, has := presetOf(t, p.Name)
+	if strings.EqualFold(old.Name, p.Name) || !had || !has {
+		return
+	}
+	if p.Size != nil && *p.Size == was.Size && is.Size.Unit != "" {
+		p.Size = &is.Size
+	}
+	if p.Weight != nil && *p.Weight == was.Weight && is.Weight.Unit != "" {
+		p.Weight = &is.Weight
 	}
 }
 
@@ -211,15 +237,9 @@ func (s *Service) commitEdit(ctx context.Context, sh *shipment.Shipment, what st
 
 // cloneOrder copies an order so deep that filling in the copy leaves the original alone.
 func cloneOrder(o shipment.Order) shipment.Order {
-	o.Packages = append([]shipping.Parcel(nil), o.Packages...)
-	o.Items = append([]shipping.Item(nil), o.Items...)
-	o.Proposed = append([]shipment.ProposedProvider(nil), o.Proposed...)
-	if o.Attributes != nil {
-		m := make(map[string]any, len(o.Attributes))
-		for k, v := range o.Attributes {
-			m[k] = v
-		}
-		o.Attributes = m
-	}
+	o.Packages = slices.Clone(o.Packages)
+	o.Items = slices.Clone(o.Items)
+	o.Proposed = slices.Clone(o.Proposed)
+	o.Attributes = maps.Clone(o.Attributes)
 	return o
 }

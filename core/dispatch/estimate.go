@@ -116,11 +116,16 @@ func (a *asked) name() string { return a.manifest.DisplayName }
 // proposedFor finds the account among the proposed providers: by id, adapter's name or the account's display name, in any case.
 func proposedFor(proposed []shipment.ProposedProvider, a *asked) (shipment.ProposedProvider, bool) {
 	for _, p := range proposed {
-		if strings.EqualFold(p.Name, a.config.ID) || strings.EqualFold(p.Name, a.manifest.DisplayName) || strings.EqualFold(p.Name, a.config.Name) {
+		if answersTo(p.Name, a.config, a.manifest) {
 			return p, true
 		}
 	}
 	return shipment.ProposedProvider{}, false
+}
+
+// answersTo reports whether a name means the account.
+func answersTo(name string, a *config.Account, m carrier.Manifest) bool {
+	return strings.EqualFold(name, a.ID) || strings.EqualFold(name, m.DisplayName) || a.Name != "" && strings.EqualFold(name, a.Name)
 }
 
 func serviceInfo(m carrier.Manifest, narrowed []string) []rules.ServiceInfo {
@@ -301,9 +306,11 @@ func exchangesOf(sh *shipment.Shipment, account, op string, attempt, round int, 
 	}
 	switch {
 	case dropped > 0:
+		row.At = sh.UpdatedAt
 		row.Lost = fmt.Sprintf("%d more exchanges were not kept: a call keeps at most %d KiB", dropped, carrier.MaxTraceBytes>>10)
 		out = append(out, row)
 	case err != nil && err.Code == carrier.AdapterDied:
+		row.At = sh.UpdatedAt
 		row.Lost = "the adapter process died during the call and took its exchanges with it"
 		out = append(out, row)
 	}

@@ -225,8 +225,12 @@ func (s *Service) Rates(ctx context.Context, c Caller, o shipment.Order) (Rates,
 			if err != nil {
 				return Rates{}, s.storeError("estimate", err)
 			}
+			quote := op.Quote // as the rules saw it; what the carrier itemised is kept apart
+			if _, full, ok := e.chosen(rules.Choice{Account: op.Account, ID: op.ID}); ok {
+				quote = full
+			}
 			win := e.decision.Winner != nil && e.decision.Winner.ID == op.ID
-			r.Rows = append(r.Rows, RateRow{Account: a.config, Provider: a.name(), Quote: op.Quote, Fee: fee, RuleApplied: win})
+			r.Rows = append(r.Rows, RateRow{Account: a.config, Provider: a.name(), Quote: quote, Fee: fee, RuleApplied: win})
 		}
 	}
 	return r, nil

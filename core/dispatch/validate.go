@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -122,7 +123,8 @@ func validateAttributes(f *shipping.Faults, attributes map[string]any) {
 	if len(attributes) > maxAttributes {
 		f.Add("orderAttributes", "must have at most %d members", maxAttributes)
 	}
-	for k, v := range attributes {
+	for _, k := range slices.Sorted(maps.Keys(attributes)) {
+		v := attributes[k]
 		path := "orderAttributes." + k
 		f.Text(path, k, shipping.MaxText)
 		switch v := v.(type) {
@@ -147,14 +149,40 @@ func validateProposed(f *shipping.Faults, proposed []shipment.ProposedProvider) 
 	}
 }
 
-// duplicateName returns the provider that is proposed twice, "" where none is.
-func duplicateName(proposed []shipment.ProposedProvider) string {
+// duplicateName returns the name under which a provider is proposed a second time, "" where none is. One provider has several
+// names: its id, its display name, and its adapter's.
+func (s *Service) duplicateName(t *config.Tenant, accounts []string, proposed []shipment.ProposedProvider) string {
 	for i, p := range proposed {
 		if slices.ContainsFunc(proposed[:i], func(q shipment.ProposedProvider) bool { return strings.EqualFold(q.Name, p.Name) }) {
 			return p.Name
 		}
 	}
+	for _, id := range accounts {
+		m, _ := s.manifest(t.ID, id)
+		seen := false
+		for _, p := range proposed {
+			if a := t.Accounts[id]; a == nil || !answersTo(p.Name, a, m) {
+				continue
+			}
+			if seen && !s.shared(t, accounts, p.Name) {
+				return p.Name
+			}
+			seen = true
+		}
+	}
 	return ""
+}
+
+// shared reports whether a name means several accounts, as an adapter's name may.
+func (s *Service) shared(t *config.Tenant, accounts []string, name string) bool {
+	n := 0
+	for _, id := range accounts {
+		m, _ := s.manifest(t.ID, id)
+		if a := t.Accounts[id]; a != nil && answersTo(name, a, m) {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // e164 returns a phone number as carriers want it, "" where the text is not a possible number in the country.
