@@ -208,23 +208,35 @@ func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *ship
 			cerr = first // nothing was done this time, perhaps; the first time is what counts
 		}
 	}
-	switch {
-	case cerr == nil || cerr.Effect == carrier.EffectApplied:
+	if cerr == nil || cerr.Effect == carrier.EffectApplied {
 		return done, trace, nil
-	case unknown && cerr.Code == carrier.BookingNotFound && s.gone(cctx, a, acc):
-		// One of those that were lost has done it, and the carrier forgets what it has cancelled.
-		return done, trace, nil
+	}
+	if unknown && (cerr.Code == carrier.BookingNotFound || cerr.Code == carrier.CancelRefused) {
+		// One of those whose answers were lost may have done it, and the carrier refuses to do it twice.
+		return done, trace, s.afterLost(cctx, a, acc, cerr)
 	}
 	return done, trace, cerr
 }
 
-// gone reports whether the carrier shows no live booking for the attempt, as far as it can be looked for.
-func (s *Service) gone(ctx context.Context, a *shipment.Attempt, acc Account) bool {
+// afterLost says what a refusal means where an earlier cancellation's answer was lost: nothing is wrong where the carrier shows no
+// live booking any more, nobody knows where it cannot be asked, and the refusal stands where the booking does. A carrier that
+// cannot be looked at is taken at its word.
+func (s *Service) afterLost(ctx context.Context, a *shipment.Attempt, acc Account, refusal *carrier.Error) *carrier.Error {
 	if m, ok := acc.Manifest(); !ok || !m.Has(carrier.CanFind) {
-		return ok
+		if refusal.Code == carrier.BookingNotFound {
+			return nil
+		}
+		return refusal
 	}
 	found, err := acc.Find(ctx, carrier.FindRequest{Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack)})
-	return err == nil && liveBooking(found) == nil
+	switch {
+	case err != nil:
+		return &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectUnknown, Retry: carrier.RetrySafe, Code: carrier.OutcomeUnknown,
+			Message: "The carrier refuses to cancel, and cannot be asked whether an earlier cancellation has.", Err: err}
+	case liveBooking(found) == nil:
+		return nil
+	}
+	return refusal
 }
 
 // released ends the live booking, and with it the order, or makes the order what the intent says and has it dispatched anew. A

@@ -19,10 +19,20 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
+// tb is what a test and a property have in common.
+type tb interface {
+	Helper()
+	Cleanup(func())
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // engine is dispatch on a real store, with a clock that the test moves and carriers that the test scripts.
 type engine struct {
 	*dispatch.Service
-	t        *testing.T
+	t        tb
 	store    *faultyStore
 	clock    *clock.Manual
 	carriers fakeCarriers
@@ -33,7 +43,7 @@ type engine struct {
 
 var caller = dispatch.Caller{Tenant: "demo", Key: "Default_Business_Key"}
 
-func newEngine(t *testing.T, carriers ...*fakeCarrier) *engine {
+func newEngine(t tb, carriers ...*fakeCarrier) *engine {
 	t.Helper()
 	st, err := badgerstore.Open(badgerstore.Config{InMemory: true, Log: hclog.NewNullLogger()})
 	if err != nil {
@@ -44,7 +54,7 @@ func newEngine(t *testing.T, carriers ...*fakeCarrier) *engine {
 }
 
 // engineOn starts an engine over a store that an earlier one may have used.
-func engineOn(t *testing.T, st *faultyStore, clk *clock.Manual, carriers ...*fakeCarrier) *engine {
+func engineOn(t tb, st *faultyStore, clk *clock.Manual, carriers ...*fakeCarrier) *engine {
 	t.Helper()
 	e := &engine{t: t, store: st, clock: clk, carriers: fakeCarriers{}, bundle: rules.Default()}
 	lat, lng := 42.3452369, -71.0639399
