@@ -20,9 +20,9 @@ import (
 
 func newPluginCmd(p *program) *cobra.Command {
 	var dir string
-	cmd := &cobra.Command{Use: "plugin", Aliases: []string{"plugins"}, Short: "Show the carrier adapters that are installed"}
+	cmd := &cobra.Command{Use: "plugin", Aliases: []string{"plugins"}, Short: "Show and lock the carrier adapters that are installed"}
 	cmd.PersistentFlags().StringVar(&dir, "plugins", "", "folder of the adapters (default plugins beside this program)")
-	cmd.AddCommand(newPluginListCmd(p, &dir), newPluginDescribeCmd(p, &dir), newPluginTestCmd(p))
+	cmd.AddCommand(newPluginListCmd(p, &dir), newPluginDescribeCmd(p, &dir), newPluginTestCmd(p), newPluginLockCmd(p, &dir))
 	return asGroup(cmd)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
+	"github.com/waybill-dev/waybill/core/carrierhost"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/node"
 )
@@ -125,6 +126,9 @@ func addressOf(ln net.Listener, asked string) string {
 func runNode(ctx context.Context, s node.Settings, ln net.Listener, ready func()) error {
 	n, err := node.Open(s)
 	if err != nil {
+		if _, locked := errors.AsType[*carrierhost.LockError](err); locked {
+			err = usageError(err)
+		}
 		return errors.Join(err, ln.Close())
 	}
 	ctx, cancel := context.WithCancel(ctx)

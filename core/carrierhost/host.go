@@ -44,9 +44,8 @@ type Config struct {
 	Clock        clock.Clock       // of breakers, and what adapters are told the time is; required
 	Source       clock.Source      // of jitter; required
 	Registerer   prometheus.Registerer
-	// Checksums are the SHA-256 of binaries by adapter name; a binary that differs is not started. One that is not named is
-	// not checked.
-	Checksums map[string][]byte
+	// Lock names the binaries that may be started; any other is refused at each start. Nil: all that are in Dir.
+	Lock *Lock
 }
 
 // timing is how patient the host is. All of it is wall time.

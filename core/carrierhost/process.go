@@ -1,12 +1,9 @@
 package carrierhost
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -64,39 +61,27 @@ func (h *Host) dialProcess(ctx context.Context, name, path string) (process, err
 			return nil, fmt.Errorf("make the run folder of adapter %s: %w", name, err)
 		}
 	}
+	sum, err := h.cfg.Lock.sum(path, name)
+	if err != nil {
+		return nil, err
+	}
 	words := &lastWords{}
 	began := wall.Now()
 	p, err := plugin.Dial(ctx, plugin.DialConfig{
-		Path: path, RunDir: h.cfg.RunDir, AutoMTLS: h.cfg.AutoMTLS, Env: os.Environ(), Checksum: h.cfg.Checksums[name],
+		Path: path, RunDir: h.cfg.RunDir, AutoMTLS: h.cfg.AutoMTLS, Env: os.Environ(), Checksum: sum,
 		Log:          witness{h.log.Named("adapter").With("carrier", name), words},
 		StartTimeout: h.cfg.StartTimeout, MemoryLimit: h.cfg.Memory, Now: h.cfg.Clock.Now,
 	})
 	switch {
 	case err == nil:
 		return &adapterProcess{Process: p, words: words}, nil
-	case !sameSum(path, h.cfg.Checksums[name]):
-		return nil, fmt.Errorf("%w: %w", errChecksum, err)
 	case wall.Now().Sub(began) >= h.cfg.StartTimeout:
 		return nil, fmt.Errorf("%w: %w", errTimeout, err)
 	}
+	if _, changed := h.cfg.Lock.sum(path, name); changed != nil { // since it was looked at
+		return nil, changed
+	}
 	return nil, err
-}
-
-// sameSum reports whether a file has a SHA-256, nil for any.
-func sameSum(path string, sum []byte) bool {
-	if sum == nil {
-		return true
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	got := sha256.New()
-	if _, err := io.Copy(got, f); err != nil {
-		return false
-	}
-	return bytes.Equal(got.Sum(nil), sum)
 }
 
 // adapterProcess is a process of the SDK.

@@ -101,7 +101,7 @@ func TestStartsThatFailAreQuarantinedWithTheirCause(t *testing.T) {
 		{"handshake", CauseStart, ""},
 		{"garbage", CauseStart, "Welcome to libfoo"},
 		{"misnamed", CauseWrongName, `"other"`},
-		{"locked", CauseChecksum, ""},
+		{"locked", CauseChecksum, "accept it with: waybill plugin lock --plugins "},
 		{"absent", CauseMissing, "no such file"},
 		{"text", CauseMissing, "not executable"},
 	}
@@ -115,7 +115,8 @@ func TestStartsThatFailAreQuarantinedWithTheirCause(t *testing.T) {
 	}
 	h := runHost(t, dir, func(c *Config) {
 		c.Quarantine = config.Quarantine{Deaths: 2, Within: time.Minute, Probe: time.Hour}
-		c.Checksums = map[string][]byte{"locked": make([]byte, 32)}
+		c.Lock = lockOf(t, dir, "crash", "handshake", "garbage", "misnamed", "text", "absent")
+		c.Lock.Adapters = append(c.Lock.Adapters, LockedAdapter{Name: "locked", SHA256: strings.Repeat("0", 64)})
 	}, nil, accounts...)
 	ready(t, h)
 	for _, s := range h.Status() {

@@ -3,10 +3,13 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -53,6 +56,11 @@ func (c *Config) defaults(dir string) {
 	if c.Plugins.Dir != "" {
 		c.Plugins.Dir = resolve(dir, c.Plugins.Dir)
 	}
+	if c.Plugins.Lock != "" {
+		c.Plugins.Lock = resolve(dir, c.Plugins.Lock)
+	} else if beside := filepath.Join(dir, lockFile); exists(beside) {
+		c.Plugins.Lock = beside
+	}
 	fill(&c.Dispatch.AnswerWithin, 20*time.Second)
 	fill(&c.Dispatch.QuoteTimeout, 8*time.Second)
 	fill(&c.Dispatch.BookTimeout, 30*time.Second)
@@ -83,6 +91,15 @@ func (c *Config) defaults(dir string) {
 			l.ID = lid
 		}
 	}
+}
+
+// lockFile is where `waybill plugin lock` writes, beside the configuration.
+const lockFile = "waybill.lock"
+
+// exists reports whether something is there, readable or not: a lock that cannot be read must not pass for none.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 func resolve(dir, path string) string {

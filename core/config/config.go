@@ -50,6 +50,7 @@ type Store struct {
 // Plugins is how adapter processes are found and supervised.
 type Plugins struct {
 	Dir          string        `yaml:"dir"`           // of waybill-carrier-*; default: plugins beside the executable
+	Lock         string        `yaml:"lock"`          // file of `waybill plugin lock`; default waybill.lock beside this file, where it is there
 	AutoMTLS     *bool         `yaml:"auto_mtls"`     // default true
 	StartTimeout time.Duration `yaml:"start_timeout"` // default 10s
 	Quarantine   Quarantine    `yaml:"quarantine"`

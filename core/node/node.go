@@ -138,10 +138,14 @@ func (n *Node) openHost(cfg *config.Config) error {
 		}
 		dir = filepath.Join(filepath.Dir(exe), "plugins")
 	}
-	var err error
+	lock, err := lockOf(cfg, dir)
+	if err != nil {
+		return err
+	}
 	n.Host, err = carrierhost.New(carrierhost.Config{
 		Dir: dir, AutoMTLS: *cfg.Plugins.AutoMTLS, StartTimeout: cfg.Plugins.StartTimeout, Quarantine: cfg.Plugins.Quarantine,
 		Memory: cfg.Plugins.Memory, Log: n.Log.Named("carrier"), Clock: n.Clock, Source: n.Source, Registerer: n.registry,
+		Lock: lock,
 	})
 	if err != nil {
 		return fmt.Errorf("adapters: %w", err)
