@@ -258,34 +258,47 @@ func report(f shipping.Faults, path string, at reporter) {
 	}
 }
 
-// checkKeys checks what must hold over all tenants: a key names one tenant.
+// checkKeys checks what must hold over all tenants: a key names one tenant, or an operator.
 func checkKeys(c *Config, at reporter) {
-	owners := map[string]string{}
+	k := keyCheck{at: at, owners: map[string]string{}}
+	names := map[string]bool{}
+	for i, a := range c.Server.AdminKeys {
+		k.check(fmt.Sprintf("server.admin_keys[%d]", i), a.Name, a.SHA256, names, "the name stands in the log")
+	}
 	for _, id := range slices.Sorted(maps.Keys(c.Tenants)) {
 		names := map[string]bool{}
-		for i, k := range c.Tenants[id].Keys {
+		for i, key := range c.Tenants[id].Keys {
 			path := fmt.Sprintf("tenants.%s.keys[%d]", id, i)
-			if strings.TrimSpace(k.Name) == "" {
-				at(path+".name", "the name stands in status histories", "is required")
-			}
-			if names[k.Name] {
-				at(path+".name", "", "another key has the name %q", k.Name)
-			}
-			names[k.Name] = true
-			hash := strings.ToLower(k.SHA256)
-			if b, err := hex.DecodeString(hash); err != nil || len(b) != sha256.Size {
-				at(path+".sha256", "waybill keys new prints a key and its hash", "must be 64 hex digits, not the key itself")
-				continue
-			}
-			if other, taken := owners[hash]; taken {
-				at(path+".sha256", "", "is the hash of a key that stands at %s already", other)
-			}
-			owners[hash] = path
-			if k.Rate.PerSecond < 0 || k.Rate.Burst < 1 {
+			k.check(path, key.Name, key.SHA256, names, "the name stands in status histories")
+			if key.Rate.PerSecond < 0 || key.Rate.Burst < 1 {
 				at(path+".rate", "", "per_second and burst must be more than 0")
 			}
 		}
 	}
+}
+
+type keyCheck struct {
+	at     reporter
+	owners map[string]string // hash -> path
+}
+
+func (k *keyCheck) check(path, name, sum string, names map[string]bool, why string) {
+	if strings.TrimSpace(name) == "" {
+		k.at(path+".name", why, "is required")
+	}
+	if names[name] {
+		k.at(path+".name", "", "another key has the name %q", name)
+	}
+	names[name] = true
+	hash := strings.ToLower(sum)
+	if b, err := hex.DecodeString(hash); err != nil || len(b) != sha256.Size {
+		k.at(path+".sha256", "waybill keys new prints a key and its hash", "must be 64 hex digits, not the key itself")
+		return
+	}
+	if other, taken := k.owners[hash]; taken {
+		k.at(path+".sha256", "", "is the hash of a key that stands at %s already", other)
+	}
+	k.owners[hash] = path
 }
 
 type keyOwner struct {
@@ -294,7 +307,12 @@ type keyOwner struct {
 }
 
 func (c *Config) index() {
-	c.keys = map[[sha256.Size]byte]keyOwner{}
+	c.keys, c.admin = map[[sha256.Size]byte]keyOwner{}, map[[sha256.Size]byte]*AdminKey{}
+	for i := range c.Server.AdminKeys {
+		if b, err := hex.DecodeString(c.Server.AdminKeys[i].SHA256); err == nil && len(b) == sha256.Size {
+			c.admin[[sha256.Size]byte(b)] = &c.Server.AdminKeys[i]
+		}
+	}
 	for _, t := range c.Tenants {
 		for i := range t.Keys {
 			b, err := hex.DecodeString(t.Keys[i].SHA256)
@@ -304,6 +322,9 @@ func (c *Config) index() {
 		}
 	}
 }
+
+// AdminKeyByHash returns the operator's key with this SHA-256, nil where there is none.
+func (c *Config) AdminKeyByHash(hash [sha256.Size]byte) *AdminKey { return c.admin[hash] }
 
 // KeyByHash returns the key with this SHA-256 and its tenant, nil where there is none. The hash of a key with enough
 // randomness tells nothing about it, so looking it up in a map leaks nothing that helps to guess one.

@@ -19,7 +19,8 @@ type Config struct {
 	Retention Retention          `yaml:"retention"`
 	Tenants   map[string]*Tenant `yaml:"tenants"`
 
-	keys map[[sha256.Size]byte]keyOwner
+	keys  map[[sha256.Size]byte]keyOwner
+	admin map[[sha256.Size]byte]*AdminKey
 }
 
 // Server is how the API is served.
@@ -32,6 +33,14 @@ type Server struct {
 	WriteTimeout time.Duration `yaml:"write_timeout"` // default 60s
 	IdleTimeout  time.Duration `yaml:"idle_timeout"`  // default 120s
 	LogLevel     string        `yaml:"log_level"`     // trace, debug, info, warn, error; default info
+	// AdminKeys are the keys of operators: they open /admin/…, which is about the node and not about a tenant. None: nobody may.
+	AdminKeys []AdminKey `yaml:"admin_keys"`
+}
+
+// AdminKey is an operator's key, kept as the SHA-256 of its text.
+type AdminKey struct {
+	Name   string `yaml:"name"`
+	SHA256 string `yaml:"sha256"` // hex
 }
 
 // TLS names the certificate and key files, in PEM.

@@ -86,13 +86,7 @@ func (r *Router) authenticate(q *Request) error {
 		return &refusal{header: http.Header{"Www-Authenticate": {`Bearer realm="waybill"`}},
 			err: &dispatch.Error{Type: unauthorized, Message: "Unauthorized: " + message}}
 	}
-	text := q.HTTP.Header.Get("x-api-key")
-	if text == "" {
-		scheme, bearer, _ := strings.Cut(q.HTTP.Header.Get("Authorization"), " ")
-		if strings.EqualFold(scheme, "Bearer") {
-			text = strings.TrimSpace(bearer)
-		}
-	}
+	text := keyText(q.HTTP)
 	if text == "" {
 		return no("no key was sent. Send it as x-api-key or as Authorization: Bearer.")
 	}
@@ -116,6 +110,18 @@ func (r *Router) authenticate(q *Request) error {
 	q.Tenant = tenant
 	q.Caller = dispatch.Caller{Tenant: tenant.ID, Key: key.Name}
 	return nil
+}
+
+// keyText is the key that came with a request, "" for none.
+func keyText(hr *http.Request) string {
+	if text := hr.Header.Get("x-api-key"); text != "" {
+		return text
+	}
+	scheme, bearer, _ := strings.Cut(hr.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(bearer)
 }
 
 // refusal is an error with headers.
@@ -144,16 +150,7 @@ func (r *Router) readBody(q *Request, w http.ResponseWriter) error {
 }
 
 func (r *Router) send(w http.ResponseWriter, q *Request, table Table, a Answer, err error) int {
-	h := w.Header()
-	h.Set("X-Request-Id", q.ID)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Cache-Control", "no-store")
-	if q.HTTP.TLS != nil {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
-	}
+	h := r.secure(w, q)
 	if err != nil {
 		if x, ok := errors.AsType[*refusal](err); ok {
 			a.Header = x.header
@@ -187,4 +184,19 @@ func (r *Router) send(w http.ResponseWriter, q *Request, table Table, a Answer, 
 		r.Log.Debug("caller left before the answer was sent", "request_id", q.ID, "err", err)
 	}
 	return a.Status
+}
+
+// secure sets the headers that every answer has.
+func (r *Router) secure(w http.ResponseWriter, q *Request) http.Header {
+	h := w.Header()
+	h.Set("X-Request-Id", q.ID)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cache-Control", "no-store")
+	if q.HTTP.TLS != nil {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+	return h
 }

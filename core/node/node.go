@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -56,6 +57,7 @@ type Node struct {
 	runner   *jobs.Runner
 	server   *httpapi.Server
 	registry *prometheus.Registry
+	backup   func(ctx context.Context, w io.Writer) error
 	close    sync.Once
 	closed   error
 	warm     chan struct{} // closed when carriers and rules are ready to be used
@@ -82,13 +84,13 @@ func Open(s Settings) (*Node, error) {
 }
 
 func (n *Node) openStore() error {
-	cfg := n.Config.Current().Store
-	st, err := badgerstore.Open(badgerstore.Config{Dir: cfg.Dir, EncryptionKey: decodeHex(cfg.EncryptionKey.Reveal()),
-		Log: n.Log.Named("store")})
+	cfg := StoreConfig(n.Config.Current())
+	cfg.Log = n.Log.Named("store")
+	st, err := badgerstore.Open(cfg)
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", cfg.Dir, err)
 	}
-	n.Store = st
+	n.Store, n.backup = st, st.Backup
 	return nil
 }
 
@@ -123,7 +125,7 @@ func (n *Node) wire() error {
 	}
 	router := httpapi.New(httpapi.Settings{Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("http"), Registerer: n.registry})
 	shippingapi.Mount(router, n.Dispatch)
-	admin.Mount(router, admin.Settings{Provider: n.provider, Ready: n.ready, Version: n.Version,
+	admin.Mount(router, admin.Settings{Provider: n.provider, Ready: n.ready, Version: n.Version, Backup: n.backup,
 		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})
 	n.server = &httpapi.Server{Handler: router, Config: cfg.Server, Log: n.Log.Named("http")}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -38,6 +39,8 @@ type Settings struct {
 	Ready   func(ctx context.Context) error
 	Metrics http.Handler
 	Version string
+	// Backup writes a copy of everything that is stored; nil where the store cannot.
+	Backup func(ctx context.Context, w io.Writer) error
 }
 
 type surface struct{ Settings }
@@ -53,6 +56,7 @@ func Mount(r *httpapi.Router, s Settings) {
 	r.HandleRaw(http.MethodGet, "/metrics", s.Metrics)
 	r.Handle(http.MethodGet, "/locations", nil, f.locations)
 	r.Handle(http.MethodGet, "/providers", nil, f.providers)
+	r.HandleOperator(http.MethodGet, "/admin/backup", "application/octet-stream", s.Backup)
 }
 
 type health struct {

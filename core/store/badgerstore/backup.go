@@ -1,6 +1,7 @@
 package badgerstore
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -13,25 +14,52 @@ import (
 // restoreBatches is how many writes Restore has on their way at once.
 const restoreBatches = 16
 
-// Backup writes everything to w as it is at one moment, while the store goes on working. The copy is compressed, and tells Restore
-// when it was cut short; it is not encrypted, even where the store is.
+// Backup writes everything to w as it is at one moment, while the store goes on working. The copy is compressed, tells Restore when
+// it was cut short, and is encrypted where the store is, under the same key.
 func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 	leave, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
+	if err := s.backup(contextWriter{ctx, w}); err != nil {
+		return fmt.Errorf("back up the store: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) backup(w io.Writer) error {
+	head := backupHead{Format: backupFormat, Schema: Schema}
+	if len(s.key) > 0 {
+		head.Salt = newSalt()
+	}
+	line, err := head.line()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(line); err != nil {
+		return err
+	}
+	end := func() error { return nil }
+	if len(s.key) > 0 {
+		aead, err := sealing(s.key, head.Salt, line)
+		if err != nil {
+			return err
+		}
+		sealed := newSealer(w, aead)
+		w, end = sealed, sealed.Close
+	}
 	z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
 	if err != nil {
 		return err
 	}
-	if _, err := s.db.Backup(contextWriter{ctx, z}, 0); err != nil {
-		return fmt.Errorf("back up the store: %w", err)
+	if _, err := s.db.Backup(z, 0); err != nil {
+		return err
 	}
 	if err := z.Close(); err != nil {
-		return fmt.Errorf("back up the store: %w", err)
+		return err
 	}
-	return nil
+	return end()
 }
 
 // contextWriter ends a long write with its context.
@@ -47,8 +75,12 @@ func (w contextWriter) Write(b []byte) (int, error) {
 	return w.w.Write(b)
 }
 
-// Restore makes a store in cfg.Dir, which must be empty or not exist, from what Backup has written. It leaves nothing there when it
-// fails.
+// unfinished is a file that stands in a folder while a backup is being restored to it. Open refuses such a folder: a process that
+// died half way has left a store that lacks what was not yet read.
+const unfinished = "RESTORING"
+
+// Restore makes a store in cfg.Dir, which must be empty or not exist, from what Backup has written. cfg.EncryptionKey opens an
+// encrypted backup and encrypts the store; a plain backup is restored with and without. Restore leaves nothing there when it fails.
 func Restore(cfg Config, r io.Reader) error {
 	if err := cfg.validate(); err != nil {
 		return err
@@ -67,6 +99,9 @@ func Restore(cfg Config, r io.Reader) error {
 	if len(files) > 0 {
 		return fmt.Errorf("store: %s is not empty; move what is there away, or restore to another folder", cfg.Dir)
 	}
+	if err := cfg.roomToOpen(); err != nil {
+		return err
+	}
 	if err := load(cfg, r); err != nil {
 		return errors.Join(fmt.Errorf("store: the backup is not restored: %w", err), empty(cfg.Dir))
 	}
@@ -74,20 +109,67 @@ func Restore(cfg Config, r io.Reader) error {
 }
 
 func load(cfg Config, r io.Reader) error {
-	z, err := gzip.NewReader(r)
+	plain, err := unseal(cfg, r)
 	if err != nil {
-		return fmt.Errorf("this is no backup: %w", err)
+		return err
+	}
+	mark := filepath.Join(cfg.Dir, unfinished)
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		return err
+	}
+	if err := syncDir(cfg.Dir); err != nil {
+		return err
 	}
 	db, err := openBadger(cfg)
 	if err != nil {
 		return err
 	}
-	err = db.Load(z, restoreBatches)
+	err = db.Load(plain, restoreBatches)
 	if err == nil {
 		// Whatever follows the last record must read too: the checksum is at the end.
-		_, err = io.Copy(io.Discard, z)
+		_, err = io.Copy(io.Discard, plain)
 	}
-	return errors.Join(err, db.Close())
+	if err == nil {
+		_, err = readMeta(db, cfg.Dir)
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(mark), syncDir(cfg.Dir))
+}
+
+// unseal reads the first line, and returns the data as it was before it was compressed and encrypted.
+func unseal(cfg Config, r io.Reader) (io.Reader, error) {
+	in := bufio.NewReader(r)
+	head, line, err := readHead(in)
+	if err != nil {
+		return nil, err
+	}
+	var data io.Reader = in
+	if len(head.Salt) > 0 {
+		if len(cfg.EncryptionKey) == 0 {
+			return nil, errors.New("the backup is encrypted; give the key of the store that it was made from, as store.encryption_key")
+		}
+		aead, err := sealing(cfg.EncryptionKey, head.Salt, line)
+		if err != nil {
+			return nil, err
+		}
+		data = newOpener(in, aead)
+	}
+	z, err := gzip.NewReader(data)
+	if err != nil {
+		return nil, fmt.Errorf("the backup does not read: %w", err)
+	}
+	return z, nil
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func empty(dir string) error {

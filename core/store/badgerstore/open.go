@@ -41,6 +41,9 @@ const (
 	DefaultMinFree = 256 << 20
 )
 
+// ErrInUse: another process has the folder open. It is wrapped; test with errors.Is.
+var ErrInUse = errors.New("is in use")
+
 // Config says where and how to keep the data.
 type Config struct {
 	// Dir is the folder; it is made where it does not exist. It belongs to one process at a time.
@@ -67,6 +70,7 @@ type Store struct {
 	log      hclog.Logger
 	source   clock.Source
 	secret   []byte // of cursors
+	key      []byte // of encryption, for backups
 
 	queue       *queue
 	jobsChanged chan struct{}
@@ -93,6 +97,9 @@ func Open(cfg Config) (*Store, error) {
 		if err := prepareDir(cfg.Dir); err != nil {
 			return nil, err
 		}
+		if _, err := os.Stat(filepath.Join(cfg.Dir, unfinished)); err == nil {
+			return nil, fmt.Errorf("store: restoring a backup to %s has not come to its end; empty the folder and restore again", cfg.Dir)
+		}
 	}
 	if err := cfg.roomToOpen(); err != nil {
 		return nil, err
@@ -103,6 +110,7 @@ func Open(cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		db: db, dir: cfg.Dir, inMemory: cfg.InMemory, minFree: cfg.MinFree, free: freeBytes, log: cfg.Log, source: cfg.Source,
+		key:   cfg.EncryptionKey,
 		queue: newQueue(cfg.Source.Token(9)), jobsChanged: make(chan struct{}, 1),
 		requests: make(chan *request, 256), written: make(chan struct{}),
 	}
@@ -190,7 +198,7 @@ func prepareDir(dir string) error {
 	}
 	defer f.Close()
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
-		return fmt.Errorf("store: %s is in use by %s; stop it, or choose another folder", dir, lockHolder(dir))
+		return fmt.Errorf("store: %s %w by %s; stop it, or choose another folder", dir, ErrInUse, lockHolder(dir))
 	}
 	return nil // closing gives the lock back, for Badger to take
 }
@@ -252,31 +260,39 @@ func (s *Store) begin() error {
 }
 
 func (s *Store) loadMeta() (meta, error) {
+	m, err := readMeta(s.db, s.dir)
+	if !errors.Is(err, store.ErrNotFound) {
+		return m, err
+	}
+	m = meta{Schema: Schema, Secret: make([]byte, 32)}
+	rand.Read(m.Secret) // never fails: it ends the program instead
+	b, err := json.Marshal(m)
+	if err != nil {
+		return m, err
+	}
+	if err := s.room(); err != nil {
+		return m, err
+	}
+	return m, s.db.Update(func(txn *badger.Txn) error { return txn.Set(metaKey(), b) })
+}
+
+func metaKey() key { return newKey(kindMeta).last("store") }
+
+// readMeta answers store.ErrNotFound for a store that is empty.
+func readMeta(db *badger.DB, dir string) (meta, error) {
 	var m meta
-	k := newKey(kindMeta).last("store")
-	err := s.db.View(func(txn *badger.Txn) error {
-		b, err := get(txn, k)
+	err := db.View(func(txn *badger.Txn) error {
+		b, err := get(txn, metaKey())
 		if err != nil {
 			return err
 		}
 		return json.Unmarshal(b, &m)
 	})
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		m = meta{Schema: Schema, Secret: make([]byte, 32)}
-		rand.Read(m.Secret) // never fails: it ends the program instead
-		b, err := json.Marshal(m)
-		if err != nil {
-			return m, err
-		}
-		if err := s.room(); err != nil {
-			return m, err
-		}
-		return m, s.db.Update(func(txn *badger.Txn) error { return txn.Set(k, b) })
-	case err != nil:
-		return m, fmt.Errorf("store: %s does not say its schema: %w; restore a backup", s.dir, err)
-	case m.Schema > Schema:
-		return m, fmt.Errorf("store: %s has schema %d, and this program knows %d; use the version that wrote it or a newer one", s.dir, m.Schema, Schema)
+	if err != nil {
+		return m, fmt.Errorf("store: %s does not say its schema: %w; restore a backup", dir, err)
+	}
+	if m.Schema > Schema {
+		return m, fmt.Errorf("store: %s has schema %d, and this program knows %d; use the version that wrote it or a newer one", dir, m.Schema, Schema)
 	}
 	return m, nil
 }
