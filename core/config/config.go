@@ -98,7 +98,18 @@ type Dispatch struct {
 // Retention is how long things are kept.
 type Retention struct {
 	Exchanges time.Duration `yaml:"exchanges"` // default 30 days
-	Labels    time.Duration `yaml:"labels"`    // default 180 days
+	Labels    time.Duration `yaml:"labels"`    // since the order last changed; default 180 days
+	// Personal is the age at which what tells of people is erased from an order; default never. History and money stay.
+	Personal time.Duration `yaml:"personal"`
+}
+
+// RetentionOf returns how long a tenant's things are kept.
+func (c *Config) RetentionOf(t *Tenant) Retention {
+	own := t.Retention
+	fill(&own.Exchanges, c.Retention.Exchanges)
+	fill(&own.Labels, c.Retention.Labels)
+	fill(&own.Personal, c.Retention.Personal)
+	return own
 }
 
 // Tenant is one merchant.
@@ -111,7 +122,8 @@ type Tenant struct {
 	Rules     string               `yaml:"rules"` // folder; "" for cheapest, then fastest
 	Accounts  map[string]*Account  `yaml:"accounts"`
 	Locations map[string]*Location `yaml:"locations"`
-	Packages  map[string]Preset    `yaml:"packages"` // presets by name, any case
+	Packages  map[string]Preset    `yaml:"packages"`  // presets by name, any case
+	Retention Retention            `yaml:"retention"` // where it differs from that of all tenants
 }
 
 // Key is an API key, kept as the SHA-256 of its text.

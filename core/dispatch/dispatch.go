@@ -113,4 +113,6 @@ type UseCases interface {
 	Label(ctx context.Context, c Caller, externalID string, parcel int) (shipping.Label, error)
 	Decisions(ctx context.Context, c Caller, externalID string) ([]store.Decision, error)
 	Trace(ctx context.Context, c Caller, externalID string) (Trace, error)
+	// Erase removes what is known of people from an order that is at rest.
+	Erase(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, error)
 }

@@ -64,6 +64,9 @@ func (s *Service) Edit(ctx context.Context, c Caller, externalID string, change 
 	if err != nil {
 		return Result{}, err
 	}
+	if !sh.ErasedAt.IsZero() {
+		return Result{}, failf(InvalidOperation, "The Order can no longer be changed: its personal data was erased.")
+	}
 	ctx = context.WithoutCancel(ctx)
 	for range maxConflicts {
 		res, err := s.editOnce(ctx, c, t, sh, change, begun)

@@ -27,6 +27,7 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi/admin"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
 	"github.com/waybill-dev/waybill/core/jobs"
+	"github.com/waybill-dev/waybill/core/retention"
 	"github.com/waybill-dev/waybill/core/ruleset"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
@@ -52,16 +53,18 @@ type Node struct {
 	Store    store.Store
 	Host     *carrierhost.Host // nil where Settings.Carriers stands in
 
-	placer   *geo.Placer
-	rules    *ruleset.Set
-	runner   *jobs.Runner
-	server   *httpapi.Server
-	registry *prometheus.Registry
-	backup   func(ctx context.Context, w io.Writer) error
-	close    sync.Once
-	closed   error
-	warm     chan struct{} // closed when carriers and rules are ready to be used
-	failed   error         // why they never will be; read after warm
+	placer    *geo.Placer
+	rules     *ruleset.Set
+	retention *retention.Service
+	runner    *jobs.Runner
+	server    *httpapi.Server
+	registry  *prometheus.Registry
+	backup    func(ctx context.Context, w io.Writer) error
+	garbage   func(ctx context.Context) error
+	close     sync.Once
+	closed    error
+	warm      chan struct{} // closed when carriers and rules are ready to be used
+	failed    error         // why they never will be; read after warm
 }
 
 // Open opens the store and wires everything. It starts no adapter and serves nothing.
@@ -90,7 +93,7 @@ func (n *Node) openStore() error {
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", cfg.Dir, err)
 	}
-	n.Store, n.backup = st, st.Backup
+	n.Store, n.backup, n.garbage = st, st.Backup, st.CollectGarbage
 	return nil
 }
 
@@ -116,9 +119,12 @@ func (n *Node) wire() error {
 		Store: n.Store, Carriers: carriers, Placer: n.placer, Config: n.Config.Current, Rules: n.rules.Bundle, Clock: n.Clock, Source: n.Source,
 		Log: n.Log.Named("dispatch"), Registerer: n.registry,
 	})
+	n.retention = retention.New(retention.Settings{Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("retention"), CollectGarbage: n.garbage})
+	handlers := n.Dispatch.Handlers()
+	handlers[retention.JobRetention], handlers[retention.JobUpkeep] = n.retention.RunRetention, n.retention.RunUpkeep
 	n.runner, err = jobs.New(jobs.Config{
 		Store: n.Store, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("jobs"), Metrics: jobs.NewMetrics(n.registry),
-		Handlers: n.Dispatch.Handlers(),
+		Handlers: handlers,
 	})
 	if err != nil {
 		return fmt.Errorf("job runner: %w", err)
@@ -210,6 +216,9 @@ func (n *Node) Run(ctx context.Context, ln net.Listener) error {
 	g.Go(func() error { return n.server.Serve(gctx, ln) })
 	g.Go(func() error {
 		if err := n.warmUp(gctx); err != nil {
+			return err
+		}
+		if err := n.planRetention(gctx); err != nil {
 			return err
 		}
 		inner, ictx := errgroup.WithContext(gctx)

@@ -49,6 +49,7 @@ type Shipment struct {
 	CreatedBy string    `json:"createdBy"` // name of the key
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
+	ErasedAt  time.Time `json:"erasedAt,omitzero"` // when what tells of people was erased
 }
 
 // Order is what the merchant asked for, as it came and as it was edited.

@@ -46,6 +46,9 @@ func (s *Shipment) Stage() Stage {
 
 // Retryable reports whether a retry may be asked for: the order failed, or the carrier itself gave the booking up.
 func (s *Shipment) Retryable() bool {
+	if !s.ErasedAt.IsZero() { // nobody knows any more where it was to go
+		return false
+	}
 	switch s.Status {
 	case shipping.EstimatesFailed, shipping.OrderFailed:
 		return true

@@ -67,6 +67,9 @@ type Store interface {
 
 	Jobs
 
+	// Retain removes a tenant's exchanges and labels that are older than they are kept, and returns how many. It may end early with
+	// ctx; what is left is removed by the next call.
+	Retain(ctx context.Context, tenant string, r Retention) (int, error)
 	// Sweep removes what has expired by now, and returns how many rows it removed. A job calls it from time to time.
 	Sweep(ctx context.Context, now time.Time) (int, error)
 	// Check reports whether the store can write now, for readiness.
@@ -94,6 +97,12 @@ type Jobs interface {
 	JobsChanged() <-chan struct{}
 }
 
+// Retention says what is old. A zero time keeps everything.
+type Retention struct {
+	Exchanges time.Time // remove those that began before
+	Labels    time.Time // remove those of shipments that were last updated before
+}
+
 // Tx is one transaction. Every shipment-bound row names its shipment.
 type Tx struct {
 	// Shipments are written as a whole. Revision 0 means that the shipment must not exist; else the stored revision must be
@@ -106,6 +115,9 @@ type Tx struct {
 	Labels    []Label
 	Messages  []Message
 	Usage     []UsageDelta
+	// Erase names shipments whose exchanges, decisions, labels and messages are removed, before those of this transaction are put.
+	// The shipments themselves, their history and usage stay. A Change with a Seq that was stored before replaces that line.
+	Erase []shipment.ID
 	// PutJobs creates or replaces jobs by id, after DoneJobs and DropJobs. A job with a lease is put as leased to this owner,
 	// who and whose token are filled in on success; none other of its key may be leased, else ErrConflict. A job that replaces
 	// one that is leased and not done in this transaction takes the lease from its holder (ErrLeaseLost from then on), and may

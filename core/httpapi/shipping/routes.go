@@ -36,6 +36,7 @@ func Mount(r *httpapi.Router, cases dispatch.UseCases) {
 	r.Handle(http.MethodGet, "/shipments/{id}/status-history", nil, s.history)
 	r.Handle(http.MethodPost, "/shipments/{id}/status", nil, s.setStatus)
 	r.Handle(http.MethodPost, "/shipments/{id}/retry", nil, s.retry)
+	r.Handle(http.MethodPost, "/shipments/{id}/erase", nil, s.erase)
 	r.Handle(http.MethodGet, "/shipments/{id}/label", nil, s.label)
 	r.Handle(http.MethodGet, "/shipments/{id}/decision", nil, s.decision)
 	r.Handle(http.MethodGet, "/shipments/{id}/trace", nil, s.trace)
@@ -154,6 +155,18 @@ func (s *surface) retry(q *httpapi.Request) (httpapi.Answer, error) {
 		return httpapi.Answer{}, err
 	}
 	return s.answer(res, http.StatusCreated), nil
+}
+
+func (s *surface) erase(q *httpapi.Request) (httpapi.Answer, error) {
+	id, err := externalID(q)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	sh, err := s.cases.Erase(q.Context(), q.Caller, id)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	return httpapi.Answer{Body: show(sh, s.base())}, nil
 }
 
 func (s *surface) label(q *httpapi.Request) (httpapi.Answer, error) {

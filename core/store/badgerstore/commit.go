@@ -50,6 +50,7 @@ type write struct {
 	usage     []store.UsageDelta
 	jobs      jobChange
 	labels    []labelWrite
+	erase     []shipment.ID
 }
 
 // Commit implements store.Store.
@@ -109,7 +110,7 @@ func (w *write) encode(tx *store.Tx) error {
 	if err := checkParts("tenant", w.tenant); err != nil {
 		return err
 	}
-	for _, step := range []func(*store.Tx) error{w.encodeShipments, w.encodeHistory, w.encodeMessages, w.encodeLabels, w.encodeKeys, w.encodeJobs} {
+	for _, step := range []func(*store.Tx) error{w.encodeShipments, w.encodeHistory, w.encodeMessages, w.encodeLabels, w.encodeKeys, w.encodeJobs, w.encodeErase} {
 		if err := step(tx); err != nil {
 			return err
 		}
@@ -321,6 +322,9 @@ func (w *write) request() (*request, error) {
 			return nil, err
 		}
 	}
+	if err := w.sizeErase(r); err != nil {
+		return nil, err
+	}
 	w.sizeLabels(r)
 	if r.bytes > maxBatchBytes || r.entries > maxTxEntries {
 		return nil, fmt.Errorf("%w: %d KiB in %d rows besides labels; at most %d KiB in %d rows", store.ErrTooLarge, r.bytes>>10, r.entries, maxBatchBytes>>10, maxTxEntries)
@@ -447,6 +451,7 @@ func (w *write) put(txn *badger.Txn) error {
 	for i := range w.shipments {
 		w.putShipment(&p, &w.shipments[i])
 	}
+	w.putErase(&p)
 	for i := range w.keys {
 		k := &w.keys[i]
 		if k.expired != nil {

@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, o Options) {
 		{"lists", listChecks},
 		{"jobs", jobChecks},
 		{"writers", writerChecks},
+		{"erase", eraseChecks},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel() // the checks wait for the disk, not for the processor

@@ -1,0 +1,83 @@
+package shipment
+
+import (
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// AtRest reports whether nobody works on the shipment any more: no carrier holds a booking of it, or may hold one, and no job will
+// move it. Only then can what is known of people be erased on request.
+func (s *Shipment) AtRest() bool {
+	if s.Waiting() || s.Cancel != nil {
+		return false
+	}
+	for i := range s.Attempts {
+		a := &s.Attempts[i]
+		if a.Open() || a.Live() && !s.Final() {
+			return false
+		}
+	}
+	return true
+}
+
+// Erase removes what tells of people: who gets the order, where they live, who drove, and what was said in free words. What was
+// ordered, which carriers were asked and booked, under which numbers, when and for how much, stays. The document cannot be sent to
+// a carrier again afterwards. It may be called again, and then changes nothing.
+func (s *Shipment) Erase(now time.Time) {
+	if s.ErasedAt.IsZero() {
+		s.ErasedAt = now
+	}
+	o := &s.Order
+	o.DeliveryContact = shipping.Contact{}
+	o.DeliveryAddress = shipping.Address{State: o.DeliveryAddress.State, CountryCode: o.DeliveryAddress.CountryCode}
+	o.DeliveryInstructions, o.PickupInstructions, o.Attributes = nil, nil, nil
+	s.Delivery = Geo{Zone: s.Delivery.Zone}
+	s.Progress.Driver, s.Progress.Vehicle, s.Progress.LastLocation, s.Progress.Proofs = nil, nil, nil, nil
+	if f := s.Failure; f != nil {
+		f.Message = ""
+		for i := range f.Errors {
+			f.Errors[i].Message = ""
+		}
+	}
+	for i := range s.Warnings {
+		s.Warnings[i].Message = ""
+	}
+	for i := range s.Attempts {
+		s.Attempts[i].erase()
+	}
+}
+
+func (a *Attempt) erase() {
+	a.Set.Instructions, a.Set.PickupInstructions = "", ""
+	a.Quote.Token, a.Quote.Warnings = nil, nil
+	if a.Error != nil {
+		a.Error.Message, a.Error.CarrierMessage = "", ""
+	}
+	if a.Doubt != nil {
+		a.Doubt.Last = ""
+	}
+	if a.Booking != nil {
+		a.Booking.TrackingURL = ""
+	}
+}
+
+// Erase removes free words from a line of the history: carriers name who has signed. Of a note, the carrier's code stays.
+func (c *Change) Erase() {
+	code, _, worded := strings.Cut(c.Note, "(")
+	if !worded || strings.ContainsFunc(strings.TrimSpace(code), notCode) {
+		code = ""
+	}
+	c.Note = strings.TrimSpace(code)
+	if c.Reason != nil {
+		reason := *c.Reason
+		reason.Note = ""
+		c.Reason = &reason
+	}
+}
+
+// notCode reports a character that no carrier's code holds.
+func notCode(r rune) bool {
+	return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("_-./", r)
+}
