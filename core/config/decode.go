@@ -158,7 +158,7 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value, path string) {
 	d.members(n, path, func(key, value *yaml.Node, sub string) {
 		i, ok := fields[key.Value]
 		if !ok {
-			d.at(key, path, didYouMean(key.Value, names), "unknown member %q", key.Value)
+			d.atName(key, path, didYouMean(key.Value, names), "unknown member %q", key.Value)
 			return
 		}
 		d.decode(value, v.Field(i), sub)

@@ -72,6 +72,16 @@ type source struct {
 	lines []string
 }
 
+// atName is at, for a name that nobody knows: its line is shown up to the name. What follows may be the value of a secret whose name
+// is misspelt.
+func (f *faults) atName(n *yaml.Node, path, hint, format string, args ...any) {
+	f.at(n, path, hint, format, args...)
+	p := &f.problems[len(f.problems)-1]
+	if end := p.Column - 1 + len(n.Value); p.Source != "" && end < len(p.Source) {
+		p.Source = p.Source[:end] + ": …"
+	}
+}
+
 func (f *faults) at(n *yaml.Node, path, hint, format string, args ...any) {
 	p := Problem{Path: path, Message: fmt.Sprintf(format, args...), Hint: hint}
 	if src := f.sources[n]; src != nil && n.Line > 0 {
