@@ -106,9 +106,12 @@ func TestNoSecretShows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d.wait(t, "the adapters' return", func() bool { return len(d.Adapters(t)) == len(adapters) && d.Adapters(t)["ups"] != adapters["ups"] })
+	if err := d.wait("the adapters' return", func() bool { return len(d.Adapters(t)) == len(adapters) && d.Adapters(t)["ups"] != adapters["ups"] }); err != nil {
+		t.Fatal(err)
+	}
 	create(t, d, order("canary-2"))
 
+	erased(t, d, order("canary-gone"))
 	answers := map[string][]byte{}
 	for _, id := range []string{"canary-1", "canary-2"} {
 		for _, path := range []string{"", "/status-history", "/decision", "/trace"} {
@@ -146,6 +149,29 @@ func TestNoSecretShows(t *testing.T) {
 		t.Error("the log has no line of level trace, or none of the crash: the test shows nothing about logs")
 	}
 	findSecrets(t, "the log", log, peopleInOrders...)
+}
+
+// erased creates an order, cancels it and erases what it tells of people: afterwards no answer tells it either.
+func erased(t *testing.T, d *devProcess, body string) {
+	t.Helper()
+	create(t, d, body)
+	const path = "/shipments/canary-gone"
+	if code, answer := d.Request(t, http.MethodPost, path+"/erase", ""); code != http.StatusConflict {
+		t.Errorf("an order that a carrier has was erased: %d %s", code, answer)
+	}
+	if code, answer := d.Request(t, http.MethodDelete, path, ""); code != http.StatusOK {
+		t.Errorf("cancel: %d %s", code, answer)
+	}
+	if code, answer := d.Request(t, http.MethodPost, path+"/erase", ""); code != http.StatusOK {
+		t.Errorf("erase: %d %s", code, answer)
+	}
+	for _, more := range []string{"", "/status-history", "/decision", "/trace"} {
+		code, answer := d.Request(t, http.MethodGet, path+more, "")
+		if code != http.StatusOK {
+			t.Errorf("%s of an erased order: %d %s", more, code, answer)
+		}
+		findSecrets(t, "an erased order's "+more, answer, peopleInOrders...)
+	}
 }
 
 func create(t *testing.T, d *devProcess, body string) {

@@ -23,12 +23,8 @@ func newRoot(p *program) (root *cobra.Command, started *bool) {
 	root.AddCommand(
 		newServeCmd(p), newDevCmd(p), newDemoCmd(p),
 		newShipmentsCmd(p), newRulesCmd(p), newPluginCmd(p), newSimCmd(p),
-<<<<<<< HEAD
 		newKeysCmd(p), newConfigCmd(p), newBenchCmd(), newVersionCmd(p),
-=======
-		newKeysCmd(p), newConfigCmd(p), newVersionCmd(p),
 		newBackupCmd(p), newRestoreCmd(p),
->>>>>>> 413e3fc (Back up while serving, encrypted where the store is; restore into an empty folder)
 	)
 	asGroup(root)
 	return root, started

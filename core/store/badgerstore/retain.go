@@ -179,7 +179,7 @@ func (s *Store) oldExchange(before time.Time) func(*badger.Txn, []byte) (bool, e
 		if len(k) < 16 {
 			return false, errDamaged
 		}
-		return fromSortable(binary.BigEndian.Uint64(k[len(k)-16:])) < before.UnixNano(), nil
+		return binary.BigEndian.Uint64(k[len(k)-16:]) < sortable(before.UnixNano()), nil
 	}
 }
 
