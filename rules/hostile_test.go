@@ -200,3 +200,25 @@ func FuzzExpr(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseDecision reads anything as a stored record of a decision: what reads can be said in words and written again.
+func FuzzParseDecision(f *testing.F) {
+	f.Add([]byte(`{"schema":1,"rules":"h","plan":{},"winner":{"account":"ups","service":"ground","fee":{"minor":975,"currency":"USD"}},"options":[{"account":"ups","service":"ground","rank":1}]}`))
+	f.Add([]byte(`{"schema":1,"excluded":[{"account":"a"}],"fallback":[{}],"none":{}}`))
+	f.Add([]byte(`{"schema":2}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := rules.ParseDecision(b)
+		if err != nil {
+			return
+		}
+		d.Sentence()
+		d.FallbackFor("booking_failed")
+		again, err := d.JSON()
+		if err != nil {
+			return // a record of numbers that no decision has
+		}
+		if _, err := rules.ParseDecision(again); err != nil {
+			t.Errorf("%q became %q, which does not read: %v", b, again, err)
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gorilla/mux"
 )
 
@@ -72,8 +73,8 @@ func newControl(s *Server) http.Handler {
 func sendJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// Only a client that has gone makes this fail.
-	_ = json.MarshalWrite(w, v, json.Deterministic(true))
+	// Only a client that has gone makes this fail: what is echoed of a request may be no text, and is made one.
+	_ = json.MarshalWrite(w, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // invalid answers all problems at once.

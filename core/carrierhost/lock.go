@@ -88,9 +88,7 @@ func parseLock(data []byte) ([]LockedAdapter, error) {
 
 // Write writes the lock to a file in one step: sorted by name, so that two locks can be compared line by line.
 func (l *Lock) Write(path string) error {
-	doc := lockDocument{Adapters: slices.Clone(l.Adapters)}
-	slices.SortFunc(doc.Adapters, func(a, b LockedAdapter) int { return cmp.Compare(a.Name, b.Name) })
-	body, err := yaml.Marshal(doc)
+	text, err := l.encode()
 	if err != nil {
 		return fmt.Errorf("write the lock file: %w", err)
 	}
@@ -98,7 +96,7 @@ func (l *Lock) Write(path string) error {
 	if err != nil {
 		return fmt.Errorf("write the lock file: %w", err)
 	}
-	_, err = tmp.WriteString(lockHead + string(body))
+	_, err = tmp.Write(text)
 	err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
@@ -107,6 +105,13 @@ func (l *Lock) Write(path string) error {
 		return errors.Join(fmt.Errorf("write the lock file: %w", err), os.Remove(tmp.Name()))
 	}
 	return nil
+}
+
+func (l *Lock) encode() ([]byte, error) {
+	doc := lockDocument{Adapters: slices.Clone(l.Adapters)}
+	slices.SortFunc(doc.Adapters, func(a, b LockedAdapter) int { return cmp.Compare(a.Name, b.Name) })
+	body, err := yaml.Marshal(doc)
+	return append([]byte(lockHead), body...), err
 }
 
 // Find returns what is locked under a name.

@@ -115,3 +115,13 @@ func FuzzListBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) { sound(t, serve(h, "POST", "/shipments/list", body), 200) })
 }
+
+func FuzzStatusBody(f *testing.F) {
+	for _, body := range []string{``, `{}`, `{"status":"PICKUP_COMPLETED"}`, `{"status":"ORDER_DELIVERED","note":"n","at":1}`,
+		`{"status":"ORDER_DELAYED","eventReason":{"code":"c","title":"t","note":"n"}}`, `{"status":1}`, `{"at":"soon"}`} {
+		f.Add([]byte(body))
+	}
+	h := apitest.New(f)
+	serve(h, "POST", "/shipments", []byte(apitest.Order("a")))
+	f.Fuzz(func(t *testing.T, body []byte) { sound(t, serve(h, "POST", "/shipments/a/status", body), 200, 409) })
+}
