@@ -195,7 +195,9 @@ func (st *storm) change() func(*shipment.Order) {
 		"street":       func(o *shipment.Order) { o.DeliveryAddress.Street1 = text + " New Street" },
 		"instructions": func(o *shipment.Order) { o.DeliveryInstructions = &text },
 		"group":        func(o *shipment.Order) { o.GroupID = &text },
-		"later":        func(o *shipment.Order) { o.DispatchAt = shipping.At(st.clock.Now().Add(time.Duration(n) * time.Minute)) },
+		"later": func(o *shipment.Order) {
+			o.DispatchAt = shipping.At(st.clock.Now().Add(time.Duration(n) * time.Minute))
+		},
 	}[rapid.SampledFrom([]string{"street", "instructions", "group", "later"}).Draw(st.rt, "edit")]
 }
 

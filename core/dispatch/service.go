@@ -231,7 +231,7 @@ const (
 
 // Handlers returns the handlers of the jobs that this package puts.
 func (s *Service) Handlers() map[string]jobs.Handler {
-	return map[string]jobs.Handler{JobDispatch: s.RunDispatch, JobReconcile: s.RunReconcile, JobCancel: s.RunCancel, JobEdit: s.RunEdit, JobWatch: s.RunWatch}
+	return map[string]jobs.Handler{JobDispatch: s.RunDispatch, JobReconcile: s.RunReconcile, JobCancel: s.RunCancel, JobEdit: s.RunEdit, JobWatch: s.RunWatch, JobErase: s.RunErase}
 }
 
 func (s *Service) job(sh *shipment.Shipment, kind string, due time.Time) store.Job {
