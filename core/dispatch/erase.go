@@ -70,7 +70,7 @@ var errNotYet = errors.New("the order is still worked on")
 
 // erase does it unless may refuses. The lines of the history are written again, without words.
 func (s *Service) erase(ctx context.Context, sh *shipment.Shipment, may func(*shipment.Shipment) error) (*shipment.Shipment, error) {
-	return s.change(ctx, sh, func(sh *shipment.Shipment) (*store.Tx, error) {
+	return s.change(ctx, sh, "erase", func(sh *shipment.Shipment) (*store.Tx, error) {
 		if !sh.ErasedAt.IsZero() {
 			return nil, errUnchanged
 		}

@@ -52,14 +52,25 @@ func (s *Shipment) Erase(now time.Time) {
 func (a *Attempt) erase() {
 	a.Set.Instructions, a.Set.PickupInstructions = "", ""
 	a.Quote.Token, a.Quote.Warnings = nil, nil
-	if a.Error != nil {
-		a.Error.Message, a.Error.CarrierMessage = "", ""
+	a.Error.erase()
+	for i := range a.Spares {
+		a.Spares[i].Error.erase()
 	}
 	if a.Doubt != nil {
 		a.Doubt.Last = ""
 	}
 	if a.Booking != nil {
 		a.Booking.TrackingURL = ""
+	}
+	a.EditIntent = nil
+	if a.CancelIntent != nil {
+		a.CancelIntent.Replace = nil
+	}
+}
+
+func (e *CallError) erase() {
+	if e != nil {
+		e.Message, e.CarrierMessage = "", ""
 	}
 }
 
