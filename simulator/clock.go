@@ -91,6 +91,15 @@ func (c *RealClock) SetSpeed(speed float64) error {
 	return nil
 }
 
+// notBefore moves the clock on to at, if that has not passed.
+func (c *RealClock) notBefore(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now().Before(at) {
+		c.base, c.wall = at, time.Now()
+	}
+}
+
 // Until implements [Clock].
 func (c *RealClock) Until(at time.Time) (<-chan struct{}, func()) {
 	reached, stopped := make(chan struct{}), make(chan struct{})

@@ -116,7 +116,8 @@ func (s *Server) ops() map[string][]string {
 }
 
 type faultList struct {
-	Faults []FaultView `json:"faults"`
+	Faults []FaultView       `json:"faults"`
+	Fired  map[FaultKind]int `json:"fired"` // by kind, since the world began: removed entries count
 }
 
 func (c *control) listFaults(w http.ResponseWriter, r *http.Request) {
@@ -124,7 +125,7 @@ func (c *control) listFaults(w http.ResponseWriter, r *http.Request) {
 		invalid(w, q.problems)
 		return
 	}
-	sendJSON(w, http.StatusOK, faultList{c.server.faults.list(c.server.world.Now())})
+	sendJSON(w, http.StatusOK, faultList{c.server.faults.list(c.server.world.Now()), c.server.faults.fired()})
 }
 
 // faultRequest is a Fault whose end may also be given as a duration.

@@ -54,6 +54,12 @@ func (s *snail) Reasons(_ *simulator.Entity, to simulator.State) []string {
 	return nil
 }
 
+func (s *snail) Keep(e *simulator.Entity) any { return e.Data }
+
+func (s *snail) Restore(_ *simulator.Tx, e *simulator.Entity, kept []byte) error {
+	return json.Unmarshal(kept, &e.Data)
+}
+
 func (s *snail) Describe(*simulator.Entity) any { return map[string]int{"slime": 3} }
 
 func (s *snail) Authenticate(x *simulator.Exchange) *simulator.Response {

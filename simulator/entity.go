@@ -20,6 +20,7 @@ type Entity struct {
 	planned int   // counts plans, so that events of an old one are void
 	aliases []string
 	gone    bool
+	touched bool    // by the present transaction of a world with a memory
 	older   *Entity // the world's list, newest first
 	newer   *Entity
 }
@@ -44,8 +45,8 @@ func (e *Entity) Plan() []Leg { return append([]Leg(nil), e.plan...) }
 
 // Token is an access token that a dialect has handed out.
 type Token struct {
-	Value   string
-	Carrier string
-	Holder  string // the credential it was given for
-	Expires time.Time
+	Value   string    `json:"value"`
+	Carrier string    `json:"carrier"`
+	Holder  string    `json:"holder"` // the credential it was given for
+	Expires time.Time `json:"expires"`
 }

@@ -98,7 +98,20 @@ func (h *exchanger) exchange(x *Exchange) outcome {
 		x.World.Do(func(tx *Tx) { tx.At(nil, tx.Now().Add(out.by), func(tx *Tx) { act(tx) }) })
 		return out
 	}
-	x.World.Do(func(tx *Tx) { out.answer = act(tx) })
+	var again Act
+	if out.twice {
+		again = h.route.Handler(x)
+	}
+	x.World.Do(func(tx *Tx) {
+		out.answer = act(tx)
+		if again != nil && out.answer.Status < http.StatusMultipleChoices {
+			again(tx)
+		}
+	})
+	if h.server.cfg.Memory.Err() != nil {
+		out.breaks = ResponseLost // nobody may be told what is not kept
+		return out
+	}
 	if out.answer.Render != nil && out.breaks != ResponseLost {
 		body, err := out.answer.Render()
 		if err != nil {

@@ -40,6 +40,10 @@ const (
 	Malformed    FaultKind = "malformed_body"
 	ResponseLost FaultKind = "response_lost"
 	LateCommit   FaultKind = "late_commit"
+	// DuplicateCommit: the carrier carries one request out twice and answers
+	// for the first. It takes a carrier that books whatever it is sent: where
+	// the caller's own id is the key, the second is refused.
+	DuplicateCommit FaultKind = "duplicate_commit"
 )
 
 // FaultDo is what a fault does. Which fields a kind takes is in faultFields;
@@ -78,12 +82,14 @@ var faultFields = map[FaultKind][]string{
 	Malformed:    {"shape"},
 	ResponseLost: {},
 	LateCommit:   {"by"},
+
+	DuplicateCommit: {},
 }
 
 // FaultKinds lists all kinds.
 func FaultKinds() []string {
 	return []string{string(Latency), string(HTTPError), string(RateLimit), string(Reset), string(Malformed),
-		string(ResponseLost), string(LateCommit)}
+		string(ResponseLost), string(LateCommit), string(DuplicateCommit)}
 }
 
 var faultID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)

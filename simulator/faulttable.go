@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -24,9 +25,11 @@ type faultTable struct {
 	seed uint64
 	any  atomic.Bool // whether the table holds anything: the usual answer is no
 
-	mu    sync.Mutex
-	table []*faultEntry
-	next  int
+	mu     sync.Mutex
+	table  []*faultEntry
+	next   int
+	counts map[FaultKind]int // firings since the world began
+	memory *Memory
 }
 
 type faultEntry struct {
@@ -35,7 +38,46 @@ type faultEntry struct {
 	used   int       // rate_limit: exchanges let through in it
 }
 
-func newFaults(seed uint64) *faultTable { return &faultTable{seed: seed} }
+func newFaults(seed uint64) *faultTable {
+	return &faultTable{seed: seed, counts: map[FaultKind]int{}}
+}
+
+// load begins the table with that of an earlier process. The windows of rate
+// limits begin anew.
+func (t *faultTable) load(faults []FaultView, counts map[FaultKind]int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, f := range faults {
+		t.table = append(t.table, &faultEntry{FaultView: f})
+	}
+	maps.Copy(t.counts, counts)
+	t.any.Store(len(t.table) > 0)
+}
+
+// remember writes the whole table. The lock is held.
+func (t *faultTable) remember() {
+	if t.memory == nil {
+		return
+	}
+	views := t.views()
+	t.memory.write(&line{Faults: &views})
+}
+
+func (t *faultTable) views() []FaultView {
+	views := make([]FaultView, len(t.table))
+	for i, e := range t.table {
+		views[i] = e.FaultView
+	}
+	return views
+}
+
+// fired returns how often each kind has fired since the world began, whatever
+// has become of the entries.
+func (t *faultTable) fired() map[FaultKind]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.counts)
+}
 
 // add puts a checked fault at the end of the table, or replaces the one of the
 // same id and forgets what that has done.
@@ -58,6 +100,7 @@ func (t *faultTable) add(f Fault) FaultView {
 		t.table = append(t.table, entry)
 	}
 	t.any.Store(true)
+	t.remember()
 	return entry.FaultView
 }
 
@@ -65,9 +108,8 @@ func (t *faultTable) add(f Fault) FaultView {
 func (t *faultTable) list(now time.Time) []FaultView {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	views := make([]FaultView, len(t.table))
+	views := t.views()
 	for i, e := range t.table {
-		views[i] = e.FaultView
 		views[i].Expired = e.expired(now)
 	}
 	return views
@@ -81,6 +123,7 @@ func (t *faultTable) remove(id string) int {
 	before := len(t.table)
 	t.table = slices.DeleteFunc(t.table, func(e *faultEntry) bool { return id == "" || e.ID == id })
 	t.any.Store(len(t.table) > 0)
+	t.remember()
 	return before - len(t.table)
 }
 
@@ -88,6 +131,7 @@ func (t *faultTable) remove(id string) int {
 type injection struct {
 	fired         []string
 	before, after time.Duration // delays around the commit
+	twice         bool          // the carrier commits a second time
 	refuse        int           // status instead of the commit; 0: none
 	retryAfter    string        // header of the refusal
 	breaks        FaultKind     // reset, malformed_body, response_lost, late_commit, or empty
@@ -95,8 +139,9 @@ type injection struct {
 	by            time.Duration // late_commit
 }
 
-// decide asks every fault in turn. Latencies add up; the first fault of another
-// kind that fires ends the search, so that those after it keep their counts.
+// decide asks every fault in turn. Latencies add up and a second commit goes
+// with any of them; the first fault of another kind that fires ends the search,
+// so that those after it keep their counts.
 func (t *faultTable) decide(x *Exchange, now time.Time) injection {
 	var in injection
 	if !t.any.Load() {
@@ -115,6 +160,10 @@ func (t *faultTable) decide(x *Exchange, now time.Time) injection {
 			continue
 		}
 		e.Fired++
+		t.counts[e.Do.Kind]++
+		if t.memory != nil {
+			t.memory.write(&line{Fired: []FaultView{e.FaultView}})
+		}
 		in.fired = append(in.fired, e.ID)
 		if in.apply(e, draws, now) {
 			break
@@ -163,6 +212,9 @@ func (in *injection) apply(e *faultEntry, draws *rand.Rand, now time.Time) bool 
 		} else {
 			in.before += d
 		}
+		return false
+	case DuplicateCommit:
+		in.twice = true
 		return false
 	case HTTPError:
 		in.refuse = do.Status

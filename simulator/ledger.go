@@ -107,6 +107,15 @@ func (l *Ledger) append(rec Record) Record {
 	return rec
 }
 
+// load begins the ledger with records of an earlier process.
+func (l *Ledger) load(records []Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, rec := range records {
+		l.keep(rec)
+	}
+}
+
 func (l *Ledger) keep(rec Record) {
 	if rec.Reference != "" {
 		l.byRef[rec.Reference] = append(l.byRef[rec.Reference], int32(len(l.records)))

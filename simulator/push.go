@@ -3,6 +3,7 @@ package simulator
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -124,10 +125,12 @@ func (l *lane) run(ctx context.Context, send func(context.Context, *Push)) {
 }
 
 // Run carries out what becomes due in the world and sends the carriers'
-// pushes, until ctx ends; then it waits for its goroutines. It returns what
-// went wrong with the ledger's file, if anything did. It may be called once at
-// a time.
+// pushes, until ctx ends or the world's memory cannot be written; then it waits
+// for its goroutines. It returns what went wrong with the ledger's file or the
+// memory, if anything did. It may be called once at a time.
 func (s *Server) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var lanes [pushLanes]*lane
 	var group sync.WaitGroup
 	for i := range lanes {
@@ -135,16 +138,17 @@ func (s *Server) Run(ctx context.Context) error {
 		group.Go(func() { lanes[i].run(ctx, s.send) })
 	}
 	seed := maphash.MakeSeed()
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && s.cfg.Memory.Err() == nil {
 		s.world.RunDue(s.world.Now())
 		for _, p := range s.world.TakePushes() {
 			lanes[maphash.String(seed, p.Carrier+"/"+p.Entity)%pushLanes].put(p)
 		}
 		s.idle(ctx)
 	}
+	stop()
 	group.Wait()
 	s.pushes.CloseIdleConnections()
-	return s.world.ledger.Err()
+	return errors.Join(s.world.ledger.Err(), s.cfg.Memory.Err())
 }
 
 // idle waits until the next event is due or the world has a sooner one.

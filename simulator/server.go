@@ -22,6 +22,7 @@ type Config struct {
 	Seed        uint64        // of all randomness
 	MaxEntities int           // default DefaultMaxEntities
 	Ledger      *Ledger       // default: in memory only
+	Memory      *Memory       // what an earlier process knew, and where this one keeps it; default: none. It holds the ledger as well
 	JournalSize int           // exchanges remembered; default 2,000
 	BodyLimit   int64         // bytes of a request; default 4 MiB, more is answered 413
 	PushTimeout time.Duration // wall time of one push; default 10 s
@@ -67,8 +68,31 @@ func New(cfg Config) (*Server, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
+	if err := s.restore(); err != nil {
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
 	s.control = newControl(s)
 	return s, nil
+}
+
+// restore goes on with the world of an earlier process. Its time does not go
+// back, however fast it has run.
+func (s *Server) restore() error {
+	m := s.cfg.Memory
+	if m == nil {
+		return nil
+	}
+	var at time.Time
+	if m.loaded != nil {
+		at = m.loaded.at
+	}
+	switch clock := s.cfg.Clock.(type) {
+	case *RealClock:
+		clock.notBefore(at)
+	case *ManualClock:
+		clock.Set(at)
+	}
+	return m.restore(s.world, s.faults)
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -77,6 +101,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MaxEntities < 0 || c.JournalSize < 0 || c.BodyLimit < 0 || c.PushTimeout < 0 {
 		return c, errors.New("MaxEntities, JournalSize, BodyLimit and PushTimeout must not be negative")
+	}
+	if c.Memory != nil && c.Ledger != nil {
+		return c, errors.New("a memory holds the ledger: give Memory or Ledger, not both")
 	}
 	if c.Clock == nil {
 		clock, err := NewRealClock(1)

@@ -39,9 +39,17 @@ type World struct {
 	minted   map[key]int
 	due      []*Push
 	wake     chan struct{} // holds one token when the loop should look again
+
+	memory  *Memory   // nil: the world ends with the process
+	touched []*Entity // by the present transaction
+	pending line      // what else it has changed
 }
 
-type key struct{ carrier, id string }
+// key names a thing of a carrier's.
+type key struct {
+	Carrier string `json:"carrier"`
+	ID      string `json:"id"`
+}
 
 // NewWorld returns an empty world. maxEntities bounds its memory: beyond it
 // the entities that finished longest ago are forgotten; those still under way
@@ -104,6 +112,7 @@ func (w *World) Do(f func(tx *Tx)) {
 	for w.runOne(now) {
 	}
 	f(&Tx{w: w, now: now})
+	w.remember(now)
 }
 
 // Token returns the unexpired token of this value.
@@ -135,6 +144,7 @@ func (w *World) runOne(now time.Time) bool {
 		return false
 	}
 	ev.run(&Tx{w: w, now: ev.at})
+	w.remember(ev.at)
 	return true
 }
 
@@ -187,13 +197,22 @@ func (tx *Tx) Machine(carrier string) Machine { return tx.w.machines[carrier] }
 // Add puts a new entity into the world, in the state that it has. It returns
 // ErrExists when the carrier knows the id, as an id or as an alias.
 func (tx *Tx) Add(e *Entity, cause string) error {
-	k := key{e.Carrier, e.ID}
-	if _, ok := tx.w.byID[k]; ok {
+	if tx.Find(e.Carrier, e.ID) != nil {
 		return fmt.Errorf("%s %s: %w", e.Carrier, e.ID, ErrExists)
 	}
 	tx.makeRoom()
 	e.Created, e.Updated = tx.now, tx.now
 	e.Timeline = append(e.Timeline, Moment{At: tx.now, State: e.State, Cause: cause})
+	tx.Touch(e)
+	return tx.enter(e)
+}
+
+// enter puts an entity into the indexes.
+func (tx *Tx) enter(e *Entity) error {
+	k := key{e.Carrier, e.ID}
+	if _, ok := tx.w.byID[k]; ok {
+		return fmt.Errorf("%s %s: %w", e.Carrier, e.ID, ErrExists)
+	}
 	tx.w.byID[k] = e
 	if e.Reference != "" {
 		ref := key{e.Carrier, e.Reference}
@@ -221,6 +240,7 @@ func (tx *Tx) Alias(e *Entity, id string) error {
 	}
 	tx.w.byID[k] = e
 	e.aliases = append(e.aliases, id)
+	tx.Touch(e)
 	return nil
 }
 
@@ -254,6 +274,7 @@ func (tx *Tx) MoveFor(e *Entity, to State, cause, reason string) error {
 		return &IllegalMove{Carrier: e.Carrier, ID: e.ID, From: e.State, To: to, Legal: m.Next[e.State]}
 	}
 	from := e.State
+	tx.Touch(e)
 	e.State, e.Updated = to, tx.now
 	e.Timeline = append(e.Timeline, Moment{At: tx.now, State: to, Cause: cause, Reason: reason})
 	if len(e.plan) > 0 {
@@ -287,6 +308,7 @@ func (tx *Tx) replan(e *Entity, reached State) {
 func (tx *Tx) Follow(e *Entity, legs []Leg) {
 	e.plan = legs
 	e.planned++
+	tx.Touch(e)
 	if len(legs) == 0 {
 		return
 	}
@@ -329,11 +351,15 @@ func (tx *Tx) schedule(name string, at time.Time, run func(tx *Tx)) {
 // Record appends to the ledger, at the transaction's time.
 func (tx *Tx) Record(rec Record) {
 	rec.At = tx.now
-	tx.w.ledger.append(rec)
+	rec = tx.w.ledger.append(rec)
+	if tx.w.memory != nil {
+		tx.w.pending.Ledger = append(tx.w.pending.Ledger, rec)
+	}
 }
 
 // RecordOf appends to the ledger what concerns an entity.
 func (tx *Tx) RecordOf(e *Entity, kind Kind, amount int64, currency, detail string) {
+	tx.Touch(e)
 	tx.Record(Record{Carrier: e.Carrier, Kind: kind, Entity: e.ID, Reference: e.Reference, Account: e.Account,
 		Amount: amount, Currency: currency, Detail: detail})
 }
@@ -350,11 +376,19 @@ func (tx *Tx) Mint(carrier, holder string, ttl time.Duration) Token {
 		raw[i] = byte(r.Uint32())
 	}
 	t := Token{Value: hex.EncodeToString(raw[:]), Carrier: carrier, Holder: holder, Expires: tx.now.Add(ttl)}
-	at := key{carrier, t.Value}
-	tx.w.tokens[at] = t
-	tx.At(nil, t.Expires, func(tx *Tx) { delete(tx.w.tokens, at) })
+	tx.keepToken(t)
+	if tx.w.memory != nil {
+		tx.w.pending.Tokens = append(tx.w.pending.Tokens, keptToken{t, tx.w.minted[of]})
+	}
 	tx.Record(Record{Carrier: carrier, Kind: Issued, Account: holder, Detail: "expires " + t.Expires.Format(time.RFC3339)})
 	return t
+}
+
+// keepToken makes a token good until it expires.
+func (tx *Tx) keepToken(t Token) {
+	at := key{t.Carrier, t.Value}
+	tx.w.tokens[at] = t
+	tx.At(nil, t.Expires, func(tx *Tx) { delete(tx.w.tokens, at) })
 }
 
 // Push has a message sent to the merchant at p.At, or at once when that has
@@ -384,6 +418,9 @@ func (tx *Tx) makeRoom() {
 
 func (tx *Tx) forget(e *Entity) {
 	e.gone = true
+	if tx.w.memory != nil {
+		tx.w.pending.Gone = append(tx.w.pending.Gone, key{e.Carrier, e.ID})
+	}
 	delete(tx.w.byID, key{e.Carrier, e.ID})
 	for _, id := range e.aliases {
 		delete(tx.w.byID, key{e.Carrier, id})

@@ -22,6 +22,7 @@ func newSimCmd(p *program) *cobra.Command {
 // simFlags are the flags of `sim serve`.
 type simFlags struct {
 	listen, ledger string
+	state          string
 	speed          float64
 	seed           uint64
 	log            logFlags
@@ -39,6 +40,8 @@ func newSimServeCmd(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8081", "where to listen; port 0 for any")
 	cmd.Flags().Float64Var(&f.speed, "speed", 1, "seconds of the world in one second")
 	cmd.Flags().StringVar(&f.ledger, "ledger", "", "file to go on with and to append what the carriers believe, one JSON line each")
+	cmd.Flags().StringVar(&f.state, "state", "", "folder of the whole world: go on with what is there, and lose nothing that was answered when killed")
+	cmd.MarkFlagsMutuallyExclusive("ledger", "state")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of all randomness")
 	f.log.add(cmd, "warn")
 	return cmd
@@ -57,6 +60,12 @@ func (p *program) simServe(ctx context.Context, f *simFlags) (err error) {
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
 		cfg.ledger = ledger
+	}
+	if f.state != "" {
+		if cfg.memory, err = simulator.OpenMemory(f.state); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, cfg.memory.Close()) }()
 	}
 	w, err := newWorld(cfg)
 	if err != nil {

@@ -21,6 +21,7 @@ type worldConfig struct {
 	speed  float64
 	seed   uint64
 	ledger *simulator.Ledger // nil for one in memory
+	memory *simulator.Memory // nil for a world that ends with the process
 	log    hclog.Logger
 }
 
@@ -51,7 +52,7 @@ func newWorld(cfg worldConfig) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := simulator.New(simulator.Config{Dialects: []simulator.Dialect{parcels, couriers}, Clock: clk, Seed: cfg.seed, Ledger: cfg.ledger,
+	s, err := simulator.New(simulator.Config{Dialects: []simulator.Dialect{parcels, couriers}, Clock: clk, Seed: cfg.seed, Ledger: cfg.ledger, Memory: cfg.memory,
 		Log: cfg.log.Named("simulator")})
 	if err != nil {
 		return nil, err

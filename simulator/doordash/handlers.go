@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/waybill-dev/waybill/simulator"
@@ -79,12 +80,37 @@ func (d *Dialect) add(tx *simulator.Tx, x *simulator.Exchange, req request, stat
 		return d.answer(e)
 	}
 	v.expires = tx.Now().Add(quoteValidity)
-	tx.At(e, v.expires, func(tx *simulator.Tx) {
-		if e.State == quoted {
-			_ = tx.Move(e, quoteExpired, "rule") // legal from quoted
-		}
-	})
+	d.endAlone(tx, e)
 	return d.answer(e)
+}
+
+// endAlone schedules the ends that come by themselves: of a quote that nobody
+// takes, and of any delivery in the sandbox.
+func (d *Dialect) endAlone(tx *simulator.Tx, e *simulator.Entity) {
+	switch {
+	case e.State == quoted:
+		tx.At(e, e.Data.(*delivery).expires, func(tx *simulator.Tx) {
+			if e.State == quoted {
+				_ = tx.Move(e, quoteExpired, "rule") // legal from quoted
+			}
+		})
+	case d.cfg.AutoCancel:
+		tx.At(e, firstIn(e, created).Add(sandboxLife), func(tx *simulator.Tx) {
+			if tx.Machine(Name).Legal(e.State, cancelled) {
+				_ = tx.MoveFor(e, cancelled, "sandbox", d.Reasons(e, cancelled)[0]) // legal: asked above
+			}
+		})
+	}
+}
+
+// firstIn is when the delivery first came into a state; zero if never.
+func firstIn(e *simulator.Entity, s simulator.State) time.Time {
+	for _, m := range e.Timeline {
+		if m.State == s {
+			return m.At
+		}
+	}
+	return time.Time{}
 }
 
 // owned finds a delivery of the caller's own; nil when it has none of that id.
@@ -216,6 +242,7 @@ func (d *Dialect) change(tx *simulator.Tx, e *simulator.Entity, change request) 
 	more := next.fee + next.tip - v.fee - v.tip
 	*v = next
 	e.Updated = tx.Now()
+	tx.Touch(e)
 	switch {
 	case more > 0:
 		d.charge(tx, e, more, "update")

@@ -130,13 +130,7 @@ func (d *Dialect) book(tx *simulator.Tx, e *simulator.Entity) {
 		start = lead // a Dasher is looked for shortly before, not when the order comes
 	}
 	d.plan(tx, e, start)
-	if d.cfg.AutoCancel {
-		tx.At(e, tx.Now().Add(sandboxLife), func(tx *simulator.Tx) {
-			if tx.Machine(Name).Legal(e.State, cancelled) {
-				_ = tx.MoveFor(e, cancelled, "sandbox", d.Reasons(e, cancelled)[0]) // legal: asked above
-			}
-		})
-	}
+	d.endAlone(tx, e)
 }
 
 func (d *Dialect) charge(tx *simulator.Tx, e *simulator.Entity, cents int64, why string) {

@@ -127,6 +127,7 @@ func (d *Dialect) voidParcels(tx *simulator.Tx, e *simulator.Entity, s *shipment
 		}
 	}
 	s.charged -= back
+	tx.Touch(e)
 	if s.live() == 0 {
 		if err := tx.Move(e, voided, "request"); err != nil {
 			return nil, refuse("190103", "The pickup for this shipment has already been completed, it cannot be voided")
