@@ -30,6 +30,7 @@ type faultTable struct {
 	next   int
 	counts map[FaultKind]int // firings since the world began
 	memory *Memory
+	life   string // part of the names of the draws' streams
 }
 
 type faultEntry struct {
@@ -43,10 +44,15 @@ func newFaults(seed uint64) *faultTable {
 }
 
 // load begins the table with that of an earlier process. The windows of rate
-// limits begin anew.
-func (t *faultTable) load(faults []FaultView, counts map[FaultKind]int) {
+// limits begin anew. What an entry has seen since it last fired is not known
+// any more; so that it does not draw the same again, each life of the world
+// has draws of its own.
+func (t *faultTable) load(faults []FaultView, counts map[FaultKind]int, lives int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if lives > 1 {
+		t.life = fmt.Sprintf("life %d ", lives)
+	}
 	for _, f := range faults {
 		t.table = append(t.table, &faultEntry{FaultView: f})
 	}
@@ -155,7 +161,7 @@ func (t *faultTable) decide(x *Exchange, now time.Time) injection {
 		}
 		e.Seen++
 		// The draws of one match: whether it fires, then how long it takes.
-		draws := Stream(t.seed, x.Carrier, e.ID, "fault "+strconv.Itoa(e.Seen))
+		draws := Stream(t.seed, x.Carrier, e.ID, t.life+"fault "+strconv.Itoa(e.Seen))
 		if !e.fires(draws, now) {
 			continue
 		}

@@ -55,6 +55,7 @@ type line struct {
 	Faults   *[]FaultView      `json:"faults,omitempty"` // the whole table
 	Fired    []FaultView       `json:"fired,omitempty"`  // entries that have fired once more
 	Counts   map[FaultKind]int `json:"counts,omitempty"` // all firings before this line
+	Lives    int               `json:"lives,omitempty"`  // processes that the world has had
 }
 
 type keptEntity struct {
@@ -94,6 +95,7 @@ func OpenMemory(dir string) (*Memory, error) {
 	if err != nil {
 		return fail(err)
 	}
+	snap.lives++
 	if err := writeMemory(path+".new", snap); err != nil {
 		return fail(err)
 	}
@@ -153,6 +155,7 @@ type snapshot struct {
 	tokens   map[key]keptToken
 	faults   []FaultView
 	counts   map[FaultKind]int
+	lives    int
 }
 
 func readMemory(path string) (*snapshot, error) {
@@ -214,6 +217,7 @@ func (s *snapshot) apply(l *line) error {
 		s.faults = *l.Faults
 	}
 	maps.Copy(s.counts, l.Counts)
+	s.lives = max(s.lives, l.Lives)
 	for _, f := range l.Fired {
 		s.counts[f.Do.Kind]++
 		if i := slices.IndexFunc(s.faults, func(o FaultView) bool { return o.ID == f.ID }); i >= 0 {
@@ -244,7 +248,7 @@ func writeMemory(path string, s *snapshot) (err error) {
 			_, err = out.Write(append(b, '\n'))
 		}
 	}
-	put(line{At: s.at, Faults: &s.faults, Counts: s.counts})
+	put(line{At: s.at, Faults: &s.faults, Counts: s.counts, Lives: s.lives})
 	for records := range slices.Chunk(s.ledger, perLine) {
 		put(line{Ledger: records})
 	}
@@ -373,7 +377,7 @@ func (m *Memory) restore(w *World, t *faultTable) error {
 			tx.keepToken(kept.Token)
 		}
 	}
-	t.load(s.faults, s.counts)
+	t.load(s.faults, s.counts, s.lives)
 	w.memory, t.memory = m, m
 	return nil
 }

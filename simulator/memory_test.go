@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/waybill-dev/waybill/simulator"
 )
@@ -56,7 +56,6 @@ type whole struct {
 	Ledger   []simulator.Record
 	Totals   map[string]simulator.Totals
 	Faults   []simulator.FaultView
-	Next     time.Time
 }
 
 func everything(s *simulator.Server) whole {
@@ -65,7 +64,6 @@ func everything(s *simulator.Server) whole {
 		v, _ := s.World().Entity(e.Carrier, e.ID)
 		w.Entities = append(w.Entities, v)
 	}
-	w.Next, _ = s.World().NextDue()
 	return w
 }
 
@@ -119,52 +117,64 @@ func TestAKilledWorldGoesOn(t *testing.T) {
 	}
 }
 
-// TestAnyHistoryIsRemembered compares, after any sequence of changes, the world with what its file comes to, as it was appended
-// and again as it was written anew.
+// TestAnyHistoryIsRemembered compares, after random sequences of changes, the world with what its file comes to, as it was appended
+// and again as it was written anew, then and some hours later.
 func TestAnyHistoryIsRemembered(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	for seed := range uint64(20) {
 		dir := memoryOf(t, nil)
+		rng := rand.New(rand.NewPCG(seed, 1))
 		clock := simulator.NewManualClock(noon)
 		s := simulatorOf(t, simulator.Config{Clock: clock, MaxEntities: 5, Memory: remembering(t, dir)})
-		for i := range rapid.IntRange(1, 40).Draw(rt, "steps") {
-			id := fmt.Sprint(rapid.IntRange(0, 8).Draw(rt, "id"))
-			to := rapid.SampledFrom([]simulator.State{"moving", "delivered", "lost"}).Draw(rt, "to")
-			wait := time.Duration(rapid.IntRange(0, 90).Draw(rt, "minutes")) * time.Minute
-			s.World().Do(func(tx *simulator.Tx) {
-				e := tx.Find("snail", id)
-				switch rapid.IntRange(0, 4).Draw(rt, "what") {
-				case 0:
-					p := parcel(id)
-					p.State, p.Data = "booked", id
-					_ = tx.Add(p, "request")
-				case 1:
-					if e != nil {
-						_ = tx.Move(e, to, "control")
-					}
-				case 2:
-					if e != nil {
-						tx.Follow(e, []simulator.Leg{{To: to, At: tx.Now().Add(wait)}})
-					}
-				case 3:
-					if e != nil {
-						e.Data = fmt.Sprint("changed ", i)
-						tx.Touch(e)
-					}
-				case 4:
-					tx.Mint("snail", "shop", time.Hour)
-				}
-			})
-			clock.Advance(wait / 2)
+		for range 60 {
+			s.World().Do(func(tx *simulator.Tx) { anyChange(tx, rng) })
+			clock.Advance(time.Duration(rng.IntN(40)) * time.Minute)
 		}
 		s.World().RunDue(clock.Now())
+		clocks := []*simulator.ManualClock{clock}
+		worlds := []*simulator.Server{s}
 		left := killed(t, dir)
-		for _, how := range []string{"appended", "written anew"} {
-			again := simulatorOf(t, simulator.Config{Clock: simulator.NewManualClock(clock.Now()), MaxEntities: 5, Memory: remembering(t, left)})
-			if d := cmp.Diff(everything(s), everything(again)); d != "" {
-				rt.Fatalf("%s (-before +after):\n%s", how, d)
+		for range 2 { // opening it writes it anew
+			again := simulator.NewManualClock(clock.Now())
+			clocks = append(clocks, again)
+			worlds = append(worlds, simulatorOf(t, simulator.Config{Clock: again, MaxEntities: 5, Memory: remembering(t, left)}))
+		}
+		for _, when := range []string{"at once", "later"} {
+			for i := range worlds {
+				if i == 0 {
+					continue
+				}
+				if d := cmp.Diff(everything(s), everything(worlds[i])); d != "" {
+					t.Fatalf("seed %d, opened for the %d. time, %s (-before +after):\n%s", seed, i, when, d)
+				}
+			}
+			for i := range worlds {
+				clocks[i].Advance(10 * time.Hour)
+				worlds[i].World().RunDue(clocks[i].Now())
 			}
 		}
-	})
+	}
+}
+
+// anyChange does one thing to one of nine parcels.
+func anyChange(tx *simulator.Tx, rng *rand.Rand) {
+	id := fmt.Sprint(rng.IntN(9))
+	to := []simulator.State{"moving", "delivered", "lost"}[rng.IntN(3)]
+	e := tx.Find("snail", id)
+	switch what := rng.IntN(5); {
+	case what == 0:
+		tx.Mint("snail", "shop", time.Hour)
+	case e == nil:
+		p := parcel(id)
+		p.State, p.Data = "booked", id
+		_ = tx.Add(p, "request") // the others may fill the world
+	case what == 1:
+		e.Data = fmt.Sprint("changed ", rng.Int())
+		tx.Touch(e)
+	case what == 2:
+		_ = tx.Move(e, to, "control") // illegal moves change nothing
+	default:
+		tx.Follow(e, []simulator.Leg{{To: to, At: tx.Now().Add(time.Duration(rng.IntN(300)) * time.Minute)}})
+	}
 }
 
 func simulatorOf(t testing.TB, cfg simulator.Config) *simulator.Server {
@@ -224,5 +234,27 @@ func TestMemoryHoldsTheLedger(t *testing.T) {
 	_, err := simulator.New(simulator.Config{Dialects: []simulator.Dialect{&snail{}}, Ledger: simulator.NewLedger(nil), Memory: remembering(t, t.TempDir())})
 	if err == nil {
 		t.Error("a ledger beside a memory was taken")
+	}
+}
+
+// TestEachLifeDrawsAnew: a simulator that is killed more often than a fault fires would else never get beyond the same draws.
+func TestEachLifeDrawsAnew(t *testing.T) {
+	dir := memoryOf(t, nil)
+	p := .2
+	var fired int
+	for life := range 30 {
+		dir = killed(t, dir)
+		s := start(t, simulator.Config{Clock: simulator.NewManualClock(noon), Seed: 1, Memory: remembering(t, dir)}, false)
+		if life == 0 {
+			if _, err := s.SetFault(simulator.Fault{ID: "f", On: simulator.FaultOn{Op: "track", Probability: &p}, Do: simulator.FaultDo{Kind: simulator.HTTPError}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.login()
+		s.do("GET", "/snail/parcels/x", "")
+		fired = s.Faults()[0].Fired
+	}
+	if fired < 1 || fired > 15 {
+		t.Errorf("a fault of chance 0.2 has fired %d times in 30 lives of one exchange each", fired)
 	}
 }
