@@ -5,10 +5,12 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BUF := github.com/bufbuild/buf/cmd/buf@v1.75.0
 FUZZTIME ?= 5s
 ORDERS ?= 10000
+CHAOS_ORDERS := $(if $(filter file,$(origin ORDERS)),2000,$(ORDERS))
+SEED ?= 1
 
 PLUGINS := $(notdir $(patsubst %/,%,$(wildcard plugins/*/)))
 
-.PHONY: help build test race lint arrows generate verify fuzz bench demo clean
+.PHONY: help build test race lint arrows generate verify fuzz bench chaos demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -64,6 +66,10 @@ fuzz: ## every fuzz target for FUZZTIME (default 5s)
 
 bench: build ## what it costs, each figure beside its floor
 	bin/waybill bench --orders $(ORDERS)
+
+chaos: build ## kill everything while ORDERS orders (default 2000) are dispatched; prove that nothing was lost or bought twice
+	CGO_ENABLED=0 $(GO) build -trimpath -tags failpoint -o bin/waybill-chaos ./cmd/waybill
+	bin/waybill-chaos chaos --orders $(CHAOS_ORDERS) --seed $(SEED)
 
 clean: ## remove what build made
 	rm -rf bin

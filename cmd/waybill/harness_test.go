@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -257,34 +256,9 @@ func (d *devProcess) Adapters(t testing.TB) map[string]int {
 	if runtime.GOOS != "linux" {
 		t.Skip("SKIPPED: finding the adapters of a process needs /proc")
 	}
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	found, err := adaptersOf(d.PID)
 	if err != nil {
 		t.Fatal(err)
-	}
-	found := map[string]int{}
-	for _, path := range stats {
-		stat, err := os.ReadFile(path)
-		if err != nil {
-			continue // ended meanwhile
-		}
-		// pid (name) state ppid …; the name may hold anything, the last parenthesis closes it
-		var state string
-		var parent int
-		after := string(stat[bytes.LastIndexByte(stat, ')')+1:])
-		if _, err := fmt.Sscan(after, &state, &parent); err != nil || parent != d.PID || state == "Z" {
-			continue
-		}
-		exe, err := os.Readlink(filepath.Join(filepath.Dir(path), "exe"))
-		if err != nil {
-			continue
-		}
-		if name, ok := strings.CutPrefix(filepath.Base(exe), "waybill-carrier-"); ok {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			found[name] = pid
-		}
 	}
 	return found
 }

@@ -25,6 +25,7 @@ func newRoot(p *program) (root *cobra.Command, started *bool) {
 		newShipmentsCmd(p), newRulesCmd(p), newPluginCmd(p), newSimCmd(p),
 		newKeysCmd(p), newConfigCmd(p), newBenchCmd(), newVersionCmd(p),
 		newBackupCmd(p), newRestoreCmd(p),
+		newChaosCmd(p),
 	)
 	asGroup(root)
 	return root, started

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+// chaosFlags say how large and how long the storm is.
+type chaosFlags struct {
+	orders, clients int
+	seed            uint64
+	span            time.Duration
+	plugins, keep   string
+	json            bool
+}
+
+func newChaosCmd(p *program) *cobra.Command {
+	f := &chaosFlags{}
+	cmd := &cobra.Command{
+		Use: "chaos", Short: "Kill everything while orders are dispatched, and prove that nothing was lost or bought twice", Args: cobra.NoArgs, Hidden: true,
+		Long: "Run engine, adapters and simulated carriers as separate processes, kill one of them about every second with SIGKILL, disturb a\n" +
+			"tenth of all exchanges with the carriers, and send orders, cancellations and edits meanwhile. Then let all be well, wait until\n" +
+			"nothing is left to do, and compare what the engine knows with the carriers' ledger. The exit code is 1 when they differ.\n\n" +
+			"Built with -tags failpoint, the engine dies beside every commit in turn as well.",
+		Example: "  waybill chaos --orders 2000 --seed 1",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.chaos(cmd.Context(), f) },
+	}
+	cmd.Flags().IntVar(&f.orders, "orders", 2000, "how many orders")
+	cmd.Flags().IntVar(&f.clients, "clients", 32, "how many send at once")
+	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of what is sent, killed and disturbed; timing is the machine's")
+	cmd.Flags().DurationVar(&f.span, "for", 2*time.Minute, "how long the orders are spread over")
+	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of the adapters (default plugins beside this program)")
+	cmd.Flags().StringVar(&f.keep, "keep", "", "folder to work in, which stays (default a temporary one, which stays only after differences)")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
+	return cmd
+}
+
+// chaos is one run.
+type chaos struct {
+	*chaosFlags
+	p       *program
+	dir     string
+	exe     string
+	engine  *ward
+	sim     *ward
+	api     *client
+	control *client // of the simulator
+	truth   *truth
+	report  chaosReport
+}
+
+// The limits of what comes after the storm.
+const (
+	chaosReady = 60 * time.Second  // for a process to answer after its start
+	chaosQuiet = 150 * time.Second // for the last doubt to be cleared up
+)
+
+func (p *program) chaos(ctx context.Context, f *chaosFlags) (err error) {
+	if runtime.GOOS != "linux" {
+		return usageError(errors.New("chaos finds the adapters to kill in /proc, which only Linux has"))
+	}
+	if f.orders < 1 || f.clients < 1 {
+		return usageError(errors.New("--orders and --clients must be at least 1"))
+	}
+	c := &chaos{chaosFlags: f, p: p, truth: newTruth(), report: newChaosReport(f)}
+	if err := c.prepare(); err != nil {
+		return err
+	}
+	begun := time.Now()
+	err = c.run(ctx)
+	c.report.Took = time.Since(begun).Round(time.Millisecond).String()
+	c.engine.stop()
+	c.sim.stop()
+	if err != nil {
+		return fmt.Errorf("%w; logs are in %s", err, c.dir)
+	}
+	if err := c.leave(); err != nil {
+		return err
+	}
+	if f.json {
+		err = json.MarshalWrite(p.out, c.report, json.Deterministic(true), multiline)
+		fmt.Fprintln(p.out)
+	} else {
+		err = c.report.print(p.out)
+	}
+	if err == nil && c.report.failed() {
+		err = errors.New("the run has shown faults: see above")
+	}
+	return err
+}
+
+// leave removes the folder, or leaves it with the whole report when somebody will want to look.
+func (c *chaos) leave() error {
+	if !c.report.failed() && c.keep == "" {
+		return os.RemoveAll(c.dir)
+	}
+	c.report.Folder = c.dir
+	whole, err := json.Marshal(c.report, json.Deterministic(true), multiline)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(c.dir, "report.json"), whole, 0o600)
+}
+
+// prepare lays out the folder and the processes.
+func (c *chaos) prepare() (err error) {
+	if c.exe, err = os.Executable(); err != nil {
+		return err
+	}
+	if c.plugins == "" {
+		c.plugins = filepath.Join(filepath.Dir(c.exe), "plugins")
+	}
+	if c.dir = c.keep; c.dir == "" {
+		if c.dir, err = os.MkdirTemp("", "waybill-chaos-"); err != nil {
+			return err
+		}
+	}
+	if c.dir, err = filepath.Abs(c.dir); err != nil {
+		return err
+	}
+	apiAt, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	simAt, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	config, err := c.writeConfig(apiAt, "http://"+simAt)
+	if err != nil {
+		return err
+	}
+	c.api, c.control = newClient("http://"+apiAt, devKey), newClient("http://"+simAt, "")
+	c.sim = newWard(c.dir, "simulator", c.exe, "sim", "serve", "--listen", simAt, "--state", filepath.Join(c.dir, "world"), "--seed", fmt.Sprint(c.seed))
+	c.engine = newWard(c.dir, "engine", c.exe, "serve", "--config", config, "--plugins", c.plugins)
+	return nil
+}
+
+// freeAddress is an address of this machine that nobody listens at, and that is therefore not given to others for a while.
+func freeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
+}
+
+func (c *chaos) run(ctx context.Context) error {
+	c.sim.keepAlive(ctx)
+	c.engine.keepAlive(ctx)
+	if err := errors.Join(c.await(ctx, c.control, "/_sim/healthz"), c.await(ctx, c.api, "/readyz")); err != nil {
+		return err
+	}
+	if err := c.disturb(ctx); err != nil {
+		return err
+	}
+	c.engine.environment(c.nextPoint())
+	storm, over := context.WithCancel(ctx)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.killInTurn(storm) })
+	g.Go(func() error {
+		defer over()
+		return c.load(gctx)
+	})
+	err := g.Wait()
+	over()
+	if err != nil {
+		return err
+	}
+	if c.engine.environment(nil); len(failpoints()) > 0 {
+		c.engine.kill() // one that a failpoint may still kill
+	}
+	if err := c.calm(ctx); err != nil {
+		return err
+	}
+	if err := c.quiet(ctx); err != nil {
+		return err
+	}
+	return c.examine(ctx)
+}
+
+// await waits until a process answers well.
+func (c *chaos) await(ctx context.Context, who *client, path string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, chaosReady, fmt.Errorf("%s%s has not answered well within %v", who.base, path, chaosReady))
+	defer cancel()
+	for {
+		if _, err := who.do(ctx, "GET", path, nil); err == nil {
+			return nil
+		}
+		if err := pauseFor(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// pauseFor lets time pass.
+func pauseFor(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// killInTurn kills engine, adapters and simulator one after the other, about one a second, until the storm is over.
+func (c *chaos) killInTurn(storm context.Context) error {
+	rng := rand.New(rand.NewPCG(c.seed, 0xdead))
+	victims := []string{"engine", "ups", "doordash", "selfdelivery", "simulator"}
+	for n := 0; ; {
+		if pauseFor(storm, 500*time.Millisecond+time.Duration(rng.Int64N(int64(time.Second)))) != nil {
+			return nil
+		}
+		killed := false
+		switch who := victims[n%len(victims)]; who {
+		case "engine":
+			killed = c.engine.kill()
+		case "simulator":
+			killed = c.sim.kill()
+		default:
+			pids, err := adaptersOf(c.engine.pid())
+			if err != nil {
+				return err
+			}
+			killed = killProcess(pids[who])
+		}
+		if killed { // else it is dead already: try again soon
+			c.report.Kills[victims[n%len(victims)]]++
+			n++
+		}
+	}
+}

@@ -1,0 +1,306 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+	"github.com/waybill-dev/waybill/simulator"
+)
+
+// chaosTenant is the tenant of the generated configuration.
+const chaosTenant = "chaos"
+
+// difference is one thing in which the engine's memory, the carriers' ledger and what callers were told do not agree.
+type difference struct {
+	// Kind is lost (what was promised is not there), duplicate (two live bookings of one order), orphan (a live booking that no
+	// order knows), money, or status.
+	Kind      string `json:"kind"`
+	Order     string `json:"order,omitempty"`
+	Carrier   string `json:"carrier,omitempty"`
+	Entity    string `json:"entity,omitempty"` // the carrier's key
+	Reference string `json:"reference,omitempty"`
+	Detail    string `json:"detail"`
+
+	Attempts []shipment.Attempt `json:"attempts,omitempty"`
+	Ledger   []simulator.Record `json:"ledger,omitempty"`
+}
+
+// waitingStatuses are those in which a job holds the order's future.
+var waitingStatuses = []shipping.Status{shipping.RequestReceived, shipping.PendingDispatch, shipping.PendingAutoRetry, shipping.EstimatesReceived}
+
+// quiet waits until no order waits and no cancellation is in doubt. Whether one is, only the store tells; so the engine is stopped
+// in between, which is one more thing that it must bear.
+func (c *chaos) quiet(ctx context.Context) error {
+	until := time.Now().Add(chaosQuiet)
+	body, err := json.Marshal(map[string]any{"status": waitingStatuses, "limit": 1})
+	if err != nil {
+		return err
+	}
+	for {
+		var waiting struct {
+			Data []jsontext.Value `json:"data"`
+		}
+		a, err := c.api.do(ctx, http.MethodPost, "/shipments/list", body)
+		if err == nil {
+			err = a.decode(&waiting)
+		}
+		switch {
+		case err != nil && time.Now().After(until):
+			return err
+		case err == nil && (len(waiting.Data) == 0 || time.Now().After(until)):
+			pending, err := c.pendingCancels(ctx)
+			if err != nil || pending == 0 || time.Now().After(until) {
+				return err // what waits still is shown by the examination
+			}
+			c.engine.keepAlive(ctx)
+			if err := c.await(ctx, c.api, "/readyz"); err != nil {
+				return err
+			}
+			if err := pauseFor(ctx, 5*time.Second); err != nil {
+				return err
+			}
+		}
+		if err := pauseFor(ctx, 250*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// pendingCancels stops the engine and counts the cancellations whose outcome is not known.
+func (c *chaos) pendingCancels(ctx context.Context) (int, error) {
+	c.engine.stop()
+	n := 0
+	err := c.eachShipment(ctx, func(sh *shipment.Shipment) error {
+		if slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.CancelIntent != nil }) || sh.Cancel != nil {
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// eachShipment reads the store of an engine that does not run.
+func (c *chaos) eachShipment(ctx context.Context, f func(*shipment.Shipment) error) (err error) {
+	st, err := badgerstore.Open(badgerstore.Config{Dir: filepath.Join(c.dir, "data"), Log: hclog.NewNullLogger()})
+	if err != nil {
+		return fmt.Errorf("open the engine's store: %w", err)
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	for q := (store.ShipmentQuery{Limit: 500}); ; {
+		page, err := st.ListShipments(ctx, chaosTenant, q)
+		if err != nil {
+			return err
+		}
+		for _, sh := range page.Shipments {
+			if err := f(sh); err != nil {
+				return err
+			}
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			return nil
+		}
+	}
+}
+
+// examine compares store, ledger and what callers were told, and fills the report. The engine stands still.
+func (c *chaos) examine(ctx context.Context) error {
+	c.report.FailpointDeaths, c.report.Odd = c.engine.deaths()
+	_, odd := c.sim.deaths()
+	c.report.Odd = append(c.report.Odd, odd...)
+	var ledger struct {
+		Records []simulator.Record `json:"records"`
+	}
+	if err := c.control.get(ctx, "/_sim/ledger?limit=100000", &ledger); err != nil {
+		return err
+	}
+	x := newExamination(ledger.Records)
+	if err := c.eachShipment(ctx, func(sh *shipment.Shipment) error {
+		x.order(sh)
+		c.report.tally(sh)
+		return nil
+	}); err != nil {
+		return err
+	}
+	x.strangers()
+	x.promises(c.truth)
+	for _, o := range c.truth.orders {
+		c.report.Unanswered = append(c.report.Unanswered, o.unanswered...)
+	}
+	slices.SortFunc(x.found, func(a, b difference) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Order, b.Order), cmp.Compare(a.Entity, b.Entity))
+	})
+	c.report.Rows, c.report.Differences = x.found, len(x.found)
+	return nil
+}
+
+// held is what a carrier believes of one booking.
+type held struct {
+	carrier, entity, reference string
+	live                       bool
+	owed                       int64 // minor units
+	records                    []simulator.Record
+	owner                      string // the order that knows it
+}
+
+// owned is what an examination keeps of an order.
+type owned struct {
+	id       string
+	status   shipping.Status
+	attempts []shipment.Attempt
+	live     bool
+}
+
+// examination compares the three witnesses.
+type examination struct {
+	bookings map[[2]string]*held // by carrier and entity
+	byRef    map[string]*owned
+	orders   map[string]*owned
+	found    []difference
+}
+
+func newExamination(records []simulator.Record) *examination {
+	x := &examination{bookings: map[[2]string]*held{}, byRef: map[string]*owned{}, orders: map[string]*owned{}}
+	for _, r := range records {
+		if r.Entity == "" {
+			continue
+		}
+		k := [2]string{r.Carrier, r.Entity}
+		h := x.bookings[k]
+		if h == nil {
+			h = &held{carrier: r.Carrier, entity: r.Entity, reference: r.Reference}
+			x.bookings[k] = h
+		}
+		h.records = append(h.records, r)
+		switch r.Kind {
+		case simulator.Booking:
+			h.live = true
+		case simulator.Void:
+			h.live = false
+		case simulator.Charge:
+			h.owed += r.Amount
+		case simulator.Refund:
+			h.owed -= r.Amount
+		}
+	}
+	return x
+}
+
+func (x *examination) differ(kind string, o *owned, h *held, format string, args ...any) {
+	d := difference{Kind: kind, Detail: fmt.Sprintf(format, args...)}
+	if o != nil {
+		d.Order, d.Attempts = o.id, o.attempts
+	}
+	if h != nil {
+		d.Carrier, d.Entity, d.Reference, d.Ledger = h.carrier, h.entity, h.reference, h.records
+	}
+	x.found = append(x.found, d)
+}
+
+// order checks what the engine believes of one order.
+func (x *examination) order(sh *shipment.Shipment) {
+	o := &owned{id: sh.Order.ExternalID, status: sh.Status, attempts: sh.Attempts}
+	x.orders[o.id] = o
+	if sh.Waiting() {
+		x.differ("status", o, nil, "is still %s: a job has not come to an end", sh.Status)
+	}
+	live := 0
+	for i := range sh.Attempts {
+		a := &sh.Attempts[i]
+		x.byRef[a.Reference] = o
+		if a.Open() && !sh.Waiting() {
+			x.differ("status", o, nil, "is %s, and its attempt %d is %s", sh.Status, a.Number, a.State)
+		}
+		if a.Live() {
+			live++
+		}
+		x.attempt(o, a)
+	}
+	o.live = live > 0
+	if live > 1 {
+		x.differ("duplicate", o, nil, "has %d live bookings in the engine's own memory", live)
+	}
+	if live > 0 != (shipment.StageOf(sh.Status) != shipment.BeforeDispatch && sh.Status != shipping.OrderCancelled) {
+		x.differ("status", o, nil, "is %s and has %d live bookings", sh.Status, live)
+	}
+}
+
+// attempt checks what the engine believes of one booking.
+func (x *examination) attempt(o *owned, a *shipment.Attempt) {
+	if a.Booking == nil || a.Adapter == "selfdelivery" { // the merchant's own drivers keep no ledger
+		return
+	}
+	h := x.bookings[[2]string{a.Adapter, a.Booking.CarrierRef}]
+	if h == nil {
+		x.differ("lost", o, nil, "attempt %d is booked as %s, which %s has never heard of", a.Number, a.Booking.CarrierRef, a.Adapter)
+		return
+	}
+	if !a.Live() {
+		if h.live {
+			h.owner = o.id
+			x.differ("status", o, h, "attempt %d is %s, and the carrier's booking is live", a.Number, a.State)
+		} else if h.owed != 0 {
+			x.differ("money", o, h, "attempt %d is %s, and the carrier still wants %d cents", a.Number, a.State, h.owed)
+		}
+		return
+	}
+	if h.owner != "" {
+		x.differ("duplicate", o, h, "order %s has the same booking", h.owner)
+	}
+	h.owner = o.id
+	switch {
+	case !h.live:
+		x.differ("status", o, h, "attempt %d is %s, and the carrier has ended the booking", a.Number, a.State)
+	case h.owed != a.Booking.Amount.Minor:
+		x.differ("money", o, h, "attempt %d costs %s, and the carrier wants %d cents", a.Number, a.Booking.Amount, h.owed)
+	}
+}
+
+// strangers finds the live bookings that no order has named.
+func (x *examination) strangers() {
+	for _, h := range x.bookings {
+		switch o := x.byRef[h.reference]; {
+		case !h.live || h.owner != "":
+		case o != nil && o.live:
+			x.differ("duplicate", o, h, "the carrier has a live booking beside the order's own")
+		case o != nil:
+			x.differ("orphan", o, h, "the carrier has a live booking, and the order, which is %s, does not know it", o.status)
+		default:
+			x.differ("orphan", nil, h, "the carrier has a live booking under a reference that no order has intended")
+		}
+	}
+}
+
+// promises checks what callers were told.
+func (x *examination) promises(t *truth) {
+	for id, said := range t.orders {
+		o := x.orders[id]
+		switch {
+		case o == nil && (said.created/100 == 2 || said.cancelled/100 == 2):
+			x.differ("lost", &owned{id: id}, nil, "was acknowledged with %d, and is not there", said.created)
+		case o == nil:
+		case said.cancelled == http.StatusOK && o.status != shipping.OrderCancelled:
+			x.differ("status", o, nil, "its cancellation was acknowledged, and it is %s", o.status)
+		case o.status == shipping.OrderCancelled && said.cancelled == 0 && said.edited == 0:
+			x.differ("status", o, nil, "is cancelled, and nobody has asked for it")
+		}
+	}
+	for id, o := range x.orders {
+		if t.orders[id] == nil {
+			x.differ("status", o, nil, "is there, and nobody has sent it")
+		}
+	}
+}
