@@ -40,6 +40,7 @@ type Bundle struct {
 	lists      map[string]formula.List
 	orderLets  []let
 	optionLets []let
+	quotas     []QuotaNeed
 
 	holds     []holdRule
 	sets      []setRule
@@ -47,6 +48,7 @@ type Bundle struct {
 	adjusts   []adjustRule
 	rank      rankRule
 	chooses   []chooseRule
+	guards    []guardRule
 	fallbacks []fallbackRule
 	warns     []warnRule
 	none      *noneRule
@@ -59,7 +61,7 @@ const language = "waybill rules 1, environment 1"
 func Load(files []File, opt Options) (*Bundle, error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-	c := &checker{opt: opt, lists: map[string]formula.List{}, letStage: map[string]int{}, rules: map[string]bool{}}
+	c := &checker{opt: opt, lists: map[string]formula.List{}, letStage: map[string]int{}, rules: map[string]string{}}
 	c.bundle = &Bundle{hash: hashOf(files)}
 	if c.sizes(files) {
 		c.read(files)
@@ -119,9 +121,9 @@ func (b *Bundle) Name() string { return b.name }
 // Providers are the providers that rules of the bundle may name, sorted; none where neither the files nor the options named any.
 func (b *Bundle) Providers() []string { return slices.Clone(b.providers) }
 
-// Size is the number of rules.
+// Size is the number of rules; the forms that a rule has at locations count each.
 func (b *Bundle) Size() int {
-	return len(b.holds) + len(b.sets) + len(b.excludes) + len(b.adjusts) + len(b.chooses) + len(b.fallbacks) + len(b.warns)
+	return len(b.holds) + len(b.sets) + len(b.excludes) + len(b.adjusts) + len(b.chooses) + len(b.guards) + len(b.fallbacks) + len(b.warns)
 }
 
 func hashOf(files []File) string {

@@ -26,7 +26,8 @@ type checker struct {
 	lists      map[string]formula.List
 	lets       []let
 	letStage   map[string]int
-	rules      map[string]bool // names
+	rules      map[string]string  // phases by name
+	patches    map[string][]patch // by name of the rule
 	env        environments
 	rankSeen   bool
 }
@@ -56,7 +57,7 @@ func (d *document) get(key string) *yaml.Node {
 
 var topKeys = []string{
 	"rules", "name", "about", "currency", "providers", "attributes", "lists", "let",
-	"hold", "set", "exclude", "adjust", "rank", "choose", "fallback", "warn", "none",
+	"hold", "set", "exclude", "adjust", "rank", "choose", "guard", "fallback", "warn", "none", "locations",
 }
 
 // read goes through the files twice: first for names, then for what uses them.
@@ -86,9 +87,11 @@ func (c *checker) read(files []File) {
 	c.checkProviders(docs)
 	c.readLets(docs)
 	c.makeEnvironments()
+	c.readPatches(docs)
 	for _, d := range docs {
 		c.phases(d)
 	}
+	c.unusedPatches()
 	if n := c.bundle.Size(); n > maxRules {
 		docs[0].report(Problem{Code: "E401", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("the bundle has %d rules, more than %d", n, maxRules)})
 	}
@@ -295,5 +298,6 @@ func (c *checker) compile(s *source, n *yaml.Node, offset int, text string, env 
 		s.formulaFault(n, offset, problem)
 		return nil
 	}
+	c.want(f.Uses)
 	return f
 }

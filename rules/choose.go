@@ -87,7 +87,14 @@ func (r *deciding) settle() {
 	for rank, i := range r.eligible {
 		o := &r.d.Options[i]
 		o.Rank = rank + 1
-		r.d.Ranked = append(r.d.Ranked, Choice{ID: o.ID, Account: o.Account, Service: o.Service, Fee: o.Fee, Charge: o.Charge})
+		if r.d.Hold != nil {
+			continue
+		}
+		c := Choice{ID: o.ID, Account: o.Account, Service: o.Service, Fee: o.Fee, Charge: o.Charge}
+		if r.spends != nil {
+			c.Spends = r.spends[i]
+		}
+		r.d.Ranked = append(r.d.Ranked, c)
 	}
 	if len(r.d.Ranked) > 0 {
 		winner := r.d.Ranked[0]
@@ -96,6 +103,9 @@ func (r *deciding) settle() {
 }
 
 func (r *deciding) fallbacks() {
+	if r.d.Hold != nil {
+		return
+	}
 	r.phase = PhaseFallback
 	for i := range r.bundle.fallbacks {
 		rule := &r.bundle.fallbacks[i]
@@ -119,7 +129,7 @@ func (r *deciding) fallbacks() {
 }
 
 func (r *deciding) warn() {
-	if r.d.Winner == nil || len(r.bundle.warns) == 0 {
+	if r.d.Winner == nil {
 		return
 	}
 	r.phase = PhaseWarn
@@ -135,7 +145,7 @@ func (r *deciding) warn() {
 
 func (r *deciding) none() {
 	rule := r.bundle.none
-	if r.d.Winner != nil || rule == nil {
+	if r.d.Winner != nil || r.d.Hold != nil || rule == nil {
 		return
 	}
 	r.phase = PhaseNone

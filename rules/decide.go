@@ -29,6 +29,8 @@ func (b *Bundle) Decide(p Plan, offers []Offer, refused ...Refused) Decision {
 		r.adjust()
 		r.rank()
 		r.choose()
+		r.guard()
+		r.breached()
 		r.settle()
 		r.fallbacks()
 		r.warn()
@@ -48,6 +50,7 @@ type deciding struct {
 	vars     []option
 	ties     [][]any
 	eligible []int
+	spends   [][]Spend // by option
 }
 
 // take puts the offers into the order of the record.

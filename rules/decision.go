@@ -39,7 +39,10 @@ type Decision struct {
 	Options []Option  `json:"options,omitempty"`
 	Refused []Refused `json:"refused,omitempty"`
 
-	// Winner is nil where nothing can carry the order; it is Ranked[0] otherwise.
+	// Hold is not nil where a guard says that a person must look first. Then Winner is nil and Ranked empty; the ranks of the options show
+	// what would have been chosen.
+	Hold *Hold `json:"hold,omitempty"`
+	// Winner is nil where nothing can carry the order or it is held; it is Ranked[0] otherwise.
 	Winner *Choice  `json:"winner,omitempty"`
 	Ranked []Choice `json:"ranked,omitempty"`
 	// Choose is the rule of the choose phase that applied, nil where none did.
@@ -49,7 +52,9 @@ type Decision struct {
 	Adjusted []Adjustment `json:"adjusted,omitempty"`
 	// Fallback are the fallback rules that apply to this order, in the order of the files; see FallbackFor.
 	Fallback []Fallback `json:"fallback,omitempty"`
-	Warnings []Warning  `json:"warnings,omitempty"`
+	// Guards are the guards that the leading option, and those that are out by a guard, go beyond.
+	Guards   []Breach  `json:"guards,omitempty"`
+	Warnings []Warning `json:"warnings,omitempty"`
 	// None is what to do where there is no winner; nil where the rules say nothing, and where there is one.
 	None   *None   `json:"none,omitempty"`
 	Faults []Fault `json:"faults,omitempty"`
@@ -78,6 +83,7 @@ type Choice struct {
 	Service string         `json:"service"`
 	Fee     shipping.Money `json:"fee"`
 	Charge  shipping.Money `json:"charge,omitzero"`
+	Spends  []Spend        `json:"spends,omitempty"` // what it takes from the budgets of guards, once it is booked
 }
 
 // Chosen says how a choose rule changed the ranking.

@@ -9,7 +9,7 @@
 //	… ask the carriers of plan.Ask …
 //	decision := bundle.Decide(plan, offers, refused...)
 //
-// The phases are fixed: hold, set, exclude, adjust, rank, choose, fallback, warn, none. Within exclude, adjust and warn the order of
+// The phases are fixed: hold, set, exclude, adjust, rank, choose, guard, fallback, warn, none. Within exclude, adjust and warn the order of
 // the rules cannot matter; in set the last match wins and every overwrite is shown; in hold, choose and rank the first match wins.
 //
 // A Decision is a record: it holds everything that it was made from, so that Recompute gives the same bytes years later, and

@@ -83,12 +83,12 @@ var weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 
 // elsewhere explains names that merchants may expect from other places.
 var elsewhere = map[string]string{
-	"quota()": "this version has no quotas", "business_days()": "this version has no business days; use days(…)",
+	"business_days()":   "this version has no business days; use days(…)",
 	"within()":          "this version has no zones; use order.distance or order.to.postal_code with a list",
 	"order.customer_id": attributeHint, "order.channel": attributeHint, "order.service_hint": attributeHint, "order.gift": attributeHint,
 	"order.paid": attributeHint, "order.tags": `ask the items: any(order.items, "x" in .tags)`,
 	"local.is_holiday": "make a list of dates: local.date in lists.holidays",
-	"location.caps":    "this version has no caps", "location.subsidy_budget": "this version has no budgets",
+	"location.caps":    `compare with a number, and patch the rule at the location: quota("ups", "day", "location").used >= 200`, "location.subsidy_budget": "give the guard a daily_budget, and patch it at the location",
 	"location.prep":         "this version has no preparation time",
 	"option.cancel_rate_7d": "this version keeps no rates of carriers", "option.on_time_rate_30d": "this version keeps no rates of carriers",
 	"best.cost": "best has fee and dropoff_in, each over the options that are left",
@@ -101,6 +101,7 @@ type environments struct {
 	order  *formula.Env // hold, set, choose, fallback
 	option *formula.Env // exclude, adjust
 	rank   *formula.Env
+	guard  *formula.Env
 	warn   *formula.Env
 	none   *formula.Env
 }
@@ -164,7 +165,7 @@ func (c *checker) known() (services, modes []string) {
 
 var absentNames = map[string]string{
 	"option": "option is known in exclude, adjust and rank only", "best": "best is known in rank only",
-	"chosen": "chosen is known in warn only",
+	"chosen": "chosen is known in guard and warn only",
 }
 
 func (c *checker) makeEnvironments() {
@@ -184,6 +185,7 @@ func (c *checker) makeEnvironments() {
 	forOption["option"] = option{}
 	c.env.option = with(c.env.order, forOption, nil)
 	c.env.rank = with(c.env.option, map[string]any{"best": bestOffer{}}, nil)
+	c.env.guard = with(c.env.option, map[string]any{"chosen": option{}}, nil)
 	c.env.warn = with(c.env.order, map[string]any{"chosen": option{}}, nil)
 	c.env.none = with(c.env.order, map[string]any{"reasons": ""}, nil)
 }

@@ -76,7 +76,7 @@ func (e *explaining) rule(verdict string, h *head) {
 
 // inForce reports whether dates and locations let the rule speak at all.
 func (e *explaining) inForce(h *head) bool {
-	ok, _ := e.applies(&head{from: h.from, until: h.until, locations: h.locations})
+	ok, _ := e.applies(&head{from: h.from, until: h.until, locations: h.locations, variant: h.variant})
 	return ok
 }
 
@@ -190,7 +190,7 @@ func (e *explaining) option(i int) {
 		}
 		e.rule(verdict, &rule.head)
 	}
-	if o.Excluded {
+	if o.Excluded && !slices.ContainsFunc(e.d.Excluded, func(x Exclusion) bool { return late(x, o) }) {
 		return
 	}
 	for n := range e.bundle.adjusts {
@@ -203,6 +203,57 @@ func (e *explaining) option(i int) {
 	e.m.Vars["best"] = e.bestOf()
 	e.line("  score")
 	e.tree(e.bundle.rank.whole)
+	e.m.Vars["chosen"] = &vars
+	for n := range e.bundle.guards {
+		e.guard(&e.bundle.guards[n], o)
+	}
+	for _, x := range e.d.Excluded {
+		if x.Phase == PhaseChoose && late(x, o) {
+			e.line("  OUT by %q: %s", x.Rule, x.Reason)
+		}
+	}
+}
+
+// late reports whether an exclusion took an option out after it was ranked.
+func late(x Exclusion, o *Option) bool {
+	return (x.Phase == PhaseChoose || x.Phase == PhaseGuard) && x.Account == o.Account && x.Service == o.Service
+}
+
+// guard explains what one guard says of one option.
+func (e *explaining) guard(rule *guardRule, o *Option) {
+	verdict, reason := "guard kept", ""
+	for _, b := range e.d.Guards {
+		if b.Guard == rule.name && b.of(o) {
+			verdict, reason = map[string]string{"next": "OUT by guard", "hold": "HELD by guard", "warn": "WARNED by guard"}[b.Action], b.Reason
+		}
+	}
+	if !e.inForce(&rule.head) {
+		if rule.at == "" {
+			e.rule(verdict, &rule.head)
+		}
+		return
+	}
+	e.rule(verdict, &rule.head)
+	for _, f := range rule.formulas() {
+		e.tree(f)
+	}
+	if reason != "" {
+		e.line("    %s", reason)
+	}
+}
+
+// formulas are what a guard computes beside its condition.
+func (g *guardRule) formulas() []*formula.Formula {
+	var out []*formula.Formula
+	if g.applies != nil {
+		out = append(out, g.applies)
+	}
+	for _, a := range []*amount{g.maxFee, g.budget} {
+		if a != nil && a.formula != nil {
+			out = append(out, a.formula)
+		}
+	}
+	return out
 }
 
 func charged(m shipping.Money) string {
@@ -238,7 +289,7 @@ func (e *explaining) bestOf() bestOffer {
 	for i := range e.d.Options {
 		r.vars[i] = e.optionOf(e.d.Options[i].Account, &e.d.Options[i].Quote)
 		only := slices.ContainsFunc(e.d.Excluded, func(x Exclusion) bool {
-			return x.Phase == PhaseChoose && x.Account == e.d.Options[i].Account && x.Service == e.d.Options[i].Service
+			return late(x, &e.d.Options[i])
 		})
 		if !e.d.Options[i].Excluded || only {
 			r.eligible = append(r.eligible, i)

@@ -16,6 +16,9 @@ type Input struct {
 	Order    Order    `json:"order"`
 	Location Location `json:"location"`
 	Local    Local    `json:"local"`
+	// Quotas and Budgets are the counts that the bundle Needs, as they were at the moment of the decision.
+	Quotas  []Quota  `json:"quotas,omitempty"`
+	Budgets []Budget `json:"budgets,omitempty"`
 }
 
 // Order is `order` in expressions.
@@ -126,6 +129,10 @@ type InputSource struct {
 
 	Location LocationSource
 	Now      time.Time
+
+	// Quotas and Budgets are what was counted; see Bundle.Needs.
+	Quotas  []Quota
+	Budgets []Budget
 }
 
 // LocationSource is what is known of the pickup location. Zero members mean that the location does not say.

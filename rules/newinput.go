@@ -18,7 +18,7 @@ func NewInput(src InputSource) (Input, error) {
 	if err != nil {
 		return Input{}, fmt.Errorf("rules input of order %s: %w", src.ExternalID, err)
 	}
-	return Input{Order: order, Location: newLocation(src.Location, src.Now), Local: newLocal(src.Now, src.Location.Zone)}, nil
+	return Input{Order: order, Location: newLocation(src.Location, src.Now), Local: newLocal(src.Now, src.Location.Zone), Quotas: src.Quotas, Budgets: src.Budgets}, nil
 }
 
 func newOrder(src InputSource) (Order, error) {

@@ -19,6 +19,7 @@ type head struct {
 	from      string           // first and last day in the location's zone, "" for open
 	until     string
 	locations []string // ids and tag:<tag>; empty for all
+	variant
 }
 
 type holdRule struct {
@@ -119,7 +120,7 @@ var commonKeys = []string{"name", "when", "enabled", "from", "until", "locations
 func (c *checker) phases(d *document) {
 	for _, p := range d.members {
 		switch p.key {
-		case "hold", "set", "exclude", "adjust", "choose", "fallback", "warn":
+		case "hold", "set", "exclude", "adjust", "choose", "guard", "fallback", "warn":
 			for _, n := range d.items(p.value, p.key) {
 				c.rule(d, p.key, n)
 			}
@@ -144,15 +145,31 @@ func (c *checker) phases(d *document) {
 var phaseKeys = map[string][]string{
 	"hold": {"for", "reason"}, "set": {"set"}, "exclude": {"providers", "services", "reason"},
 	"adjust": {"providers", "services", "add", "charge", "reason"}, "choose": {"prefer", "only", "split"},
+	"guard":    {"applies", "max_fee", "max_dropoff", "daily_budget", "per", "on_breach", "reason"},
 	"fallback": {"on", "steps", "limit", "requote"}, "warn": {"message", "level"},
 }
 
-// rule reads one rule of a phase. A rule that is not enabled is checked like any other, and then left out.
+// rule reads one rule of a phase, and its forms at the locations that patch it.
 func (c *checker) rule(d *document, phase string, n *yaml.Node) {
+	name := ""
+	for i := 0; i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
+		if n.Content[i].Value == "name" {
+			name = n.Content[i+1].Value
+		}
+	}
+	places, forms := c.patched(d, phase, name, n)
+	c.ruleForm(d, phase, n, variant{places, ""})
+	for i, form := range forms {
+		c.ruleForm(d, phase, form, variant{places, places[i]})
+	}
+}
+
+// ruleForm reads one form of a rule. A rule that is not enabled is checked like any other, and then left out.
+func (c *checker) ruleForm(d *document, phase string, n *yaml.Node, v variant) {
 	d.where = "a rule of " + phase
 	before := len(c.problems)
 	keys := append(slices.Clone(commonKeys), phaseKeys[phase]...)
-	r := &reading{checker: c, document: d, node: n, enabled: true, before: before}
+	r := &reading{checker: c, document: d, node: n, enabled: true, before: before, head: head{variant: v}}
 	r.members = d.mapping(n, "a rule of "+phase, keys)
 	if len(r.members) == 0 {
 		return
@@ -163,11 +180,13 @@ func (c *checker) rule(d *document, phase string, n *yaml.Node) {
 		r.env = c.env.option
 	case "warn":
 		r.env = c.env.warn
+	case "guard":
+		r.env = c.env.guard
 	}
 	r.readName(phase)
 	r.readHead(phase)
 	map[string]func(){
-		"hold": r.hold, "set": r.set, "exclude": r.exclude, "adjust": r.adjust, "choose": r.choose, "fallback": r.fallback, "warn": r.warn,
+		"hold": r.hold, "set": r.set, "exclude": r.exclude, "adjust": r.adjust, "choose": r.choose, "guard": r.guard, "fallback": r.fallback, "warn": r.warn,
 	}[phase]()
 }
 
@@ -203,10 +222,14 @@ func (r *reading) readName(phase string) {
 	}
 	r.head.name = r.text(n, "name")
 	r.where = fmt.Sprintf("rule %q (%s)", r.head.name, phase)
-	if r.head.name != "" && r.rules[r.head.name] {
+	if r.head.at != "" {
+		r.where += " at " + r.head.at
+		return
+	}
+	if r.head.name != "" && r.rules[r.head.name] != "" {
 		r.fault(n, "E504", fmt.Sprintf("two rules are named %q", r.head.name), "give each its own name")
 	}
-	r.rules[r.head.name] = true
+	r.rules[r.head.name] = phase
 }
 
 func (r *reading) readHead(phase string) {

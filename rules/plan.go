@@ -96,6 +96,7 @@ const (
 	PhaseAdjust   Phase = "adjust"
 	PhaseRank     Phase = "rank"
 	PhaseChoose   Phase = "choose"
+	PhaseGuard    Phase = "guard"
 	PhaseFallback Phase = "fallback"
 	PhaseWarn     Phase = "warn"
 	PhaseNone     Phase = "none"

@@ -16,6 +16,7 @@ import (
 // Rules of set see the order as it came. Everything after them sees the signature and the tip that they set.
 func (b *Bundle) Prepare(in Input, candidates []Candidate) Plan {
 	in.Order.Attributes = b.declared(in.Order.Attributes)
+	b.needed(&in)
 	plan := Plan{Rules: b.hash, Input: in, Candidates: slices.Clone(candidates)}
 	slices.SortFunc(plan.Candidates, func(x, y Candidate) int { return strings.Compare(x.Account, y.Account) })
 	r := b.start(&plan.Input, plan.Candidates, &Settings{})

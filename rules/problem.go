@@ -66,4 +66,7 @@ func (e *CheckError) sort() {
 	slices.SortStableFunc(e.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	e.Problems = slices.CompactFunc(e.Problems, func(a, b Problem) bool { // each form of a rule at a location finds the rule's own again
+		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Code == b.Code && a.Sentence == b.Sentence
+	})
 }

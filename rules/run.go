@@ -33,6 +33,7 @@ func (b *Bundle) start(in *Input, candidates []Candidate, set *Settings) *run {
 	}
 	vars := r.m.Vars
 	vars["order"], vars["location"], vars["local"], vars["lists"] = &r.order, &in.Location, &in.Local, b.lists
+	vars[formula.QuotasVar] = in.quotas()
 	for _, p := range b.providers {
 		vars[p] = unavailable
 		if slices.ContainsFunc(candidates, func(c Candidate) bool { return c.Account == p && !c.Down }) {
@@ -80,6 +81,9 @@ func (r *run) eval(f *formula.Formula) (any, error) {
 // applies reports whether a rule's dates, locations and condition hold.
 func (r *run) applies(h *head) (bool, error) {
 	if h.from != "" && r.in.Local.Date < h.from || h.until != "" && r.in.Local.Date > h.until {
+		return false, nil
+	}
+	if !r.inVariant(&h.variant) {
 		return false, nil
 	}
 	if len(h.locations) > 0 && !r.atLocation(h.locations) {

@@ -10,8 +10,11 @@ import (
 // Sentence says in one sentence what was decided and why, for people. There is nothing personal in it.
 func (d Decision) Sentence() string {
 	switch {
-	case d.Plan.Hold != nil:
+	case d.Plan.Hold != nil || d.Hold != nil:
 		h := d.Plan.Hold
+		if h == nil {
+			h = d.Hold
+		}
 		until := "until somebody releases it"
 		if !h.Until.IsZero() {
 			until = "until " + h.Until.Format(time.RFC3339)

@@ -30,7 +30,16 @@ type source struct {
 	name  string
 	lines []string
 	found *[]Problem
-	where string // what is being read
+	where string                 // what is being read
+	homes map[*yaml.Node]*source // of nodes that came from another file
+}
+
+// home is the file that a node stands in.
+func (s *source) home(n *yaml.Node) *source {
+	if other := s.homes[n]; other != nil {
+		return &source{name: other.name, lines: other.lines, found: s.found, where: s.where}
+	}
+	return s
 }
 
 // parseYAML reads a file into nodes, nil where it cannot be read. Deep nesting, aliases and tags are refused.
@@ -136,7 +145,7 @@ func (s *source) report(p Problem) {
 
 // fault reports something wrong with a whole node.
 func (s *source) fault(n *yaml.Node, code, sentence, hint string) {
-	s.report(Problem{Code: code, Line: n.Line, Column: n.Column, End: n.Column + width(n), Sentence: sentence, Hint: hint})
+	s.home(n).report(Problem{Code: code, Line: n.Line, Column: n.Column, End: n.Column + width(n), Sentence: sentence, Hint: hint})
 }
 
 // guess is fault with a suggestion for a mistyped word.
@@ -148,7 +157,7 @@ func (s *source) guess(n *yaml.Node, code, sentence string, known []string) {
 	}
 	p.DidYouMean = formula.Suggest(n.Value, known)
 	p.Hint = "known here: " + strings.Join(known, ", ")
-	s.report(p)
+	s.home(n).report(p)
 }
 
 func width(n *yaml.Node) int {
@@ -165,6 +174,7 @@ func width(n *yaml.Node) int {
 // formulaFault reports something wrong inside an expression that stands in n, offset characters from its beginning.
 func (s *source) formulaFault(n *yaml.Node, offset int, f *formula.Problem) {
 	p := Problem{Code: f.Code, Sentence: f.Message, Hint: f.Hint, DidYouMean: f.DidYouMean}
+	s = s.home(n)
 	p.Line, p.Column, p.End = s.place(n, offset+f.From, offset+f.To)
 	s.report(p)
 }
@@ -223,10 +233,6 @@ func (s *source) mapping(n *yaml.Node, what string, known []string) []pair {
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
-		if why, ok := laterKeys[k.Value]; ok && known != nil && !slices.Contains(known, k.Value) {
-			s.fault(k, "E506", fmt.Sprintf("this version does not have %q", k.Value), why)
-			continue
-		}
 		switch {
 		case k.Kind != yaml.ScalarNode:
 			s.fault(k, "E503", "a key must be a text", "")
@@ -240,15 +246,6 @@ func (s *source) mapping(n *yaml.Node, what string, known []string) []pair {
 		seen[k.Value] = true
 	}
 	return pairs
-}
-
-// laterKeys are parts of the language that this version refuses rather than ignores.
-var laterKeys = map[string]string{
-	"guard":        "use exclude for a bound on the fee of one option",
-	"locations":    "as a patch by location: give the rule itself a list of locations",
-	"tests":        "",
-	"max_fee":      "use exclude with option.fee",
-	"daily_budget": "",
 }
 
 // items reads a list.

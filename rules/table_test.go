@@ -46,6 +46,9 @@ type orderText struct {
 	At                                                                         string
 	Attributes                                                                 map[string]string
 	Closed                                                                     bool
+	Location                                                                   string
+	Quotas                                                                     map[string]int    // by "ups/month" or "ups/day/location"
+	Budgets                                                                    map[string]string // by guard, or guard/location
 }
 
 func (o orderText) source(t *testing.T) rules.InputSource {
@@ -70,6 +73,19 @@ func (o orderText) source(t *testing.T) rules.InputSource {
 		}
 	}
 	set(o.State, &src.Delivery.State)
+	set(o.Location, &src.Location.ID)
+	for key, used := range o.Quotas {
+		part := append(strings.Split(key, "/"), "")
+		src.Quotas = append(src.Quotas, rules.Quota{QuotaNeed: rules.QuotaNeed{Account: part[0], Period: part[1], Per: part[2]}, Used: used})
+	}
+	for key, spent := range o.Budgets {
+		guard, per, _ := strings.Cut(key, "/")
+		m, err := shipping.BindMoney(shipping.MustDecimal(spent), "USD")
+		if err != nil {
+			t.Fatal(err)
+		}
+		src.Budgets = append(src.Budgets, rules.Budget{BudgetNeed: rules.BudgetNeed{Guard: guard, Per: per}, Spent: m})
+	}
 	set(o.Postal, &src.Delivery.PostalCode)
 	set(o.Type, &src.Delivery.Type)
 	set(o.Apartment, &src.Delivery.ApartmentNumber)
@@ -225,6 +241,19 @@ func facts(d rules.Decision) map[string]any {
 	if h := d.Plan.Hold; h != nil {
 		facts["hold"] = h.Rule + ": " + h.Reason
 	}
+	if d.Hold != nil {
+		facts["hold"] = d.Hold.Rule + ": " + d.Hold.Reason
+	}
+	var guards, spends []string
+	for _, b := range d.Guards {
+		guards = append(guards, b.Action+" "+key(b.Account, b.Service)+" by "+b.Guard+": "+b.Reason)
+	}
+	for _, c := range d.Ranked {
+		for _, s := range c.Spends {
+			spends = append(spends, key(c.Account, c.Service)+" "+s.Amount.String()+" of "+s.Guard)
+		}
+	}
+	facts["guards"], facts["spends"] = guards, spends
 	if d.Choose != nil {
 		facts["choose"] = d.Choose.Rule
 	}

@@ -49,7 +49,7 @@ func (e *Env) config() *conf.Config {
 	for k, v := range e.Vars {
 		vars[k] = v
 	}
-	vars[fuelVar] = (*Machine)(nil)
+	vars[fuelVar], vars[QuotasVar] = (*Machine)(nil), Quotas(nil)
 	c := conf.CreateNew()
 	options := []expr.Option{expr.Env(vars), expr.MaxNodes(MaxNodes)}
 	options = append(options, functions...)
@@ -84,6 +84,7 @@ var kinds = map[reflect.Type]string{
 	reflect.TypeFor[List]():            "list",
 	reflect.TypeFor[[]string]():        "list of text",
 	reflect.TypeFor[map[string]List](): "lists",
+	reflect.TypeFor[Quota]():           "quota",
 }
 
 // The kinds of values, as messages name them.

@@ -93,8 +93,11 @@ func (g *guard) Visit(node *ast.Node) {
 			g.missingFunction(n, n.Name)
 		}
 	case *ast.CallNode:
-		if _, ok := n.Callee.(*ast.IdentifierNode); !ok {
+		callee, ok := n.Callee.(*ast.IdentifierNode)
+		if !ok {
 			g.fail(n, "E302", "only functions can be called").Hint = "values have no methods; compare and compute with them"
+		} else if callee.Value == quotaFunction {
+			g.quota(n)
 		}
 	case *ast.BinaryNode:
 		g.binary(n)
@@ -108,12 +111,8 @@ func (g *guard) Visit(node *ast.Node) {
 }
 
 func (g *guard) identifier(n *ast.IdentifierNode) {
-	if n.Value == betweenFunction {
-		return
-	}
-	if n.Value == "$env" || strings.HasPrefix(n.Value, "__") {
-		g.fail(n, "E101", "unknown name %q", n.Value)
-		return
+	if strings.HasPrefix(n.Value, "__") {
+		return // made by the rewriter, which refuses those of the author
 	}
 	g.uses[n.Value] = true
 }

@@ -203,6 +203,8 @@ func mismatched(p *Problem, tree *parser.Tree, at file.Location, m []string) {
 		}
 	}
 	switch {
+	case left == "quota" || right == "quota":
+		p.Hint = `compare the number of bookings: quota("ups", "day").used`
 	case bare:
 		p.From, p.To = spanOf(side)
 		p.Hint = unitHint(kind, pathOf(other(find.found, side)), text)

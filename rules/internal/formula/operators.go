@@ -254,6 +254,7 @@ var functions = []expr.Option{
 		return Between(args[0].(int), args[1].(int), args[2].(int)), nil
 	}, new(func(int, int, int) bool)),
 	step,
+	quotaOf,
 }
 
 // step is called once per iteration of a predicate; it hands its value on and counts.

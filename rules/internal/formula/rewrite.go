@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/ast"
@@ -21,7 +22,7 @@ var currencies = map[string]string{"usd": "USD", "eur": "EUR", "gbp": "GBP", "ca
 
 // macros are the functions that are worked out while compiling: unit literals become constants, time windows plain comparisons.
 var macros = map[string]func(*ast.CallNode) (ast.Node, error){
-	"money": moneyLiteral, "time_between": timeBetween, "date_between": dateBetween, "supports": supports,
+	"money": moneyLiteral, "time_between": timeBetween, "date_between": dateBetween, "supports": supports, "quota": quotaCall,
 }
 
 func init() {
@@ -60,6 +61,10 @@ type rewriter struct {
 
 // Visit implements ast.Visitor.
 func (r *rewriter) Visit(node *ast.Node) {
+	if name, ok := (*node).(*ast.IdentifierNode); ok && r.problem == nil && (name.Value == "$env" || strings.HasPrefix(name.Value, "__")) {
+		from, to := spanOf(name)
+		r.problem = &Problem{Code: "E101", From: from, To: to, Message: fmt.Sprintf("unknown name %q", name.Value)}
+	}
 	call, ok := (*node).(*ast.CallNode)
 	if !ok {
 		return
