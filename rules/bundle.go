@@ -35,6 +35,7 @@ type Bundle struct {
 	name string
 	hash string
 
+	currency   string
 	providers  []string
 	attributes []string
 	lists      map[string]formula.List

@@ -100,6 +100,7 @@ func (c *checker) read(files []File) {
 	}
 	c.bundle.lists = c.lists
 	c.bundle.providers = c.providers
+	c.bundle.currency = c.currency
 	c.bundle.attributes = c.attributes
 }
 

@@ -159,12 +159,20 @@ func TestStructureSlips(t *testing.T) {
 
 func checkSlip(t *testing.T, s slip, file string) {
 	t.Helper()
+	checkSlipOf(t, s, file, func(text string) error {
+		_, err := rules.Load([]rules.File{{Name: "slip.rules.yaml", Data: []byte(text)}}, rules.Options{Providers: manifests()})
+		return err
+	})
+}
+
+func checkSlipOf(t *testing.T, s slip, file string, load func(text string) error) {
+	t.Helper()
 	before, rest, marked := strings.Cut(file, "«")
 	inside, after, _ := strings.Cut(rest, "»")
 	if !marked {
 		before, inside, after = file, "", ""
 	}
-	_, err := rules.Load([]rules.File{{Name: "slip.rules.yaml", Data: []byte(before + inside + after)}}, rules.Options{Providers: manifests()})
+	err := load(before + inside + after)
 	var check *rules.CheckError
 	if !errors.As(err, &check) {
 		t.Fatalf("the slip was not found: %v", err)

@@ -66,6 +66,9 @@ func (e *explaining) tree(f *formula.Formula) {
 func (e *explaining) line(format string, args ...any) { fmt.Fprintf(&e.out, format+"\n", args...) }
 
 func (e *explaining) rule(verdict string, h *head) {
+	if !e.inVariant(&h.variant) {
+		return // another form of the rule speaks at this location
+	}
 	e.line("  %s %q", verdict, h.name)
 	if !e.inForce(h) {
 		e.line("    not in force on this day or at this location")
@@ -227,13 +230,10 @@ func (e *explaining) guard(rule *guardRule, o *Option) {
 			verdict, reason = map[string]string{"next": "OUT by guard", "hold": "HELD by guard", "warn": "WARNED by guard"}[b.Action], b.Reason
 		}
 	}
+	e.rule(verdict, &rule.head)
 	if !e.inForce(&rule.head) {
-		if rule.at == "" {
-			e.rule(verdict, &rule.head)
-		}
 		return
 	}
-	e.rule(verdict, &rule.head)
 	for _, f := range rule.formulas() {
 		e.tree(f)
 	}

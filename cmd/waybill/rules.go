@@ -14,8 +14,8 @@ import (
 )
 
 func newRulesCmd(p *program) *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Check rule files, and explain decisions"}
-	cmd.AddCommand(newRulesCheckCmd(p), newRulesExplainCmd(p))
+	cmd := &cobra.Command{Use: "rules", Short: "Check and test rule files, and explain decisions"}
+	cmd.AddCommand(newRulesCheckCmd(p), newRulesTestCmd(p), newRulesExplainCmd(p))
 	return asGroup(cmd)
 }
 

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/rules"
+)
+
+// Exit codes of `rules test`: the rules or tests cannot be read, or a test fails.
+const (
+	exitRules = 3
+	exitTests = 4
+)
+
+func newRulesTestCmd(p *program) *cobra.Command {
+	var plugins, format string
+	var update bool
+	cmd := &cobra.Command{
+		Use: "test [DIR…]", Short: "Run the tests beside rule files", Args: cobra.ArbitraryArgs,
+		Long: "Run the *.test.yaml of each folder, and of the folders below, against the rules of that folder. A test that fails shows what the rules\n" +
+			"made of its order, part by part.\n\nExit codes: 3 where rules or tests cannot be read, 4 where a test fails.",
+		Example: "  waybill rules test examples/rules\n  waybill rules test rules --format junit > report.xml",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains([]string{"text", "json", "tap", "junit"}, format) {
+				return usageError(fmt.Errorf("--format %q is not known; use text, json, tap or junit", format))
+			}
+			if len(args) == 0 {
+				args = []string{"."}
+			}
+			return p.rulesTest(cmd.Context(), args, plugins, format, update)
+		},
+	}
+	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of adapters, for checking services")
+	cmd.Flags().StringVar(&format, "format", "text", "text, json, tap or junit")
+	cmd.Flags().BoolVar(&update, "update", false, "write the golden files that tests name; look at them before you commit them")
+	return cmd
+}
+
+func (p *program) rulesTest(ctx context.Context, args []string, plugins, format string, update bool) error {
+	folders, err := ruleFolders(args)
+	if err != nil {
+		return err
+	}
+	var results []rules.Result
+	bundles := 0
+	var broken []string
+	for _, dir := range folders {
+		found, err := p.testFolder(ctx, dir, plugins, update)
+		var check *rules.CheckError
+		switch {
+		case errors.As(err, &check):
+			broken = append(broken, fmt.Sprintf("%s:\n%v", dir, check))
+			continue
+		case err != nil:
+			return err
+		}
+		bundles++
+		results = append(results, found...)
+	}
+	failed := len(slices.DeleteFunc(slices.Clone(results), rules.Result.Passed))
+	write := map[string]func([]rules.Result) error{"text": p.testText, "json": p.testJSON, "tap": p.testTAP, "junit": p.testJUnit}[format]
+	if err := write(results); err != nil {
+		return err
+	}
+	for _, text := range broken {
+		fmt.Fprintln(p.err, text)
+	}
+	switch {
+	case len(broken) > 0:
+		return &exitError{exitRules, fmt.Errorf("%s cannot be read", count(len(broken), "folder"))}
+	case failed > 0:
+		return &exitError{exitTests, fmt.Errorf("%d of %s failed", failed, count(len(results), "test"))}
+	}
+	if format == "text" {
+		_, err = fmt.Fprintf(p.out, "%s passed, of %s\n", count(len(results), "test"), count(bundles, "bundle"))
+	}
+	return err
+}
+
+// ruleFolders lists the folders that hold rule files, in order.
+func ruleFolders(args []string) ([]string, error) {
+	var folders []string
+	for _, root := range args {
+		if info, err := os.Stat(root); err != nil {
+			return nil, usageError(err)
+		} else if !info.IsDir() {
+			return nil, usageError(fmt.Errorf("%s is a file; name the folder that it is in", root))
+		}
+		before := len(folders)
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".rules.yaml") {
+				return err
+			}
+			if dir := filepath.Dir(path); !slices.Contains(folders, dir) {
+				folders = append(folders, dir)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(folders) == before {
+			return nil, usageError(fmt.Errorf("%s holds no rule files; they are called something.rules.yaml", root))
+		}
+	}
+	slices.Sort(folders)
+	return folders, nil
+}
+
+// testFolder runs the tests of one folder.
+func (p *program) testFolder(ctx context.Context, dir, plugins string, update bool) ([]rules.Result, error) {
+	b, err := p.loadRules(ctx, dir, plugins)
+	if err != nil {
+		return nil, err
+	}
+	suites, err := rules.LoadSuites(b, os.DirFS(dir))
+	if err != nil {
+		return nil, err
+	}
+	read := func(name string) ([]byte, error) { return fs.ReadFile(os.DirFS(dir), name) }
+	var results []rules.Result
+	for _, s := range suites {
+		found := s.Run(read)
+		if update {
+			if err := p.writeGoldens(dir, found); err != nil {
+				return nil, err
+			}
+			found = s.Run(read)
+		}
+		for i := range found {
+			found[i].File = filepath.ToSlash(filepath.Join(dir, found[i].File))
+		}
+		results = append(results, found...)
+	}
+	return results, nil
+}
+
+func (p *program) writeGoldens(dir string, results []rules.Result) error {
+	for _, r := range results {
+		for name, text := range r.Goldens {
+			file := filepath.Join(dir, filepath.FromSlash(name))
+			if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, []byte(text)) {
+				continue
+			}
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				return err
+			}
+			fmt.Fprintf(p.err, "wrote %s\n", file)
+		}
+	}
+	return nil
+}
+
+func (p *program) testText(results []rules.Result) error {
+	for _, r := range results {
+		if r.Passed() {
+			continue
+		}
+		if _, err := fmt.Fprintf(p.out, "%s:%d: FAIL %s\n%s\n", r.File, r.Line, printable(r.Name), indent(failures(r)+"\n"+r.Explanation)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func failures(r rules.Result) string {
+	var lines []string
+	for _, f := range r.Failures {
+		lines = append(lines, fmt.Sprintf("%s:%d: %s", r.File, f.Line, f))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")
+}
+
+func (p *program) testJSON(results []rules.Result) error {
+	if results == nil {
+		results = []rules.Result{}
+	}
+	return p.printJSON(map[string]any{"tests": results})
+}
+
+// testTAP writes the Test Anything Protocol, version 14.
+func (p *program) testTAP(results []rules.Result) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "TAP version 14\n1..%d\n", len(results))
+	for i, r := range results {
+		verdict := "ok"
+		if !r.Passed() {
+			verdict = "not ok"
+		}
+		fmt.Fprintf(&b, "%s %d - %s\n", verdict, i+1, strings.ReplaceAll(printable(r.Name), "#", `\#`))
+		if !r.Passed() {
+			fmt.Fprintf(&b, "# %s\n", strings.ReplaceAll(failures(r), "\n", "\n# "))
+		}
+	}
+	_, err := io.WriteString(p.out, b.String())
+	return err
+}
+
+// junitSuites is the report that build servers read.
+type junitSuites struct {
+	XMLName  xml.Name     `xml:"testsuites"`
+	Tests    int          `xml:"tests,attr"`
+	Failures int          `xml:"failures,attr"`
+	Suites   []junitSuite `xml:"testsuite"`
+}
+
+type junitSuite struct {
+	Name     string      `xml:"name,attr"`
+	Tests    int         `xml:"tests,attr"`
+	Failures int         `xml:"failures,attr"`
+	Cases    []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Name    string        `xml:"name,attr"`
+	Class   string        `xml:"classname,attr"`
+	File    string        `xml:"file,attr"`
+	Line    int           `xml:"line,attr"`
+	Failure *junitFailure `xml:"failure"`
+}
+
+type junitFailure struct {
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+func (p *program) testJUnit(results []rules.Result) error {
+	all := junitSuites{Tests: len(results)}
+	for _, r := range results {
+		if n := len(all.Suites); n == 0 || all.Suites[n-1].Name != r.File {
+			all.Suites = append(all.Suites, junitSuite{Name: r.File})
+		}
+		s := &all.Suites[len(all.Suites)-1]
+		s.Tests++
+		c := junitCase{Name: r.Name, Class: r.File, File: r.File, Line: r.Line}
+		if !r.Passed() {
+			s.Failures++
+			all.Failures++
+			c.Failure = &junitFailure{Message: r.Failures[0].String(), Text: failures(r) + "\n" + r.Explanation}
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	if _, err := io.WriteString(p.out, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(p.out)
+	e.Indent("", "  ")
+	if err := e.Encode(all); err != nil {
+		return err
+	}
+	_, err := io.WriteString(p.out, "\n")
+	return err
+}

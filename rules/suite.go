@@ -1,0 +1,249 @@
+package rules
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Suite is one *.test.yaml: orders and offers with what the rules must make of them. It belongs to the bundle that it was loaded for.
+type Suite struct {
+	Name   string // of the file
+	bundle *Bundle
+	cases  []testCase
+}
+
+// maxCases bounds what one suite may run, with every combination of every matrix.
+const maxCases = 10_000
+
+// testCase is one order with what is expected; each combination of a matrix is one of its own.
+type testCase struct {
+	name   string
+	line   int
+	input  Input
+	offers []Offer
+	down   map[string]bool
+	supply map[string][]ServiceInfo // services by account, as far as the offers tell
+	refuse []Refused
+	event  string
+	expect []expectation
+}
+
+// Result is what came of one test.
+type Result struct {
+	File     string    `json:"file"`
+	Line     int       `json:"line"`
+	Name     string    `json:"name"`
+	Failures []Failure `json:"failures,omitempty"` // none where it passed
+	// Decision is what the rules said, and Explanation, only where the test failed, why.
+	Decision    Decision `json:"-"`
+	Explanation string   `json:"explanation,omitempty"`
+	// Goldens are the files that the test compares the explanation with, by the name that it gives them.
+	Goldens map[string]string `json:"-"`
+}
+
+// Passed reports whether everything was as expected.
+func (r Result) Passed() bool { return len(r.Failures) == 0 }
+
+// Failure is one thing that was not as expected.
+type Failure struct {
+	Line int    `json:"line"`
+	What string `json:"what"` // the key under expect
+	Want string `json:"want"`
+	Got  string `json:"got"`
+}
+
+// String is the failure in one line.
+func (f Failure) String() string { return fmt.Sprintf("%s: want %s, got %s", f.What, f.Want, f.Got) }
+
+// LoadSuite reads a test file. The error is a *CheckError that holds every problem of the file.
+func LoadSuite(b *Bundle, file File) (*Suite, error) {
+	var problems []Problem
+	s := &source{name: file.Name, lines: strings.Split(strings.ReplaceAll(string(file.Data), "\r\n", "\n"), "\n"), found: &problems}
+	suite := &Suite{Name: file.Name, bundle: b}
+	if len(file.Data) > maxFile {
+		s.report(Problem{Code: "E401", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("the file is larger than %d KiB", maxFile>>10)})
+	} else if root := s.parseYAML(file.Data); root != nil {
+		r := &suiteReader{source: s, suite: suite, bundle: b}
+		r.read(root)
+	}
+	if len(problems) > 0 {
+		err := &CheckError{Problems: problems}
+		err.sort()
+		return nil, err
+	}
+	return suite, nil
+}
+
+// LoadSuites reads the *.test.yaml of a folder. The error is a *CheckError, or that of reading.
+func LoadSuites(b *Bundle, fsys fs.FS) ([]*Suite, error) {
+	names, err := fs.Glob(fsys, "*.test.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("list tests: %w", err)
+	}
+	var suites []*Suite
+	var all CheckError
+	for _, name := range names {
+		data, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, fmt.Errorf("read test file %s: %w", name, err)
+		}
+		suite, err := LoadSuite(b, File{name, data})
+		if err != nil {
+			all.Problems = append(all.Problems, err.(*CheckError).Problems...)
+			continue
+		}
+		suites = append(suites, suite)
+	}
+	if len(all.Problems) > 0 {
+		return nil, &all
+	}
+	return suites, nil
+}
+
+// Len is the number of tests, each combination of a matrix counted.
+func (s *Suite) Len() int { return len(s.cases) }
+
+// Run decides every case and compares. golden reads the files that tests compare explanations with, relative to the suite's folder.
+func (s *Suite) Run(golden func(name string) ([]byte, error)) []Result {
+	results := make([]Result, 0, len(s.cases))
+	for i := range s.cases {
+		c := &s.cases[i]
+		r := Result{File: s.Name, Line: c.line, Name: c.name, Decision: c.decide(s.bundle)}
+		j := &judge{bundle: s.bundle, test: c, d: &r.Decision, result: &r, golden: golden}
+		j.judge()
+		if !r.Passed() {
+			text, err := Explain(s.bundle, r.Decision)
+			if err != nil {
+				text = err.Error()
+			}
+			r.Explanation = text
+		}
+		results = append(results, r)
+	}
+	return results
+}
+
+// decide does what the engine does: it prepares, asks those that are to be asked, and decides.
+func (c *testCase) decide(b *Bundle) Decision {
+	accounts := slices.Clone(b.providers)
+	for account := range c.supply {
+		if !slices.Contains(accounts, account) {
+			accounts = append(accounts, account)
+		}
+	}
+	var candidates []Candidate
+	for _, a := range accounts {
+		candidates = append(candidates, Candidate{Account: a, Services: c.supply[a], Down: c.down[a]})
+	}
+	plan := b.Prepare(c.input, candidates)
+	var offers []Offer
+	for _, o := range c.offers {
+		if asked(plan.Ask, o.Account, o.Quote.ServiceID) {
+			offers = append(offers, o)
+		}
+	}
+	return b.Decide(plan, offers, c.refuse...)
+}
+
+func asked(list []Ask, account, service string) bool {
+	return slices.ContainsFunc(list, func(a Ask) bool {
+		return a.Account == account && (a.Services == nil || slices.Contains(a.Services, service))
+	})
+}
+
+// suiteReader reads one test file.
+type suiteReader struct {
+	*source
+	suite  *Suite
+	bundle *Bundle
+
+	options setting
+	orders  map[string]*yaml.Node
+	quotes  map[string]*yaml.Node
+}
+
+// setting is when and where a test takes place.
+type setting struct {
+	now      *yaml.Node
+	zone     *time.Location
+	location *yaml.Node
+}
+
+func (r *suiteReader) read(root *yaml.Node) {
+	var cases, version *yaml.Node
+	r.options.zone = time.UTC
+	for _, p := range r.mapping(root, "a test file", []string{"tests", "about", "options", "fixtures", "cases"}) {
+		switch p.key {
+		case "tests":
+			version = p.value
+		case "cases":
+			cases = p.value
+		case "options":
+			r.options = r.setting(p.value, r.options)
+		case "fixtures":
+			r.fixtures(p.value)
+		}
+	}
+	switch {
+	case version == nil:
+		r.report(Problem{Code: "E502", Line: 1, Column: 1, End: 2, Sentence: "the file does not say tests: 1", Hint: "begin it with tests: 1"})
+	case version.Value != "1":
+		r.fault(version, "E505", fmt.Sprintf("tests: %s is not known", version.Value), "this version reads tests: 1; the tests themselves stand under cases:")
+	}
+	if cases == nil {
+		if len(*r.found) == 0 {
+			r.fault(root, "E502", "the file has no cases", "cases: begins the list of the tests")
+		}
+		return
+	}
+	names := map[string]bool{}
+	for _, n := range r.items(cases, "cases") {
+		r.readCase(n, names)
+	}
+	r.where = ""
+}
+
+func (r *suiteReader) setting(n *yaml.Node, s setting) setting {
+	for _, p := range r.mapping(n, "options", []string{"now", "zone", "location"}) {
+		r.setOption(p, &s)
+	}
+	return s
+}
+
+func (r *suiteReader) setOption(p pair, s *setting) {
+	switch p.key {
+	case "now":
+		s.now = p.value
+	case "location":
+		s.location = p.value
+	case "zone":
+		zone, err := time.LoadLocation(p.value.Value)
+		if err != nil || p.value.Value == "" {
+			r.fault(p.value, "E505", fmt.Sprintf("there is no time zone %q", p.value.Value), "write America/Denver")
+			return
+		}
+		s.zone = zone
+	}
+}
+
+func (r *suiteReader) fixtures(n *yaml.Node) {
+	r.orders, r.quotes = map[string]*yaml.Node{}, map[string]*yaml.Node{}
+	for _, p := range r.mapping(n, "fixtures", []string{"orders", "quotes"}) {
+		into := r.orders
+		if p.key == "quotes" {
+			into = r.quotes
+		}
+		for _, f := range r.mapping(p.value, p.key, nil) {
+			into[f.key] = f.value
+		}
+	}
+}
+
+// goldenPath refuses names that leave the folder of the suite.
+func goldenPath(name string) bool { return fs.ValidPath(name) && path.Ext(name) == ".txt" }

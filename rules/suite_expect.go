@@ -1,0 +1,498 @@
+package rules
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// expectation is what a test wants, all of it or where the matrix has certain values.
+type expectation struct {
+	when      map[string]string
+	otherwise bool
+	wants     []want
+}
+
+// want is one key under expect.
+type want struct {
+	key  string
+	line int
+	one  string
+	list []string
+	by   map[string]string
+	yes  bool
+}
+
+// expectKeys are what can be expected, with the form of each.
+var expectKeys = map[string]string{
+	"chosen": "text", "ranked": "list", "excluded": "map", "not_excluded": "list", "rule_hits": "list", "not_hit": "list", "held": "text", "set": "map",
+	"warnings": "list", "charge": "text", "cost": "map", "asked": "list", "not_asked": "list", "choose": "text", "arm": "text", "fallback": "text",
+	"next": "text", "attempts_left": "text", "none": "truth", "message": "text", "faults": "list", "golden": "text", "guards": "map",
+}
+
+func expectNames() []string {
+	var names []string
+	for k := range expectKeys {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// expectations reads one expectation, or a list of them with when: and else:.
+func (r *suiteReader) expectations(n *yaml.Node) []expectation {
+	if n.Kind == yaml.MappingNode {
+		return []expectation{r.expectation(n)}
+	}
+	var out []expectation
+	for _, item := range r.items(n, "expect") {
+		out = append(out, r.expectation(item))
+	}
+	return out
+}
+
+func (r *suiteReader) expectation(n *yaml.Node) expectation {
+	var e expectation
+	for _, p := range r.mapping(n, "expect", append([]string{"when", "else"}, expectNames()...)) {
+		w := want{key: p.key, line: p.node.Line}
+		switch p.key {
+		case "when":
+			e.when = map[string]string{}
+			for _, cond := range r.mapping(p.value, "when", nil) {
+				e.when[cond.key] = cond.value.Value
+			}
+			continue
+		case "else":
+			e.otherwise = r.truth(p.value, "else")
+			continue
+		}
+		switch expectKeys[p.key] {
+		case "truth":
+			w.yes = r.truth(p.value, p.key)
+		case "list":
+			w.list = r.texts(p.value, p.key)
+			slices.Sort(w.list)
+			if p.key == "ranked" {
+				w.list = r.texts(p.value, p.key)
+			}
+		case "map":
+			w.by = map[string]string{}
+			if p.value.Kind == yaml.SequenceNode {
+				for _, t := range r.texts(p.value, p.key) {
+					w.by[t] = ""
+				}
+				break
+			}
+			for _, m := range r.mapping(p.value, p.key, nil) {
+				w.by[m.key] = m.value.Value
+			}
+		default:
+			w.one = r.text(p.value, p.key)
+		}
+		r.names(p, w)
+		if p.key == "golden" && !goldenPath(w.one) {
+			r.fault(p.value, "E505", "golden must be a .txt below the folder of the test", "golden: golden/heavy.txt")
+		}
+		e.wants = append(e.wants, w)
+	}
+	return e
+}
+
+// names refuses rules that the bundle does not have: an expectation of such a rule could never fail where it should.
+func (r *suiteReader) names(p pair, w want) {
+	known := r.bundle.RuleNames()
+	check := func(n *yaml.Node, name string) {
+		if !slices.Contains(known, name) {
+			r.guess(n, "E109", fmt.Sprintf("there is no rule %q", name), known)
+		}
+	}
+	switch p.key {
+	case "rule_hits", "not_hit", "warnings":
+		for _, n := range p.value.Content {
+			check(n, n.Value)
+		}
+	case "choose", "fallback":
+		check(p.value, w.one)
+	case "guards":
+		for i := 0; i+1 < len(p.value.Content); i += 2 {
+			check(p.value.Content[i], p.value.Content[i].Value)
+		}
+	case "held":
+		if w.one != "false" {
+			check(p.value, w.one)
+		}
+	case "excluded", "cost", "ranked", "not_excluded", "asked", "not_asked":
+		step := 1
+		if p.value.Kind == yaml.MappingNode {
+			step = 2
+		}
+		for i := 0; i < len(p.value.Content); i += step {
+			account, _, _ := strings.Cut(p.value.Content[i].Value, "/")
+			r.known(p.value.Content[i], account)
+		}
+	}
+}
+
+// RuleNames lists the rules that are enabled somewhere, sorted.
+func (b *Bundle) RuleNames() []string {
+	var names []string
+	for _, h := range b.heads() {
+		names = append(names, h.name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// heads are the rules of the bundle in the order of the phases.
+func (b *Bundle) heads() []*head {
+	var out []*head
+	for i := range b.holds {
+		out = append(out, &b.holds[i].head)
+	}
+	for i := range b.sets {
+		out = append(out, &b.sets[i].head)
+	}
+	for i := range b.excludes {
+		out = append(out, &b.excludes[i].head)
+	}
+	for i := range b.adjusts {
+		out = append(out, &b.adjusts[i].head)
+	}
+	for i := range b.chooses {
+		out = append(out, &b.chooses[i].head)
+	}
+	for i := range b.guards {
+		out = append(out, &b.guards[i].head)
+	}
+	for i := range b.fallbacks {
+		out = append(out, &b.fallbacks[i].head)
+	}
+	for i := range b.warns {
+		out = append(out, &b.warns[i].head)
+	}
+	return out
+}
+
+// judge compares a decision with what was expected.
+type judge struct {
+	bundle *Bundle
+	test   *testCase
+	d      *Decision
+	result *Result
+	golden func(name string) ([]byte, error)
+}
+
+func (j *judge) judge() {
+	faultsWanted := false
+	for _, e := range j.test.expect {
+		for _, w := range e.wants {
+			faultsWanted = faultsWanted || w.key == "faults"
+			j.check(w)
+		}
+	}
+	if !faultsWanted && len(j.d.Faults) > 0 {
+		var got []string
+		for _, f := range j.d.Faults {
+			got = append(got, fmt.Sprintf("%q: %s", f.Rule, f.Message))
+		}
+		slices.Sort(got)
+		j.fail(want{key: "faults", line: j.test.line}, "no rule that fails while it runs", strings.Join(slices.Compact(got), "; "))
+	}
+}
+
+func (j *judge) fail(w want, wanted, got string) {
+	if got == "" {
+		got = "nothing"
+	}
+	if wanted == "" {
+		wanted = "nothing"
+	}
+	j.result.Failures = append(j.result.Failures, Failure{Line: w.line, What: w.key, Want: wanted, Got: got})
+}
+
+func (j *judge) same(w want, got string) {
+	if w.one != got {
+		j.fail(w, w.one, got)
+	}
+}
+
+func (j *judge) check(w want) {
+	d := j.d
+	switch w.key {
+	case "excluded":
+		j.excluded(w)
+	case "not_excluded":
+		for _, name := range w.list {
+			if got := j.reasons(name); len(got) > 0 {
+				j.fail(w, name+" not excluded", strings.Join(got, "; "))
+			}
+		}
+	case "chosen":
+		j.chosen(w)
+	case "ranked":
+		j.ranked(w)
+	case "rule_hits", "not_hit":
+		hits := d.Hits()
+		for _, name := range w.list {
+			if slices.Contains(hits, name) != (w.key == "rule_hits") {
+				j.fail(w, name, strings.Join(hits, ", "))
+			}
+		}
+	case "held":
+		got := "false"
+		if h := d.held(); h != nil {
+			got = h.Rule
+		}
+		j.same(w, got)
+	case "set":
+		j.set(w)
+	case "cost":
+		for who, cost := range w.by {
+			account, service, _ := strings.Cut(who, "/")
+			got := ""
+			for _, o := range d.Options {
+				if (selector{account, service}).matches(o.Account, o.Service) {
+					got = o.Cost.String()
+				}
+			}
+			if got != cost {
+				j.fail(w, who+" "+cost, got)
+			}
+		}
+	case "asked", "not_asked":
+		for _, name := range w.list {
+			account, service, _ := strings.Cut(name, "/")
+			hit := slices.ContainsFunc(d.Plan.Ask, func(a Ask) bool {
+				return a.Account == account && (service == "" || a.Services == nil || slices.Contains(a.Services, service))
+			})
+			if hit != (w.key == "asked") {
+				j.fail(w, name, fmt.Sprint(hit))
+			}
+		}
+	case "golden":
+		j.compareGolden(w)
+	default:
+		j.later(w)
+	}
+}
+
+// later compares what speaks of the winner and of what comes after it.
+func (j *judge) later(w want) {
+	d := j.d
+	switch w.key {
+	case "warnings":
+		var got []string
+		for _, x := range d.Warnings {
+			got = append(got, x.Rule)
+		}
+		if !slices.Equal(got, w.list) {
+			j.fail(w, strings.Join(w.list, ", "), strings.Join(got, ", "))
+		}
+	case "guards":
+		for guard, action := range w.by {
+			var got []string
+			for _, b := range d.Guards {
+				if b.Guard == guard {
+					got = append(got, b.Action)
+				}
+			}
+			if !slices.Contains(got, action) {
+				j.fail(w, guard+": "+action, strings.Join(got, ", "))
+			}
+		}
+	case "charge":
+		got := ""
+		if d.Winner != nil && !d.Winner.Charge.IsZero() {
+			got = d.Winner.Charge.String()
+		}
+		j.same(w, got)
+	case "choose", "arm":
+		got := ""
+		if c := d.Choose; c != nil {
+			got = map[string]string{"choose": c.Rule, "arm": c.Arm}[w.key]
+		}
+		j.same(w, got)
+	case "fallback", "next", "attempts_left":
+		j.fallback(w)
+	case "none":
+		if got := d.Winner == nil && d.held() == nil; got != w.yes {
+			j.fail(w, fmt.Sprint(w.yes), fmt.Sprint(got)+": "+d.Sentence())
+		}
+	case "message":
+		got := ""
+		if d.None != nil {
+			got = d.None.Message
+		}
+		j.same(w, got)
+	case "faults":
+		var got []string
+		for _, f := range d.Faults {
+			got = append(got, f.Rule)
+		}
+		slices.Sort(got)
+		if got = slices.Compact(got); !slices.Equal(got, w.list) {
+			j.fail(w, strings.Join(w.list, ", "), strings.Join(got, ", "))
+		}
+	}
+}
+
+func (j *judge) chosen(w want) {
+	got := "none"
+	if c := j.d.Winner; c != nil {
+		if got = c.Account; strings.Contains(w.one, "/") {
+			got = selector{c.Account, c.Service}.String()
+		}
+	}
+	j.same(w, got)
+}
+
+func (j *judge) ranked(w want) {
+	var got []string
+	for i, c := range j.d.Ranked {
+		name := selector{c.Account, c.Service}.String()
+		if i < len(w.list) && !strings.Contains(w.list[i], "/") {
+			name = c.Account
+		}
+		got = append(got, name)
+	}
+	if !slices.Equal(got, w.list) {
+		j.fail(w, strings.Join(w.list, ", "), strings.Join(got, ", "))
+	}
+}
+
+// reasons lists why a provider, or a service of it, is out.
+func (j *judge) reasons(name string) []string {
+	account, service, _ := strings.Cut(name, "/")
+	var out []string
+	for _, e := range j.d.Excluded {
+		if e.Account == account && (service == "" || e.Service == "" || e.Service == service) {
+			out = append(out, e.Reason, e.Rule)
+		}
+	}
+	return out
+}
+
+func (j *judge) excluded(w want) {
+	for name, reason := range w.by {
+		got := j.reasons(name)
+		if len(got) == 0 || reason != "" && !slices.Contains(got, reason) {
+			j.fail(w, strings.TrimSuffix(name+": "+reason, ": "), strings.Join(got, ", "))
+		}
+	}
+}
+
+func (j *judge) set(w want) {
+	got := map[string]string{}
+	for _, a := range j.d.Plan.Set.By {
+		if a.OverwrittenBy == "" {
+			got[a.Attribute] = a.Value
+		}
+	}
+	if tip := j.d.Plan.Set.Tip; tip != nil {
+		got["tip"] = tip.String()
+	}
+	for attribute, value := range w.by {
+		if got[attribute] != value {
+			j.fail(w, attribute+": "+value, got[attribute])
+		}
+	}
+}
+
+// fallback says what would come next if the event happened to the winner.
+func (j *judge) fallback(w want) {
+	f, ok := j.d.FallbackFor(j.test.event)
+	got := ""
+	switch {
+	case !ok:
+	case w.key == "fallback":
+		got = f.Rule
+	case w.key == "next":
+		got = j.d.next(f)
+	case f.Attempts > 0:
+		got = fmt.Sprint(max(f.Attempts-max(len(j.d.Plan.Input.Order.Failed), 1), 0))
+	default:
+		got = "no bound"
+	}
+	j.same(w, got)
+}
+
+// next is the account that a fallback books first: after the accounts that already failed, or after the winner where none has.
+func (d *Decision) next(f Fallback) string {
+	failed := slices.Clone(d.Plan.Input.Order.Failed)
+	if len(failed) == 0 && d.Winner != nil {
+		failed = append(failed, d.Winner.Account)
+	}
+	for _, step := range f.Steps {
+		for _, c := range d.Ranked {
+			fits := step.NextRanked || step.Use == c.Account || step.Use == (selector{c.Account, c.Service}).String()
+			if fits && !slices.Contains(failed, c.Account) {
+				return c.Account
+			}
+		}
+	}
+	return ""
+}
+
+func (d *Decision) held() *Hold {
+	if d.Plan.Hold != nil {
+		return d.Plan.Hold
+	}
+	return d.Hold
+}
+
+// Hits lists the rules that did something to the order, sorted.
+func (d *Decision) Hits() []string {
+	var hits []string
+	for _, e := range d.Excluded {
+		if e.Phase != PhaseBuiltin {
+			hits = append(hits, e.Rule)
+		}
+	}
+	for _, a := range d.Plan.Set.By {
+		hits = append(hits, a.Rule)
+	}
+	for _, a := range d.Adjusted {
+		hits = append(hits, a.Rule)
+	}
+	for _, b := range d.Guards {
+		hits = append(hits, b.Guard)
+	}
+	for _, f := range d.Fallback {
+		hits = append(hits, f.Rule)
+	}
+	for _, w := range d.Warnings {
+		hits = append(hits, w.Rule)
+	}
+	if h := d.held(); h != nil {
+		hits = append(hits, h.Rule)
+	}
+	if d.Choose != nil {
+		hits = append(hits, d.Choose.Rule)
+	}
+	slices.Sort(hits)
+	return slices.Compact(hits)
+}
+
+// compareGolden compares the explanation, without the version of the rules, with a file that a person has reviewed.
+func (j *judge) compareGolden(w want) {
+	text, err := Explain(j.bundle, *j.d)
+	if err != nil {
+		j.fail(w, w.one, err.Error())
+		return
+	}
+	text = strings.ReplaceAll(text, j.bundle.hash[:len("sha256:")+12], "sha256:…")
+	if j.result.Goldens == nil {
+		j.result.Goldens = map[string]string{}
+	}
+	j.result.Goldens[w.one] = text
+	stored, err := j.golden(w.one)
+	switch {
+	case err != nil:
+		j.fail(w, w.one, err.Error())
+	case !bytes.Equal(bytes.TrimSpace(stored), bytes.TrimSpace([]byte(text))):
+		j.fail(w, "the explanation as in "+w.one, "another; see it with --update and your version control")
+	}
+}

@@ -1,0 +1,393 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+var caseKeys = []string{
+	"name", "about", "now", "zone", "location", "order", "quotes", "refused", "down", "with", "matrix", "event", "expect",
+}
+
+// values are members of the input by path: "order.total", "quota.ups.month.used".
+type values map[string]*yaml.Node
+
+// readCase reads one test, once for every combination of its matrix.
+func (r *suiteReader) readCase(n *yaml.Node, names map[string]bool) {
+	r.where = "a test"
+	members := r.mapping(n, "a test", caseKeys)
+	get := func(key string) *yaml.Node {
+		for _, p := range members {
+			if p.key == key {
+				return p.value
+			}
+		}
+		return nil
+	}
+	if len(members) == 0 {
+		return
+	}
+	c := testCase{line: n.Line}
+	if v := get("name"); v == nil {
+		r.fault(n, "E502", "the test has no name", "name: says what the rules must do")
+	} else if c.name = r.text(v, "name"); names[c.name] {
+		r.fault(v, "E504", fmt.Sprintf("two tests are named %q", c.name), "give each its own name")
+	}
+	names[c.name] = true
+	r.where = fmt.Sprintf("test %q", c.name)
+	at := r.options
+	for _, p := range members {
+		r.setOption(p, &at)
+	}
+	with := values{}
+	if v := get("with"); v != nil {
+		for _, p := range r.mapping(v, "with", nil) {
+			with[p.key] = p.value
+		}
+	}
+	if v := get("event"); v != nil {
+		c.event = r.text(v, "event")
+	}
+	if v := get("down"); v != nil {
+		c.down = map[string]bool{}
+		for _, a := range r.items(v, "down") {
+			if account, ok := r.account(a); ok {
+				c.down[account] = true
+			}
+		}
+	}
+	if v := get("expect"); v == nil {
+		r.fault(n, "E502", "the test expects nothing", "expect: { chosen: ups }")
+	} else {
+		c.expect = r.expectations(v)
+	}
+	for _, combination := range r.combinations(get("matrix")) {
+		if len(r.suite.cases) >= maxCases {
+			r.fault(n, "E401", fmt.Sprintf("the file has more than %d tests", maxCases), "shorten the lists of matrix")
+			return
+		}
+		one := c
+		all := maps.Clone(with)
+		for _, p := range combination {
+			all[p.key] = p.value
+		}
+		before := len(*r.found)
+		r.fill(&one, at, get("order"), all)
+		r.offers(&one, get("quotes"), get("refused"))
+		one.choose(combination)
+		r.suite.cases = append(r.suite.cases, one)
+		if len(*r.found) > before {
+			return // the other combinations would say the same again
+		}
+	}
+}
+
+// choose keeps the expectations that speak of one combination of the matrix, and names it.
+func (c *testCase) choose(combination []pair) {
+	if len(combination) > 0 {
+		var parts []string
+		for _, p := range combination {
+			parts = append(parts, p.key+"="+p.value.Value)
+		}
+		c.name += " [" + strings.Join(parts, " ") + "]"
+	}
+	value := func(key string) (string, bool) {
+		for _, p := range combination {
+			if p.key == key {
+				return p.value.Value, true
+			}
+		}
+		return "", false
+	}
+	var kept []expectation
+	matched := false
+	for _, e := range c.expect {
+		fits := true
+		for key, want := range e.when {
+			got, ok := value(key)
+			fits = fits && ok && got == want
+		}
+		if e.otherwise {
+			fits = !matched
+		} else if len(e.when) > 0 {
+			matched = matched || fits
+		}
+		if fits {
+			kept = append(kept, e)
+		}
+	}
+	c.expect = kept
+}
+
+// combinations is the product of the lists of a matrix; one empty combination where there is no matrix.
+func (r *suiteReader) combinations(n *yaml.Node) [][]pair {
+	out := [][]pair{nil}
+	if n == nil {
+		return out
+	}
+	for _, p := range r.mapping(n, "matrix", nil) {
+		var next [][]pair
+		for _, v := range r.items(p.value, "matrix of "+p.key) {
+			for _, before := range out {
+				next = append(next, append(slices.Clone(before), pair{p.key, p.node, v}))
+			}
+			if len(next) > maxCases {
+				r.fault(n, "E401", fmt.Sprintf("the matrix has more than %d combinations", maxCases), "")
+				return nil
+			}
+		}
+		out = next
+	}
+	return out
+}
+
+// resolve follows `like` and gives the members of an order, each once, those of the order itself last.
+func (r *suiteReader) resolve(n *yaml.Node, seen []string) []pair {
+	if n.Kind == yaml.ScalarNode {
+		fixture, ok := r.orders[n.Value]
+		switch {
+		case !ok:
+			r.guess(n, "E109", fmt.Sprintf("there is no order %q in fixtures", n.Value), slices.Sorted(maps.Keys(r.orders)))
+			return nil
+		case slices.Contains(seen, n.Value):
+			r.fault(n, "E507", fmt.Sprintf("order %q is like itself", n.Value), "")
+			return nil
+		}
+		return r.resolve(fixture, append(seen, n.Value))
+	}
+	var members []pair
+	for _, p := range r.mapping(n, "an order", append([]string{"like"}, fieldNames(reflect.TypeFor[Order]())...)) {
+		if p.key == "like" {
+			members = append(r.resolve(p.value, seen), members...)
+			continue
+		}
+		members = append(members, p)
+	}
+	return members
+}
+
+// fill makes the input of a case.
+func (r *suiteReader) fill(c *testCase, at setting, order *yaml.Node, with values) {
+	v := &valueReader{source: r.source, zone: at.zone, currency: r.bundle.currency}
+	nowNode := at.now
+	if n := with["now"]; n != nil {
+		nowNode = n
+	}
+	if nowNode == nil {
+		v.now = time.Date(2026, 1, 5, 12, 0, 0, 0, at.zone) // a Monday at noon
+	} else {
+		v.now = v.moment(nowNode, "now")
+	}
+	in := Input{Location: newLocation(LocationSource{ID: "test", Zone: at.zone}, v.now), Local: newLocal(v.now, at.zone)}
+	in.Order, _ = newOrder(InputSource{ExternalID: "test", Currency: cmp.Or(r.bundle.currency, "USD"), Now: v.now})
+	if n := at.location; n != nil && n.Kind == yaml.ScalarNode {
+		in.Location.ID = r.text(n, "location")
+	} else if n != nil {
+		v.set(reflect.ValueOf(&in.Location).Elem(), n, "location")
+	}
+	given := map[string]bool{}
+	if order != nil {
+		for _, p := range r.resolve(order, nil) {
+			given[p.key] = true
+			v.set(fieldNamed(reflect.ValueOf(&in.Order).Elem(), p.key), p.value, p.key)
+		}
+	}
+	r.count(&in)
+	for _, path := range slices.Sorted(maps.Keys(with)) {
+		if path != "now" {
+			given[strings.TrimPrefix(path, "order.")] = true
+			r.assign(v, &in, c, path, with[path])
+		}
+	}
+	complete(&in, given)
+	c.input = in
+}
+
+// complete derives what the order of a test does not say from what it says.
+func complete(in *Input, given map[string]bool) {
+	o := &in.Order
+	if given["items"] {
+		o.Lines = len(o.Items)
+		quantity, subtotal := 0, shipping.Money{Currency: o.Total.Currency}
+		for i := range o.Items {
+			it := &o.Items[i]
+			it.Quantity = max(it.Quantity, 1)
+			it.Tags = plain(it.Tags)
+			quantity += it.Quantity
+			for range it.Quantity {
+				if sum, err := subtotal.Add(it.Price); err == nil && !it.Price.IsZero() {
+					subtotal = sum
+				}
+			}
+		}
+		if !given["quantity"] {
+			o.Quantity = quantity
+		}
+		if !given["subtotal"] {
+			o.Subtotal = subtotal
+		}
+	}
+	if !given["has_promise"] {
+		o.HasPromise = given["promise_by"]
+	}
+	if !given["asap"] {
+		o.ASAP = !given["promise_by"] && !given["ready_at"]
+	}
+	o.Content, o.Failed = sorted(o.Content), sorted(o.Failed)
+}
+
+// count sets every count that the rules ask for to nothing used and nothing spent.
+func (r *suiteReader) count(in *Input) {
+	needs := r.bundle.Needs()
+	for _, n := range needs.Quotas {
+		in.Quotas = append(in.Quotas, Quota{QuotaNeed: n})
+	}
+	for _, n := range needs.Budgets {
+		in.Budgets = append(in.Budgets, Budget{BudgetNeed: n})
+	}
+}
+
+// assign sets one member by its path.
+func (r *suiteReader) assign(v *valueReader, in *Input, c *testCase, path string, n *yaml.Node) {
+	head, rest, _ := strings.Cut(path, ".")
+	switch head {
+	case "order":
+		v.setPath(reflect.ValueOf(&in.Order).Elem(), rest, n, path)
+	case "location":
+		v.setPath(reflect.ValueOf(&in.Location).Elem(), rest, n, path)
+	case "quota":
+		account, period, _ := strings.Cut(strings.TrimSuffix(rest, ".used"), ".")
+		found := false
+		for i := range in.Quotas {
+			if q := &in.Quotas[i]; q.Account == account && q.Period == period {
+				q.Used, found = r.whole(n, path, 0, 1<<31), true
+			}
+		}
+		if !found {
+			r.fault(n, "E109", fmt.Sprintf("no rule asks for %s", path), `write quota.ups.month.used where a rule has quota("ups", "month").used`)
+		}
+	case "budget":
+		found := false
+		for i := range in.Budgets {
+			if b := &in.Budgets[i]; b.Guard == strings.TrimSuffix(rest, ".spent") {
+				v.set(reflect.ValueOf(&b.Spent).Elem(), n, path)
+				found = true
+			}
+		}
+		if !found {
+			r.fault(n, "E109", fmt.Sprintf("no guard has the budget of %s", path), "write budget.<name of the guard>.spent")
+		}
+	default:
+		if account, field, ok := strings.Cut(path, "."); ok && field == "available" && slices.Contains(r.bundle.providers, account) {
+			c.down = maps.Clone(c.down)
+			if c.down == nil {
+				c.down = map[string]bool{}
+			}
+			c.down[account] = !r.truth(n, path)
+			return
+		}
+		r.fault(n, "E109", fmt.Sprintf("%s cannot be given", path), "what can: now, order.…, location.…, quota.ups.day.used, budget.<guard>.spent, ups.available")
+	}
+}
+
+// quoteText is an offer of a test.
+type quoteText struct {
+	Provider    string         `expr:"provider"`
+	Service     string         `expr:"service"`
+	Name        string         `expr:"name"`
+	Mode        string         `expr:"mode"`
+	Vehicle     string         `expr:"vehicle"`
+	Supports    []string       `expr:"supports"`
+	Fee         shipping.Money `expr:"fee"`
+	Tax         shipping.Money `expr:"tax"`
+	PickupIn    time.Duration  `expr:"pickup_in"`
+	DropoffIn   time.Duration  `expr:"dropoff_in"`
+	DeliverBy   time.Time      `expr:"deliver_by"`
+	TransitDays int            `expr:"transit_days"`
+	Guaranteed  bool           `expr:"guaranteed"`
+}
+
+// offers reads the quotes of a case, and what they tell of the accounts' services.
+func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
+	c.supply = map[string][]ServiceInfo{}
+	v := &valueReader{source: r.source, zone: time.UTC, currency: r.bundle.currency, now: c.input.Local.Now}
+	if quotes != nil && quotes.Kind == yaml.ScalarNode {
+		fixture, ok := r.quotes[quotes.Value]
+		if !ok {
+			r.guess(quotes, "E109", fmt.Sprintf("there are no quotes %q in fixtures", quotes.Value), slices.Sorted(maps.Keys(r.quotes)))
+		}
+		quotes = fixture
+	}
+	if quotes != nil {
+		for _, n := range r.items(quotes, "quotes") {
+			q := quoteText{Service: "delivery"}
+			v.set(reflect.ValueOf(&q).Elem(), n, "a quote")
+			if q.Provider == "" {
+				r.fault(n, "E502", "the quote has no provider", "{ provider: ups, fee: 9.50 }")
+				continue
+			}
+			r.known(n, q.Provider)
+			c.offers = append(c.offers, q.offer(c.input.Local.Now))
+			if !slices.ContainsFunc(c.supply[q.Provider], func(s ServiceInfo) bool { return s.ID == q.Service }) {
+				c.supply[q.Provider] = append(c.supply[q.Provider], ServiceInfo{ID: q.Service, Mode: q.Mode, Supports: q.Supports})
+			}
+		}
+	}
+	if refused == nil {
+		return
+	}
+	for _, n := range r.items(refused, "refused") {
+		var f struct {
+			Provider string `expr:"provider"`
+			Service  string `expr:"service"`
+			Code     string `expr:"code"`
+			Message  string `expr:"message"`
+		}
+		v.set(reflect.ValueOf(&f).Elem(), n, "a refusal")
+		r.known(n, f.Provider)
+		c.refuse = append(c.refuse, Refused{f.Provider, f.Service, cmp.Or(f.Code, "REFUSED"), f.Message})
+	}
+}
+
+func (q quoteText) offer(now time.Time) Offer {
+	o := Offer{Account: q.Provider, Quote: shipping.Quote{
+		ServiceID: q.Service, ServiceType: q.Name, Mode: q.Mode, Vehicle: q.Vehicle, Amount: q.Fee, Tax: q.Tax, TransitDays: q.TransitDays, Guaranteed: q.Guaranteed,
+	}}
+	if q.PickupIn > 0 {
+		o.Quote.Pickup.StartsAt = shipping.At(now.Add(q.PickupIn))
+	}
+	switch {
+	case q.DropoffIn > 0:
+		o.Quote.Delivery.EndsAt = shipping.At(now.Add(q.DropoffIn))
+	case !q.DeliverBy.IsZero():
+		o.Quote.Delivery.EndsAt = shipping.At(q.DeliverBy)
+	}
+	return o
+}
+
+// account reads the name of a provider.
+func (r *suiteReader) account(n *yaml.Node) (string, bool) {
+	account := r.text(n, "a provider")
+	return account, account != "" && r.known(n, account)
+}
+
+// known refuses a provider that the bundle does not have.
+func (r *suiteReader) known(n *yaml.Node, provider string) bool {
+	if list := r.bundle.providers; len(list) > 0 && !slices.Contains(list, provider) {
+		p := Problem{Code: "E105", Line: n.Line, Column: n.Column, End: n.Column + width(n), Sentence: fmt.Sprintf("unknown provider %q", provider),
+			DidYouMean: formula.Suggest(provider, list), Hint: "known here: " + strings.Join(list, ", ")}
+		r.report(p)
+		return false
+	}
+	return true
+}

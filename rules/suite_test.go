@@ -1,0 +1,249 @@
+package rules_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/rules"
+)
+
+// examples are the folders of rules that the project shows, with the least number of tests that each must have.
+var examples = map[string]int{
+	"../examples/rules": 10, "../examples/rules/restaurant": 20, "../examples/rules/parcel": 18, "../examples/rules/split": 20,
+}
+
+func exampleSuites(t testing.TB, dir string) (*rules.Bundle, []*rules.Suite) {
+	t.Helper()
+	b, err := rules.LoadDir(os.DirFS(dir), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	suites, err := rules.LoadSuites(b, os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, suites
+}
+
+func TestExamplesPassTheirTests(t *testing.T) {
+	for dir, least := range examples {
+		b, suites := exampleSuites(t, dir)
+		n := 0
+		hit := map[string]bool{}
+		for _, s := range suites {
+			for _, r := range s.Run(func(name string) ([]byte, error) { return fs.ReadFile(os.DirFS(dir), name) }) {
+				n++
+				for _, f := range r.Failures {
+					t.Errorf("%s: %s:%d %s: %s\n%s", dir, r.File, f.Line, r.Name, f, r.Explanation)
+				}
+				for _, rule := range r.Decision.Hits() {
+					hit[rule] = true
+				}
+			}
+		}
+		if n < least {
+			t.Errorf("%s has %d tests", dir, n)
+		}
+		for _, rule := range b.RuleNames() {
+			if !hit[rule] {
+				t.Errorf("%s: no test lets rule %q do anything", dir, rule)
+			}
+		}
+	}
+}
+
+const suiteRules = `rules: 1
+currency: USD
+providers: [ups, doordash]
+attributes: [gift]
+hold: [{ name: Review, when: order.attributes.gift == "review", until: released }]
+set: [{ name: Tip, when: order.total > usd(10), set: { tip: 10% } }]
+exclude: [{ name: Cap, when: 'option.provider == "doordash" and quota("doordash", "day").used >= 5', reason: cap }]
+adjust: [{ name: Extra, providers: [ups], add: 1.00, charge: 0.50 }]
+choose: [{ name: Gifts, when: order.attributes.gift == "yes", split: { ups: 100 } }]
+guard: [{ name: Budget, daily_budget: 100.00, on_breach: warn }]
+fallback: [{ name: Next, on: [no_driver], steps: [next_ranked], limit: { attempts: 2 } }]
+warn: [{ name: Broken, when: 'order.quantity > 5 and order.items[9].sku == "x"', message: m }]
+none: { then: { message: "nobody for {order.id}" } }
+`
+
+func suiteBundle(t testing.TB) *rules.Bundle {
+	t.Helper()
+	b, err := rules.Load([]rules.File{{Name: "s.rules.yaml", Data: []byte(suiteRules)}}, rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func loadSuite(t testing.TB, text string) (*rules.Suite, error) {
+	t.Helper()
+	return rules.LoadSuite(suiteBundle(t), rules.File{Name: "s.test.yaml", Data: []byte(text)})
+}
+
+func noGolden(name string) ([]byte, error) {
+	if name == "good.txt" {
+		return []byte("something else"), nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+const suiteQuotes = `quotes: [ { provider: ups, service: ground, fee: 9.00 }, { provider: doordash, fee: 9.50 } ]`
+
+// TestEveryExpectationHoldsAndCanFail pairs what holds of an order with what does not.
+func TestEveryExpectationHoldsAndCanFail(t *testing.T) {
+	for _, c := range []struct{ order, key, good, bad string }{
+		{"{ total: 20.00 }", "chosen", "doordash", "ups"},
+		{"{ total: 20.00 }", "chosen", "doordash/delivery", "doordash/ground"},
+		{"{ total: 20.00 }", "ranked", "[ doordash, ups/ground ]", "[ ups/ground, doordash ]"},
+		{"{ total: 20.00 }", "cost", "{ ups: 10.00 USD }", "{ ups: 9.00 USD }"},
+		{"{ total: 20.00 }", "set", "{ tip: 2.00 USD }", "{ tip: 3.00 USD }"},
+		{"{ total: 20.00 }", "rule_hits", "[ Tip, Extra ]", "[ Cap ]"},
+		{"{ total: 20.00 }", "not_hit", "[ Cap, Gifts ]", "[ Tip ]"},
+		{"{ total: 20.00 }", "not_excluded", "[ ups ]", "[ doordash ] # capped"},
+		{"{ total: 20.00 } # capped", "excluded", "{ doordash: cap }", "{ ups: cap }"},
+		{"{ total: 20.00 } # capped", "excluded", "[ doordash ]", "{ doordash: Capped }"},
+		{"{ total: 20.00 } # capped", "asked", "[ ups ]", "[ doordash ]"},
+		{"{ total: 20.00 } # capped", "not_asked", "[ doordash ]", "[ ups ]"},
+		{"{ total: 20.00 } # capped", "charge", "0.50 USD", "0.60 USD"},
+		{"{ attributes: { gift: \"yes\" } }", "choose", "Gifts", "Tip"},
+		{"{ attributes: { gift: \"yes\" } }", "arm", "ups", "rank"},
+		{"{ attributes: { gift: review } }", "held", "Review", "Tip"},
+		{"{ total: 20.00 }", "held", "\"false\"", "Review"},
+		{"{ total: 20.00 } # spent", "warnings", "[ Budget ]", "[]"},
+		{"{ total: 20.00 } # spent", "guards", "{ Budget: warn }", "{ Budget: next }"},
+		{"{ total: 20.00 }", "fallback", "Next", "Tip"},
+		{"{ total: 20.00 }", "next", "ups", "doordash"},
+		{"{ total: 20.00 }", "attempts_left", "1", "2"},
+		{"{ total: 20.00 }", "none", "false", "true"},
+		{"{ id: o9 } # alone", "message", "nobody for o9", "nobody for o8"},
+		{"{ quantity: 6 }", "faults", "[ Broken ]", "[]"},
+		{"{ quantity: 5 }", "faults", "[]", "[ Broken ]"},
+	} {
+		t.Run(c.key+" "+c.good, func(t *testing.T) {
+			for _, want := range []string{c.good, c.bad} {
+				with, quotes := "with: {}", suiteQuotes
+				switch both := c.order + want; {
+				case strings.Contains(both, "# capped"):
+					with = "with: { quota.doordash.day.used: 5 }"
+				case strings.Contains(both, "# spent"):
+					with = "with: { budget.Budget.spent: 99.00 }"
+				case strings.Contains(both, "# alone"):
+					quotes = "quotes: []"
+				}
+				s, err := loadSuite(t, fmt.Sprintf("tests: 1\ncases:\n  - name: A\n    event: no_driver\n    %s\n    %s\n    order: %s\n    expect:\n      %s: %s\n",
+					with, quotes, c.order, c.key, want))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := s.Run(noGolden)[0]
+				if r.Passed() != (want == c.good) {
+					t.Errorf("%s: %s: failures %v\n%s", c.key, want, r.Failures, r.Explanation)
+				}
+				if !r.Passed() && (r.Failures[0].What != c.key || r.Failures[0].Line != 9 || r.Explanation == "") {
+					t.Errorf("failure is %+v", r.Failures[0])
+				}
+			}
+		})
+	}
+}
+
+func TestGoldenExplanations(t *testing.T) {
+	s, err := loadSuite(t, "tests: 1\ncases:\n  - { name: A, "+suiteQuotes+", expect: { golden: good.txt } }\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.Run(noGolden)[0]
+	if r.Passed() || !strings.Contains(r.Goldens["good.txt"], "sha256:…") {
+		t.Fatalf("another explanation passed: %v %v", r.Failures, r.Goldens)
+	}
+	again := s.Run(func(name string) ([]byte, error) { return []byte(r.Goldens[name]), nil })[0]
+	if !again.Passed() {
+		t.Error(again.Failures)
+	}
+}
+
+// TestUnexpectedFaultsFail lets a rule fail that the test does not speak of.
+func TestUnexpectedFaultsFail(t *testing.T) {
+	s, err := loadSuite(t, "tests: 1\ncases:\n  - { name: A, order: { quantity: 6 }, "+suiteQuotes+", expect: { chosen: doordash } }\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := s.Run(noGolden)[0]; len(r.Failures) != 1 || r.Failures[0].What != "faults" {
+		t.Errorf("failures %v", r.Failures)
+	}
+}
+
+var suiteSlips = []slip{
+	{"E502", "«c»ases: []\n", "tests: 1"},
+	{"E505", "tests: «2»\ncases: []\n", "tests: 1"},
+	{"E501", "tests: 1\n«case»: []\n", "cases"},
+	{"E501", "tests: 1\ncases:\n  - { name: A, expect: { «choosen»: ups } }\n", "chosen"},
+	{"E501", "tests: 1\ncases:\n  - { name: A, order: { «totl»: 5.00 }, expect: { chosen: ups } }\n", "total"},
+	{"E503", "tests: 1\ncases:\n  - { name: A, order: { weight: «12» }, expect: { chosen: ups } }\n", "12 lb"},
+	{"E503", "tests: 1\ncases:\n  - { name: A, order: { total: «much» }, expect: { chosen: ups } }\n", "12.50 USD"},
+	{"E503", "tests: 1\ncases:\n  - { name: A, now: «tomorrow», expect: { chosen: ups } }\n", "2026-04-10"},
+	{"E109", "tests: 1\ncases:\n  - { name: A, order: «smal», expect: { chosen: ups } }\nfixtures: { orders: { small: {} } }\n", "small"},
+	{"E109", "tests: 1\ncases:\n  - { name: A, quotes: «usul», expect: { chosen: ups } }\nfixtures: { quotes: { usual: [] } }\n", "usual"},
+	{"E507", "tests: 1\ncases:\n  - { name: A, order: a, expect: { chosen: ups } }\nfixtures: { orders: { a: { like: «a» } } }\n", "itself"},
+	{"E105", "tests: 1\ncases:\n  - { name: A, quotes: [«{» provider: upps, fee: 1.00 }], expect: { chosen: ups } }\n", "ups"},
+	{"E105", "tests: 1\ncases:\n  - { name: A, expect: { excluded: { «dordash»: cap } } }\n", "doordash"},
+	{"E109", "tests: 1\ncases:\n  - { name: A, expect: { rule_hits: [«Capp»] } }\n", "Cap"},
+	{"E109", "tests: 1\ncases:\n  - { name: A, expect: { guards: { «Budgett»: warn } } }\n", "Budget"},
+	{"E109", "tests: 1\ncases:\n  - { name: A, with: { quota.ups.day.used: «3» }, expect: { chosen: ups } }\n", "no rule asks"},
+	{"E109", "tests: 1\ncases:\n  - { name: A, with: { budget.X.spent: «3.00» }, expect: { chosen: ups } }\n", "no guard"},
+	{"E109", "tests: 1\ncases:\n  - { name: A, with: { option.fee: «3.00» }, expect: { chosen: ups } }\n", "what can"},
+	{"E102", "tests: 1\ncases:\n  - { name: A, with: { order.to.stat: «MA» }, expect: { chosen: ups } }\n", "state"},
+	{"E502", "tests: 1\ncases:\n  - «{» name: A }\n", "expect"},
+	{"E502", "tests: 1\ncases:\n  - «{» expect: { chosen: ups } }\n", "name"},
+	{"E504", "tests: 1\ncases:\n  - { name: A, expect: { chosen: ups } }\n  - { name: «A», expect: { chosen: ups } }\n", "own name"},
+	{"E505", "tests: 1\ncases:\n  - { name: A, expect: { golden: «../../etc/passwd» } }\n", "below the folder"},
+	{"E505", "tests: 1\noptions: { zone: «Mars» }\ncases: []\n", "America/Denver"},
+	{"E401", "tests: 1\ncases:\n  - name: A\n    expect: { chosen: ups }\n    matrix: «{» order.quantity: [" + strings.Repeat("1,", 200) + "1], order.line_count: [" + strings.Repeat("1,", 200) + "1] }\n", "combinations"},
+}
+
+func TestSuiteSlips(t *testing.T) {
+	b := suiteBundle(t)
+	for _, s := range suiteSlips {
+		t.Run(s.text[:min(len(s.text), 80)], func(t *testing.T) {
+			checkSlipOf(t, s, s.text, func(text string) error {
+				_, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte(text)})
+				return err
+			})
+		})
+	}
+}
+
+func FuzzSuite(f *testing.F) {
+	for _, s := range suiteSlips {
+		f.Add([]byte(strings.NewReplacer("«", "", "»", "").Replace(s.text)))
+	}
+	for dir := range examples {
+		files, _ := fs.Glob(os.DirFS(dir), "*.test.yaml")
+		for _, name := range files {
+			data, err := fs.ReadFile(os.DirFS(dir), name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	b := suiteBundle(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := rules.LoadSuite(b, rules.File{Name: "f.test.yaml", Data: data})
+		var check *rules.CheckError
+		if err != nil {
+			if !errors.As(err, &check) || len(check.Problems) == 0 {
+				t.Fatalf("refused without a reason: %v", err)
+			}
+			return
+		}
+		if s.Len() < 200 {
+			s.Run(noGolden)
+		}
+	})
+}
