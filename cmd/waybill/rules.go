@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,18 +22,18 @@ func newRulesCheckCmd(p *program) *cobra.Command {
 	var plugins, format string
 	cmd := &cobra.Command{
 		Use: "check DIR", Short: "Check a folder of rule files", Args: cobra.ExactArgs(1),
-		Long: "Check a folder of rule files. All mistakes are told at once, each with its place. With --plugins the services that rules\n" +
+		Long: "Check a folder of rule files and their tests. All mistakes are told at once, each with its place. With --plugins the services that rules\n" +
 			"name are checked too, for providers that are called like an adapter.",
 		Example: "  waybill rules check examples/rules\n  waybill rules check rules --plugins bin/plugins --format json",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains([]string{"text", "json"}, format) {
-				return usageError(fmt.Errorf("--format %q is not known; use text or json", format))
+			if err := checkFormat(format); err != nil {
+				return err
 			}
-			return p.rulesCheck(cmd.Context(), args[0], plugins, format == "json")
+			return p.rulesCheck(cmd.Context(), args[0], plugins, format)
 		},
 	}
 	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of adapters, for checking services")
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif (for code hosts) or github (workflow commands)")
 	return cmd
 }
 
@@ -47,22 +46,23 @@ type rulesReport struct {
 	Problems []rules.Problem `json:"problems"`
 }
 
-func (p *program) rulesCheck(ctx context.Context, dir, plugins string, asJSON bool) error {
+func (p *program) rulesCheck(ctx context.Context, dir, plugins, format string) error {
 	b, err := p.loadRules(ctx, dir, plugins)
+	if err == nil {
+		_, err = rules.LoadSuites(b, os.DirFS(dir))
+	}
 	faults, faulty := errors.AsType[*rules.CheckError](err)
 	switch {
 	case err != nil && !faulty:
 		return err
-	case faulty && asJSON:
-		return errors.Join(p.printJSON(rulesReport{Problems: faults.Problems}), &exitError{exitFailure, fmt.Errorf("%s in %s", count(len(faults.Problems), "problem"), dir)})
 	case faulty:
-		fmt.Fprintln(p.out, faults.Error())
-		return &exitError{exitFailure, fmt.Errorf("%s in %s", count(len(faults.Problems), "problem"), dir)}
-	case asJSON:
-		return p.printJSON(rulesReport{Good: true, Name: b.Name(), Hash: b.Hash(), Rules: b.Size(), Problems: []rules.Problem{}})
+		err := p.printProblems(format, dir, faults.Problems, rulesReport{Problems: faults.Problems})
+		return errors.Join(err, &exitError{exitFailure, fmt.Errorf("%s in %s", count(len(faults.Problems), "problem"), dir)})
+	case format == "text":
+		_, err = fmt.Fprintf(p.out, "%s: %s, good\n%s\n", firstOf(b.Name(), dir), count(b.Size(), "rule"), b.Hash())
+		return err
 	}
-	_, err = fmt.Fprintf(p.out, "%s: %s, good\n%s\n", firstOf(b.Name(), dir), count(b.Size(), "rule"), b.Hash())
-	return err
+	return p.printProblems(format, dir, nil, rulesReport{Good: true, Name: b.Name(), Hash: b.Hash(), Rules: b.Size(), Problems: []rules.Problem{}})
 }
 
 // loadRules loads a folder. With a folder of adapters, a provider is known by the services of the adapter of its name.
