@@ -18,7 +18,16 @@ func Explain(b *Bundle, d Decision) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e := &explaining{run: b.start(&again.Plan.Input, again.Plan.Candidates, &Settings{}), d: &again, twins: map[*formula.Formula]*trace.Program{}}
+	e := &explaining{twins: map[*formula.Formula]*trace.Program{}}
+	e.explain(b, &again)
+	return e.out.String(), e.err
+}
+
+// explain goes through everything that the rules of b said of an order; d is what b decided.
+func (e *explaining) explain(b *Bundle, d *Decision) {
+	e.d = d
+	again := d
+	e.run = b.start(&again.Plan.Input, again.Plan.Candidates, &Settings{})
 	defer func() { e.run.close() }()
 	in := &again.Plan.Input
 	fmt.Fprintf(&e.out, "order %s  %s %s %s  rules %s@%s\n%s\n", in.Order.ID, in.Local.Weekday, in.Local.Date, in.Local.Time, b.name, b.hash[:len("sha256:")+12], again.Sentence())
@@ -31,7 +40,6 @@ func Explain(b *Bundle, d Decision) (string, error) {
 		e.option(i)
 	}
 	e.rest()
-	return e.out.String(), e.err
 }
 
 // explaining writes one explanation.
@@ -41,11 +49,15 @@ type explaining struct {
 	twins map[*formula.Formula]*trace.Program
 	out   strings.Builder
 	err   error
+
+	speaks *head                        // the rule whose parts are being shown, nil where it is none
+	saw    func(h *head, t *trace.Tree) // is told what the condition of a rule came to; t is nil for a rule without
 }
 
 // tree writes what the parts of a formula come to.
 func (e *explaining) tree(f *formula.Formula) {
 	if f == nil {
+		e.tell(nil)
 		e.line("    always")
 		return
 	}
@@ -58,8 +70,17 @@ func (e *explaining) tree(f *formula.Formula) {
 		}
 		e.twins[f] = twin
 	}
-	for line := range strings.Lines(e.m.Run(twin).String()) {
+	t := e.m.Run(twin)
+	e.tell(t)
+	for line := range strings.Lines(t.String()) {
 		e.out.WriteString("    " + line)
+	}
+}
+
+// tell hands the condition of the rule that speaks to whoever wants to know.
+func (e *explaining) tell(t *trace.Tree) {
+	if e.saw != nil && e.speaks != nil {
+		e.saw(e.speaks, t)
 	}
 }
 
@@ -74,7 +95,9 @@ func (e *explaining) rule(verdict string, h *head) {
 		e.line("    not in force on this day or at this location")
 		return
 	}
+	e.speaks = h
 	e.tree(h.when)
+	e.speaks = nil
 }
 
 // inForce reports whether dates and locations let the rule speak at all.
@@ -136,7 +159,11 @@ func (e *explaining) unasked() {
 			}
 			e.m.Vars["option"] = &o
 			e.run.lets(e.bundle.optionLets, stageService)
-			e.tree(rule.when)
+			if e.inForce(&rule.head) {
+				e.speaks = &rule.head
+				e.tree(rule.when)
+				e.speaks = nil
+			}
 		}
 	}
 	for _, r := range e.d.Refused {
@@ -298,6 +325,27 @@ func (e *explaining) bestOf() bestOffer {
 	return r.best()
 }
 
+// warns explains the rules that speak of the winner.
+func (e *explaining) warns() {
+	for i := range e.d.Options {
+		o := &e.d.Options[i]
+		if e.d.Winner == nil || o.Rank != 1 {
+			continue
+		}
+		vars := e.optionOf(o.Account, &o.Quote)
+		vars.Cost = o.Cost
+		e.m.Vars["chosen"] = &vars
+		for n := range e.bundle.warns {
+			h := &e.bundle.warns[n].head
+			verdict := "warn passed over"
+			if slices.ContainsFunc(e.d.Warnings, func(w Warning) bool { return w.Rule == h.name }) {
+				verdict = "WARNED by"
+			}
+			e.rule(verdict, h)
+		}
+	}
+}
+
 // rest explains the rules that look at the ranking as a whole.
 func (e *explaining) rest() {
 	delete(e.m.Vars, "option")
@@ -315,6 +363,7 @@ func (e *explaining) rest() {
 	for i := range e.bundle.fallbacks {
 		e.rule("fallback", &e.bundle.fallbacks[i].head)
 	}
+	e.warns()
 	for _, w := range e.d.Warnings {
 		e.line("warning (%s) by %q: %s", w.Level, w.Rule, w.Message)
 	}

@@ -20,6 +20,9 @@ type head struct {
 	until     string
 	locations []string // ids and tag:<tag>; empty for all
 	variant
+	file     string
+	line     int // of the rule, and of its condition
+	whenLine int
 }
 
 type holdRule struct {
@@ -169,7 +172,7 @@ func (c *checker) ruleForm(d *document, phase string, n *yaml.Node, v variant) {
 	d.where = "a rule of " + phase
 	before := len(c.problems)
 	keys := append(slices.Clone(commonKeys), phaseKeys[phase]...)
-	r := &reading{checker: c, document: d, node: n, enabled: true, before: before, head: head{variant: v}}
+	r := &reading{checker: c, document: d, node: n, enabled: true, before: before, head: head{variant: v, file: d.name, line: n.Line}}
 	r.members = d.mapping(n, "a rule of "+phase, keys)
 	if len(r.members) == 0 {
 		return
@@ -236,6 +239,7 @@ func (r *reading) readHead(phase string) {
 	for _, p := range r.members {
 		switch p.key {
 		case "when":
+			r.head.whenLine = p.value.Line
 			r.head.when = r.formula(r.source, p.value, r.env, formula.Bool)
 		case "enabled":
 			r.enabled = r.truth(p.value, "enabled")

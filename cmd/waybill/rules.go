@@ -14,7 +14,7 @@ import (
 
 func newRulesCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "rules", Short: "Check and test rule files, and explain decisions"}
-	cmd.AddCommand(newRulesCheckCmd(p), newRulesTestCmd(p), newRulesExplainCmd(p))
+	cmd.AddCommand(newRulesCheckCmd(p), newRulesTestCmd(p), newRulesCoverageCmd(p), newRulesExplainCmd(p), newRulesBacktestCmd(p))
 	return asGroup(cmd)
 }
 

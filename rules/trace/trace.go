@@ -36,6 +36,7 @@ type Program struct {
 type part struct {
 	id       int
 	text     string
+	op       string
 	children []*part
 }
 
@@ -111,7 +112,7 @@ func (p *Program) Run(env any) *Tree {
 }
 
 func (p *Program) tree(of *part) *Tree {
-	t := &Tree{Text: of.text, Values: p.values[of.id]}
+	t := &Tree{Text: of.text, Op: of.op, Values: p.values[of.id]}
 	for _, c := range of.children {
 		t.Parts = append(t.Parts, p.tree(c))
 	}
@@ -125,11 +126,31 @@ type wrapper struct {
 }
 
 func (w *wrapper) add(node *ast.Node, children []*part) *part {
-	p := &part{id: len(w.program.parts), text: w.textOf(*node), children: children}
+	p := &part{id: len(w.program.parts), text: w.textOf(*node), op: operatorOf(*node), children: children}
 	w.program.parts = append(w.program.parts, p)
 	call := &ast.CallNode{Callee: &ast.IdentifierNode{Value: function}, Arguments: []ast.Node{&ast.IntegerNode{Value: p.id}, *node}}
 	ast.Patch(node, call)
 	return p
+}
+
+// operatorOf names what a node does to its parts, with one spelling for each.
+func operatorOf(n ast.Node) string {
+	op := ""
+	switch n := n.(type) {
+	case *ast.UnaryNode:
+		op = n.Operator
+	case *ast.BinaryNode:
+		op = n.Operator
+	}
+	switch op {
+	case "&&":
+		return "and"
+	case "||":
+		return "or"
+	case "!":
+		return "not"
+	}
+	return op
 }
 
 // wrap handles a node and everything below it; nil stands for a literal.

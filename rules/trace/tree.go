@@ -13,6 +13,7 @@ import (
 // stands inside any(), all() and the like: one for each item.
 type Tree struct {
 	Text   string
+	Op     string // what joins the parts: and, or, not, in, …; "" for a call or a name
 	Values []any
 	Err    error // of the whole expression; only at the root
 	Parts  []*Tree

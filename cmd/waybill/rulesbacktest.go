@@ -1,0 +1,199 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+type backtestFlags struct {
+	orders, dir, plugins, format, failIf string
+	samples                              int
+	explain                              bool
+}
+
+func newRulesBacktestCmd(p *program) *cobra.Command {
+	f := &backtestFlags{}
+	cmd := &cobra.Command{
+		Use: "backtest --orders FILE --new DIR", Short: "Show what other rules would have made of past orders", Args: cobra.NoArgs,
+		Long: "Replay stored decisions with the rules of a folder, with the quotes captured then. No carrier is asked. The file holds one decision record\n" +
+			"a line. Services that the old rules never asked for a quote are told as unknown, never guessed; what happened after the booking is not\n" +
+			"played again.\n\nExit code 1 where the condition of --fail-if holds.",
+		Example: "  waybill rules backtest --orders decisions.jsonl --new rules --fail-if 'cost_delta_pct > 2 or none_delta > 0'",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case f.orders == "" || f.dir == "":
+				return usageError(fmt.Errorf("name the decisions with --orders and the new rules with --new"))
+			case f.format != "text" && f.format != "json":
+				return usageError(fmt.Errorf("--format %q is not known; use text or json", f.format))
+			}
+			return p.rulesBacktest(cmd.Context(), f)
+		},
+	}
+	cmd.Flags().StringVar(&f.orders, "orders", "", "file of decision records, one a line; - for the standard input")
+	cmd.Flags().StringVar(&f.dir, "new", "", "folder of the new rules")
+	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of adapters, for checking services")
+	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&f.failIf, "fail-if", "", "condition over the figures, such as 'changed_pct > 10'")
+	cmd.Flags().IntVar(&f.samples, "samples", 5, "how many changed orders to show, at most 20")
+	cmd.Flags().BoolVar(&f.explain, "explain", false, "explain the samples, part by part")
+	return cmd
+}
+
+func (p *program) rulesBacktest(ctx context.Context, f *backtestFlags) error {
+	b, err := p.loadRules(ctx, f.dir, f.plugins)
+	if err != nil {
+		return &exitError{exitRules, err}
+	}
+	if f.failIf != "" { // a condition that cannot be read is told before the work, not after it
+		if _, err := new(rules.Backtest).FailIf(f.failIf); err != nil {
+			return usageError(err)
+		}
+	}
+	lines, size := p.in, int64(0)
+	if f.orders != "-" {
+		file, err := os.Open(f.orders)
+		if err != nil {
+			return usageError(err)
+		}
+		defer file.Close()
+		if info, err := file.Stat(); err == nil {
+			size = info.Size()
+		}
+		lines = file
+	}
+	bar := p.progress(size)
+	r, err := rules.RunBacktest(b, lines, rules.BacktestOptions{Workers: runtime.GOMAXPROCS(0), Progress: bar})
+	bar(-1, 0)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.orders, err)
+	}
+	if f.format == "json" {
+		err = p.printJSON(map[string]any{"backtest": r, "figures": r.Figures()})
+	} else {
+		err = p.backtestText(b, r, f)
+	}
+	if err != nil || f.failIf == "" {
+		return err
+	}
+	fail, err := r.FailIf(f.failIf)
+	if err == nil && fail {
+		err = fmt.Errorf("the condition %q holds", f.failIf)
+	}
+	return err
+}
+
+// progress draws a bar where somebody looks. It is told a negative number of orders at the end.
+func (p *program) progress(size int64) func(orders int, done int64) {
+	if f, ok := p.err.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		return func(int, int64) {}
+	}
+	const width = 30
+	drawn := -1
+	return func(orders int, done int64) {
+		switch {
+		case orders < 0:
+			fmt.Fprint(p.err, "\r\x1b[K")
+		case size > 0:
+			if percent := int(done * 100 / size); percent != drawn {
+				drawn = percent
+				full := min(percent*width/100, width)
+				fmt.Fprintf(p.err, "\r[%s%s] %3d %%  %d orders", strings.Repeat("#", full), strings.Repeat(" ", width-full), percent, orders)
+			}
+		default:
+			fmt.Fprintf(p.err, "\r%d orders", orders)
+		}
+	}
+}
+
+func (p *program) backtestText(b *rules.Bundle, r *rules.Backtest, f *backtestFlags) error {
+	fmt.Fprintf(p.out, "%s, %d changed (%s), %d with an unknown part, %d with a rule that fails\n",
+		count(r.Orders, "order"), r.Changed, share(r.Changed, r.Orders), r.Unknown, r.Faulty)
+	t := newTable(p.out, "", "OLD", "NEW", "")
+	for _, currency := range slices.Sorted(maps.Keys(r.Cost)) {
+		c := r.Cost[currency]
+		t.row("cost of "+count(r.Compared, "order"), minor(c.Old, currency), minor(c.New, currency), delta(c.Old, c.New))
+	}
+	accounts := map[string]bool{}
+	for _, o := range []rules.Outcome{r.Old, r.New} {
+		for a := range o.Providers {
+			accounts[a] = true
+		}
+	}
+	for _, a := range slices.Sorted(maps.Keys(accounts)) {
+		t.row(a, share(r.Old.Providers[a], r.Orders), share(r.New.Providers[a], r.Orders))
+	}
+	for _, line := range []struct {
+		name     string
+		old, now int
+	}{
+		{"held", r.Old.Held, r.New.Held}, {"no option", r.Old.None, r.New.None}, {"promise at risk", r.Old.AtRisk, r.New.AtRisk}, {"warned", r.Old.Warned, r.New.Warned},
+	} {
+		t.row(line.name, fmt.Sprint(line.old), fmt.Sprint(line.now))
+	}
+	t.row("arrives in, half", rules.Span(r.Old.P50), rules.Span(r.New.P50))
+	t.row("arrives in, nine of ten", rules.Span(r.Old.P90), rules.Span(r.New.P90))
+	if err := t.flush(); err != nil {
+		return err
+	}
+	causes(p.out, "rules behind the changes", r.Causes)
+	causes(p.out, "UNKNOWN, not recorded then", r.Unknowns)
+	if len(r.NeverRecorded) > 0 {
+		fmt.Fprintf(p.out, "no record holds the attributes %s\n", strings.Join(r.NeverRecorded, ", "))
+	}
+	for _, s := range r.Samples[:min(len(r.Samples), max(f.samples, 0))] {
+		fmt.Fprintf(p.out, "\norder %s\n  old: %s\n  new: %s\n", printable(s.Order), printable(s.Old), printable(s.New))
+		if len(s.Rules) > 0 {
+			fmt.Fprintf(p.out, "  rules: %s\n", printable(strings.Join(s.Rules, ", ")))
+		}
+		if len(s.Unknown) > 0 {
+			fmt.Fprintf(p.out, "  unknown: %s\n", printable(strings.Join(s.Unknown, ", ")))
+		}
+		if f.explain {
+			text, err := rules.Explain(b, s.Record)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(p.out, indent(text))
+		}
+	}
+	return nil
+}
+
+func causes(out io.Writer, title string, list []rules.Cause) {
+	const most = 10
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "%s:\n", title)
+	for _, c := range list[:min(len(list), most)] {
+		fmt.Fprintf(out, "  %6d  %s\n", c.Orders, printable(c.What))
+	}
+}
+
+func share(n, of int) string { return fmt.Sprintf("%.1f %%", 100*float64(n)/float64(max(of, 1))) }
+
+func minor(n int64, currency string) string {
+	return shipping.Money{Minor: n, Currency: currency}.String()
+}
+
+func delta(old, now int64) string {
+	if old == 0 {
+		return ""
+	}
+	percent := 100 * float64(now-old) / math.Abs(float64(old))
+	return fmt.Sprintf("%+.2f %%", cmp.Or(percent, 0))
+}

@@ -1,0 +1,383 @@
+package rules
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Backtest is what other rules would have made of orders that were decided before. Costs are what carriers asked then; amounts of several
+// currencies are kept apart. Nothing after the decision is played again: no refusal of a booking, no cancellation.
+type Backtest struct {
+	Orders  int `json:"orders"`
+	Changed int `json:"changed"` // another winner, hold or nothing
+	Unknown int `json:"unknown"` // of all: something was needed that the records do not hold; see Replay
+	Faulty  int `json:"faulty"`  // orders with a rule that fails now
+
+	Old Outcome `json:"old"`
+	New Outcome `json:"new"`
+
+	// Compared are the orders that have a winner before and after, and no unknown part; Cost compares those.
+	Compared int                 `json:"compared"`
+	Cost     map[string]CostPair `json:"cost"` // by currency, in minor units
+
+	// Causes counts, over the changed orders, the rules that did something only before or only after.
+	Causes   []Cause  `json:"causes"`
+	Unknowns []Cause  `json:"unknowns"` // what was needed and is not recorded, with the number of orders
+	Samples  []Sample `json:"samples"`
+
+	// NeverRecorded are attributes that the rules declare and no record holds: absent, or not declared then.
+	NeverRecorded []string `json:"never_recorded,omitempty"`
+}
+
+// Outcome counts what came of the orders.
+type Outcome struct {
+	Providers map[string]int   `json:"providers"` // winners
+	Held      int              `json:"held"`
+	None      int              `json:"none"`
+	Warned    int              `json:"warned"`
+	AtRisk    int              `json:"at_risk"`     // the winner arrives after the promise, as far as it says
+	Charged   map[string]int64 `json:"charged"`     // asked of customers on top, minor units by currency
+	P50       float64          `json:"p50_minutes"` // until the winner arrives, over those that say
+	P90       float64          `json:"p90_minutes"`
+
+	minutes []float64
+}
+
+// CostPair is a sum before and after.
+type CostPair struct {
+	Old int64 `json:"old"`
+	New int64 `json:"new"`
+}
+
+// Cause is a rule, or a thing that is not recorded, and the number of orders.
+type Cause struct {
+	What   string `json:"what"`
+	Orders int    `json:"orders"`
+}
+
+// Sample is one order that changed.
+type Sample struct {
+	Order   string   `json:"order"`
+	Old     string   `json:"old"` // a sentence
+	New     string   `json:"new"`
+	Rules   []string `json:"rules"` // that did something only before or only after
+	Unknown []string `json:"unknown,omitempty"`
+	// Record is the decision as the new rules make it, for an explanation.
+	Record Decision `json:"-"`
+}
+
+const maxSamples = 20
+
+// BacktestOptions say how to run.
+type BacktestOptions struct {
+	Workers  int                           // at least 1
+	Progress func(orders int, bytes int64) // called now and then from one goroutine; may be nil
+}
+
+// RunBacktest replays decision records, one JSON object a line: the record itself, or an object with it under "record".
+func RunBacktest(b *Bundle, lines io.Reader, opt BacktestOptions) (*Backtest, error) {
+	type batch struct {
+		first int
+		lines [][]byte
+	}
+	work := make(chan batch)
+	totals := make([]*backtesting, max(opt.Workers, 1))
+	var wg sync.WaitGroup
+	for i := range totals {
+		totals[i] = newBacktesting(b)
+		wg.Go(func() {
+			for job := range work {
+				for n, line := range job.lines {
+					totals[i].line(job.first+n, line)
+				}
+			}
+		})
+	}
+	err := readBatches(lines, opt.Progress, func(first int, list [][]byte) { work <- batch{first, list} })
+	close(work)
+	wg.Wait()
+	sum := totals[0]
+	for _, t := range totals[1:] {
+		sum.merge(t)
+	}
+	if err = errors.Join(err, sum.err); err != nil {
+		return nil, err
+	}
+	return sum.finish(), nil
+}
+
+const (
+	batchLines = 64
+	maxLine    = 8 << 20
+)
+
+func readBatches(lines io.Reader, progress func(int, int64), send func(first int, list [][]byte)) error {
+	scan := bufio.NewScanner(lines)
+	scan.Buffer(make([]byte, 1<<20), maxLine)
+	var list [][]byte
+	n, size := 0, int64(0)
+	flush := func() {
+		if len(list) > 0 {
+			send(n-len(list)+1, list)
+			list = nil
+		}
+		if progress != nil {
+			progress(n, size)
+		}
+	}
+	for scan.Scan() {
+		n++
+		size += int64(len(scan.Bytes())) + 1
+		if list = append(list, bytes.Clone(scan.Bytes())); len(list) == batchLines {
+			flush()
+		}
+	}
+	flush()
+	if err := scan.Err(); err != nil {
+		return fmt.Errorf("read line %d of the decisions: %w", n+1, err)
+	}
+	return nil
+}
+
+// backtesting is the share of one worker.
+type backtesting struct {
+	bundle   *Bundle
+	total    Backtest
+	causes   map[string]int
+	unknowns map[string]int
+	seen     map[string]bool // attributes
+	errLine  int
+	err      error
+	places   []int // lines of the samples
+}
+
+func newBacktesting(b *Bundle) *backtesting {
+	t := &backtesting{bundle: b, causes: map[string]int{}, unknowns: map[string]int{}, seen: map[string]bool{}}
+	t.total.Cost = map[string]CostPair{}
+	for _, o := range []*Outcome{&t.total.Old, &t.total.New} {
+		o.Providers, o.Charged = map[string]int{}, map[string]int64{}
+	}
+	return t
+}
+
+func (t *backtesting) line(n int, line []byte) {
+	if line = bytes.TrimSpace(line); len(line) == 0 {
+		return
+	}
+	d, err := ParseRecord(line)
+	if err != nil {
+		if t.err == nil || n < t.errLine {
+			t.err, t.errLine = fmt.Errorf("line %d: %w", n, err), n
+		}
+		return
+	}
+	t.add(n, &d)
+}
+
+// ParseRecord reads a decision record, or an object with one under "record".
+func ParseRecord(line []byte) (Decision, error) {
+	var outer struct {
+		Record json.RawMessage `json:"record"`
+	}
+	if !bytes.HasPrefix(line, []byte(`{"schema":`)) { // a record begins so; anything else may be wrapped
+		if err := json.Unmarshal(line, &outer); err == nil && outer.Record != nil {
+			line = outer.Record
+		}
+	}
+	return ParseDecision(line)
+}
+
+func (t *backtesting) add(line int, old *Decision) {
+	r := t.bundle.Replay(old)
+	now := &r.Decision
+	t.total.Orders++
+	for name := range old.Plan.Input.Order.Attributes {
+		t.seen[name] = true
+	}
+	if len(r.Unknown) > 0 {
+		t.total.Unknown++
+	}
+	for _, u := range r.Unknown {
+		t.unknowns[u]++
+	}
+	if len(now.Faults) > 0 {
+		t.total.Faulty++
+	}
+	t.total.Old.add(old)
+	t.total.New.add(now)
+	t.compare(old, &r)
+	if !changed(old, now) {
+		return
+	}
+	t.total.Changed++
+	rules := differing(old.Hits(), now.Hits())
+	for _, rule := range rules {
+		t.causes[rule]++
+	}
+	if len(t.total.Samples) < maxSamples {
+		t.places = append(t.places, line)
+		t.total.Samples = append(t.total.Samples, Sample{Order: old.Plan.Input.Order.ID, Old: old.Sentence(), New: now.Sentence(), Rules: rules, Unknown: r.Unknown, Record: *now})
+	}
+}
+
+// compare adds to the cost where both decisions have a winner and nothing is unknown.
+func (t *backtesting) compare(old *Decision, r *Replay) {
+	a, b := old.Winner, r.Decision.Winner
+	if a == nil || b == nil || len(r.Unknown) > 0 || a.Fee.Currency != b.Fee.Currency {
+		return
+	}
+	t.total.Compared++
+	pair := t.total.Cost[a.Fee.Currency]
+	t.total.Cost[a.Fee.Currency] = CostPair{pair.Old + a.Fee.Minor, pair.New + b.Fee.Minor}
+}
+
+func changed(old, now *Decision) bool {
+	a, b := old.Winner, now.Winner
+	if (a == nil) != (b == nil) {
+		return true
+	}
+	if a != nil {
+		return a.Account != b.Account || a.Service != b.Service || a.ID != b.ID
+	}
+	return (old.held() == nil) != (now.held() == nil)
+}
+
+// differing lists what stands in one of two sorted lists only.
+func differing(a, b []string) []string {
+	out := []string{}
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			out = append(out, x)
+		}
+	}
+	for _, x := range b {
+		if !slices.Contains(a, x) {
+			out = append(out, x)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (o *Outcome) add(d *Decision) {
+	if len(d.Warnings) > 0 {
+		o.Warned++
+	}
+	switch {
+	case d.held() != nil:
+		o.Held++
+		return
+	case d.Winner == nil:
+		o.None++
+		return
+	}
+	o.Providers[d.Winner.Account]++
+	if c := d.Winner.Charge; !c.IsZero() {
+		o.Charged[c.Currency] += c.Minor
+	}
+	in := &d.Plan.Input
+	q := d.ranked(1).Quote
+	arrives := q.Delivery.EndsAt
+	if arrives.IsZero() {
+		arrives = q.Delivery.StartsAt
+	}
+	if arrives.IsZero() && q.TransitDays > 0 {
+		arrives = shipping.At(in.Local.Now.AddDate(0, 0, q.TransitDays))
+	}
+	if arrives.IsZero() {
+		return
+	}
+	o.minutes = append(o.minutes, arrives.Sub(in.Local.Now).Minutes())
+	if in.Order.HasPromise && arrives.After(in.Order.PromiseBy) {
+		o.AtRisk++
+	}
+}
+
+func (t *backtesting) merge(o *backtesting) {
+	a, b := &t.total, &o.total
+	a.Orders, a.Changed, a.Unknown, a.Faulty, a.Compared = a.Orders+b.Orders, a.Changed+b.Changed, a.Unknown+b.Unknown, a.Faulty+b.Faulty, a.Compared+b.Compared
+	for currency, pair := range b.Cost {
+		mine := a.Cost[currency]
+		a.Cost[currency] = CostPair{mine.Old + pair.Old, mine.New + pair.New}
+	}
+	a.Old.merge(&b.Old)
+	a.New.merge(&b.New)
+	sum(t.causes, o.causes)
+	sum(t.unknowns, o.unknowns)
+	maps.Copy(t.seen, o.seen)
+	a.Samples, t.places = append(a.Samples, b.Samples...), append(t.places, o.places...)
+	if o.err != nil && (t.err == nil || o.errLine < t.errLine) {
+		t.err, t.errLine = o.err, o.errLine
+	}
+}
+
+func sum[N int | int64](into, from map[string]N) {
+	for k, n := range from {
+		into[k] += n
+	}
+}
+
+func (o *Outcome) merge(b *Outcome) {
+	o.Held, o.None, o.Warned, o.AtRisk = o.Held+b.Held, o.None+b.None, o.Warned+b.Warned, o.AtRisk+b.AtRisk
+	sum(o.Providers, b.Providers)
+	sum(o.Charged, b.Charged)
+	o.minutes = append(o.minutes, b.minutes...)
+}
+
+// finish puts everything in order, so that the number of workers does not show.
+func (t *backtesting) finish() *Backtest {
+	r := &t.total
+	r.Causes, r.Unknowns = ordered(t.causes), ordered(t.unknowns)
+	for _, o := range []*Outcome{&r.Old, &r.New} {
+		slices.Sort(o.minutes)
+		o.P50, o.P90 = percentile(o.minutes, 50), percentile(o.minutes, 90)
+	}
+	byLine := make([]int, len(t.places))
+	for i := range byLine {
+		byLine[i] = i
+	}
+	slices.SortFunc(byLine, func(a, b int) int { return cmp.Compare(t.places[a], t.places[b]) })
+	samples := []Sample{}
+	for _, i := range byLine[:min(len(byLine), maxSamples)] {
+		samples = append(samples, r.Samples[i])
+	}
+	r.Samples = samples
+	for _, name := range t.bundle.attributes {
+		if !t.seen[name] {
+			r.NeverRecorded = append(r.NeverRecorded, name)
+		}
+	}
+	return r
+}
+
+func ordered(counts map[string]int) []Cause {
+	out := []Cause{}
+	for what, n := range counts {
+		out = append(out, Cause{what, n})
+	}
+	slices.SortFunc(out, func(a, b Cause) int { return cmp.Or(cmp.Compare(b.Orders, a.Orders), cmp.Compare(a.What, b.What)) })
+	return out
+}
+
+func percentile(sorted []float64, p int) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
+}
+
+// Span writes minutes for people.
+func Span(minutes float64) string {
+	return time.Duration(minutes * float64(time.Minute)).Round(time.Minute).String()
+}

@@ -1,0 +1,189 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/rules/trace"
+)
+
+// Coverage counts, over decisions, which rules and which clauses of their conditions were seen to hold and to fail. It serves one
+// goroutine.
+type Coverage struct {
+	bundle *Bundle
+	twins  map[*formula.Formula]*trace.Program
+	rules  map[*head]*ruleCount
+	lists  map[string]map[string]int
+	orders int
+}
+
+type ruleCount struct {
+	hit, miss int
+	clauses   map[string]*clauseCount
+}
+
+type clauseCount struct{ yes, no, skipped int }
+
+// NewCoverage begins to count for a bundle.
+func NewCoverage(b *Bundle) *Coverage {
+	return &Coverage{bundle: b, twins: map[*formula.Formula]*trace.Program{}, rules: map[*head]*ruleCount{}, lists: map[string]map[string]int{}}
+}
+
+// Add counts one decision of the bundle.
+func (c *Coverage) Add(d *Decision) error {
+	e := &explaining{twins: c.twins, saw: c.saw}
+	e.explain(c.bundle, d)
+	c.orders++
+	return e.err
+}
+
+func (c *Coverage) saw(h *head, t *trace.Tree) {
+	r := c.rules[h]
+	if r == nil {
+		r = &ruleCount{clauses: map[string]*clauseCount{}}
+		c.rules[h] = r
+	}
+	if t == nil {
+		r.hit++
+		return
+	}
+	if len(t.Values) == 1 && t.Values[0] == true {
+		r.hit++
+	} else {
+		r.miss++
+	}
+	c.clauses(r, t)
+}
+
+// clauses counts the parts of a condition that and, or and not join.
+func (c *Coverage) clauses(r *ruleCount, t *trace.Tree) {
+	if len(t.Parts) > 0 && (t.Op == "and" || t.Op == "or" || t.Op == "not") {
+		for _, p := range t.Parts {
+			c.clauses(r, p)
+		}
+		return
+	}
+	text := strings.Join(strings.Fields(t.Text), " ")
+	n := r.clauses[text]
+	if n == nil {
+		n = &clauseCount{}
+		r.clauses[text] = n
+	}
+	if len(t.Values) == 0 {
+		n.skipped++
+	}
+	for _, v := range t.Values {
+		if v == true {
+			n.yes++
+		} else {
+			n.no++
+		}
+	}
+	c.entries(t)
+}
+
+// entries notes which entries of lists were found.
+func (c *Coverage) entries(t *trace.Tree) {
+	if t.Op != "in" || len(t.Parts) != 2 || len(t.Parts[0].Values) == 0 {
+		return
+	}
+	name, ok := strings.CutPrefix(t.Parts[1].Text, "lists.")
+	value, text := t.Parts[0].Values[0].(string)
+	if !ok || !text || !c.bundle.lists[name].Set[value] {
+		return
+	}
+	if c.lists[name] == nil {
+		c.lists[name] = map[string]int{}
+	}
+	c.lists[name][value]++
+}
+
+// CoverageReport is what was covered. An outcome is a clause that held, or one that did not; a rule without a condition has one outcome.
+type CoverageReport struct {
+	Orders  int            `json:"orders"`
+	Seen    int            `json:"seen"`     // outcomes
+	Of      int            `json:"of"`       // outcomes
+	Percent float64        `json:"percent"`  // Seen of Of; 100 where there is nothing to see
+	Rules   []RuleCoverage `json:"rules"`    // in the order of the phases
+	Lists   []ListCoverage `json:"lists"`    // sorted
+	NotSeen []string       `json:"not_seen"` // what is missing, one sentence each
+}
+
+// RuleCoverage is one rule, or one form that it has at a location.
+type RuleCoverage struct {
+	Name    string           `json:"name"`
+	At      string           `json:"at,omitempty"` // location or tag of a patched form
+	File    string           `json:"file"`
+	Line    int              `json:"line"`
+	When    int              `json:"when,omitempty"` // line of the condition; 0 where the rule has none
+	Hit     int              `json:"hit"`
+	Miss    int              `json:"miss"`
+	Clauses []ClauseCoverage `json:"clauses,omitempty"`
+}
+
+// ClauseCoverage is one part of a condition.
+type ClauseCoverage struct {
+	Text         string `json:"text"`
+	True         int    `json:"true"`
+	False        int    `json:"false"`
+	NotEvaluated int    `json:"not_evaluated"`
+}
+
+// ListCoverage is how many entries of a list were found by some order.
+type ListCoverage struct {
+	Name    string `json:"name"`
+	Used    int    `json:"used"`
+	Entries int    `json:"entries"`
+}
+
+// Report sums up what was counted.
+func (c *Coverage) Report() CoverageReport {
+	r := CoverageReport{Orders: c.orders, Rules: []RuleCoverage{}, Lists: []ListCoverage{}, NotSeen: []string{}}
+	for _, h := range c.bundle.heads() {
+		r.add(h, c.rules[h])
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.bundle.lists)) {
+		r.Lists = append(r.Lists, ListCoverage{name, len(c.lists[name]), len(c.bundle.lists[name].Set)})
+	}
+	r.Percent = 100
+	if r.Of > 0 {
+		r.Percent = 100 * float64(r.Seen) / float64(r.Of)
+	}
+	return r
+}
+
+func (r *CoverageReport) add(h *head, n *ruleCount) {
+	if n == nil {
+		n = &ruleCount{}
+	}
+	rule := RuleCoverage{Name: h.name, At: h.at, File: h.file, Line: h.line, When: h.whenLine, Hit: n.hit, Miss: n.miss}
+	who := `"` + h.name + `"`
+	if h.at != "" {
+		who += " at " + h.at
+	}
+	switch {
+	case h.when == nil:
+		r.outcome(n.hit, who+" never applied")
+	case len(n.clauses) == 0:
+		r.Of += 2
+		r.NotSeen = append(r.NotSeen, who+" was never asked")
+	}
+	for _, text := range slices.Sorted(maps.Keys(n.clauses)) {
+		cl := n.clauses[text]
+		rule.Clauses = append(rule.Clauses, ClauseCoverage{text, cl.yes, cl.no, cl.skipped})
+		r.outcome(cl.yes, who+": never true: "+text)
+		r.outcome(cl.no, who+": never false: "+text)
+	}
+	r.Rules = append(r.Rules, rule)
+}
+
+func (r *CoverageReport) outcome(n int, missing string) {
+	r.Of++
+	if n > 0 {
+		r.Seen++
+	} else {
+		r.NotSeen = append(r.NotSeen, missing)
+	}
+}
