@@ -22,11 +22,7 @@ func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Re
 			return Result{}, failf(DuplicateID, "Resource with provided id already exists.")
 		}
 	}
-	what := "edit"
-	if ask {
-		what = "edit-intent"
-	}
-	sh, err := s.commitEdit(ctx, sh, what, func(sh *shipment.Shipment) (*store.Tx, error) {
+	commit := func(sh *shipment.Shipment) (*store.Tx, error) {
 		if err := e.check(sh); err != nil {
 			return nil, err
 		}
@@ -44,18 +40,23 @@ func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Re
 		a.EditIntent = &shipment.EditIntent{By: e.caller.Key, At: now, Deadline: now.Add(callTime(a)), Order: cloneOrder(e.to)}
 		plan(tx, sh, s.job(sh, JobEdit, a.EditIntent.Deadline))
 		return tx, nil
-	})
+	}
+	if ask {
+		sh, err := s.commitEdit(ctx, sh, "edit-intent", commit)
+		if err != nil {
+			return Result{}, err
+		}
+		return s.askEdit(ctx, sh, number)
+	}
+	sh, err := s.commitEdit(ctx, sh, "edit", commit)
 	if err != nil {
 		return Result{}, err
 	}
-	var warnings []shipment.Warning
-	if ask {
-		return s.askEdit(ctx, sh, number)
-	}
+	res := Result{Shipment: sh, Waiting: sh.Waiting()}
 	if e.diff.carrier {
-		warnings = append(warnings, notInformed(sh.Attempt(number)))
+		res.Warnings = []shipment.Warning{notInformed(sh.Attempt(number))}
 	}
-	return Result{Shipment: sh, Waiting: sh.Waiting(), Warnings: warnings}, nil
+	return res, nil
 }
 
 func (s *Service) canEdit(sh *shipment.Shipment) bool {

@@ -106,6 +106,8 @@ type UseCases interface {
 	Edit(ctx context.Context, c Caller, externalID string, change func(shipment.Order) (shipment.Order, error)) (Result, error)
 	Cancel(ctx context.Context, c Caller, externalID string) (Result, error)
 	Retry(ctx context.Context, c Caller, externalID string) (Result, error)
+	// Resolve takes a person's word about an attempt that nobody else can decide.
+	Resolve(ctx context.Context, c Caller, externalID string, r Resolution) (Result, error)
 	History(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, []shipment.Change, error)
 	SetStatus(ctx context.Context, c Caller, externalID string, u StatusUpdate) (*shipment.Shipment, error)
 	Rates(ctx context.Context, c Caller, o shipment.Order) (Rates, error)

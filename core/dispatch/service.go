@@ -53,7 +53,11 @@ type waiters struct {
 
 // New returns a Service. It starts nothing.
 func New(s Settings) *Service {
-	return &Service{Settings: s, metrics: newMetrics(s.Registerer), waiting: map[shipment.ID]*waiters{}}
+	service := &Service{Settings: s, metrics: newMetrics(s.Registerer), waiting: map[shipment.ID]*waiters{}}
+	if s.Registerer != nil {
+		s.Registerer.MustRegister(newAttention(service))
+	}
+	return service
 }
 
 // tenant returns the caller's tenant in the present configuration.

@@ -25,7 +25,7 @@ const (
 // commits are the commits that have a failpoint on either side, by package.
 var commits = map[string][]string{
 	"dispatch": {
-		"order", "intent", "result", "doubt", "hold", "no-offer", "failure", "settled", "adrift", "reconcile", "attention", "resolve",
+		"order", "intent", "result", "hold", "no-offer", "failure", "settled", "adrift", "reconcile", "attention", "resolve",
 		"spare", "spare-cancelled", "cancel-intent", "cancel-result", "edit", "edit-intent", "edit-result", "reroute-intent", "retry", "status",
 	},
 	"jobs": {"outcome"},

@@ -30,12 +30,13 @@ type listBody struct {
 	DeliveryTime        *shipping.TimeWindow `json:"deliveryTime"`
 	Status              []shipping.Status    `json:"status"`
 	PaginationToken     *string              `json:"paginationToken"`
+	NeedsAttention      bool                 `json:"needsAttention"`
 }
 
 // query turns the body into the store's question, or finds every fault of it.
 func (b listBody) query(now time.Time) (store.ShipmentQuery, shipping.Faults) {
 	var f shipping.Faults
-	q := store.ShipmentQuery{Limit: maxPage, ExternalIDs: b.OrderExternalIDs, LocationIDs: b.LocationExternalIDs, Statuses: b.Status}
+	q := store.ShipmentQuery{Limit: maxPage, ExternalIDs: b.OrderExternalIDs, LocationIDs: b.LocationExternalIDs, Statuses: b.Status, NeedsPerson: b.NeedsAttention}
 	if b.Limit != nil {
 		if q.Limit = *b.Limit; q.Limit < 1 || q.Limit > maxPage {
 			f.Add("limit", "must be between 1 and %d", maxPage)
@@ -69,7 +70,7 @@ func (b listBody) query(now time.Time) (store.ShipmentQuery, shipping.Faults) {
 	if b.PaginationToken != nil {
 		q.Cursor = *b.PaginationToken
 	}
-	unbounded := b.CreatedAt == nil && b.LastUpdatedAt == nil && b.PickupTime == nil && b.DeliveryTime == nil && len(b.OrderExternalIDs) == 0 && q.GroupID == ""
+	unbounded := b.CreatedAt == nil && b.LastUpdatedAt == nil && b.PickupTime == nil && b.DeliveryTime == nil && len(b.OrderExternalIDs) == 0 && q.GroupID == "" && !b.NeedsAttention
 	if unbounded {
 		q.Since = shipping.At(now.Add(-defaultPast))
 	}

@@ -37,6 +37,7 @@ func Mount(r *httpapi.Router, cases dispatch.UseCases) {
 	r.Handle(http.MethodPost, "/shipments/{id}/status", nil, s.setStatus)
 	r.Handle(http.MethodPost, "/shipments/{id}/retry", nil, s.retry)
 	r.Handle(http.MethodPost, "/shipments/{id}/erase", nil, s.erase)
+	r.Handle(http.MethodPost, "/shipments/{id}/resolve", nil, s.resolve)
 	r.Handle(http.MethodGet, "/shipments/{id}/label", nil, s.label)
 	r.Handle(http.MethodGet, "/shipments/{id}/decision", nil, s.decision)
 	r.Handle(http.MethodGet, "/shipments/{id}/trace", nil, s.trace)

@@ -1,0 +1,79 @@
+package shipping_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/clock"
+	"github.com/waybill-dev/waybill/core/httpapi/apitest"
+	"github.com/waybill-dev/waybill/core/jobs"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+)
+
+// undecided makes an order whose booking only a person can decide on: its answer was lost, and nobody can look for it.
+func undecided(t *testing.T) *apitest.Harness {
+	t.Helper()
+	h := apitest.New(t)
+	h.Config.Dispatch.AnswerWithin = 0
+	h.DoorDash.SetManifest(func(m *carrier.Manifest) { m.Absence = carrier.Unproven })
+	h.Config.Tenants["shop"].Accounts["doordash"].Doubt = "attention"
+	h.DoorDash.Set(apitest.Hooks{Book: func(carrier.BookRequest) error {
+		return &carrier.Error{Source: carrier.SourceNetwork, Effect: carrier.EffectUnknown, Code: carrier.OutcomeUnknown, Message: "The answer was lost."}
+	}})
+	h.Do("POST", "/shipments", dallas("o")).Want(202)
+	h.DoorDash.Set(apitest.Hooks{})
+	runner, err := jobs.New(jobs.Config{Store: h.Store, Clock: h.Clock, Source: clock.Seeded(1, h.Clock), Handlers: h.Service.Handlers()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		h.Clock.Advance(time.Minute)
+		if _, err := runner.RunDue(context.Background(), h.Clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+func TestResolve(t *testing.T) {
+	const needing = `{"needsAttention":true}`
+	for name, c := range map[string]struct {
+		body   string
+		status int
+		order  string
+	}{
+		"absent": {`{"attempt":1,"outcome":"absent"}`, 202, "PENDING_DISPATCH"},
+		"booked": {`{"outcome":"booked","trackingId":"D-77"}`, 200, "ORDER_DISPATCHED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := undecided(t)
+			h.Do("POST", "/shipments", apitest.Order("another")).Want(201)
+			is(t, h.Do("POST", "/shipments/list", needing).Want(200), map[string]any{"data.0.orderExternalId": "o", "data.1": nil})
+			is(t, h.Do("POST", "/shipments/o/resolve", c.body).Want(c.status), map[string]any{"status": c.order})
+			is(t, h.Do("POST", "/shipments/list", needing).Want(200), map[string]any{"data.0": nil})
+			is(t, h.Do("POST", "/shipments/o/resolve", c.body).Want(409), map[string]any{"type": "INVALID_OPERATION"})
+		})
+	}
+}
+
+func TestResolveRefusals(t *testing.T) {
+	h := undecided(t)
+	for body, fault := range map[string]string{
+		`{}`:                                    "outcome",
+		`{"outcome":"perhaps"}`:                 "outcome",
+		`{"outcome":"booked"}`:                  "trackingId",
+		`{"outcome":"absent","trackingId":"x"}`: "trackingId",
+		`{"outcome":"absent","attempt":-1}`:     "attempt",
+		`{"outcome":"absent","attempt":"1"}`:    "attempt",
+	} {
+		a := h.Do("POST", "/shipments/o/resolve", body).Want(400)
+		if p := parameters(a); len(p) != 1 || p[0] != fault {
+			t.Errorf("%s: faults of %v, want %s", body, p, fault)
+		}
+	}
+	h.Do("POST", "/shipments/o/resolve", `{"outcome":"absent","attempt":2}`).Want(409)
+	h.Do("POST", "/shipments/nobody/resolve", `{"outcome":"absent"}`).Want(404)
+	h.Do("POST", "/shipments/o/resolve", `{"outcome":"absent"}`, "x-api-key", h.OtherKey).Want(404)
+	h.Do("POST", "/shipments/o/resolve", `{"outcome":"absent"}`, "x-api-key", "wrong").Want(401)
+}
