@@ -21,6 +21,7 @@ type storm struct {
 	*engine
 	rt     *rapid.T
 	calm   bool
+	inside bool // somebody comes between a decision and its commit
 	orders []string
 	late   []lateCommit
 	fakes  []*fakeCarrier
@@ -43,9 +44,14 @@ func newStorm(rt *rapid.T) *storm {
 		f.onCancel = func(carrier.CancelRequest) (bool, error) { return st.onCall("cancel", carrier.CancelRefused) }
 		f.onEdit = func(carrier.EditRequest) error { _, err := st.onCall("edit", carrier.EditRefused); return err }
 		f.onFind = func(carrier.FindRequest) error { return st.onFind(f) }
+		f.onQuote = func(r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
+			return carrier.QuoteAnswer{Quotes: []shipping.Quote{{ServiceID: "delivery", Amount: shipping.Money{Minor: f.fee, Currency: "USD"},
+				Token: []byte(r.Reference + r.Delivery.Address.Street1)}}}, nil
+		}
 		st.fakes = append(st.fakes, f)
 	}
 	st.engine = newEngine(rt, st.fakes...)
+	st.store.onCommit(st.intrude)
 	for _, f := range st.fakes {
 		st.config.Tenants["demo"].Accounts[f.manifest.Name].Doubt = rapid.SampledFrom([]string{"", "watch", "attention"}).Draw(rt, f.manifest.Name+" doubt")
 	}
@@ -73,6 +79,9 @@ func (st *storm) settle(f *fakeCarrier) {
 
 func (st *storm) onBook(f *fakeCarrier, r carrier.BookRequest) (bool, error) {
 	st.settle(f)
+	if want := r.Reference + r.Delivery.Address.Street1; string(r.Token) != want {
+		st.rt.Errorf("booked %s with the offer for %s", want, r.Token)
+	}
 	switch st.draw("book", "refused", "expired", "unavailable", "lost before", "lost after", "late", "very late", "twice", "twice and lost", "slow") {
 	case "refused":
 		return false, refusal(carrier.ServiceUnavailable)
@@ -136,6 +145,29 @@ func (st *storm) onFind(f *fakeCarrier) error {
 		return retrySafe(carrier.CarrierUnavailable)
 	}
 	return nil
+}
+
+// intrude has somebody else change the order, or the runner work, between a decision and its commit.
+func (st *storm) intrude(tx *store.Tx) {
+	if st.calm || st.inside || len(tx.Shipments) == 0 || rapid.IntRange(0, 9).Draw(st.rt, "nobody intrudes") != 0 {
+		return
+	}
+	st.inside = true
+	defer func() { st.inside = false }()
+	id := tx.Shipments[0].Order.ExternalID
+	switch rapid.SampledFrom([]string{"cancel", "edit", "retry", "lease ends"}).Draw(st.rt, "intruder") {
+	case "cancel":
+		_, _ = st.cancel(id)
+	case "edit":
+		_, _ = st.edit(id, st.change())
+	case "retry":
+		_, _ = st.Retry(context.Background(), caller, id)
+	case "lease ends":
+		st.clock.Advance(6 * time.Minute)
+		if _, err := st.runner.RunDue(context.Background(), st.clock.Now()); err != nil {
+			st.rt.Fatalf("run due jobs: %v", err)
+		}
+	}
 }
 
 // order draws one of the orders so far, under whatever name it has now.
@@ -286,7 +318,7 @@ func (st *storm) bookings(f *fakeCarrier) {
 func TestWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		st := newStorm(rt)
-		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
+		for range rapid.IntRange(1, 16).Draw(rt, "steps") {
 			st.step()
 		}
 		st.calm = true

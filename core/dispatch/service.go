@@ -194,7 +194,7 @@ func (s *Service) change(ctx context.Context, sh *shipment.Shipment, what string
 		if !errors.Is(err, store.ErrConflict) {
 			return sh, err
 		}
-		fresh, err := s.Store.Shipment(ctx, sh.Tenant, sh.ID)
+		fresh, err := s.Store.Shipment(context.WithoutCancel(ctx), sh.Tenant, sh.ID)
 		if err != nil {
 			return sh, err
 		}
@@ -203,8 +203,10 @@ func (s *Service) change(ctx context.Context, sh *shipment.Shipment, what string
 	return sh, fmt.Errorf("shipment %s: %w %d times", sh.ID, store.ErrConflict, maxConflicts)
 }
 
-// commit commits between the two failpoints of what.
+// commit commits between the two failpoints of what. It does not end with ctx: a commit that is cut off may have been written or
+// not, and what a carrier has answered must not be lost because nobody waits for it any more.
 func (s *Service) commit(ctx context.Context, tenant, what string, tx *store.Tx) error {
+	ctx = context.WithoutCancel(ctx)
 	if err := failpoint.Hit("dispatch", failpoint.Before, what); err != nil {
 		return err
 	}

@@ -66,6 +66,10 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 			return sh, err
 		}
 		waited += e.waited
+		if ctx.Err() != nil {
+			// The job is another's, or the engine stops: that nobody answered says nothing about the carriers.
+			return sh, context.Cause(ctx)
+		}
 		var end ending
 		var spent time.Duration
 		sh, end, spent, err = s.decideAndBook(ctx, sh, e, user, failed)
@@ -148,6 +152,9 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		a, q, ok := e.chosen(choice)
 		if !ok {
 			return sh, finished, spent, fmt.Errorf("decision of order %s names offer %q, which nobody made", sh.ID, choice.ID)
+		}
+		if ctx.Err() != nil {
+			return sh, finished, spent, context.Cause(ctx)
 		}
 		var attempt int
 		sh, attempt, end, err = s.intend(ctx, sh, e, a, q, choice, user, n == 0)
