@@ -66,20 +66,21 @@ func (s *Service) RunReconcile(ctx context.Context, j store.Job) (jobs.Outcome, 
 	var again time.Time
 	settled := false
 	sh, err = s.change(ctx, sh, "reconcile", func(sh *shipment.Shipment) (*store.Tx, error) {
-		settled = false
+		settled, again = false, time.Time{}
 		a := sh.Attempt(number)
-		if !a.Open() {
+		var tx *store.Tx
+		if a.Open() {
+			tx, again = s.conclude(sh, a, m, f)
+			settled = true
+		} else if tx = (&store.Tx{}); !s.recordSpares(sh, a, f.bookings, tx) {
 			return nil, errUnchanged
 		}
-		var tx *store.Tx
-		tx, again = s.conclude(sh, a, m, f)
 		for _, c := range f.calls {
 			tx.Exchanges = append(tx.Exchanges, exchangesOf(sh, a.Account, c.op, a.Number, a.Round, c.trace, c.err)...)
 		}
 		if !again.IsZero() {
 			plan(tx, sh, s.job(sh, JobReconcile, again))
 		}
-		settled = true
 		return tx, nil
 	})
 	if err != nil || !settled {

@@ -62,3 +62,47 @@ func TestACarrierWithoutIdempotencyIsLookedAtAgain(t *testing.T) {
 	e.wantLive("o1", "ups")
 	e.wantNoJobs()
 }
+
+// A native carrier is sent the booking again while the first call, whose lease has ended, is still at it. The first is refused, the
+// second books: the attempt has ended by then, and the booking must not be forgotten.
+func TestAResendThatBooksAfterTheRefusalIsASpare(t *testing.T) {
+	dash, ups := newFake("doordash", "DoorDash", 975), newFake("ups", "UPS", 1200)
+	dash.manifest.Idempotency = carrier.Native
+	e := newEngine(t, dash, ups)
+	first, second := make(chan struct{}), make(chan struct{})
+	refuse, book := make(chan struct{}), make(chan struct{})
+	n := 0
+	dash.onBook = func(carrier.BookRequest) (bool, error) {
+		n++
+		call := n
+		dash.mu.Unlock()
+		defer dash.mu.Lock()
+		if call == 1 {
+			close(first)
+			<-refuse
+			return false, refusal(carrier.ServiceUnavailable)
+		}
+		close(second)
+		<-book
+		return true, nil
+	}
+	created, reconciled := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := e.create("o1"); created <- err }()
+	<-first
+	e.clock.Advance(6 * time.Minute)
+	go func() { _, err := e.runner.RunDue(context.Background(), e.clock.Now()); reconciled <- err }()
+	<-second
+	close(refuse)
+	if err := <-created; err != nil {
+		t.Fatal(err)
+	}
+	close(book)
+	if err := <-reconciled; err != nil {
+		t.Fatal(err)
+	}
+	dash.set(func(f *fakeCarrier) { f.onBook = nil })
+	e.pass(time.Hour)
+	e.wantLive("o1", "ups")
+	e.statuses("o1")
+	e.wantNoJobs()
+}
