@@ -26,7 +26,7 @@ const (
 var commits = map[string][]string{
 	"dispatch": {
 		"order", "intent", "result", "hold", "no-offer", "failure", "settled", "adrift", "reconcile", "attention", "resolve",
-		"spare", "spare-cancelled", "cancel-intent", "cancel-result", "edit", "edit-intent", "edit-result", "reroute-intent", "retry", "status",
+		"spare", "spare-cancelled", "cancel-intent", "cancel-result", "edit", "edit-intent", "edit-result", "reroute-intent", "retry", "status", "erase",
 	},
 	"jobs": {"outcome"},
 }
