@@ -233,7 +233,7 @@ func TestUnderwayOnlyLocalFieldsChange(t *testing.T) {
 	ins := "x"
 	_, err := e.edit("o1", func(o *shipment.Order) { o.DeliveryInstructions = &ins })
 	wantType(t, err, dispatch.ValidationError)
-	if _, err := e.edit("o1", func(o *shipment.Order) { o.Locale = "fr" }); err != nil {
+	if _, err := e.edit("o1", func(o *shipment.Order) { fr := "fr"; o.Locale = &fr }); err != nil {
 		t.Fatal(err)
 	}
 }

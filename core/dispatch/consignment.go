@@ -16,8 +16,8 @@ func consignment(sh *shipment.Shipment, reference string, set rules.Settings) ca
 	c := carrier.Consignment{
 		Reference: reference, ExternalID: o.ExternalID,
 		Pickup:  stop(sh.Pickup),
-		Parcels: o.Packages, Items: o.Items, Currency: sh.Currency, Locale: o.Locale,
-		Signature:      firstOf(set.Signature, carriedSignature(o.Signature)),
+		Parcels: o.Packages, Items: o.Items, Currency: sh.Currency, Locale: deref(o.Locale),
+		Signature:      firstOf(set.Signature, carriedSignature(deref(o.Signature))),
 		DistanceMetres: sh.Distance,
 	}
 	c.Pickup.Window = pickup

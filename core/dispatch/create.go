@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,7 +141,7 @@ func (s *Service) place(ctx context.Context, t *config.Tenant, sh *shipment.Ship
 	}
 	sh.Warnings = nil
 	sh.Accounts = loc.Accounts
-	sh.Currency = firstOf(loc.Currency, t.Currency)
+	sh.Currency = firstOf(o.Currency, loc.Currency, t.Currency)
 	sh.Brand = firstOf(o.BrandID, loc.Brand, t.Brand)
 	pickup, err := s.placeLocation(ctx, loc)
 	if err != nil {
@@ -280,11 +281,13 @@ func wanted(sh *shipment.Shipment) (pickup, delivery shipping.TimeWindow) {
 	return pickup, delivery
 }
 
+// warnings tells what of the order is kept and not passed on; it takes the place of what an earlier form of the order was told.
 func (s *Service) warnings(sh *shipment.Shipment) {
+	sh.Warnings = slices.DeleteFunc(sh.Warnings, func(w shipment.Warning) bool { return w.Code == "UNKNOWN_SIGNATURE" })
 	warn := func(code, parameter, format string, args ...any) {
 		sh.Warnings = append(sh.Warnings, shipment.Warning{Code: code, Parameter: parameter, Message: fmt.Sprintf(format, args...)})
 	}
-	if sig := sh.Order.Signature; sig != "" && !knownSignature(sig) {
+	if sig := deref(sh.Order.Signature); sig != "" && !knownSignature(sig) {
 		warn("UNKNOWN_SIGNATURE", "signature", "The signature %q is not known; it is kept and no carrier is asked for it. Known are %s.",
 			sig, strings.Join(shipping.Signatures, ", "))
 	}

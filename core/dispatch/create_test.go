@@ -52,7 +52,8 @@ func TestWhatCarriersHear(t *testing.T) {
 		ins := "The dog may be playing."
 		r.Order.DeliveryInstructions = &ins
 		r.Order.Tips = shipping.MustDecimal("2.50")
-		r.Order.Signature = "mystery"
+		sig := "mystery"
+		r.Order.Signature = &sig
 		r.Order.DeliveryContact.Phone = "232-323-2323"
 	})
 	q := f.asked[0]
@@ -73,8 +74,8 @@ func TestWhatCarriersHear(t *testing.T) {
 		t.Errorf("parcel = %+v", q.Parcels[0])
 	}
 	sh := e.get("o1")
-	if len(sh.Warnings) != 1 || sh.Warnings[0].Code != "UNKNOWN_SIGNATURE" || sh.Order.Signature != "mystery" {
-		t.Errorf("warnings = %+v, signature %q", sh.Warnings, sh.Order.Signature)
+	if len(sh.Warnings) != 1 || sh.Warnings[0].Code != "UNKNOWN_SIGNATURE" || *sh.Order.Signature != "mystery" {
+		t.Errorf("warnings = %+v, signature %q", sh.Warnings, *sh.Order.Signature)
 	}
 	if sh.PickupTime.StartsAt.IsZero() || sh.DeliveryTime.EndsAt.IsZero() {
 		t.Errorf("windows in force = %+v %+v", sh.PickupTime, sh.DeliveryTime)
@@ -397,5 +398,65 @@ func TestAStoredDecisionCanBeRecomputed(t *testing.T) {
 	b, err := again.JSON()
 	if err != nil || string(b) != string(ds[0].Record) {
 		t.Errorf("the record does not give itself again (%v):\n%s\n%s", err, b, ds[0].Record)
+	}
+}
+
+func TestAQuoteThatIsAlwaysExpiredGivesWayToTheNext(t *testing.T) {
+	dash, ups := newFake("doordash", "DoorDash", 975), newFake("ups", "UPS", 1200)
+	dash.onBook = func(carrier.BookRequest) (bool, error) { return false, refusal(carrier.QuoteExpired) }
+	e := newEngine(t, dash, ups)
+	e.mustCreate("o1")
+	e.wantLive("o1", "ups")
+	if n := len(dash.booked); n != 2 {
+		t.Errorf("the carrier whose quotes expire was asked to book %d times", n)
+	}
+}
+
+func TestWaitingHelpsOnlyWhereSomethingMayChange(t *testing.T) {
+	e := newEngine(t, newFake("ups", "UPS", 500))
+	e.bundle = rulesOf(t, "rules: 1\nname: wait\nnone: { hold_for: 3m, retry: 2 }\n")
+	for name, change := range map[string]func(*dispatch.CreateRequest){
+		"nobody is left":       func(r *dispatch.CreateRequest) { r.Order.Proposed = []shipment.ProposedProvider{{Name: "FedEx"}} },
+		"nobody has the means": func(r *dispatch.CreateRequest) { r.Order.Packages[0].TemperatureControl = "frozen" },
+	} {
+		_, err := e.create(name, change)
+		if x := wantType(t, err, dispatch.NoProviderMatched); x.Shipment == "" {
+			t.Errorf("%s: %+v", name, x)
+		}
+	}
+	e.carriers["ups"].set(func(f *fakeCarrier) {
+		f.onQuote = func(carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
+			return carrier.QuoteAnswer{Refusals: []shipping.Refusal{{Code: "OUTSIDE_HOURS", Message: "closed until ten"}}}, nil
+		}
+	})
+	sh := e.mustCreate("later")
+	if w := sh.Warnings; len(w) != 1 || w[0].Code != "NOTHING_AVAILABLE_YET" || !strings.Contains(w[0].Message, "closed until ten") {
+		t.Errorf("warnings = %+v", w)
+	}
+}
+
+func TestCurrencyOfTheOrder(t *testing.T) {
+	f := newFake("ups", "UPS", 500)
+	e := newEngine(t, f)
+	sh := e.mustCreate("o1", func(r *dispatch.CreateRequest) { r.Order.Currency = "CAD" })
+	if sh.Currency != "CAD" || f.asked[0].OrderValue.Currency != "CAD" {
+		t.Errorf("currency = %s, the carrier heard %v", sh.Currency, f.asked[0].OrderValue)
+	}
+	_, err := e.create("o2", func(r *dispatch.CreateRequest) { r.Order.Currency = "ZZZ" })
+	if x := wantType(t, err, dispatch.ValidationError); x.Faults[0].Path != "currencyCode" {
+		t.Errorf("faults = %v", x.Faults)
+	}
+}
+
+func TestSignatureWarningsFollowTheOrder(t *testing.T) {
+	e := newEngine(t, newFake("ups", "UPS", 500))
+	e.mustCreate("o1")
+	for _, sig := range []string{"weird", "required"} {
+		if _, err := e.edit("o1", func(o *shipment.Order) { o.Signature = &sig }); err != nil {
+			t.Fatal(err)
+		}
+		if w := e.get("o1").Warnings; (len(w) == 1) != (sig == "weird") {
+			t.Errorf("after %s the warnings are %+v", sig, w)
+		}
 	}
 }

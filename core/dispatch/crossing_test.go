@@ -348,7 +348,7 @@ func TestTwoEditsAtOnce(t *testing.T) {
 	_, err := e.edit("o1", func(o *shipment.Order) {
 		if first {
 			first = false
-			if _, err := e.edit("o1", func(o *shipment.Order) { o.Locale = "fr" }); err != nil {
+			if _, err := e.edit("o1", func(o *shipment.Order) { fr := "fr"; o.Locale = &fr }); err != nil {
 				t.Errorf("edit: %v", err)
 			}
 		}
@@ -357,7 +357,7 @@ func TestTwoEditsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o := e.get("o1").Order; o.Locale != "fr" || o.GroupID == nil {
+	if o := e.get("o1").Order; (o.Locale == nil || *o.Locale != "fr") || o.GroupID == nil {
 		t.Errorf("an edit was lost: %+v", o)
 	}
 }

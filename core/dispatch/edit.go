@@ -39,13 +39,13 @@ func differ(a, b shipment.Order) difference {
 	}
 	return difference{
 		rename: a.ExternalID != b.ExternalID,
-		local: !same(a.GroupID, b.GroupID) || !same(a.Attributes, b.Attributes) || a.Value != b.Value || a.Locale != b.Locale ||
+		local: !same(a.GroupID, b.GroupID) || !same(a.Attributes, b.Attributes) || a.Value != b.Value || !same(a.Locale, b.Locale) ||
 			a.CreatedDate != b.CreatedDate || a.BrandID != b.BrandID,
 		carrier: !same(a.DeliveryInstructions, b.DeliveryInstructions) || !same(a.PickupInstructions, b.PickupInstructions) ||
-			a.DeliveryContact != b.DeliveryContact || a.Signature != b.Signature,
+			a.DeliveryContact != b.DeliveryContact || !same(a.Signature, b.Signature),
 		packages: !same(a.Packages, b.Packages),
 		route: a.LocationID != b.LocationID || !same(a.DeliveryAddress, b.DeliveryAddress) || a.PickupTime != b.PickupTime ||
-			a.DeliveryTime != b.DeliveryTime || !same(a.Items, b.Items) || !same(a.Proposed, b.Proposed) || a.Tips != b.Tips || a.DispatchAt != b.DispatchAt,
+			a.DeliveryTime != b.DeliveryTime || !same(a.Items, b.Items) || !same(a.Proposed, b.Proposed) || a.Tips != b.Tips || a.Currency != b.Currency || a.DispatchAt != b.DispatchAt,
 	}
 }
 
@@ -171,7 +171,8 @@ func allowed(sh *shipment.Shipment, d difference) error {
 	switch sh.Stage() {
 	case shipment.WithCarrier:
 		if d.packages {
-			return failf(ValidationError, "packages parameter cannot be changed post order dispatch. Cancel the order and create a new one.")
+			return &Error{Type: ValidationError, Message: "packages parameter cannot be changed post order dispatch. Cancel the order and create a new one.",
+				Faults: shipping.Faults{{Path: "package", Message: "cannot be changed post order dispatch"}}}
 		}
 	case shipment.Underway, shipment.Finished:
 		return failf(ValidationError, "The order is in state %s: only groupId, orderAttributes, orderValue, locale, createdDate and orderExternalId can be changed.", sh.Status)

@@ -98,6 +98,10 @@ func (s *Service) candidates(e *estimate, sh *shipment.Shipment) []rules.Candida
 		}
 		for _, sv := range p.Services {
 			a.services = append(a.services, sv.ID)
+			if _, offered := m.Service(sv.ID); !offered {
+				e.warnings = append(e.warnings, shipment.Warning{Code: "SERVICE_NOT_OFFERED", Parameter: "proposedProviders", Provider: a.name(),
+					Message: fmt.Sprintf("%s has no service %q.", a.name(), sv.ID)})
+			}
 		}
 		e.asked = append(e.asked, a)
 		out = append(out, rules.Candidate{Account: id, Adapter: m.Name, Name: a.name(), Services: serviceInfo(m, a.services)})
@@ -144,7 +148,7 @@ func (s *Service) inputSource(sh *shipment.Shipment, failed []string) rules.Inpu
 	src := rules.InputSource{
 		ExternalID: o.ExternalID, Currency: sh.Currency, Value: o.Value, Tip: o.Tips, Parcels: o.Packages, Items: o.Items,
 		Delivery: o.DeliveryAddress, Pickup: sh.Pickup.Address, PickupTime: pickup, DropTime: delivery,
-		Signature: carriedSignature(o.Signature), Attributes: map[string]string{}, Locale: o.Locale, Created: o.CreatedDate, PlacedAt: sh.CreatedAt,
+		Signature: carriedSignature(deref(o.Signature)), Attributes: map[string]string{}, Locale: deref(o.Locale), Created: o.CreatedDate, PlacedAt: sh.CreatedAt,
 		DistanceMetres: sh.Distance, Failed: failed, Now: s.Clock.Now(),
 		Location: rules.LocationSource{ID: sh.Pickup.ID, Tags: sh.Pickup.Tags, Zone: zoneOf(sh)},
 	}

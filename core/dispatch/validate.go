@@ -32,14 +32,21 @@ func validateOrder(f *shipping.Faults, t *config.Tenant, o shipment.Order) {
 	if l := t.Locations[o.LocationID]; l != nil && l.Currency != "" {
 		currency = l.Currency
 	}
+	if o.Currency != "" {
+		if _, ok := shipping.CurrencyDigits(o.Currency); !ok {
+			f.Add("currencyCode", "must be an ISO 4217 code such as USD")
+			return // amounts mean nothing without it
+		}
+		currency = o.Currency
+	}
 	optional := func(path string, s *string, limit int) {
 		if s != nil {
 			f.Text(path, *s, limit)
 		}
 	}
 	optional("groupId", o.GroupID, shipping.MaxText)
-	f.Text("locale", o.Locale, 50)
-	f.Text("signature", o.Signature, shipping.MaxText)
+	optional("locale", o.Locale, 50)
+	optional("signature", o.Signature, shipping.MaxText)
 	optional("deliveryInstructions", o.DeliveryInstructions, shipping.MaxNote)
 	optional("pickupInstructions", o.PickupInstructions, shipping.MaxNote)
 	shipping.Amount(f, "orderValue", o.Value, currency)

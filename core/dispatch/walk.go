@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/jobs"
@@ -43,7 +44,7 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 		s.metrics.walk.Observe(total.Seconds())
 		s.metrics.own.Observe((total - waited).Seconds())
 	}()
-	failed := map[string]bool{}
+	past := &past{failed: map[string]bool{}, expired: map[string]bool{}}
 	round := 0
 	var e *estimate
 	for expired := 0; expired < maxRounds; {
@@ -61,7 +62,7 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 		} else {
 			round = max(round, sh.Round) + 1
 		}
-		e, err = s.estimate(ctx, t, sh, round, slices.Sorted(maps.Keys(failed)))
+		e, err = s.estimate(ctx, t, sh, round, slices.Sorted(maps.Keys(past.failed)))
 		if err != nil {
 			return sh, err
 		}
@@ -72,7 +73,7 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 		}
 		var end ending
 		var spent time.Duration
-		sh, end, spent, err = s.decideAndBook(ctx, sh, e, user, failed)
+		sh, end, spent, err = s.decideAndBook(ctx, sh, e, user, past)
 		waited += spent
 		if err != nil || end == finished {
 			s.metrics.orders.WithLabelValues(outcomeOf(sh)).Inc()
@@ -86,6 +87,10 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 		Message: fmt.Sprintf("Failed to place the requested order with the configured providers: quotes expired %d times before they could be booked.", maxRounds)})
 	return sh, err
 }
+
+// past is what earlier rounds of a walk have seen of the accounts: who has refused to book, and whose quote had expired already
+// when it was to be booked. An account is asked anew once; after that an expired quote is a refusal like any other.
+type past struct{ failed, expired map[string]bool }
 
 // ending is how one round of a walk ended.
 type ending int
@@ -136,7 +141,7 @@ func (s *Service) standing(ctx context.Context, sh *shipment.Shipment, first boo
 
 // decideAndBook commits what was learned and decided, with the intent to book the winner, and books down the ranking until a
 // carrier has the order, one is in doubt, or none is left.
-func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *estimate, user string, failed map[string]bool) (_ *shipment.Shipment, end ending, spent time.Duration, err error) {
+func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *estimate, user string, past *past) (_ *shipment.Shipment, end ending, spent time.Duration, err error) {
 	if e.plan.Hold != nil {
 		sh, end, err = s.hold(ctx, sh, e)
 		return sh, end, 0, err
@@ -170,12 +175,13 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 			return sh, finished, spent, err
 		case cerr == nil || cerr.Effect != carrier.EffectNone:
 			return sh, finished, spent, nil
-		case cerr.Code == carrier.QuoteExpired:
+		case cerr.Code == carrier.QuoteExpired && !past.expired[choice.Account]:
+			past.expired[choice.Account] = true
 			return sh, quoteExpired, spent, nil
 		case !sh.Waiting():
 			return sh, finished, spent, nil // cancelled meanwhile
 		}
-		failed[choice.Account] = true
+		past.failed[choice.Account] = true
 		errs = append(errs, providerError(a.name(), cerr))
 		unmapped = cerr.Code == carrier.CarrierRejected || cerr.Code == carrier.Internal
 	}
@@ -244,7 +250,9 @@ func (s *Service) estimated(sh *shipment.Shipment, e *estimate, tx *store.Tx) er
 func withoutRound(ws []shipment.Warning) []shipment.Warning {
 	var out []shipment.Warning
 	for _, w := range ws {
-		if w.Code != "RULE_WARNING" && w.Code != "PROVIDER_NOT_ASSIGNED" {
+		switch w.Code {
+		case "RULE_WARNING", "PROVIDER_NOT_ASSIGNED", "SERVICE_NOT_OFFERED", nothingYet:
+		default:
 			out = append(out, w)
 		}
 	}
@@ -346,7 +354,7 @@ func (e *estimate) outrun(sh *shipment.Shipment, first bool) (end ending, stop b
 // nobody ends a round without a winner: the rules may want to wait and try again, else the estimates have failed.
 func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate, user string) (_ *shipment.Shipment, end ending, err error) {
 	none := e.decision.None
-	if none != nil && none.HoldFor > 0 && sh.Retries < none.Retry {
+	if none != nil && none.HoldFor > 0 && sh.Retries < none.Retry && e.mayChange() {
 		sh, err = s.change(ctx, sh, "no-offer", func(sh *shipment.Shipment) (*store.Tx, error) {
 			var stop bool
 			if end, stop = e.outrun(sh, true); stop {
@@ -363,6 +371,8 @@ func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate
 				shipment.WithNote(fmt.Sprintf("RETRY( %d of %d at %s )", sh.Retries, none.Retry, due.UTC().Format(time.RFC3339))))
 			tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
 			plan(tx, sh, s.job(sh, JobDispatch, due))
+			sh.Warnings = append(sh.Warnings, shipment.Warning{Code: nothingYet,
+				Message: "No provider can carry the order now; it is tried again at " + due.UTC().Format(time.RFC3339) + ". " + e.reasons()})
 			return tx, nil
 		})
 		return sh, end, err
@@ -373,6 +383,38 @@ func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate
 	}
 	return s.failRound(ctx, sh, e, true, shipping.EstimatesFailed, user, f)
 }
+
+// nothingYet warns of an order that waits because nobody can carry it now.
+const nothingYet = "NOTHING_AVAILABLE_YET"
+
+// mayChange reports whether waiting may help an order that nobody can carry. It does not where nobody was left to ask for want of
+// an account, a service or an ability: those are the same in a minute.
+func (e *estimate) mayChange() bool {
+	if len(e.asked) > 0 || len(e.errors) > 0 {
+		return true
+	}
+	for _, x := range e.decision.Excluded {
+		if x.Phase != rules.PhaseBuiltin {
+			return true
+		}
+	}
+	return false
+}
+
+// reasons says in one line why nobody can carry the order.
+func (e *estimate) reasons() string {
+	var out []string
+	for _, x := range e.errors {
+		out = append(out, x.Provider+": "+x.Message)
+	}
+	for _, x := range e.decision.Excluded {
+		out = append(out, x.Account+": "+x.Text)
+	}
+	return strings.Join(out[:min(len(out), maxReasons)], " ")
+}
+
+// maxReasons bounds what a warning tells; the decision has the rest.
+const maxReasons = 6
 
 // failRound commits that nobody has the order; with the first word of a round, what that has learned.
 func (s *Service) failRound(ctx context.Context, sh *shipment.Shipment, e *estimate, first bool, to shipping.Status, user string, f *shipment.Failure) (_ *shipment.Shipment, end ending, err error) {

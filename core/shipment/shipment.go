@@ -58,8 +58,9 @@ type Order struct {
 	LocationID  string           `json:"locationExternalId"`
 	GroupID     *string          `json:"groupId"`
 	BrandID     string           `json:"brandExternalId,omitempty"`
-	Locale      string           `json:"locale,omitempty"`
-	Signature   string           `json:"signature,omitempty"`
+	Locale      *string          `json:"locale,omitempty"`
+	Signature   *string          `json:"signature,omitempty"`
+	Currency    string           `json:"currencyCode,omitempty"` // of the order's own money; else the location's, else the tenant's
 	CreatedDate shipping.Instant `json:"createdDate"`
 
 	Value shipping.Decimal `json:"orderValue"`

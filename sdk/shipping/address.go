@@ -2,7 +2,6 @@ package shipping
 
 import (
 	"math"
-	"regexp"
 	"strings"
 )
 
@@ -34,9 +33,21 @@ var AddressTypes = []string{"residential", "business", "apartment", "po_box", "m
 // Placed reports whether the address has coordinates.
 func (a Address) Placed() bool { return a.Latitude != nil && a.Longitude != nil }
 
-var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
+// countries are the codes of ISO 3166-1 alpha-2, and XK, which carriers use for Kosovo.
+const countries = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI " +
+	"CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU " +
+	"GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME " +
+	"MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE " +
+	"RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA " +
+	"VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW "
 
-// Validate adds every fault of a to f. A street, a city and a country are required; so is a postal code or a pair of coordinates.
+// KnownCountry reports whether ISO 3166 knows a two-letter code.
+func KnownCountry(code string) bool {
+	return len(code) == 2 && strings.Contains(countries, " "+code+" ")
+}
+
+// Validate adds every fault of a to f. A street, a city and a country are required. Whether the address can be placed, by its
+// coordinates, its postal code or a geocoder, is judged where that is tried.
 func (a Address) Validate(f *Faults, path string) {
 	f.Required(join(path, "street1"), a.Street1, MaxText)
 	f.Text(join(path, "street2"), a.Street2, MaxText)
@@ -44,10 +55,7 @@ func (a Address) Validate(f *Faults, path string) {
 	f.Required(join(path, "city"), a.City, MaxText)
 	f.Text(join(path, "state"), a.State, MaxText)
 	f.Text(join(path, "postalCode"), a.PostalCode, MaxText)
-	if a.PostalCode == "" && !a.Placed() {
-		f.Add(join(path, "postalCode"), "is required where latitude and longitude are not given")
-	}
-	if !countryCode.MatchString(a.CountryCode) {
+	if !KnownCountry(a.CountryCode) {
 		f.Add(join(path, "countryCode"), "must be a two-letter ISO 3166 code such as US")
 	}
 	coordinate(f, join(path, "latitude"), a.Latitude, 90)

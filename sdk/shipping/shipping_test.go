@@ -142,10 +142,11 @@ func TestValidate(t *testing.T) {
 		want []string // paths
 	}{
 		{"address", validAddress(), nil},
-		{"empty address", Address{}, []string{"x.street1", "x.city", "x.postalCode", "x.countryCode"}},
+		{"empty address", Address{}, []string{"x.street1", "x.city", "x.countryCode"}},
 		{"coordinates stand for a postal code", Address{Street1: "a", City: "b", CountryCode: "US", Latitude: num(1), Longitude: num(2)}, nil},
 		{"half a pair", func() Address { a := validAddress(); a.Latitude = num(3); return a }(), []string{"x.latitude"}},
 		{"off the earth", func() Address { a := validAddress(); a.Latitude, a.Longitude = num(91), num(-181); return a }(), []string{"x.latitude", "x.longitude"}},
+		{"no such country", func() Address { a := validAddress(); a.CountryCode = "ZZ"; return a }(), []string{"x.countryCode"}},
 		{"lower-case country", func() Address { a := validAddress(); a.CountryCode = "us"; return a }(), []string{"x.countryCode"}},
 		{"long street", func() Address { a := validAddress(); a.Street1 = strings.Repeat("é", 101); return a }(), []string{"x.street1"}},
 		{"control characters", func() Address { a := validAddress(); a.City = "a\x00b"; return a }(), []string{"x.city"}},

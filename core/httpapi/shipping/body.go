@@ -31,10 +31,11 @@ type orderBody struct {
 	ItemList             httpapi.List[shipping.Item]             `json:"itemList"`
 	PickupTime           *shipping.TimeWindow                    `json:"pickupTime"`
 	DeliveryTime         *shipping.TimeWindow                    `json:"deliveryTime"`
-	Signature            string                                  `json:"signature"`
+	Signature            *string                                 `json:"signature"`
 	DeliveryInstructions *string                                 `json:"deliveryInstructions"`
 	PickupInstructions   *string                                 `json:"pickupInstructions"`
-	Locale               string                                  `json:"locale"`
+	Locale               *string                                 `json:"locale"`
+	CurrencyCode         string                                  `json:"currencyCode"`
 	CreatedDate          shipping.Instant                        `json:"createdDate"`
 	OrderAttributes      map[string]any                          `json:"orderAttributes"`
 	ProposedProviders    httpapi.List[shipment.ProposedProvider] `json:"proposedProviders"`
@@ -50,7 +51,7 @@ type dispatchBody struct {
 // order turns the body into the order that use cases take, and finds what is wrong with its shape.
 func (b orderBody) order(f *shipping.Faults) shipment.Order {
 	o := shipment.Order{
-		ExternalID: b.OrderExternalID, LocationID: b.LocationExternalID, GroupID: b.GroupID, BrandID: b.BrandExternalID, Locale: b.Locale,
+		ExternalID: b.OrderExternalID, LocationID: b.LocationExternalID, GroupID: b.GroupID, BrandID: b.BrandExternalID, Locale: b.Locale, Currency: b.CurrencyCode,
 		Signature: b.Signature, CreatedDate: b.CreatedDate, Value: b.OrderValue, Tips: b.Tips,
 		DeliveryContact: b.DeliveryContact, DeliveryAddress: b.DeliveryAddress,
 		DeliveryInstructions: b.DeliveryInstructions, PickupInstructions: b.PickupInstructions,
@@ -86,8 +87,8 @@ func (b orderBody) order(f *shipping.Faults) shipment.Order {
 func bodyOf(o shipment.Order) orderBody {
 	b := orderBody{
 		LocationExternalID: o.LocationID, OrderExternalID: o.ExternalID, GroupID: clone(o.GroupID), BrandExternalID: o.BrandID, OrderValue: o.Value,
-		Tips: o.Tips, DeliveryContact: o.DeliveryContact, DeliveryAddress: o.DeliveryAddress, ItemList: o.Items, Signature: o.Signature,
-		DeliveryInstructions: clone(o.DeliveryInstructions), PickupInstructions: clone(o.PickupInstructions), Locale: o.Locale,
+		Tips: o.Tips, DeliveryContact: o.DeliveryContact, DeliveryAddress: o.DeliveryAddress, ItemList: o.Items, Signature: clone(o.Signature), CurrencyCode: o.Currency,
+		DeliveryInstructions: clone(o.DeliveryInstructions), PickupInstructions: clone(o.PickupInstructions), Locale: clone(o.Locale),
 		CreatedDate: o.CreatedDate, OrderAttributes: maps.Clone(o.Attributes), ProposedProviders: o.Proposed,
 	}
 	b.DeliveryAddress.Latitude, b.DeliveryAddress.Longitude = clone(o.DeliveryAddress.Latitude), clone(o.DeliveryAddress.Longitude)

@@ -127,13 +127,13 @@ func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
 		ItemList: o.Items, PickupTime: sh.PickupTime, DeliveryTime: sh.DeliveryTime,
 		EstimatedPickupTime: sh.Progress.EstimatedPickup, EstimatedDeliveryTime: sh.Progress.EstimatedDelivery,
 		ActualPickupTime: sh.Progress.ActualPickup, ActualDeliveryTime: sh.Progress.ActualDelivery,
-		Signature: o.Signature, DeliveryInstructions: o.DeliveryInstructions, PickupInstructions: o.PickupInstructions,
-		Locale: text(o.Locale), CreatedDate: o.CreatedDate, OrderAttributes: o.Attributes, ProposedProviders: o.Proposed,
+		Signature: "not_required", DeliveryInstructions: o.DeliveryInstructions, PickupInstructions: o.PickupInstructions,
+		Locale: o.Locale, CreatedDate: o.CreatedDate, OrderAttributes: o.Attributes, ProposedProviders: o.Proposed,
 		Driver: sh.Progress.Driver, Vehicle: sh.Progress.Vehicle, LastLocation: sh.Progress.LastLocation, Attachments: sh.Progress.Proofs,
 		CreatedAt: millis(sh.CreatedAt), LastUpdatedAt: millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...),
 	}
-	if v.Signature == "" {
-		v.Signature = "not_required"
+	if o.Signature != nil {
+		v.Signature = *o.Signature
 	}
 	if v.PickupInstructions == nil {
 		v.PickupInstructions = text(sh.Pickup.Instructions)
