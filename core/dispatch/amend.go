@@ -101,12 +101,14 @@ func refusedEdit(cerr *carrier.Error) bool {
 // intent and the job that asks again: the same change asked for twice is one change. waits says that a caller hears the answer: to
 // that one a failure is told, and the intent withdrawn.
 func (s *Service) editAtCarrier(ctx context.Context, sh *shipment.Shipment, number int, waits bool) (*shipment.Shipment, *carrier.Error, error) {
+	asked := sh.Attempt(number).EditIntent.Asks // how often it had been asked in vain when this call began
 	cerr, trace := s.callEdit(ctx, sh, sh.Attempt(number))
 	sameID := false
 	record := func(sh *shipment.Shipment) (*store.Tx, error) {
 		a := sh.Attempt(number)
 		ei := a.EditIntent
-		if ei == nil {
+		if ei == nil || cerr != nil && cerr.Effect == carrier.EffectNone && (ei.Asks != asked || waits && s.Clock.Now().After(ei.Deadline)) {
+			// Another call was made, or may have been since the deadline. What that came to is not what this one says.
 			return nil, errUnchanged
 		}
 		sh.UpdatedAt = s.Clock.Now()

@@ -31,6 +31,8 @@ func (s *Service) booked(ctx context.Context, sh *shipment.Shipment, attempt int
 			s.recordSpares(sh, a, []carrier.Booking{b}, tx)
 		case !a.Open():
 			return nil, errUnchanged
+		case cerr != nil && a.State == shipment.InDoubt && s.sentAgain(sh, a):
+			return nil, errUnchanged // reconciliation may be asking the same of the carrier, and what that comes to is not known
 		case cerr == nil:
 			tx = s.success(sh, a, []carrier.Booking{b}, shipment.Booked, user)
 		case cerr.Effect == carrier.EffectNone:
@@ -46,6 +48,12 @@ func (s *Service) booked(ctx context.Context, sh *shipment.Shipment, attempt int
 	}
 	s.metrics.attempts.WithLabelValues(sh.Attempt(attempt).Adapter, string(sh.Attempt(attempt).State)).Inc()
 	return sh, nil
+}
+
+// sentAgain reports whether reconciliation sends the attempt's booking again instead of looking for it.
+func (s *Service) sentAgain(sh *shipment.Shipment, a *shipment.Attempt) bool {
+	m, known := s.manifest(sh.Tenant, a.Account)
+	return !known || m.Idempotency == carrier.Native
 }
 
 // success turns the attempt into the live booking and dispatches the order. found is what the carrier has under the reference: the

@@ -137,6 +137,10 @@ func (s *Service) cancelledLocally(sh *shipment.Shipment, by string) *store.Tx {
 // is told, and the intent withdrawn; else it is asked for until the carrier says yes or no. own is the dispatch job of a caller who
 // means to book anew at once.
 func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, number int, own *inlineJob, waits bool) (*shipment.Shipment, *carrier.Error, error) {
+	asked := 0 // how often it had been asked in vain when this call began
+	if ci := sh.Attempt(number).CancelIntent; ci != nil {
+		asked = ci.Asks
+	}
 	done, trace, cerr := s.callCancel(ctx, sh, sh.Attempt(number))
 	sameID := false
 	record := func(sh *shipment.Shipment) (*store.Tx, error) {
@@ -144,7 +148,10 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 		ci := a.CancelIntent
 		tx := &store.Tx{}
 		switch {
-		case !a.Live() || ci == nil && cerr != nil && cerr.Effect == carrier.EffectNone:
+		case !a.Live():
+			return nil, errUnchanged
+		case cerr != nil && cerr.Effect == carrier.EffectNone && (ci == nil || ci.Asks != asked || waits && s.Clock.Now().After(ci.Deadline)):
+			// Another call was made, or may have been since the deadline. What that came to is not what this one says.
 			return nil, errUnchanged
 		case cerr == nil:
 			tx = s.released(sh, a, done, own, sameID)

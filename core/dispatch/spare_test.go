@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/sdk/carrier"
@@ -64,8 +65,8 @@ func TestACarrierWithoutIdempotencyIsLookedAtAgain(t *testing.T) {
 }
 
 // A native carrier is sent the booking again while the first call, whose lease has ended, is still at it. The first is refused, the
-// second books: the attempt has ended by then, and the booking must not be forgotten.
-func TestAResendThatBooksAfterTheRefusalIsASpare(t *testing.T) {
+// second books: the refusal must not end the attempt.
+func TestARefusalDoesNotEndWhatIsSentAgain(t *testing.T) {
 	dash, ups := newFake("doordash", "DoorDash", 975), newFake("ups", "UPS", 1200)
 	dash.manifest.Idempotency = carrier.Native
 	e := newEngine(t, dash, ups)
@@ -102,7 +103,27 @@ func TestAResendThatBooksAfterTheRefusalIsASpare(t *testing.T) {
 	}
 	dash.set(func(f *fakeCarrier) { f.onBook = nil })
 	e.pass(time.Hour)
-	e.wantLive("o1", "ups")
+	e.wantLive("o1", "doordash")
 	e.statuses("o1")
 	e.wantNoJobs()
+}
+
+// A person says that there is no booking while the engine is looking, and finds one.
+func TestABookingFoundWhileAPersonResolvesIsASpare(t *testing.T) {
+	e, dash := undecided(t)
+	dash.set(func(f *fakeCarrier) {
+		f.commit(f.booked[0])
+		f.onFind = func(carrier.FindRequest) error {
+			f.onFind = nil
+			if _, err := e.resolve(dispatch.Resolution{Outcome: dispatch.OutcomeAbsent}); err != nil {
+				t.Error(err)
+			}
+			return nil
+		}
+	})
+	e.pass(6*time.Hour + time.Minute)
+	e.wantLive("o1", "doordash")
+	if sh := e.get("o1"); len(sh.Attempts) != 2 || sh.Attempts[0].State != shipment.Voided {
+		t.Errorf("attempts = %+v", sh.Attempts)
+	}
 }
