@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/jobs"
@@ -240,10 +241,10 @@ func (s *Service) afterLost(ctx context.Context, a *shipment.Attempt, acc Accoun
 	case err != nil:
 		return &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectUnknown, Retry: carrier.RetrySafe, Code: carrier.OutcomeUnknown,
 			Message: "The carrier refuses to cancel, and cannot be asked whether an earlier cancellation has.", Err: err}
-	case liveBooking(found) == nil:
-		return nil
+	case slices.ContainsFunc(found, func(b carrier.Booking) bool { return !b.Cancelled && own(a, b) }):
+		return refusal
 	}
-	return refusal
+	return nil
 }
 
 // released ends the live booking, and with it the order, or makes the order what the intent says and has it dispatched anew. A

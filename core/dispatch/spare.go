@@ -16,10 +16,13 @@ import (
 // refOf is the number by which a carrier's booking is known.
 func refOf(b carrier.Booking) string { return firstOf(b.CarrierRef, b.TrackingID) }
 
-// known reports whether the attempt has this booking already, as its own or as a spare.
-func known(a *shipment.Attempt, b carrier.Booking) bool {
-	return a.Booking != nil && (a.Booking.CarrierRef == refOf(b) || a.Booking.TrackingID != "" && a.Booking.TrackingID == b.TrackingID) || a.Spare(refOf(b)) != nil
+// own reports whether this is the attempt's booking.
+func own(a *shipment.Attempt, b carrier.Booking) bool {
+	return a.Booking != nil && (a.Booking.CarrierRef == refOf(b) || a.Booking.TrackingID != "" && a.Booking.TrackingID == b.TrackingID)
 }
+
+// known reports whether the attempt has this booking already, as its own or as a spare.
+func known(a *shipment.Attempt, b carrier.Booking) bool { return own(a, b) || a.Spare(refOf(b)) != nil }
 
 // recordSpares notes what the carrier has booked beyond what the attempt knows, with the job that has it cancelled, and reports
 // whether there was any.
