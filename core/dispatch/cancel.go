@@ -142,7 +142,7 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 	if ci := sh.Attempt(number).CancelIntent; ci != nil {
 		asked = ci.Asks
 	}
-	done, trace, cerr := s.callCancel(ctx, sh, sh.Attempt(number))
+	done, trace, cerr := s.callCancel(ctx, sh, sh.Attempt(number), !waits)
 	sameID := false
 	record := func(sh *shipment.Shipment) (*store.Tx, error) {
 		a := sh.Attempt(number)
@@ -193,8 +193,9 @@ func (s *Service) reload(ctx context.Context, sh *shipment.Shipment) (*shipment.
 }
 
 // callCancel asks the carrier to cancel, and again at once where the answer was lost: cancelling what is cancelled is success. The
-// error's effect is what is known after both.
-func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt) (carrier.Cancellation, *carrier.Trace, *carrier.Error) {
+// error's effect is what is known after both. again says that it may have been asked before: by whoever died before the answer
+// was written down.
+func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, again bool) (carrier.Cancellation, *carrier.Trace, *carrier.Error) {
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
 		return carrier.Cancellation{}, nil, &carrier.Error{Source: carrier.SourceConfig, Effect: carrier.EffectNone, Retry: carrier.RetrySafe,
@@ -207,7 +208,7 @@ func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *ship
 		Reason: "cancelled by merchant", Status: sh.Status}
 	done, err := acc.Cancel(cctx, req)
 	cerr := carrier.AsError(err)
-	unknown := a.CancelIntent != nil && a.CancelIntent.Unknown
+	unknown := again || a.CancelIntent != nil && a.CancelIntent.Unknown
 	if cerr != nil && cerr.Effect == carrier.EffectUnknown {
 		first := cerr
 		unknown = true

@@ -92,20 +92,11 @@ func needing(sh *shipment.Shipment, number int) *shipment.Attempt {
 
 // sparesGone takes a person's word that the spare bookings which the carrier would not cancel are gone.
 func (s *Service) sparesGone(sh *shipment.Shipment, a *shipment.Attempt, by string) *store.Tx {
-	now := s.Clock.Now()
 	tx := &store.Tx{}
 	for i := range a.Spares {
-		sp := &a.Spares[i]
-		if !sp.CancelledAt.IsZero() || sp.Needs == "" {
-			continue
+		if sp := &a.Spares[i]; sp.CancelledAt.IsZero() && sp.Needs != "" {
+			tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: s.spareGone(sh, a, sp, by)})
 		}
-		sp.CancelledAt, sp.Needs = now, ""
-		line := s.aside(sh, a, "SPARE_RESOLVED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+" )")
-		line.User = by
-		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
-	}
-	if a.State == shipment.Absent && !a.SpareLeft() {
-		a.State = shipment.Voided
 	}
 	return tx
 }

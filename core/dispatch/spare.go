@@ -139,7 +139,8 @@ func (s *Service) lookForSpares(ctx context.Context, sh *shipment.Shipment, numb
 	sh, err = s.change(ctx, sh, "spare", func(sh *shipment.Shipment) (*store.Tx, error) {
 		tx := &store.Tx{}
 		a := sh.Attempt(number)
-		if !s.recordSpares(sh, a, found, tx) {
+		fresh, gone := s.recordSpares(sh, a, found, tx), s.sparesCancelled(sh, a, found, tx)
+		if !fresh && !gone {
 			return nil, errUnchanged
 		}
 		tx.PutJobs = nil // this very job goes on
@@ -147,6 +148,29 @@ func (s *Service) lookForSpares(ctx context.Context, sh *shipment.Shipment, numb
 		return tx, nil
 	})
 	return sh, true, err
+}
+
+// sparesCancelled notes which spare bookings the carrier shows as cancelled: an answer was lost, or a person has seen to it there.
+func (s *Service) sparesCancelled(sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, tx *store.Tx) bool {
+	any := false
+	for _, b := range found {
+		if sp := a.Spare(refOf(b)); b.Cancelled && sp != nil && sp.CancelledAt.IsZero() {
+			any = true
+			tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: s.spareGone(sh, a, sp, systemUser)})
+		}
+	}
+	return any
+}
+
+// spareGone ends a spare booking, and is the line that says so.
+func (s *Service) spareGone(sh *shipment.Shipment, a *shipment.Attempt, sp *shipment.Spare, by string) shipment.Change {
+	sp.CancelledAt, sp.Needs, sp.Error = s.Clock.Now(), "", nil
+	if a.State == shipment.Absent && !a.SpareLeft() {
+		a.State = shipment.Voided
+	}
+	line := s.aside(sh, a, "SPARE_CANCELLED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+" )")
+	line.User = by
+	return line
 }
 
 // callTime is how long a call about an attempt may take: as long as its booking might.
@@ -181,19 +205,14 @@ func (s *Service) spareAnswered(ctx context.Context, sh *shipment.Shipment, numb
 		if sp == nil || !sp.CancelledAt.IsZero() {
 			return nil, errUnchanged
 		}
-		now := s.Clock.Now()
 		tx := &store.Tx{}
 		switch {
 		case cerr == nil || cerr.Effect == carrier.EffectApplied:
-			sp.CancelledAt, sp.Needs, sp.Error = now, "", nil
-			if a.State == shipment.Absent && !a.SpareLeft() {
-				a.State = shipment.Voided
-			}
-			tx = changed(sh, s.aside(sh, a, "SPARE_CANCELLED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+" )"))
+			tx = changed(sh, s.spareGone(sh, a, sp, systemUser))
 		default:
 			sp.Asks++
 			sp.Error = callError("cancel", cerr)
-			sh.UpdatedAt = now
+			sh.UpdatedAt = s.Clock.Now()
 			if refusedForGood(cerr) && sp.Needs == "" {
 				sp.Needs = shipment.Attention
 				tx = changed(sh, s.aside(sh, a, "SPARE_NOT_CANCELLED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+": "+cerr.Message+" )"))
