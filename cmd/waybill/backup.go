@@ -51,19 +51,19 @@ func (f *backupFlags) add(cmd *cobra.Command) {
 
 func (p *program) backup(ctx context.Context, f *backupFlags) error {
 	if f.url != "" {
-		return p.save(f.out, func(w io.Writer) error { return p.fetchBackup(ctx, f.url, f.key, w) })
+		return p.save(f.out, func(w io.Writer) error { return p.fetchStream(ctx, f.url, "/admin/backup", f.key, w) })
 	}
 	c, cfg, err := p.storeOf(f)
 	if err != nil {
 		return err
 	}
 	if files, err := os.ReadDir(cfg.Dir); err != nil || len(files) == 0 {
-		return usageError(fmt.Errorf("there is no store in %s; name its folder as store.dir, or with --data", cfg.Dir))
+		return noStore(cfg.Dir)
 	}
 	return p.save(f.out, func(w io.Writer) error {
 		st, err := badgerstore.Open(cfg)
 		if errors.Is(err, badgerstore.ErrInUse) {
-			return p.fetchBackup(ctx, c.Server.PublicURL, f.key, w)
+			return p.fetchStream(ctx, c.Server.PublicURL, "/admin/backup", f.key, w)
 		}
 		if err != nil {
 			return err
@@ -86,13 +86,13 @@ func (p *program) storeOf(f *backupFlags) (*config.Config, badgerstore.Config, e
 	return c, node.StoreConfig(c), nil
 }
 
-// fetchBackup asks an engine for a copy.
-func (p *program) fetchBackup(ctx context.Context, base, key string, w io.Writer) error {
+// fetchStream asks an engine for what only operators get.
+func (p *program) fetchStream(ctx context.Context, base, path, key string, w io.Writer) error {
 	env, _ := p.getenv("WAYBILL_ADMIN_KEY")
 	if key = firstOf(key, env); key == "" {
 		return usageError(fmt.Errorf("the engine at %s has the store; give an operator's key (server.admin_keys) as $WAYBILL_ADMIN_KEY or --key, or stop the engine", base))
 	}
-	target, err := url.JoinPath(base, "/admin/backup")
+	target, err := url.JoinPath(base, path)
 	if err != nil {
 		return usageError(err)
 	}
@@ -116,7 +116,7 @@ func (p *program) fetchBackup(ctx context.Context, base, key string, w io.Writer
 		return refusal(answer{status: res.StatusCode, body: b})
 	}
 	if _, err := io.Copy(w, res.Body); err != nil {
-		return fmt.Errorf("the copy broke off: %w; the engine's log says why", err)
+		return fmt.Errorf("the answer broke off: %w; the engine's log says why", err)
 	}
 	return nil
 }

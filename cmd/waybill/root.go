@@ -24,7 +24,7 @@ func newRoot(p *program) (root *cobra.Command, started *bool) {
 		newServeCmd(p), newDevCmd(p), newDemoCmd(p),
 		newShipmentsCmd(p), newRulesCmd(p), newPluginCmd(p), newSimCmd(p),
 		newKeysCmd(p), newConfigCmd(p), newBenchCmd(), newVersionCmd(p),
-		newBackupCmd(p), newRestoreCmd(p),
+		newBackupCmd(p), newRestoreCmd(p), newAuditCmd(p),
 		newChaosCmd(p),
 	)
 	asGroup(root)

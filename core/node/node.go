@@ -131,7 +131,7 @@ func (n *Node) wire() error {
 	}
 	router := httpapi.New(httpapi.Settings{Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("http"), Registerer: n.registry})
 	shippingapi.Mount(router, n.Dispatch)
-	admin.Mount(router, admin.Settings{Provider: n.provider, Ready: n.ready, Version: n.Version, Backup: n.backup,
+	admin.Mount(router, admin.Settings{Provider: n.provider, Ready: n.ready, Version: n.Version, Backup: n.backup, Orders: n.orders,
 		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})
 	n.server = &httpapi.Server{Handler: router, Config: cfg.Server, Log: n.Log.Named("http")}
 	return nil

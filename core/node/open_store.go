@@ -1,8 +1,11 @@
 package node
 
 import (
+	"context"
 	"encoding/hex"
+	"io"
 
+	"github.com/waybill-dev/waybill/core/audit"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 )
@@ -19,4 +22,9 @@ func decodeHex(s string) []byte {
 		return nil
 	}
 	return b
+}
+
+// orders writes what an audit compares.
+func (n *Node) orders(ctx context.Context, w io.Writer) error {
+	return audit.Export(ctx, n.Store, n.Config.Current(), w)
 }

@@ -41,6 +41,8 @@ type Settings struct {
 	Version string
 	// Backup writes a copy of everything that is stored; nil where the store cannot.
 	Backup func(ctx context.Context, w io.Writer) error
+	// Orders writes what an audit compares of every order, as JSON lines.
+	Orders func(ctx context.Context, w io.Writer) error
 }
 
 type surface struct{ Settings }
@@ -57,6 +59,7 @@ func Mount(r *httpapi.Router, s Settings) {
 	r.Handle(http.MethodGet, "/locations", nil, f.locations)
 	r.Handle(http.MethodGet, "/providers", nil, f.providers)
 	r.HandleOperator(http.MethodGet, "/admin/backup", "application/octet-stream", s.Backup)
+	r.HandleOperator(http.MethodGet, "/admin/orders", "application/jsonl", s.Orders)
 }
 
 type health struct {

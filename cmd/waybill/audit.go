@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/core/audit"
+	"github.com/waybill-dev/waybill/core/store/badgerstore"
+)
+
+// auditFlags are the flags of `audit`.
+type auditFlags struct {
+	backupFlags
+	ledger string
+	json   bool
+}
+
+func newAuditCmd(p *program) *cobra.Command {
+	f := &auditFlags{}
+	cmd := &cobra.Command{
+		Use: "audit", Short: "Compare the orders with what the carriers say", Args: cobra.NoArgs,
+		Long: "Compare every order with what the carriers say: at most one live booking for each order, one order for each booking, and the\n" +
+			"same money on both sides. Each difference is told with the command that mends it:\n\n" +
+			"  lost       a carrier holds a booking on which its order does not count\n" +
+			"  duplicate  carriers hold more than one booking for an order\n" +
+			"  orphan     a carrier holds a booking that no order has asked for\n" +
+			"  money      the amounts differ\n" +
+			"  status     an order counts on a booking that its carrier does not hold, or has no end\n\n" +
+			"--ledger is the simulator that stands for the carriers. Run it when nothing is under way. Where an engine has the store open, it is asked for its orders, with an operator's key (server.admin_keys).\n\n" +
+			"Exit codes: 0 no difference, 1 differences or a failure.",
+		Example: "  waybill audit --config waybill.yaml --ledger http://127.0.0.1:8081\n  waybill audit --url http://127.0.0.1:8080 --ledger http://127.0.0.1:8081 --json",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.audit(cmd.Context(), f) },
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&f.url, "url", "", "engine to ask for its orders, instead of what --config says")
+	cmd.Flags().StringVar(&f.key, "key", "", "operator's key for an engine that serves (default $WAYBILL_ADMIN_KEY)")
+	cmd.Flags().StringVar(&f.ledger, "ledger", "", "simulator in the carriers' place")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (p *program) audit(ctx context.Context, f *auditFlags) error {
+	if f.ledger == "" {
+		return usageError(errors.New("--ledger is needed: the URL of the simulator that stands for the carriers"))
+	}
+	orders, err := p.ordersToAudit(ctx, f)
+	if err != nil {
+		return err
+	}
+	// The carriers are asked after the orders were read: what is booked in between shows as a difference, and is never missed.
+	claims, carriers, err := audit.Ledger(ctx, newClient(f.ledger, "").http, f.ledger)
+	if err != nil {
+		return &exitError{exitConnection, err}
+	}
+	u := audit.New(claims, func(a audit.Attempt) bool { return slices.Contains(carriers, a.Adapter) })
+	for _, o := range orders {
+		u.Add(o)
+	}
+	report := u.Report()
+	if err := p.showAudit(report, f.json); err != nil {
+		return err
+	}
+	if n := len(report.Differences); n > 0 {
+		return fmt.Errorf("%s between the orders and the carriers", count(n, "difference"))
+	}
+	return nil
+}
+
+func (p *program) ordersToAudit(ctx context.Context, f *auditFlags) ([]audit.Order, error) {
+	var b bytes.Buffer
+	if f.url != "" {
+		if err := p.fetchStream(ctx, f.url, "/admin/orders", f.key, &b); err != nil {
+			return nil, err
+		}
+		return audit.Import(&b)
+	}
+	c, cfg, err := p.storeOf(&f.backupFlags)
+	if err != nil {
+		return nil, err
+	}
+	if files, err := os.ReadDir(cfg.Dir); err != nil || len(files) == 0 {
+		return nil, noStore(cfg.Dir)
+	}
+	st, err := badgerstore.Open(cfg)
+	switch {
+	case errors.Is(err, badgerstore.ErrInUse):
+		err = p.fetchStream(ctx, c.Server.PublicURL, "/admin/orders", f.key, &b)
+	case err == nil:
+		err = errors.Join(audit.Export(ctx, st, c, &b), st.Close())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return audit.Import(&b)
+}
+
+func (p *program) showAudit(r audit.Report, asJSON bool) error {
+	if asJSON {
+		if r.Differences == nil {
+			r.Differences = []audit.Row{}
+		}
+		return p.printJSON(r)
+	}
+	if len(r.Differences) > 0 {
+		t := newTable(p.out, "KIND", "TENANT", "ORDER", "CARRIER", "NUMBER", "DETAIL", "MEND")
+		for _, d := range r.Differences {
+			t.row(string(d.Kind), d.Tenant, d.Order, d.Carrier, d.Entity, d.Detail, d.Mend)
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	if r.NotCompared > 0 {
+		fmt.Fprintf(p.out, "not compared: %s at carriers that were not asked\n", count(r.NotCompared, "attempt"))
+	}
+	_, err := fmt.Fprintf(p.out, "%s, %s compared\ndifferences: %d\n", count(r.Orders, "order"), count(r.Attempts, "attempt"), len(r.Differences))
+	return err
+}
+
+func noStore(dir string) error {
+	return usageError(fmt.Errorf("there is no store in %s; name its folder as store.dir, or with --data", dir))
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/waybill-dev/waybill/core/audit"
+)
+
+// TestAudit runs an engine and a simulator as processes of their own: what they have agreed on shows no difference, asked while serving
+// and afterwards. Then, with the engine away, a carrier gives a booking up, and the store forgets what came after its backup: both are
+// told.
+func TestAudit(t *testing.T) {
+	binary, plugins := built(t)
+	const operator = "wb_an-operators-key"
+	sum := sha256.Sum256([]byte(operator))
+	cfg := withMembers(t, thirds(t), "  admin_keys: [{ name: ops, sha256: "+hex.EncodeToString(sum[:])+" }]\n")
+	run := func(env []string, args ...string) *devProcess {
+		d, err := launch(binary, t.TempDir(), env, args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Key = devKey
+		t.Cleanup(func() { _ = d.end(syscall.SIGTERM) })
+		return d
+	}
+	sim := run(nil, "sim", "serve", "--listen", "127.0.0.1:0")
+	data := filepath.Join(t.TempDir(), "store")
+	engine := run([]string{simURLName + "=" + sim.SimURL, "PATH=/usr/bin:/bin"}, "serve", "--config", cfg, "--listen", "127.0.0.1:0", "--data", data, "--plugins", plugins)
+	id := func(i int) string { return fmt.Sprintf("audit-%02d", i) }
+	place := func(from, to int) {
+		for i := from; i < to; i++ {
+			create(t, engine, boston(id(i)))
+			if i%3 == 0 {
+				if code, b := engine.Request(t, http.MethodDelete, "/shipments/"+id(i), ""); code != http.StatusOK && code != http.StatusForbidden {
+					t.Fatalf("cancel %s: %d %s", id(i), code, b)
+				}
+			}
+		}
+	}
+	place(0, 20)
+	backup := filepath.Join(t.TempDir(), "b")
+	if code, _, errs := command(t, nil, "backup", "--url", engine.URL, "--key", operator, "-o", backup); code != 0 {
+		t.Fatal(errs)
+	}
+	place(20, 30)
+	look := func(wantCode int, args ...string) audit.Report {
+		t.Helper()
+		code, out, errs := command(t, nil, append([]string{"audit", "--ledger", sim.SimURL, "--json"}, args...)...)
+		var r audit.Report
+		if err := json.Unmarshal([]byte(out), &r); code != wantCode || err != nil {
+			t.Fatalf("audit: %d %s%s", code, out, errs)
+		}
+		return r
+	}
+	offline := []string{"--config", cfg, "--data", data}
+	if r := look(0, "--url", engine.URL, "--key", operator); r.Orders != 30 || r.Attempts < 10 || r.NotCompared == 0 || len(r.Differences) != 0 {
+		t.Errorf("while serving: %+v", r)
+	}
+	if code, out, errs := command(t, nil, append([]string{"audit", "--ledger", sim.SimURL}, offline...)...); code != exitUsage || !strings.Contains(errs, "operator's key") {
+		t.Errorf("in use, without a key: %d %s%s", code, out, errs)
+	}
+	var live orderAnswer
+	for i := 1; live.Provider.ID != "doordash" || live.Status != "ORDER_DISPATCHED"; i++ {
+		if i == 20 {
+			t.Fatal("DoorDash has won none of the orders")
+		}
+		_, b := engine.Request(t, http.MethodGet, "/shipments/"+id(i), "")
+		live = parseOrder(t, b)
+	}
+	if err := engine.end(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if r := look(0, offline...); r.Orders != 30 || len(r.Differences) != 0 {
+		t.Errorf("afterwards: %+v", r)
+	}
+	_, b := sim.Sim(t, http.MethodGet, "/entities?carrier=doordash&limit=1000", "")
+	var entities struct {
+		Entities []struct{ ID, Reference, State string }
+	}
+	if err := json.Unmarshal(b, &entities); err != nil {
+		t.Fatal(err)
+	}
+	given := ""
+	for _, e := range entities.Entities {
+		if e.State == "cancelled" || e.State == "quote" || given != "" {
+			continue
+		}
+		if code, b := sim.Sim(t, http.MethodPost, "/entities/doordash/"+e.ID+"/steps", `{"to":"cancelled"}`); code == http.StatusOK {
+			given = e.ID
+		} else {
+			t.Logf("%s: %d %s", e.ID, code, b)
+		}
+	}
+	r := look(exitFailure, offline...)
+	if len(r.Differences) != 1 || r.Differences[0].Kind != audit.Status || r.Differences[0].Entity != given || !strings.Contains(r.Differences[0].Mend, "waybill shipments cancel audit-") {
+		t.Errorf("after DoorDash gave %s up: %+v", given, r.Differences)
+	}
+	again := filepath.Join(t.TempDir(), "again")
+	if code, _, errs := command(t, nil, "restore", "--config", cfg, "--data", again, backup); code != 0 {
+		t.Fatal(errs)
+	}
+	kinds := map[audit.Kind]int{}
+	for _, d := range look(exitFailure, "--config", cfg, "--data", again).Differences {
+		kinds[d.Kind]++
+	}
+	if kinds[audit.Orphan] == 0 || kinds[audit.Lost]+kinds[audit.Duplicate]+kinds[audit.Money] != 0 {
+		t.Errorf("of a store that lacks the last ten orders: %v", kinds)
+	}
+	if code, _, errs := command(t, nil, "audit", "--config", cfg, "--data", again, "--ledger", "http://127.0.0.1:1"); code != exitConnection {
+		t.Errorf("no simulator: %d %s", code, errs)
+	}
+}

@@ -1,0 +1,191 @@
+package audit_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/waybill-dev/waybill/core/audit"
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/core/store/storetest"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+func usd(minor int64) shipping.Money { return shipping.Money{Minor: minor, Currency: "USD"} }
+
+// attempt is one at UPS, of reference "r<n>", which knows the number "e<n>" where it is booked.
+func attempt(n int, state shipment.AttemptState) audit.Attempt {
+	a := audit.Attempt{Number: n, Kind: shipment.Forward, Account: "ups", Adapter: "ups", Reference: fmt.Sprint("r", n), State: state}
+	switch state {
+	case shipment.Booked, shipment.Adopted, shipment.Ended, shipment.Cancelled:
+		a.Entity, a.Amount = fmt.Sprint("e", n), usd(900)
+	}
+	return a
+}
+
+func claim(n int, live bool) audit.Claim {
+	c := audit.Claim{Carrier: "ups", Entity: fmt.Sprint("e", n), Reference: fmt.Sprint("r", n), Live: live, Charged: 900, Currency: "USD"}
+	if !live {
+		c.Refunded = 900
+	}
+	return c
+}
+
+func spare(c audit.Claim) audit.Claim { c.Entity += "-spare"; return c }
+
+func TestDifferences(t *testing.T) {
+	refunded := func(a audit.Attempt, minor int64) audit.Attempt { a.Refund = usd(minor); return a }
+	charged := func(c audit.Claim, minor int64) audit.Claim { c.Charged = minor; return c }
+	elsewhere := attempt(1, shipment.Booked)
+	elsewhere.Adapter = "selfdelivery"
+	back := attempt(2, shipment.Booked)
+	back.Kind = shipment.Return
+	needs := attempt(1, shipment.InDoubt)
+	needs.Needs = "attention"
+	for name, c := range map[string]struct {
+		attempts []audit.Attempt
+		claims   []audit.Claim
+		want     string // kind and number of each row
+	}{
+		"nothing":                               {},
+		"booked and held":                       {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{claim(1, true)}, ""},
+		"adopted and held":                      {[]audit.Attempt{attempt(1, shipment.Adopted)}, []audit.Claim{claim(1, true)}, ""},
+		"delivered":                             {[]audit.Attempt{attempt(1, shipment.Ended)}, []audit.Claim{claim(1, true)}, ""},
+		"given up by the carrier":               {[]audit.Attempt{attempt(1, shipment.Ended)}, []audit.Claim{claim(1, false)}, ""},
+		"refused, then booked":                  {[]audit.Attempt{attempt(1, shipment.Refused), attempt(2, shipment.Booked)}, []audit.Claim{claim(2, true)}, ""},
+		"cancelled":                             {[]audit.Attempt{attempt(1, shipment.Cancelled)}, []audit.Claim{claim(1, false)}, ""},
+		"a spare that was cancelled":            {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{spare(claim(1, false)), claim(1, true)}, ""},
+		"a return beside its way there":         {[]audit.Attempt{attempt(1, shipment.Booked), back}, []audit.Claim{claim(1, true), claim(2, true)}, ""},
+		"not compared":                          {[]audit.Attempt{elsewhere}, nil, ""},
+		"booked, and the carrier knows of none": {[]audit.Attempt{attempt(1, shipment.Booked)}, nil, "status e1"},
+		"booked, and the carrier cancelled":     {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{claim(1, false)}, "status e1"},
+		"cancelled, and the carrier holds":      {[]audit.Attempt{attempt(1, shipment.Cancelled)}, []audit.Claim{claim(1, true)}, "lost e1"},
+		"refused, and the carrier holds":        {[]audit.Attempt{attempt(1, shipment.Refused)}, []audit.Claim{claim(1, true)}, "lost e1"},
+		"absent, and the carrier holds":         {[]audit.Attempt{attempt(1, shipment.Absent)}, []audit.Claim{claim(1, true)}, "lost e1"},
+		"in doubt, and the carrier holds":       {[]audit.Attempt{attempt(1, shipment.InDoubt)}, []audit.Claim{claim(1, true)}, "lost e1"},
+		"in doubt":                              {[]audit.Attempt{attempt(1, shipment.InDoubt)}, nil, "status "},
+		"a person must decide":                  {[]audit.Attempt{needs}, nil, "status "},
+		"intended for ever":                     {[]audit.Attempt{attempt(1, shipment.Intended)}, nil, "status "},
+		"one reference booked twice":            {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{spare(claim(1, true)), claim(1, true)}, "duplicate e1-spare"},
+		"two carriers hold": {[]audit.Attempt{attempt(1, shipment.Absent), attempt(2, shipment.Booked)}, []audit.Claim{claim(1, true), claim(2, true)},
+			"duplicate e2, lost e1"},
+		"nobody's":                {nil, []audit.Claim{claim(9, true)}, "orphan e9"},
+		"nobody's, and cancelled": {nil, []audit.Claim{claim(9, false)}, ""},
+		"another price":           {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{charged(claim(1, true), 901)}, "money e1"},
+		"refund as told":          {[]audit.Attempt{refunded(attempt(1, shipment.Cancelled), 900)}, []audit.Claim{claim(1, false)}, ""},
+		"refund untold":           {[]audit.Attempt{attempt(1, shipment.Cancelled)}, []audit.Claim{charged(claim(1, false), 1500)}, ""},
+		"another refund":          {[]audit.Attempt{refunded(attempt(1, shipment.Cancelled), 500)}, []audit.Claim{claim(1, false)}, "money e1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := audit.New(c.claims, func(a audit.Attempt) bool { return a.Adapter == "ups" })
+			u.Add(audit.Order{Tenant: "acme", ID: "o1", Attempts: c.attempts})
+			var got []string
+			for _, r := range u.Report().Differences {
+				got = append(got, string(r.Kind)+" "+r.Entity)
+				if r.Detail == "" || r.Mend == "" || r.Kind != audit.Orphan && r.Order != "o1" {
+					t.Errorf("a row that helps nobody: %+v", r)
+				}
+			}
+			if g := strings.Join(got, ", "); g != c.want {
+				t.Errorf("differences: %s; want %s", g, c.want)
+			}
+		})
+	}
+}
+
+// TestEveryUnmatchedBookingIsARow: whatever the order of things, each live booking beyond one an order is told of.
+func TestEveryUnmatchedBookingIsARow(t *testing.T) {
+	states := []shipment.AttemptState{shipment.Booked, shipment.Adopted, shipment.Refused, shipment.Absent, shipment.Cancelled, shipment.InDoubt, shipment.Voided}
+	rapid.Check(t, func(t *rapid.T) {
+		var claims []audit.Claim
+		held, orders := 0, rapid.IntRange(0, 5).Draw(t, "orders")
+		u := func() *audit.Auditor { return audit.New(claims, func(audit.Attempt) bool { return true }) }
+		var all []audit.Order
+		good := 0
+		for n := 1; n <= orders; n++ {
+			state := rapid.SampledFrom(states).Draw(t, "state")
+			live := rapid.IntRange(0, 2).Draw(t, "live")
+			for i := range live {
+				c := claim(n, true)
+				if i > 0 {
+					c = spare(c)
+				}
+				claims = append(claims, c)
+			}
+			held += live
+			if live > 0 && (state == shipment.Booked || state == shipment.Adopted) {
+				good++
+			}
+			all = append(all, audit.Order{Tenant: "acme", ID: fmt.Sprint("o", n), Attempts: []audit.Attempt{attempt(n, state)}})
+		}
+		for n := range rapid.IntRange(0, 3).Draw(t, "orphans") {
+			claims = append(claims, claim(100+n, true))
+			held++
+		}
+		auditor := u()
+		for _, o := range all {
+			auditor.Add(o)
+		}
+		told := 0
+		for _, r := range auditor.Report().Differences {
+			if r.Kind == audit.Lost || r.Kind == audit.Duplicate || r.Kind == audit.Orphan {
+				told++
+			}
+		}
+		if told != held-good {
+			t.Fatalf("%d bookings are held, %d of them rightly, and %d are told of", held, good, told)
+		}
+	})
+}
+
+func TestOrdersAreExportedWhole(t *testing.T) {
+	st, err := badgerstore.Open(badgerstore.Config{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	const orders = 1100 // more than two pages
+	tx := &store.Tx{}
+	want := map[string]audit.Order{}
+	for n := range orders {
+		sh := storetest.NewShipment("acme", n)
+		sh.Order.DeliveryContact.Name = "Eulalia"
+		sh.Attempts = []shipment.Attempt{{Number: 1, Kind: shipment.Forward, Adapter: "ups", Reference: fmt.Sprint("r", n), State: shipment.Booked,
+			Booking: &shipment.Booking{CarrierRef: fmt.Sprint("e", n), Amount: usd(int64(n))}}}
+		tx.Shipments = append(tx.Shipments, sh)
+		want[sh.Order.ExternalID] = audit.OrderOf(sh)
+	}
+	if err := st.Commit(t.Context(), "acme", tx); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := audit.Export(t.Context(), st, &config.Config{Tenants: map[string]*config.Tenant{"acme": {ID: "acme"}, "empty": {ID: "empty"}}}, &b); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.String(), "Eulalia") {
+		t.Error("an audit tells of people")
+	}
+	whole := b.Bytes()
+	got, err := audit.Import(bytes.NewReader(whole))
+	if err != nil || len(got) != orders {
+		t.Fatalf("%d orders, %v", len(got), err)
+	}
+	for _, o := range got {
+		if d := cmp.Diff(want[o.ID], o); d != "" {
+			t.Fatalf("order %s (-want +got):\n%s", o.ID, d)
+		}
+	}
+	cut := bytes.LastIndexByte(whole[:len(whole)-1], '\n') + 1
+	for name, part := range map[string][]byte{"without its last line": whole[:cut], "cut in a line": whole[:cut-10], "nothing": nil} {
+		if _, err := audit.Import(bytes.NewReader(part)); err == nil {
+			t.Errorf("%s was taken for all orders", name)
+		}
+	}
+}
