@@ -7,18 +7,23 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/core/audit"
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/node"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 )
 
 // auditFlags are the flags of `audit`.
 type auditFlags struct {
 	backupFlags
-	ledger string
-	json   bool
+	ledger, plugins string
+	since           time.Duration
+	json            bool
+	log             logFlags
 }
 
 func newAuditCmd(p *program) *cobra.Command {
@@ -32,33 +37,34 @@ func newAuditCmd(p *program) *cobra.Command {
 			"  orphan     a carrier holds a booking that no order has asked for\n" +
 			"  money      the amounts differ\n" +
 			"  status     an order counts on a booking that its carrier does not hold, or has no end\n\n" +
-			"--ledger is the simulator that stands for the carriers. Run it when nothing is under way. Where an engine has the store open, it is asked for its orders, with an operator's key (server.admin_keys).\n\n" +
+			"With --ledger the simulator there is asked; without, the carriers themselves, about each attempt of --since whose adapter can look\n" +
+			"for bookings: so no orphans are found. Run it when nothing is under way. Where an engine has the store open, it is asked for its orders, with an operator's key (server.admin_keys).\n\n" +
 			"Exit codes: 0 no difference, 1 differences or a failure.",
-		Example: "  waybill audit --config waybill.yaml --ledger http://127.0.0.1:8081\n  waybill audit --url http://127.0.0.1:8080 --ledger http://127.0.0.1:8081 --json",
+		Example: "  waybill audit --config waybill.yaml --ledger http://127.0.0.1:8081\n  waybill audit --config waybill.yaml --since 24h --json",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.audit(cmd.Context(), f) },
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&f.url, "url", "", "engine to ask for its orders, instead of what --config says")
 	cmd.Flags().StringVar(&f.key, "key", "", "operator's key for an engine that serves (default $WAYBILL_ADMIN_KEY)")
 	cmd.Flags().StringVar(&f.ledger, "ledger", "", "simulator in the carriers' place")
+	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of the adapters, instead of plugins.dir")
+	cmd.Flags().DurationVar(&f.since, "since", 7*24*time.Hour, "how far back carriers are asked; a ledger is compared whole")
+	f.log.add(cmd, "error")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
 
 func (p *program) audit(ctx context.Context, f *auditFlags) error {
-	if f.ledger == "" {
-		return usageError(errors.New("--ledger is needed: the URL of the simulator that stands for the carriers"))
-	}
 	orders, err := p.ordersToAudit(ctx, f)
 	if err != nil {
 		return err
 	}
 	// The carriers are asked after the orders were read: what is booked in between shows as a difference, and is never missed.
-	claims, carriers, err := audit.Ledger(ctx, newClient(f.ledger, "").http, f.ledger)
+	claims, covers, err := p.claims(ctx, f, orders)
 	if err != nil {
-		return &exitError{exitConnection, err}
+		return err
 	}
-	u := audit.New(claims, func(a audit.Attempt) bool { return slices.Contains(carriers, a.Adapter) })
+	u := audit.New(claims, covers)
 	for _, o := range orders {
 		u.Add(o)
 	}
@@ -70,6 +76,54 @@ func (p *program) audit(ctx context.Context, f *auditFlags) error {
 		return fmt.Errorf("%s between the orders and the carriers", count(n, "difference"))
 	}
 	return nil
+}
+
+// claims is what the carriers say, and of which attempts they say something.
+func (p *program) claims(ctx context.Context, f *auditFlags, orders []audit.Order) ([]audit.Claim, func(audit.Attempt) bool, error) {
+	if f.ledger == "" {
+		return p.askCarriers(ctx, f, orders)
+	}
+	claims, carriers, err := audit.Ledger(ctx, newClient(f.ledger, "").http, f.ledger)
+	if err != nil {
+		return nil, nil, &exitError{exitConnection, err}
+	}
+	return claims, func(a audit.Attempt) bool { return slices.Contains(carriers, a.Adapter) }, nil
+}
+
+// askCarriers runs the adapters for as long as the questions take.
+func (p *program) askCarriers(ctx context.Context, f *auditFlags, orders []audit.Order) (_ []audit.Claim, _ func(audit.Attempt) bool, err error) {
+	log, err := f.log.open(p, "error")
+	if err != nil {
+		return nil, nil, err
+	}
+	o := overrides{plugins: f.plugins}
+	if err := o.absolute(); err != nil {
+		return nil, nil, err
+	}
+	c, err := config.Load(f.config, p.getenv)
+	if err != nil {
+		return nil, nil, usageError(err)
+	}
+	o.apply(c)
+	host, err := node.NewHost(c, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- host.Run(running) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ended)
+	}()
+	if err := host.Ready(ctx); err != nil {
+		return nil, nil, err
+	}
+	now := time.Now()
+	return audit.Ask(ctx, orders, now.Add(-f.since), now, func(tenant, id string) (audit.Account, bool) {
+		a, ok := host.Account(tenant, id)
+		return a, ok
+	})
 }
 
 func (p *program) ordersToAudit(ctx context.Context, f *auditFlags) ([]audit.Order, error) {

@@ -103,6 +103,19 @@ func TestAudit(t *testing.T) {
 	if len(r.Differences) != 1 || r.Differences[0].Kind != audit.Status || r.Differences[0].Entity != given || !strings.Contains(r.Differences[0].Mend, "waybill shipments cancel audit-") {
 		t.Errorf("after DoorDash gave %s up: %+v", given, r.Differences)
 	}
+	// The same, asked of the carriers by the adapters.
+	asked := func(wantCode int, data string) audit.Report {
+		t.Helper()
+		code, out, errs := command(t, []string{simURLName + "=" + sim.SimURL}, "audit", "--config", cfg, "--data", data, "--plugins", plugins, "--json")
+		var r audit.Report
+		if err := json.Unmarshal([]byte(out), &r); code != wantCode || err != nil {
+			t.Fatalf("audit by the adapters: %d %s%s", code, out, errs)
+		}
+		return r
+	}
+	if r := asked(exitFailure, data); r.Attempts < 10 || len(r.Differences) != 1 || r.Differences[0].Kind != audit.Status || r.Differences[0].Entity != given {
+		t.Errorf("by the adapters: %+v", r)
+	}
 	again := filepath.Join(t.TempDir(), "again")
 	if code, _, errs := command(t, nil, "restore", "--config", cfg, "--data", again, backup); code != 0 {
 		t.Fatal(errs)

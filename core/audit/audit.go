@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -47,6 +48,7 @@ type Claim struct {
 	// Charged is all that the carrier has asked for it, Refunded what it has given back, in minor units of Currency.
 	Charged, Refunded int64
 	Currency          string
+	Unpriced          bool // the carrier does not say what it charges
 }
 
 // Order is what of a shipment is compared.
@@ -67,10 +69,12 @@ type Attempt struct {
 	Adapter   string                `json:"adapter"`
 	Reference string                `json:"reference"`
 	State     shipment.AttemptState `json:"state"`
-	Needs     string                `json:"needs,omitempty"` // "attention" where a person must decide
-	Entity    string                `json:"entity,omitempty"`
-	Amount    shipping.Money        `json:"amount,omitzero"`
-	Refund    shipping.Money        `json:"refund,omitzero"` // without currency where the carrier has not said
+	// IntendedAt is just before the carrier was asked.
+	IntendedAt time.Time      `json:"intendedAt"`
+	Needs      string         `json:"needs,omitempty"` // "attention" where a person must decide
+	Entity     string         `json:"entity,omitempty"`
+	Amount     shipping.Money `json:"amount,omitzero"`
+	Refund     shipping.Money `json:"refund,omitzero"` // without currency where the carrier has not said
 }
 
 // OrderOf takes from a shipment what is compared.
@@ -78,7 +82,7 @@ func OrderOf(sh *shipment.Shipment) Order {
 	o := Order{Tenant: sh.Tenant, Shipment: sh.ID, ID: sh.Order.ExternalID, Status: sh.Status, Waiting: sh.Waiting()}
 	for i := range sh.Attempts {
 		a := &sh.Attempts[i]
-		x := Attempt{Number: a.Number, Kind: a.Kind, Account: a.Account, Adapter: a.Adapter, Reference: a.Reference, State: a.State, Refund: a.Refund}
+		x := Attempt{Number: a.Number, Kind: a.Kind, Account: a.Account, Adapter: a.Adapter, Reference: a.Reference, State: a.State, IntendedAt: a.IntendedAt, Refund: a.Refund}
 		if a.Doubt != nil {
 			x.Needs = a.Doubt.Needs
 		}
@@ -200,7 +204,7 @@ func atCarrier(c Claim) string {
 // told us what it gives back.
 func (u *Auditor) money(row Row, a Attempt, claims []Claim) {
 	i := slices.IndexFunc(claims, func(c Claim) bool { return c.Entity == a.Entity })
-	if a.Entity == "" || i < 0 {
+	if a.Entity == "" || i < 0 || claims[i].Unpriced {
 		return
 	}
 	c := claims[i]

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -137,29 +135,9 @@ func (n *Node) wire() error {
 	return nil
 }
 
-func (n *Node) openHost(cfg *config.Config) error {
-	dir := cfg.Plugins.Dir
-	if dir == "" {
-		exe, err := os.Executable()
-		if err != nil {
-			return fmt.Errorf("find the adapters beside the executable: %w; name their folder as plugins.dir", err)
-		}
-		dir = filepath.Join(filepath.Dir(exe), "plugins")
-	}
-	lock, err := lockOf(cfg, dir)
-	if err != nil {
+func (n *Node) openHost(cfg *config.Config) (err error) {
+	if n.Host, err = newHost(cfg, n.Settings, n.registry); err != nil {
 		return err
-	}
-	n.Host, err = carrierhost.New(carrierhost.Config{
-		Dir: dir, AutoMTLS: *cfg.Plugins.AutoMTLS, StartTimeout: cfg.Plugins.StartTimeout, Quarantine: cfg.Plugins.Quarantine,
-		Memory: cfg.Plugins.Memory, Log: n.Log.Named("carrier"), Clock: n.Clock, Source: n.Source, Registerer: n.registry,
-		Lock: lock,
-	})
-	if err != nil {
-		return fmt.Errorf("adapters: %w", err)
-	}
-	if err := n.Host.Apply(cfg.AllAccounts()); err != nil {
-		return fmt.Errorf("carrier accounts: %w", err)
 	}
 	n.Config.OnChange(func(c *config.Config) {
 		if err := n.Host.Apply(c.AllAccounts()); err != nil {
