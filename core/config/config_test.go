@@ -136,6 +136,9 @@ func TestFaults(t *testing.T) {
 		{"bad number", "tenants:", "plugins: { quarantine: { deaths: many } }\ntenants:", "1:34", "must be a whole number"},
 		{"no deaths", "tenants:", "plugins: { quarantine: { deaths: -1 } }\ntenants:", "1:34", "must be 1 or more"},
 		{"bad bool", "tenants:", "plugins: { auto_mtls: maybe }\ntenants:", "1:23", "must be true or false"},
+		{"bad admin key", "tenants:", "server: { admin_keys: [ { name: ops, sha256: abc } ] }\ntenants:", "1:46", "must be 64 hex digits"},
+		{"nameless admin key", "tenants:", "server: { admin_keys: [ { sha256: " + strings.Repeat("a", 64) + " } ] }\ntenants:", "1:25", "is required"},
+		{"a tenant's key for an operator", "tenants:\n  demo:\n", "server: { admin_keys: [ { name: ops, sha256: " + strings.Repeat("a", 64) + " } ] }\ntenants:\n  demo:\n    keys: [ { name: k, sha256: " + strings.Repeat("A", 64) + " } ]\n", "4:29", "stands at server.admin_keys[0] already"},
 		{"bad key hash", "    accounts:\n", "    keys: [ { name: k, sha256: dev-key } ]\n    accounts:\n", "3:32", "must be 64 hex digits"},
 		{"nameless key", "    accounts:\n", "    keys: [ { sha256: " + strings.Repeat("a", 64) + " } ]\n    accounts:\n", "3:13", "is required"},
 		{"key twice", "    accounts:\n", "    keys: [ { name: a, sha256: " + strings.Repeat("a", 64) + " }, { name: b, sha256: " + strings.Repeat("A", 64) + " } ]\n    accounts:\n", "", "stands at tenants.demo.keys[0] already"},
@@ -172,6 +175,15 @@ func TestFaults(t *testing.T) {
 				t.Errorf("want %q at %s, got\n%v", c.words, c.place, err)
 			}
 		})
+	}
+}
+
+// TestMisspeltSecretsAreNotShown: the line of an unknown name is shown up to the name, whatever stands behind it.
+func TestMisspeltSecretsAreNotShown(t *testing.T) {
+	text := strings.Replace(minimal, "    locations:\n", "      dd:\n        adaptor: hunter2\n    locations:\n", 1)
+	_, err := config.Load(write(t, t.TempDir(), "waybill.yaml", text), env(map[string]string{"SECRET": "x"}))
+	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "adaptor: …") {
+		t.Errorf("%v", err)
 	}
 }
 
