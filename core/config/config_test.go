@@ -138,7 +138,7 @@ func TestFaults(t *testing.T) {
 		{"bad bool", "tenants:", "plugins: { auto_mtls: maybe }\ntenants:", "1:23", "must be true or false"},
 		{"bad admin key", "tenants:", "server: { admin_keys: [ { name: ops, sha256: abc } ] }\ntenants:", "1:46", "must be 64 hex digits"},
 		{"nameless admin key", "tenants:", "server: { admin_keys: [ { sha256: " + strings.Repeat("a", 64) + " } ] }\ntenants:", "1:25", "is required"},
-		{"a tenant's key for an operator", "tenants:\n  demo:\n", "server: { admin_keys: [ { name: ops, sha256: " + strings.Repeat("a", 64) + " } ] }\ntenants:\n  demo:\n    keys: [ { name: k, sha256: " + strings.Repeat("A", 64) + " } ]\n", "4:29", "stands at server.admin_keys[0] already"},
+		{"a tenant's key for an operator", "tenants:\n  demo:\n", "server: { admin_keys: [ { name: ops, sha256: " + strings.Repeat("a", 64) + " } ] }\ntenants:\n  demo:\n    keys: [ { name: k, sha256: " + strings.Repeat("A", 64) + " } ]\n", "4:32", "stands at server.admin_keys[0] already"},
 		{"bad key hash", "    accounts:\n", "    keys: [ { name: k, sha256: dev-key } ]\n    accounts:\n", "3:32", "must be 64 hex digits"},
 		{"nameless key", "    accounts:\n", "    keys: [ { sha256: " + strings.Repeat("a", 64) + " } ]\n    accounts:\n", "3:13", "is required"},
 		{"key twice", "    accounts:\n", "    keys: [ { name: a, sha256: " + strings.Repeat("a", 64) + " }, { name: b, sha256: " + strings.Repeat("A", 64) + " } ]\n    accounts:\n", "", "stands at tenants.demo.keys[0] already"},

@@ -86,7 +86,8 @@ func (f *faults) at(n *yaml.Node, path, hint, format string, args ...any) {
 	p := Problem{Path: path, Message: fmt.Sprintf(format, args...), Hint: hint}
 	if src := f.sources[n]; src != nil && n.Line > 0 {
 		p.File, p.Line, p.Column = src.name, n.Line, n.Column
-		if n.Line <= len(src.lines) && !holdsSecret(path) && !holdsSecret(src.lines[n.Line-1]) {
+		// Where something is missing, the line is that of what stands in its place: it may be the secret of a misspelt name.
+		if n.Kind != yaml.MappingNode && n.Line <= len(src.lines) && !holdsSecret(path) && !holdsSecret(src.lines[n.Line-1]) {
 			p.Source = src.lines[n.Line-1]
 		}
 	}
