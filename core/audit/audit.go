@@ -57,7 +57,6 @@ type Order struct {
 	Shipment shipment.ID     `json:"shipment"`
 	ID       string          `json:"order"`
 	Status   shipping.Status `json:"status"`
-	Waiting  bool            `json:"waiting,omitempty"` // for the engine
 	Attempts []Attempt       `json:"attempts,omitempty"`
 }
 
@@ -79,7 +78,7 @@ type Attempt struct {
 
 // OrderOf takes from a shipment what is compared.
 func OrderOf(sh *shipment.Shipment) Order {
-	o := Order{Tenant: sh.Tenant, Shipment: sh.ID, ID: sh.Order.ExternalID, Status: sh.Status, Waiting: sh.Waiting()}
+	o := Order{Tenant: sh.Tenant, Shipment: sh.ID, ID: sh.Order.ExternalID, Status: sh.Status}
 	for i := range sh.Attempts {
 		a := &sh.Attempts[i]
 		x := Attempt{Number: a.Number, Kind: a.Kind, Account: a.Account, Adapter: a.Adapter, Reference: a.Reference, State: a.State, IntendedAt: a.IntendedAt, Refund: a.Refund}
@@ -141,8 +140,10 @@ func (u *Auditor) Add(o Order) {
 			}
 		}
 	}
-	if o.Waiting && len(o.Attempts) == 0 {
-		u.row(Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Detail: "the order stands at " + string(o.Status) + " and was offered to no carrier",
+	// Held, scheduled and put off, an order may wait for long; in these two it is only while a process works on it.
+	open := slices.ContainsFunc(o.Attempts, func(a Attempt) bool { return a.State == shipment.Intended || a.State == shipment.InDoubt })
+	if (o.Status == shipping.RequestReceived || o.Status == shipping.EstimatesReceived) && !open {
+		u.row(Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Detail: "the order stands at " + string(o.Status) + ", half way",
 			Mend: "wait for the engine, or: waybill shipments cancel " + o.ID})
 	}
 }

@@ -100,6 +100,17 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
+func TestOrdersHalfWay(t *testing.T) {
+	for status, want := range map[shipping.Status]int{shipping.RequestReceived: 1, shipping.EstimatesReceived: 1, shipping.PendingRelease: 0,
+		shipping.PendingDispatch: 0, shipping.PendingAutoRetry: 0, shipping.OrderFailed: 0, shipping.OrderCancelled: 0} {
+		u := audit.New(nil, func(audit.Attempt) bool { return true })
+		u.Add(audit.Order{Tenant: "acme", ID: "o1", Status: status, Attempts: []audit.Attempt{attempt(1, shipment.Refused)}})
+		if got := u.Report().Differences; len(got) != want {
+			t.Errorf("%s: %v", status, got)
+		}
+	}
+}
+
 // TestEveryUnmatchedBookingIsARow: whatever the order of things, each live booking beyond one an order is told of.
 func TestEveryUnmatchedBookingIsARow(t *testing.T) {
 	states := []shipment.AttemptState{shipment.Booked, shipment.Adopted, shipment.Refused, shipment.Absent, shipment.Cancelled, shipment.InDoubt, shipment.Voided}
