@@ -35,6 +35,7 @@ func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Re
 		tx := &store.Tx{}
 		if !ask {
 			sh.Order = cloneOrder(e.to)
+			s.warnings(sh)
 			return tx, nil
 		}
 		a.EditIntent = &shipment.EditIntent{By: e.caller.Key, At: now, Deadline: now.Add(callTime(a)), Order: cloneOrder(e.to)}
@@ -118,6 +119,7 @@ func (s *Service) editAtCarrier(ctx context.Context, sh *shipment.Shipment, numb
 		case cerr == nil || refused || !waits && refusedForGood(cerr):
 			id := sh.Order.ExternalID
 			sh.Order = cloneOrder(ei.Order)
+			s.warnings(sh)
 			if sameID {
 				sh.Order.ExternalID = id
 			}

@@ -59,7 +59,7 @@ func wrongMembers() []badBody { return append(wrongOrder(), wrongGoods()...) }
 
 func wrongOrder() []badBody {
 	return []badBody{
-		{"nothing", `{}`, []string{"deliveryAddress.city", "deliveryAddress.countryCode", "deliveryAddress.postalCode", "deliveryAddress.street1",
+		{"nothing", `{}`, []string{"deliveryAddress.city", "deliveryAddress.countryCode", "deliveryAddress.street1",
 			"deliveryContact.name", "deliveryContact.phone", "locationExternalId", "orderExternalId", "package"}},
 		{"names in another case", `{"LOCATIONEXTERNALID":"7709"}`, []string{"locationExternalId"}},
 		{"no location", order("locationExternalId", apitest.Absent), []string{"locationExternalId"}},
@@ -88,7 +88,6 @@ func wrongOrder() []badBody {
 		{"country in full", order("deliveryAddress.countryCode", "United States"), []string{"deliveryAddress.countryCode"}},
 		{"country in lower case", order("deliveryAddress.countryCode", "us"), []string{"deliveryAddress.countryCode"}},
 		{"street of 101 characters", order("deliveryAddress.street1", long), []string{"deliveryAddress.street1"}},
-		{"no postal code and no coordinates", order("deliveryAddress.postalCode", "", "deliveryAddress.latitude", nil, "deliveryAddress.longitude", nil), []string{"deliveryAddress.postalCode"}},
 		{"latitude 91", order("deliveryAddress.latitude", 91), []string{"deliveryAddress.latitude"}},
 		{"latitude 1e999", raw("deliveryAddress.latitude", "1e999"), []string{"deliveryAddress.latitude"}},
 		{"longitude -181", order("deliveryAddress.longitude", -181), []string{"deliveryAddress.longitude"}},
