@@ -69,7 +69,7 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 	}
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
-		return s.watchOn(a, longPause), nil
+		return s.watchOn(a, pause(j.Tries, firstPause, longPause)), nil
 	}
 	m, started := acc.Manifest()
 	if !started {
@@ -89,7 +89,7 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 	case a.SpareLeft():
 		return s.watchOn(a, sparePause(a)), nil
 	case !looked:
-		return s.watchOn(a, longPause), nil
+		return s.watchOn(a, pause(j.Tries, firstPause, longPause)), nil
 	case watched(a, m):
 		// The longer nothing has shown, the less often it is looked for.
 		return s.watchOn(a, min(max(s.Clock.Now().Sub(a.EndedAt)/4, longPause), watchPause)), nil
