@@ -21,6 +21,11 @@ func rulesSettings(set shipment.Settings) rules.Settings {
 
 // booked commits what came of asking a carrier to book: the booking, a refusal, or doubt.
 func (s *Service) booked(ctx context.Context, sh *shipment.Shipment, attempt int, user string, b carrier.Booking, trace *carrier.Trace, cerr *carrier.Error) (*shipment.Shipment, error) {
+	if cerr == nil && b.Cancelled {
+		// What the carrier has under the reference is no booking any more; whether there is another must be found out.
+		cerr = &carrier.Error{Source: carrier.SourceCarrier, Effect: carrier.EffectUnknown, Retry: carrier.RetryNever, Code: carrier.CarrierProtocol,
+			Message: "The carrier answered a booking that is cancelled."}
+	}
 	sh, err := s.change(ctx, sh, "result", func(sh *shipment.Shipment) (*store.Tx, error) {
 		a := sh.Attempt(attempt)
 		var tx *store.Tx

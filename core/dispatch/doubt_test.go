@@ -193,3 +193,26 @@ func TestAnOrderLeftByADeadProcess(t *testing.T) {
 		}
 	})
 }
+
+// A carrier that answers with a booking which is cancelled has not booked.
+func TestABookingThatComesCancelledIsNone(t *testing.T) {
+	dash, ups := newFake("doordash", "DoorDash", 975), newFake("ups", "UPS", 1200)
+	dash.manifest.Idempotency = carrier.Native
+	e := newEngine(t, dash, ups)
+	dash.onBook = func(r carrier.BookRequest) (bool, error) {
+		dash.onBook = nil
+		dash.commit(r)
+		dash.bookings[r.Reference][0].Cancelled = true
+		return true, nil
+	}
+	res, err := e.create("o1")
+	if err != nil || !res.Waiting {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	e.pass(time.Hour)
+	e.wantLive("o1", "doordash")
+	if a := e.get("o1").Attempts[0]; a.State != shipment.Absent {
+		t.Errorf("attempt = %s", a.State)
+	}
+	e.wantNoJobs()
+}
