@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -42,8 +43,12 @@ type difference struct {
 // waitingStatuses are those in which a job holds the order's future.
 var waitingStatuses = []shipping.Status{shipping.RequestReceived, shipping.PendingDispatch, shipping.PendingAutoRetry, shipping.EstimatesReceived}
 
-// quiet waits until no order waits and no cancellation is in doubt. Whether one is, only the store tells; so the engine is stopped
-// in between, which is one more thing that it must bear.
+// restless is how soon a job may be due in a store that is not quiet. What is looked for at long intervals, in case it shows after
+// all, is not waited for.
+const restless = time.Minute
+
+// quiet waits until no order waits, no cancellation is in doubt, and no job is due. The last two only the store tells; so the
+// engine is stopped in between, which is one more thing that it must bear.
 func (c *chaos) quiet(ctx context.Context) error {
 	until := time.Now().Add(chaosQuiet)
 	body, err := json.Marshal(map[string]any{"status": waitingStatuses, "limit": 1})
@@ -62,8 +67,8 @@ func (c *chaos) quiet(ctx context.Context) error {
 		case err != nil && time.Now().After(until):
 			return err
 		case err == nil && (len(waiting.Data) == 0 || time.Now().After(until)):
-			pending, err := c.pendingCancels(ctx)
-			if err != nil || pending == 0 || time.Now().After(until) {
+			pending, err := c.pending(ctx)
+			if err != nil || !pending || time.Now().After(until) {
 				return err // what waits still is shown by the examination
 			}
 			c.engine.keepAlive(ctx)
@@ -80,35 +85,39 @@ func (c *chaos) quiet(ctx context.Context) error {
 	}
 }
 
-// pendingCancels stops the engine and counts the cancellations whose outcome is not known.
-func (c *chaos) pendingCancels(ctx context.Context) (int, error) {
+// pending stops the engine and tells whether it has left anything to do soon.
+func (c *chaos) pending(ctx context.Context) (bool, error) {
 	c.engine.stop()
-	n := 0
-	err := c.eachShipment(ctx, func(sh *shipment.Shipment) error {
-		if slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.CancelIntent != nil }) || sh.Cancel != nil {
-			n++
+	some := false
+	err := c.withStore(func(st store.Store) error {
+		due, ok, err := st.NextJob(ctx)
+		if some = ok && time.Until(due) < restless; some || err != nil {
+			return err
 		}
-		return nil
+		return eachShipment(ctx, st, func(sh *shipment.Shipment) {
+			some = some || sh.Cancel != nil || slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.CancelIntent != nil })
+		})
 	})
-	return n, err
+	return some, err
 }
 
-// eachShipment reads the store of an engine that does not run.
-func (c *chaos) eachShipment(ctx context.Context, f func(*shipment.Shipment) error) (err error) {
+// withStore opens the store of an engine that does not run.
+func (c *chaos) withStore(f func(store.Store) error) error {
 	st, err := badgerstore.Open(badgerstore.Config{Dir: filepath.Join(c.dir, "data"), Log: hclog.NewNullLogger()})
 	if err != nil {
 		return fmt.Errorf("open the engine's store: %w", err)
 	}
-	defer func() { err = errors.Join(err, st.Close()) }()
+	return errors.Join(f(st), st.Close())
+}
+
+func eachShipment(ctx context.Context, st store.Store, f func(*shipment.Shipment)) error {
 	for q := (store.ShipmentQuery{Limit: 500}); ; {
 		page, err := st.ListShipments(ctx, chaosTenant, q)
 		if err != nil {
 			return err
 		}
 		for _, sh := range page.Shipments {
-			if err := f(sh); err != nil {
-				return err
-			}
+			f(sh)
 		}
 		if q.Cursor = page.Next; q.Cursor == "" {
 			return nil
@@ -118,8 +127,14 @@ func (c *chaos) eachShipment(ctx context.Context, f func(*shipment.Shipment) err
 
 // examine compares store, ledger and what callers were told, and fills the report. The engine stands still.
 func (c *chaos) examine(ctx context.Context) error {
-	c.report.FailpointDeaths, c.report.Odd = c.engine.deaths()
-	_, odd := c.sim.deaths()
+	byPoint, odd := c.engine.deaths()
+	for armed, n := range byPoint { // VARIABLE=name:kill:nth
+		_, what, _ := strings.Cut(armed, "=")
+		name, _, _ := strings.Cut(what, ":")
+		c.report.FailpointDeaths[name] += n
+	}
+	c.report.Odd = odd
+	_, odd = c.sim.deaths()
 	c.report.Odd = append(c.report.Odd, odd...)
 	var ledger struct {
 		Records []simulator.Record `json:"records"`
@@ -128,11 +143,13 @@ func (c *chaos) examine(ctx context.Context) error {
 		return err
 	}
 	x := newExamination(ledger.Records)
-	if err := c.eachShipment(ctx, func(sh *shipment.Shipment) error {
-		x.order(sh)
-		c.report.tally(sh)
-		return nil
-	}); err != nil {
+	err := c.withStore(func(st store.Store) error {
+		return eachShipment(ctx, st, func(sh *shipment.Shipment) {
+			x.order(sh)
+			c.report.tally(sh)
+		})
+	})
+	if err != nil {
 		return err
 	}
 	x.strangers()

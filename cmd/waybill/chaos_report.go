@@ -18,7 +18,7 @@ type chaosReport struct {
 	Statuses map[string]int `json:"statuses"`
 	Kills    map[string]int `json:"kills"` // by process
 	// FailpointDeaths are those of the engine beside a commit, in a build that has failpoints.
-	FailpointDeaths int            `json:"failpointDeaths"`
+	FailpointDeaths map[string]int `json:"failpointDeaths"`
 	Failpoints      int            `json:"failpoints"` // how many the build has
 	Faults          map[string]int `json:"faults"`     // fired, by kind
 	NeverFired      []string       `json:"neverFired"`
@@ -44,7 +44,7 @@ type attentionCase struct {
 
 func newChaosReport(f *chaosFlags) chaosReport {
 	return chaosReport{Orders: f.orders, Seed: f.seed, Failpoints: len(failpoints()), Statuses: map[string]int{}, Kills: map[string]int{}, Faults: map[string]int{},
-		SentAgain: map[string]int{}, Attempts: map[string]int{}, Doubts: map[string]int{}}
+		FailpointDeaths: map[string]int{}, SentAgain: map[string]int{}, Attempts: map[string]int{}, Doubts: map[string]int{}}
 }
 
 // tally counts an order and its attempts.
@@ -75,7 +75,7 @@ func (r *chaosReport) print(out io.Writer) error {
 	line("orders", "%d in %s, seed %d: %s", r.Orders, r.Took, r.Seed, counts(r.Statuses))
 	line("kills", "%s", counts(r.Kills))
 	if r.Failpoints > 0 {
-		line("at failpoints", "%d deaths, %d failpoints armed in turn", r.FailpointDeaths, r.Failpoints)
+		line("at failpoints", "%s; the build has %d", counts(r.FailpointDeaths), r.Failpoints)
 	}
 	line("faults fired", "%s", counts(r.Faults))
 	line("sent again", "%s", counts(r.SentAgain))

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,17 +26,17 @@ type ward struct {
 	mu      sync.Mutex
 	env     func() []string // of the next start
 	cmd     *exec.Cmd
-	dying   bool // killed by us, and not started again yet
-	armed   bool // started with an environment of its own, which may let it die
+	dying   bool   // killed by us, and not started again yet
+	armed   string // what it was started with that may let it die
 	starts  int
-	byPoint int // deaths by SIGKILL that were not ours: failpoints
+	byPoint map[string]int // deaths by SIGKILL that were not ours, by what it was armed with
 	odd     []string
 	cancel  context.CancelFunc
 	done    chan struct{}
 }
 
 func newWard(dir, name, exe string, args ...string) *ward {
-	return &ward{name: name, exe: exe, args: args, log: filepath.Join(dir, name+".log")}
+	return &ward{name: name, exe: exe, args: args, log: filepath.Join(dir, name+".log"), byPoint: map[string]int{}}
 }
 
 // environment says what is added to the environment at each start from now on.
@@ -75,8 +77,8 @@ func (w *ward) once(ctx context.Context) error {
 	if w.env != nil {
 		cmd.Env = append(cmd.Env, w.env()...)
 	}
-	w.armed = len(cmd.Env) > len(os.Environ())
-	fmt.Fprintf(log, "\n== start %d %v %s\n", w.starts+1, cmd.Env[len(os.Environ()):], time.Now().Format(time.StampMilli))
+	w.armed = strings.Join(cmd.Env[len(os.Environ()):], " ")
+	fmt.Fprintf(log, "\n== start %d %s %s\n", w.starts+1, w.armed, time.Now().Format(time.StampMilli))
 	err = cmd.Start()
 	w.cmd, w.dying = cmd, false
 	w.starts++
@@ -97,8 +99,8 @@ func (w *ward) once(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil, w.dying && killed:
 		return nil
-	case killed && w.armed:
-		w.byPoint++
+	case killed && w.armed != "":
+		w.byPoint[w.armed]++
 		return nil
 	}
 	return fmt.Errorf("%s ended by itself (%v): %s", w.name, err, tail(w.log))
@@ -140,11 +142,11 @@ func (w *ward) stop() {
 	late.Stop()
 }
 
-// deaths tells how often a failpoint has killed the process, and of every end that nobody has asked for.
-func (w *ward) deaths() (byPoint int, odd []string) {
+// deaths tells how often what the process was armed with has killed it, and of every end that nobody has asked for.
+func (w *ward) deaths() (byPoint map[string]int, odd []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.byPoint, w.odd
+	return maps.Clone(w.byPoint), slices.Clone(w.odd)
 }
 
 func killProcess(pid int) bool { return pid != 0 && syscall.Kill(pid, syscall.SIGKILL) == nil }
