@@ -10,7 +10,7 @@ SEED ?= 1
 
 PLUGINS := $(notdir $(patsubst %/,%,$(wildcard plugins/*/)))
 
-.PHONY: help build test race lint arrows generate verify fuzz bench chaos demo clean
+.PHONY: help build test race lint arrows generate verify fuzz bench chaos chaosproof demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench: build ## what it costs, each figure beside its floor
 chaos: build ## kill everything while ORDERS orders (default 2000) are dispatched; prove that nothing was lost or bought twice
 	CGO_ENABLED=0 $(GO) build -trimpath -tags failpoint -o bin/waybill-chaos ./cmd/waybill
 	bin/waybill-chaos chaos --orders $(CHAOS_ORDERS) --seed $(SEED)
+
+chaosproof: build ## take away one safeguard of dispatch after the other, and require chaos to see it
+	WAYBILL_CHAOS_PROOF=1 $(GO) test ./cmd/waybill -run '^TestChaosSeesWhatIsMissing$$' -count 1 -v -timeout 30m
 
 clean: ## remove what build made
 	rm -rf bin

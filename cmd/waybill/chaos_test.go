@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+	"github.com/waybill-dev/waybill/simulator"
+)
+
+// ledgerOf writes a ledger by hand: "entity reference kind cents".
+func ledgerOf(lines ...string) []simulator.Record {
+	var out []simulator.Record
+	for _, l := range lines {
+		f := strings.Fields(l)
+		r := simulator.Record{Carrier: "ups", Entity: f[0], Reference: f[1], Kind: simulator.Kind(f[2]), Currency: "USD"}
+		if r.Kind == simulator.Charge || r.Kind == simulator.Refund {
+			r.Amount = 1129
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// bookedBy is an order with attempts, each "reference state entity"; entity "-" for none.
+func bookedBy(id string, status shipping.Status, attempts ...string) *shipment.Shipment {
+	sh := &shipment.Shipment{Status: status, Order: shipment.Order{ExternalID: id}}
+	for i, text := range attempts {
+		f := strings.Fields(text)
+		a := shipment.Attempt{Number: i + 1, Kind: shipment.Forward, Adapter: "ups", Reference: f[0], State: shipment.AttemptState(f[1])}
+		if f[2] != "-" {
+			a.Booking = &shipment.Booking{CarrierRef: f[2], Amount: shipping.Money{Minor: 1129, Currency: "USD"}}
+		}
+		sh.Attempts = append(sh.Attempts, a)
+	}
+	return sh
+}
+
+// TestExaminationFindsEachKindOfDifference makes one thing wrong at a time in a world that is otherwise right.
+func TestExaminationFindsEachKindOfDifference(t *testing.T) {
+	const dispatched, cancelled = shipping.OrderDispatched, shipping.OrderCancelled
+	created := told{created: http.StatusCreated}
+	booked := []string{"1Z1 r1 booking", "1Z1 r1 charge"}
+	with := func(more ...string) []string { return append(slices.Clone(booked), more...) }
+	for name, c := range map[string]struct {
+		ledger []string
+		orders []*shipment.Shipment
+		said   map[string]told
+		want   string // kinds, in order
+	}{
+		"all is right": {booked, []*shipment.Shipment{bookedBy("o", dispatched, "r1 booked 1Z1")}, map[string]told{"o": created}, ""},
+		"a cancelled order, and one that was cancelled and booked again": {
+			with("1Z1 r1 void", "1Z1 r1 refund", "1Z2 r2 booking", "1Z2 r2 charge"),
+			[]*shipment.Shipment{bookedBy("o", dispatched, "r1 cancelled 1Z1", "r2 adopted 1Z2"), bookedBy("p", cancelled)},
+			map[string]told{"o": created, "p": {created: 201, cancelled: 200}}, ""},
+		"the carrier does not know the booking": {nil, []*shipment.Shipment{bookedBy("o", dispatched, "r1 booked 1Z1")}, map[string]told{"o": created}, "lost"},
+		"an acknowledged order is gone":         {nil, nil, map[string]told{"o": created}, "lost"},
+		"a refused order is not there":          {nil, nil, map[string]told{"o": {created: 422}}, ""},
+		"the carrier has booked twice":          {with("1Z2 r1 booking", "1Z2 r1 charge"), []*shipment.Shipment{bookedBy("o", dispatched, "r1 booked 1Z1")}, map[string]told{"o": created}, "duplicate"},
+		"two live attempts": {with("1Z2 r2 booking", "1Z2 r2 charge"), []*shipment.Shipment{bookedBy("o", dispatched, "r1 booked 1Z1", "r2 booked 1Z2")},
+			map[string]told{"o": created}, "duplicate"},
+		"two orders have one booking": {booked, []*shipment.Shipment{bookedBy("o", dispatched, "r1 booked 1Z1"), bookedBy("p", dispatched, "r2 booked 1Z1")},
+			map[string]told{"o": created, "p": created}, "duplicate"},
+		"a booking that its order does not know": {booked, []*shipment.Shipment{bookedBy("o", shipping.OrderFailed, "r1 absent -")}, map[string]told{"o": {created: 422}}, "orphan"},
+		"a booking of nobody":                    {booked, nil, nil, "orphan"},
+		"the carrier wants another price":        {with("1Z1 r1 charge"), []*shipment.Shipment{bookedBy("o", dispatched, "r1 booked 1Z1")}, map[string]told{"o": created}, "money"},
+		"the carrier keeps the money": {with("1Z1 r1 void"), []*shipment.Shipment{bookedBy("o", cancelled, "r1 cancelled 1Z1")},
+			map[string]told{"o": {created: 201, cancelled: 200}}, "money"},
+		"the carrier has ended the booking": {with("1Z1 r1 void", "1Z1 r1 refund"), []*shipment.Shipment{bookedBy("o", dispatched, "r1 booked 1Z1")},
+			map[string]told{"o": created}, "status"},
+		"a cancelled booking lives": {booked, []*shipment.Shipment{bookedBy("o", cancelled, "r1 cancelled 1Z1")},
+			map[string]told{"o": {created: 201, cancelled: 200}}, "status"},
+		"a cancellation was forgotten": {booked, []*shipment.Shipment{bookedBy("o", dispatched, "r1 booked 1Z1")},
+			map[string]told{"o": {created: 201, cancelled: 200}}, "status"},
+		"cancelled without being asked": {nil, []*shipment.Shipment{bookedBy("o", cancelled)}, map[string]told{"o": created}, "status"},
+		"an order that waits for ever":  {nil, []*shipment.Shipment{bookedBy("o", shipping.PendingDispatch, "r1 in_doubt -")}, map[string]told{"o": {created: 202}}, "status"},
+		"a failed order with an attempt in doubt": {nil, []*shipment.Shipment{bookedBy("o", shipping.OrderFailed, "r1 in_doubt -")},
+			map[string]told{"o": {created: 422}}, "status"},
+		"dispatched without a booking": {nil, []*shipment.Shipment{bookedBy("o", dispatched, "r1 refused -")}, map[string]told{"o": created}, "status"},
+		"an order that nobody sent":    {nil, []*shipment.Shipment{bookedBy("o", shipping.EstimatesFailed)}, nil, "status"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newExamination(ledgerOf(c.ledger...))
+			for _, sh := range c.orders {
+				x.order(sh)
+			}
+			x.strangers()
+			said := newTruth()
+			for id, o := range c.said {
+				said.orders[id] = &o
+			}
+			x.promises(said)
+			var kinds []string
+			for _, d := range x.found {
+				kinds = append(kinds, d.Kind)
+			}
+			if got := strings.Join(slices.Compact(kinds), " "); got != c.want {
+				t.Errorf("found %q, want %q: %+v", got, c.want, x.found)
+			}
+		})
+	}
+}
+
+// TestTheSimulatorMayDie kills `waybill sim serve --state` and starts it again: what it has answered it still knows.
+func TestTheSimulatorMayDie(t *testing.T) {
+	binary, _ := built(t)
+	world := filepath.Join(t.TempDir(), "world")
+	serve := func() *devProcess {
+		d, err := launch(binary, t.TempDir(), os.Environ(), []string{"sim", "serve", "--listen", "127.0.0.1:0", "--state", world})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	d := serve()
+	d.Sim(t, http.MethodPost, "/faults", `{"id":"f","on":{"carrier":"ups","op":"token","count":1},"do":{"kind":"response_lost"}}`)
+	token := func(d *devProcess) (*http.Response, error) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.SimURL+"/ups/security/v1/oauth/token", strings.NewReader("grant_type=client_credentials"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.SetBasicAuth("waybill-dev-client", "waybill-dev-secret")
+		return http.DefaultClient.Do(req)
+	}
+	for try := range 2 {
+		if res, err := token(d); err == nil {
+			_ = res.Body.Close()
+		} else if try == 1 {
+			t.Fatal(err)
+		}
+	}
+	_, ledger := d.Sim(t, http.MethodGet, "/ledger", "")
+	_, faults := d.Sim(t, http.MethodGet, "/faults", "")
+	d.Kill(t)
+	again := serve()
+	t.Cleanup(func() { again.Stop(t) })
+	if _, after := again.Sim(t, http.MethodGet, "/ledger", ""); !bytes.Equal(after, ledger) || !bytes.Contains(after, []byte(`"token"`)) {
+		t.Errorf("ledger before the kill: %s, and after: %s", ledger, after)
+	}
+	if _, after := again.Sim(t, http.MethodGet, "/faults", ""); !bytes.Equal(after, faults) || !bytes.Contains(after, []byte(`"fired":{"response_lost":1}`)) {
+		t.Errorf("faults before the kill: %s, and after: %s", faults, after)
+	}
+}
+
+// TestChaosSeesWhatIsMissing builds the engine without one of its safeguards, and lets chaos find out. It takes minutes: `make
+// chaosproof` runs it.
+func TestChaosSeesWhatIsMissing(t *testing.T) {
+	if os.Getenv("WAYBILL_CHAOS_PROOF") == "" {
+		t.Skip("SKIPPED, NOTHING WAS TESTED: it takes minutes; `make chaosproof` runs it")
+	}
+	_, plugins := built(t)
+	for _, tag := range []string{"nointent", "nodoubtrule", "noreconcile"} {
+		t.Run(tag, func(t *testing.T) {
+			binary := filepath.Join(t.TempDir(), "waybill-"+tag)
+			build := exec.Command("go", "build", "-tags", tag, "-o", binary, ".")
+			build.Env = append(os.Environ(), "CGO_ENABLED=0")
+			if out, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("build without the safeguard: %v: %s", err, out)
+			}
+			run := exec.Command(binary, "chaos", "--json", "--orders", "600", "--for", "40s", "--plugins", plugins, "--keep", t.TempDir())
+			out, err := run.Output()
+			if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != exitFailure {
+				t.Errorf("chaos ended with %v, want exit code %d", err, exitFailure)
+			}
+			var report chaosReport
+			if err := json.Unmarshal(out, &report); err != nil {
+				t.Fatalf("report %s: %v", out, err)
+			}
+			if report.Differences == 0 {
+				t.Errorf("no difference was found in %d orders; attempts in doubt: %v", report.Orders, report.Doubts)
+			}
+			kinds := map[string]int{}
+			for _, d := range report.Rows {
+				kinds[d.Kind]++
+			}
+			t.Logf("differences: %v", kinds)
+		})
+	}
+}
