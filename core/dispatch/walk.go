@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/failpoint"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
@@ -168,6 +169,9 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		}
 		begun := s.Clock.Now()
 		booking, trace, cerr := s.book(ctx, sh, sh.Attempt(attempt), a.account, e.plan.Set)
+		if failpoint.WithoutDoubt && cerr != nil {
+			cerr.Effect = carrier.EffectNone
+		}
 		spent += s.Clock.Now().Sub(begun)
 		sh, err = s.booked(ctx, sh, attempt, user, booking, trace, cerr)
 		switch {
@@ -262,7 +266,7 @@ func withoutRound(ws []shipment.Warning) []shipment.Warning {
 // intend commits the intent to book, and with the first one what the round has learned. attempt is 0 where the shipment no
 // longer wants to be booked, or not like this.
 func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate, a *asked, q shipping.Quote, choice rules.Choice, user string, first bool) (_ *shipment.Shipment, attempt int, end ending, err error) {
-	sh, err = s.change(ctx, sh, "intent", func(sh *shipment.Shipment) (*store.Tx, error) {
+	intent := func(sh *shipment.Shipment) (*store.Tx, error) {
 		attempt = 0
 		var stop bool
 		if end, stop = e.outrun(sh, first); stop {
@@ -291,7 +295,12 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 		})
 		sh.UpdatedAt = now
 		return tx, nil
-	})
+	}
+	if failpoint.WithoutIntent {
+		_, err = intent(sh)
+		return sh, attempt, end, err
+	}
+	sh, err = s.change(ctx, sh, "intent", intent)
 	return sh, attempt, end, err
 }
 

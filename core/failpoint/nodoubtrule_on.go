@@ -1,0 +1,5 @@
+//go:build nodoubtrule
+
+package failpoint
+
+const noDoubtRule = true

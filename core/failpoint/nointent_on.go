@@ -1,0 +1,5 @@
+//go:build nointent
+
+package failpoint
+
+const noIntent = true

@@ -1,0 +1,5 @@
+//go:build noreconcile
+
+package failpoint
+
+const noReconcile = true
