@@ -8,8 +8,10 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/rules/trace"
 )
 
 // File is one file of a bundle: *.rules.yaml, or lists/<name>.csv with one entry a line.
@@ -53,6 +55,15 @@ type Bundle struct {
 	fallbacks []fallbackRule
 	warns     []warnRule
 	none      *noneRule
+
+	twins sync.Map // of formulas, made when they are first explained
+
+	// For Lint.
+	env                *formula.Env    // of the order and the options
+	used               map[string]bool // names and paths that some expression uses
+	notes              []Finding
+	file               string // the first one
+	rankText, noneText string
 }
 
 // language is part of a bundle's hash: the same files under another language are another bundle.
@@ -63,7 +74,7 @@ func Load(files []File, opt Options) (*Bundle, error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	c := &checker{opt: opt, lists: map[string]formula.List{}, letStage: map[string]int{}, rules: map[string]string{}}
-	c.bundle = &Bundle{hash: hashOf(files)}
+	c.bundle = &Bundle{hash: hashOf(files), used: map[string]bool{}}
 	if c.sizes(files) {
 		c.read(files)
 	}
@@ -125,6 +136,19 @@ func (b *Bundle) Providers() []string { return slices.Clone(b.providers) }
 // Size is the number of rules; the forms that a rule has at locations count each.
 func (b *Bundle) Size() int {
 	return len(b.holds) + len(b.sets) + len(b.excludes) + len(b.adjusts) + len(b.chooses) + len(b.guards) + len(b.fallbacks) + len(b.warns)
+}
+
+// twin is the form of a formula that shows its parts.
+func (b *Bundle) twin(f *formula.Formula) (*trace.Program, error) {
+	if known, ok := b.twins.Load(f); ok {
+		return known.(*trace.Program), nil
+	}
+	made, err := f.Twin()
+	if err != nil {
+		return nil, err
+	}
+	known, _ := b.twins.LoadOrStore(f, made)
+	return known.(*trace.Program), nil
 }
 
 func hashOf(files []File) string {

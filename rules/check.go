@@ -101,6 +101,10 @@ func (c *checker) read(files []File) {
 	c.bundle.lists = c.lists
 	c.bundle.providers = c.providers
 	c.bundle.currency = c.currency
+	c.bundle.env = c.env.option
+	if len(docs) > 0 {
+		c.bundle.file = docs[0].name
+	}
 	c.bundle.attributes = c.attributes
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/trace"
 )
 
@@ -13,7 +12,6 @@ import (
 // goroutine.
 type Coverage struct {
 	bundle *Bundle
-	twins  map[*formula.Formula]*trace.Program
 	rules  map[*head]*ruleCount
 	lists  map[string]map[string]int
 	orders int
@@ -28,12 +26,12 @@ type clauseCount struct{ yes, no, skipped int }
 
 // NewCoverage begins to count for a bundle.
 func NewCoverage(b *Bundle) *Coverage {
-	return &Coverage{bundle: b, twins: map[*formula.Formula]*trace.Program{}, rules: map[*head]*ruleCount{}, lists: map[string]map[string]int{}}
+	return &Coverage{bundle: b, rules: map[*head]*ruleCount{}, lists: map[string]map[string]int{}}
 }
 
 // Add counts one decision of the bundle.
 func (c *Coverage) Add(d *Decision) error {
-	e := &explaining{twins: c.twins, saw: c.saw}
+	e := &explaining{saw: c.saw}
 	e.explain(c.bundle, d)
 	c.orders++
 	return e.err

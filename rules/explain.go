@@ -18,7 +18,7 @@ func Explain(b *Bundle, d Decision) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e := &explaining{twins: map[*formula.Formula]*trace.Program{}}
+	e := &explaining{}
 	e.explain(b, &again)
 	return e.out.String(), e.err
 }
@@ -45,10 +45,9 @@ func (e *explaining) explain(b *Bundle, d *Decision) {
 // explaining writes one explanation.
 type explaining struct {
 	*run
-	d     *Decision
-	twins map[*formula.Formula]*trace.Program
-	out   strings.Builder
-	err   error
+	d   *Decision
+	out strings.Builder
+	err error
 
 	speaks *head                        // the rule whose parts are being shown, nil where it is none
 	saw    func(h *head, t *trace.Tree) // is told what the condition of a rule came to; t is nil for a rule without
@@ -61,14 +60,10 @@ func (e *explaining) tree(f *formula.Formula) {
 		e.line("    always")
 		return
 	}
-	twin := e.twins[f]
-	if twin == nil {
-		var err error
-		if twin, err = f.Twin(); err != nil {
-			e.err = fmt.Errorf("explain %q: %w", f.Source, err)
-			return
-		}
-		e.twins[f] = twin
+	twin, err := e.bundle.twin(f)
+	if err != nil {
+		e.err = fmt.Errorf("explain %q: %w", f.Source, err)
+		return
 	}
 	t := e.m.Run(twin)
 	e.tell(t)

@@ -95,6 +95,7 @@ func (c *checker) patched(d *document, phase, name string, n *yaml.Node) (places
 				form.Content = append(form.Content, n.Content[i], n.Content[i+1])
 			}
 		}
+		c.idle(p, members, n)
 		for _, m := range members {
 			form.Content = append(form.Content, m.node, m.value)
 			if p.d != d {
@@ -105,6 +106,26 @@ func (c *checker) patched(d *document, phase, name string, n *yaml.Node) (places
 		places, forms = append(places, p.at), append(forms, form)
 	}
 	return places, forms
+}
+
+// idle notes a patch that says what the rule says anyway.
+func (c *checker) idle(p patch, members []pair, rule *yaml.Node) {
+	for _, m := range members {
+		same := m.key == "enabled" && m.value.Value == "true" && !slices.ContainsFunc(rule.Content, func(k *yaml.Node) bool { return k.Value == "enabled" })
+		for i := 0; i+1 < len(rule.Content); i += 2 {
+			same = same || rule.Content[i].Value == m.key && sameNode(rule.Content[i+1], m.value)
+		}
+		if !same {
+			return
+		}
+	}
+	c.bundle.notes = append(c.bundle.notes, Finding{Problem: Problem{Code: "W614", File: p.d.name, Line: p.name.Line, Column: p.name.Column,
+		End: p.name.Column + width(p.name), Where: "locations: " + p.at, Sentence: fmt.Sprintf("the patch of %q changes nothing", p.name.Value),
+		Hint: "remove it, or give it what is different there"}})
+}
+
+func sameNode(a, b *yaml.Node) bool {
+	return a.Kind == b.Kind && a.Value == b.Value && slices.EqualFunc(a.Content, b.Content, sameNode)
 }
 
 // adopt remembers that a node stands in another file.

@@ -21,6 +21,9 @@ type head struct {
 	locations []string // ids and tag:<tag>; empty for all
 	variant
 	file     string
+	phase    string
+	node     *yaml.Node // as it stands in the file
+	column   int
 	line     int // of the rule, and of its condition
 	whenLine int
 }
@@ -133,12 +136,14 @@ func (c *checker) phases(d *document) {
 				d.fault(p.node, "E504", "the bundle ranks twice", "keep one rank:")
 			}
 			c.rankSeen = true
+			c.bundle.rankText = nodeText(p.value)
 			c.readRank(d, p.value)
 		case "none":
 			d.where = "none"
 			if c.bundle.none != nil {
 				d.fault(p.node, "E504", "the bundle has two none:", "keep one of them")
 			}
+			c.bundle.noneText = nodeText(p.value)
 			c.readNone(d, p.value)
 		}
 		d.where = ""
@@ -172,7 +177,7 @@ func (c *checker) ruleForm(d *document, phase string, n *yaml.Node, v variant) {
 	d.where = "a rule of " + phase
 	before := len(c.problems)
 	keys := append(slices.Clone(commonKeys), phaseKeys[phase]...)
-	r := &reading{checker: c, document: d, node: n, enabled: true, before: before, head: head{variant: v, file: d.name, line: n.Line}}
+	r := &reading{checker: c, document: d, node: n, enabled: true, before: before, head: head{variant: v, file: d.name, line: n.Line, column: n.Column, phase: phase, node: n}}
 	r.members = d.mapping(n, "a rule of "+phase, keys)
 	if len(r.members) == 0 {
 		return

@@ -96,6 +96,7 @@ func (in *Input) quotas() formula.Quotas {
 // want notes the quotas that an expression names.
 func (c *checker) want(uses map[string]bool) {
 	for path := range uses {
+		c.bundle.used[path] = true
 		key, ok := strings.CutPrefix(path, formula.QuotaUse)
 		if !ok {
 			continue

@@ -14,7 +14,8 @@ import (
 
 func newRulesCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "rules", Short: "Check and test rule files, and explain decisions"}
-	cmd.AddCommand(newRulesCheckCmd(p), newRulesTestCmd(p), newRulesCoverageCmd(p), newRulesExplainCmd(p), newRulesBacktestCmd(p))
+	cmd.AddCommand(newRulesCheckCmd(p), newRulesTestCmd(p), newRulesLintCmd(p), newRulesCoverageCmd(p), newRulesExplainCmd(p), newRulesBacktestCmd(p),
+		newRulesDiffCmd(p), newRulesFmtCmd(p), newRulesDocCmd(p), newRulesTryCmd(p))
 	return asGroup(cmd)
 }
 
@@ -102,9 +103,10 @@ func newRulesExplainCmd(p *program) *cobra.Command {
 	var dir string
 	round := 0
 	cmd := &cobra.Command{
-		Use: "explain ORDER_ID|RECORD.json", Short: "Show the value of every part of every rule of a decision", Args: cobra.ExactArgs(1),
+		Use: "explain ORDER_ID|RECORD.json|CODE", Short: "Show the value of every part of every rule of a decision", Args: cobra.ExactArgs(1),
 		Long: "Compute a decision again from its record, and show what every part of every rule came to. The record is a file, or that of\n" +
-			"an order at a running engine. The rule files must be those that decided: a record knows them by their hash.",
+			"an order at a running engine. The rule files must be those that decided: a record knows them by their hash. A code such as\n" +
+			"E104 is explained by itself.",
 		Example: "  waybill rules explain 7709-001 --rules examples/rules\n" +
 			"  waybill shipments decision 7709-001 --json | jq '.decisions[-1].record' > record.json && waybill rules explain record.json --rules rules",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -118,6 +120,10 @@ func newRulesExplainCmd(p *program) *cobra.Command {
 }
 
 func (p *program) rulesExplain(ctx context.Context, f *clientFlags, what, dir string, round int) error {
+	if about, ok := rules.Codes()[what]; ok {
+		_, err := fmt.Fprintf(p.out, "%s  %s\n", what, about)
+		return err
+	}
 	record, err := p.decisionRecord(ctx, f, what, round)
 	if err != nil {
 		return err

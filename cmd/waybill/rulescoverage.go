@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"html/template"
@@ -86,27 +84,11 @@ func coverTests(c *rules.Coverage, b *rules.Bundle, dir string) error {
 }
 
 func coverOrders(c *rules.Coverage, b *rules.Bundle, file string) error {
-	f, err := os.Open(file)
-	if err != nil {
-		return usageError(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 8<<20)
-	for n := 1; lines.Scan(); n++ {
-		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
-			continue
-		}
-		d, err := rules.ParseRecord(lines.Bytes())
-		if err != nil {
-			return fmt.Errorf("%s:%d: %w", file, n, err)
-		}
-		again := b.Replay(&d).Decision
-		if err := c.Add(&again); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
+	_, err := eachRecord(file, func(d *rules.Decision) error {
+		again := b.Replay(d).Decision
+		return c.Add(&again)
+	})
+	return err
 }
 
 func (p *program) coverageText(r rules.CoverageReport) error {

@@ -25,6 +25,9 @@ func (r Rational) den() int64 { return r.d + 1 }
 
 func (r Rational) big() *big.Rat { return big.NewRat(r.n, r.den()) }
 
+// Rat is the number as the standard library computes with it.
+func (r Rational) Rat() *big.Rat { return r.big() }
+
 // finest are the denominators that FromRat falls back to when a fraction does not fit.
 var finest = []int64{1_000_000_000, 1_000_000, 1_000, 1}
 

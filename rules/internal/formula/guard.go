@@ -202,11 +202,11 @@ func (g *guard) missingFunction(n ast.Node, name string) {
 		return
 	}
 	if unavailable[name] {
-		p.Message, p.Hint = fmt.Sprintf("%s(…) cannot be used in rules", name), "functions: "+list(functionNames())
+		p.Message, p.Hint = fmt.Sprintf("%s(…) cannot be used in rules", name), "functions: "+list(FunctionNames())
 		return
 	}
-	p.DidYouMean = Suggest(name, functionNames())
-	p.Hint = "functions: " + list(functionNames())
+	p.DidYouMean = Suggest(name, FunctionNames())
+	p.Hint = "functions: " + list(FunctionNames())
 }
 
 // pathOf gives "order.to.type" for a chain of names, "" for anything else.

@@ -69,7 +69,7 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 
 func (e *Env) unknownName(p *Problem, name string) {
 	p.Code = "E101"
-	if macros[name] != nil || slices.Contains(functionNames(), name) {
+	if macros[name] != nil || slices.Contains(FunctionNames(), name) {
 		p.Message, p.Hint = fmt.Sprintf("%s is a function", name), name+"(…) needs its arguments"
 		return
 	}
@@ -87,7 +87,7 @@ func (e *Env) unknownName(p *Problem, name string) {
 	}
 	if unavailable[name] {
 		p.Message = fmt.Sprintf("%s(…) cannot be used in rules", name)
-		p.Hint = "functions: " + list(functionNames())
+		p.Hint = "functions: " + list(FunctionNames())
 		return
 	}
 	for _, values := range e.Enums {
@@ -96,7 +96,7 @@ func (e *Env) unknownName(p *Problem, name string) {
 			return
 		}
 	}
-	p.DidYouMean = Suggest(name, append(names, functionNames()...))
+	p.DidYouMean = Suggest(name, append(names, FunctionNames()...))
 	if p.DidYouMean == "" {
 		p.DidYouMean = e.suggestPath(name)
 	}

@@ -40,8 +40,8 @@ func init() {
 	}
 }
 
-// functionNames lists everything that can be called.
-func functionNames() []string {
+// FunctionNames lists everything that can be called.
+func FunctionNames() []string {
 	names := []string{"dollars", "mins", "minutes", "hours", "days", "bucket", "round_to"}
 	for n := range macros {
 		names = append(names, n)

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/rules"
+)
+
+func newRulesLintCmd(p *program) *cobra.Command {
+	var plugins, format, orders string
+	var strict bool
+	cmd := &cobra.Command{
+		Use: "lint DIR", Short: "Find rules that are sound and probably not meant", Args: cobra.ExactArgs(1),
+		Long: "Find rules that never or always apply, that others make useless or overwrite, orders that nobody may take, and what nothing uses. Where an\n" +
+			"order shows it, its members are given as they stand under with: in a test. With --orders, rules that did nothing in those\n" +
+			"decisions are named too.\n\nFindings do not change the exit code, unless --strict is given: then it is 1.",
+		Example: "  waybill rules lint examples/rules\n  waybill rules lint rules --format github --strict",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			return p.rulesLint(cmd.Context(), args[0], plugins, orders, format, strict)
+		},
+	}
+	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of adapters, for checking services")
+	cmd.Flags().StringVar(&orders, "orders", "", "file of decision records, one a line")
+	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif (for code hosts) or github (workflow commands)")
+	cmd.Flags().BoolVar(&strict, "strict", false, "fail where something is found")
+	return cmd
+}
+
+func (p *program) rulesLint(ctx context.Context, dir, plugins, orders, format string, strict bool) error {
+	b, err := p.loadRules(ctx, dir, plugins)
+	if err != nil {
+		return &exitError{exitRules, err}
+	}
+	findings := b.Lint()
+	if orders != "" {
+		hits := map[string]int{}
+		n, err := eachRecord(orders, func(d *rules.Decision) error {
+			r := b.Replay(d)
+			for _, rule := range r.Decision.Hits() {
+				hits[rule]++
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		findings = append(findings, b.LintHits(hits, n)...)
+	}
+	problems := make([]rules.Problem, len(findings))
+	for i, f := range findings {
+		problems[i] = f.Problem
+	}
+	if format == "text" {
+		err = p.lintText(findings)
+	} else {
+		err = p.printProblems(format, dir, problems, map[string]any{"findings": append([]rules.Finding{}, findings...)})
+	}
+	if err == nil && strict && len(findings) > 0 {
+		err = fmt.Errorf("%s in %s", count(len(findings), "finding"), dir)
+	}
+	return err
+}
+
+func (p *program) lintText(findings []rules.Finding) error {
+	for _, f := range findings {
+		fmt.Fprintf(p.out, "%s\n", printable(f.Problem.String()))
+		if len(f.Witness) > 0 {
+			fmt.Fprintf(p.out, "      = witness: %s\n", printable(withText(f.Witness)))
+		}
+		fmt.Fprintf(p.out, "      = help: %s\n      [%s]\n", printable(f.Hint), f.Code)
+	}
+	_, err := fmt.Fprintf(p.out, "%s\n", count(len(findings), "finding"))
+	return err
+}
+
+// eachRecord reads decision records, one a line, and returns their number.
+func eachRecord(file string, do func(*rules.Decision) error) (int, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return 0, usageError(err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 8<<20)
+	records := 0
+	for n := 1; lines.Scan(); n++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		d, err := rules.ParseRecord(lines.Bytes())
+		if err == nil {
+			err = do(&d)
+		}
+		if err != nil {
+			return records, fmt.Errorf("%s:%d: %w", file, n, err)
+		}
+		records++
+	}
+	return records, lines.Err()
+}

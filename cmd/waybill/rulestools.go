@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/rules"
+)
+
+func newRulesDiffCmd(p *program) *cobra.Command {
+	var plugins string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "diff OLD_DIR NEW_DIR", Short: "Show how two folders of rules differ, with orders that show it", Args: cobra.ExactArgs(2),
+		Example: "  waybill rules diff rules.old rules",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.rulesDiff(cmd.Context(), args[0], args[1], plugins, asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of adapters, for checking services")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (p *program) rulesDiff(ctx context.Context, old, now, plugins string, asJSON bool) error {
+	a, err := p.loadRules(ctx, old, plugins)
+	if err != nil {
+		return &exitError{exitRules, err}
+	}
+	b, err := p.loadRules(ctx, now, plugins)
+	if err != nil {
+		return &exitError{exitRules, err}
+	}
+	changes := rules.Diff(a, b)
+	if asJSON {
+		return p.printJSON(map[string]any{"changes": append([]rules.Change{}, changes...)})
+	}
+	for _, c := range changes {
+		name := c.Name
+		if c.At != "" {
+			name += " at " + c.At
+		}
+		fmt.Fprintf(p.out, "%s %s %s\n", c.Kind, c.What, printable(name))
+		if c.Old != c.New {
+			for _, side := range []struct{ sign, text string }{{"- ", c.Old}, {"+ ", c.New}} {
+				for line := range strings.Lines(strings.TrimSpace(side.text)) {
+					fmt.Fprintf(p.out, "    %s%s\n", side.sign, printable(strings.TrimRight(line, "\n")))
+				}
+			}
+		}
+		for _, w := range []struct {
+			text  string
+			order map[string]string
+		}{{"does not apply any more to", c.NoLonger}, {"applies now to", c.Now}} {
+			if w.order != nil {
+				fmt.Fprintf(p.out, "    %s %s\n", w.text, printable(withText(w.order)))
+			}
+		}
+	}
+	_, err = fmt.Fprintln(p.out, count(len(changes), "change"))
+	return err
+}
+
+// withText writes an order as it stands under with: in a test.
+func withText(order map[string]string) string {
+	var parts []string
+	for _, path := range slices.Sorted(maps.Keys(order)) {
+		parts = append(parts, path+": "+order[path])
+	}
+	return "with: { " + strings.Join(parts, ", ") + " }"
+}
+
+func newRulesFmtCmd(p *program) *cobra.Command {
+	var check bool
+	cmd := &cobra.Command{
+		Use: "fmt DIR", Short: "Lay rule and test files out in the usual way", Args: cobra.ExactArgs(1),
+		Long: "Lay rule and test files out in the usual way: no spaces at the ends of lines, no two empty lines together, one before each part. Words, values\n" +
+			"and comments stay as they are. The files that were changed are named.",
+		RunE: func(_ *cobra.Command, args []string) error { return p.rulesFmt(args[0], check) },
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "change nothing; fail where a file is not laid out so")
+	return cmd
+}
+
+func (p *program) rulesFmt(dir string, check bool) error {
+	folders, err := ruleFolders([]string{dir})
+	if err != nil {
+		return err
+	}
+	changed := 0
+	for _, folder := range folders {
+		for _, pattern := range []string{"*.rules.yaml", "*.test.yaml"} {
+			files, err := filepath.Glob(filepath.Join(folder, pattern))
+			if err != nil {
+				return err
+			}
+			for _, file := range files {
+				did, err := formatFile(file, check)
+				if err != nil {
+					return fmt.Errorf("%s: %w", file, err)
+				}
+				if did {
+					changed++
+					fmt.Fprintln(p.out, file)
+				}
+			}
+		}
+	}
+	if check && changed > 0 {
+		return fmt.Errorf("%s not laid out in the usual way", count(changed, "file"))
+	}
+	return nil
+}
+
+func formatFile(file string, check bool) (changed bool, err error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return false, err
+	}
+	text, err := rules.Format(data)
+	if err != nil || bytes.Equal(text, data) {
+		return false, err
+	}
+	if check {
+		return true, nil
+	}
+	return true, replaceFile(file, text)
+}
+
+// replaceFile writes a file whole or not at all: an engine may be reading the folder.
+func replaceFile(file string, text []byte) error {
+	temporary, err := os.CreateTemp(filepath.Dir(file), ".waybill-fmt-*")
+	if err != nil {
+		return err
+	}
+	_, err = temporary.Write(text)
+	err = errors.Join(err, temporary.Close())
+	if err == nil {
+		if info, serr := os.Stat(file); serr == nil {
+			err = os.Chmod(temporary.Name(), info.Mode().Perm())
+		}
+	}
+	if err == nil {
+		err = os.Rename(temporary.Name(), file)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(temporary.Name()))
+	}
+	return err
+}
+
+func newRulesDocCmd(p *program) *cobra.Command {
+	var format, schema string
+	cmd := &cobra.Command{
+		Use: "doc [NAME]", Short: "List what expressions may name", Args: cobra.MaximumNArgs(1),
+		Long:    "List what expressions may name: all of it, or what holds NAME. With --schema, print the JSON Schema of rule or test files, for editors.",
+		Example: "  waybill rules doc order.to\n  waybill rules doc --schema rules > rules.schema.json",
+		RunE: func(_ *cobra.Command, args []string) error {
+			switch {
+			case schema == "rules":
+				_, err := p.out.Write(rules.RuleSchema())
+				return err
+			case schema == "tests":
+				_, err := p.out.Write(rules.TestSchema())
+				return err
+			case schema != "":
+				return usageError(fmt.Errorf("--schema %q is not known; use rules or tests", schema))
+			case !slices.Contains([]string{"text", "json", "markdown"}, format):
+				return usageError(fmt.Errorf("--format %q is not known; use text, json or markdown", format))
+			}
+			return p.rulesDoc(strings.Join(args, ""), format)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "text, json or markdown")
+	cmd.Flags().StringVar(&schema, "schema", "", "rules or tests: print the JSON Schema")
+	return cmd
+}
+
+func (p *program) rulesDoc(name, format string) error {
+	entries := slices.DeleteFunc(rules.Reference(), func(e rules.Entry) bool { return !strings.Contains(e.Name, name) })
+	if len(entries) == 0 {
+		return usageError(fmt.Errorf("nothing that expressions may name holds %q", name))
+	}
+	switch format {
+	case "json":
+		return p.printJSON(entries)
+	case "markdown":
+		fmt.Fprintln(p.out, "| name | | |\n|---|---|---|")
+		for _, e := range entries {
+			fmt.Fprintf(p.out, "| `%s` | %s | %s |\n", e.Name, strings.ReplaceAll(e.Kind, "|", `\|`), strings.ReplaceAll(aboutOf(e), "|", `\|`))
+		}
+		return nil
+	}
+	t := newTable(p.out, "NAME", "KIND", "")
+	for _, e := range entries {
+		t.row(e.Name, e.Kind, aboutOf(e))
+	}
+	return t.flush()
+}
+
+func aboutOf(e rules.Entry) string {
+	if len(e.Values) > 0 && e.About == "" {
+		return strings.Join(e.Values, ", ")
+	}
+	return e.About
+}
+
+func newRulesTryCmd(p *program) *cobra.Command {
+	f := &clientFlags{}
+	var dir string
+	cmd := &cobra.Command{
+		Use: "try ORDER_ID|RECORD.json", Short: "Compute expressions over a decided order, line by line", Args: cobra.ExactArgs(1),
+		Long: "Read expressions, one a line, and show the value of every part over the order of a decision record. option is that of the winner; a line\n" +
+			"'option ups' makes it that of another account. Nothing is changed.",
+		Example: "  echo 'order.total > usd(50) and option.fee < usd(12)' | waybill rules try record.json --rules rules",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.rulesTry(cmd.Context(), f, args[0], dir)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&dir, "rules", "", "folder of rules, for its lets and lists; without it, the built-in rules")
+	return cmd
+}
+
+func (p *program) rulesTry(ctx context.Context, f *clientFlags, what, dir string) error {
+	record, err := p.decisionRecord(ctx, f, what, 0)
+	if err != nil {
+		return err
+	}
+	d, err := rules.ParseDecision(record)
+	if err != nil {
+		return fmt.Errorf("%s is no decision record: %w", what, err)
+	}
+	bundle := rules.Default()
+	if dir != "" {
+		if bundle, err = p.loadRules(ctx, dir, ""); err != nil {
+			return &exitError{exitRules, err}
+		}
+	}
+	account, failed := "", 0
+	lines := bufio.NewScanner(p.in)
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if name, ok := strings.CutPrefix(line, "option "); ok && !strings.ContainsAny(strings.TrimSpace(name), " .()") {
+			account = strings.TrimSpace(name)
+			continue
+		}
+		if line == "" {
+			continue
+		}
+		text, err := bundle.Try(&d, account, line)
+		if fault, ok := errors.AsType[*rules.TryError](err); ok {
+			failed++
+			text = fmt.Sprintf("%s\n%s%s %s\n", printable(line), strings.Repeat(" ", fault.From), strings.Repeat("^", max(fault.To-fault.From, 1)), fault.Message)
+		} else if err != nil {
+			return err
+		}
+		fmt.Fprint(p.out, text)
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	if failed > 0 {
+		return fmt.Errorf("%s cannot be computed", count(failed, "expression"))
+	}
+	return nil
+}

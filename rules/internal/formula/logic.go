@@ -1,0 +1,307 @@
+package formula
+
+import (
+	"math/big"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/waybill-dev/waybill/rules/internal/logic"
+	"github.com/waybill-dev/waybill/rules/unit"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Logic gives the condition of a formula as a tree. Names of lets and lists stay as they are, for the caller to resolve.
+func (f *Formula) Logic() *logic.Tree {
+	config := f.env.config()
+	tree, _, problem := f.env.parse(f.Source, config)
+	if problem != nil {
+		return &logic.Tree{Op: logic.Free, Text: f.Source}
+	}
+	l := &logician{env: f.env}
+	return l.tree(tree.Node)
+}
+
+type logician struct{ env *Env }
+
+func (l *logician) free(n ast.Node) *logic.Tree { return &logic.Tree{Op: logic.Free, Text: n.String()} }
+
+func (l *logician) tree(n ast.Node) *logic.Tree {
+	switch n := n.(type) {
+	case *ast.BoolNode:
+		return &logic.Tree{Op: logic.Fixed, Truth: n.Value, Text: n.String()}
+	case *ast.UnaryNode:
+		if n.Operator == "not" || n.Operator == "!" {
+			return logic.Negate(l.tree(n.Node))
+		}
+	case *ast.ConditionalNode:
+		c := l.tree(n.Cond)
+		return logic.Any(logic.All(c, l.tree(n.Exp1)), logic.All(logic.Negate(c), l.tree(n.Exp2)))
+	case *ast.IdentifierNode:
+		if _, ok := l.env.Vars[n.Value].(bool); ok {
+			return &logic.Tree{Op: logic.Name, Ref: n.Value, Text: n.Value}
+		}
+	case *ast.MemberNode:
+		if path := l.path(n); path != "" {
+			return &logic.Tree{Op: logic.Is, Path: path, Text: path}
+		}
+	case *ast.CallNode:
+		return l.between(n)
+	case *ast.BinaryNode:
+		return l.binary(n)
+	}
+	return l.free(n)
+}
+
+func (l *logician) binary(n *ast.BinaryNode) *logic.Tree {
+	switch n.Operator {
+	case "and", "&&":
+		return logic.All(l.tree(n.Left), l.tree(n.Right))
+	case "or", "||":
+		return logic.Any(l.tree(n.Left), l.tree(n.Right))
+	case "in":
+		return l.in(n)
+	case "not in":
+		return logic.Negate(l.in(n))
+	case "==", "!=", "<", "<=", ">", ">=":
+		return l.compare(n)
+	}
+	return l.free(n)
+}
+
+var flipped = map[string]string{"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+func (l *logician) compare(n *ast.BinaryNode) *logic.Tree {
+	op, path, constant := n.Operator, l.path(n.Left), n.Right
+	if path == "" {
+		op, path, constant = flipped[op], l.path(n.Right), n.Left
+	}
+	if path == "" {
+		return l.free(n)
+	}
+	t := &logic.Tree{Path: path, Cmp: op, Text: n.String()}
+	switch c := constant.(type) {
+	case *ast.StringNode:
+		if day, ok := dayNumber(path, c.Value); ok {
+			t.Op, t.Number, t.Unit = logic.Compare, day, "day"
+			return t
+		}
+		switch t.Op, t.Texts = logic.In, []string{c.Value}; op {
+		case "==":
+			return t
+		case "!=":
+			return logic.Negate(t)
+		}
+		return l.free(n)
+	case *ast.BoolNode:
+		t.Op = logic.Is
+		if c.Value != (op == "==") {
+			return logic.Negate(t)
+		}
+		return t
+	}
+	number, of, ok := constantOf(constant)
+	if !ok {
+		return l.free(n)
+	}
+	t.Op, t.Number, t.Unit = logic.Compare, number, of
+	return t
+}
+
+// dayNumber reads a date that local.date is compared with as a number of days.
+func dayNumber(path, text string) (*big.Rat, bool) {
+	if path != "local.date" {
+		return nil, false
+	}
+	day, err := time.Parse(time.DateOnly, text)
+	return big.NewRat(day.Unix()/86400, 1), err == nil
+}
+
+func (l *logician) in(n *ast.BinaryNode) *logic.Tree {
+	if s, ok := n.Left.(*ast.StringNode); ok {
+		if path := l.path(n.Right); path != "" && !strings.HasPrefix(path, "lists.") {
+			text := strconv.Quote(s.Value) + " in " + path
+			return &logic.Tree{Op: logic.Is, Path: text, Text: text}
+		}
+		return l.free(n)
+	}
+	path := l.path(n.Left)
+	if path == "" {
+		return l.free(n)
+	}
+	if list, ok := strings.CutPrefix(l.path(n.Right), "lists."); ok {
+		if path == "local.date" {
+			return l.free(n) // compared as days elsewhere; the two must not be taken for different fields
+		}
+		return &logic.Tree{Op: logic.List, Path: path, Ref: list, Text: n.String()}
+	}
+	array, ok := n.Right.(*ast.ArrayNode)
+	if !ok {
+		return l.free(n)
+	}
+	var texts []string
+	var numbers []*logic.Tree
+	for _, x := range array.Nodes {
+		if s, ok := x.(*ast.StringNode); ok && path != "local.date" {
+			texts = append(texts, s.Value)
+			continue
+		}
+		equal := l.compare(&ast.BinaryNode{Operator: "==", Left: n.Left, Right: x})
+		if equal.Op == logic.Free {
+			return l.free(n)
+		}
+		numbers = append(numbers, equal)
+	}
+	if len(numbers) > 0 && len(texts) == 0 {
+		return logic.Any(numbers...)
+	}
+	return &logic.Tree{Op: logic.In, Path: path, Texts: texts, Text: n.String()}
+}
+
+// between is time_between as comparisons of the minute of the day.
+func (l *logician) between(n *ast.CallNode) *logic.Tree {
+	callee, ok := n.Callee.(*ast.IdentifierNode)
+	if !ok || callee.Value != betweenFunction {
+		return l.free(n)
+	}
+	at := func(op string, i int) *logic.Tree {
+		return l.compare(&ast.BinaryNode{Operator: op, Left: n.Arguments[0], Right: n.Arguments[i]})
+	}
+	from, to := n.Arguments[1].(*ast.IntegerNode).Value, n.Arguments[2].(*ast.IntegerNode).Value
+	if from < to {
+		return logic.All(at(">=", 1), at("<", 2))
+	}
+	return logic.Any(at(">=", 1), at("<", 2))
+}
+
+// path is pathOf, and the name of a quota.
+func (l *logician) path(n ast.Node) string {
+	if m, ok := n.(*ast.MemberNode); ok {
+		if call, ok := m.Node.(*ast.CallNode); ok {
+			if callee, ok := call.Callee.(*ast.IdentifierNode); ok && callee.Value == quotaFunction {
+				account, period, per := cutKey(call.Arguments[1].(*ast.StringNode).Value)
+				if per != "" {
+					period += "." + per
+				}
+				return "quota." + account + "." + period + ".used"
+			}
+		}
+		return pathOf(n)
+	}
+	return "" // a bare name is a let, whose value is not known here
+}
+
+// constantOf reads a number with its unit.
+func constantOf(n ast.Node) (*big.Rat, string, bool) {
+	if text, ok := literal(n); ok {
+		r, ok := new(big.Rat).SetString(text)
+		return r, "", ok
+	}
+	switch n := n.(type) {
+	case *ast.ConstantNode:
+		switch v := n.Value.(type) {
+		case shipping.Money:
+			digits, _ := shipping.CurrencyDigits(v.Currency)
+			r := big.NewRat(v.Minor, 1)
+			for range digits {
+				r.Quo(r, big.NewRat(10, 1))
+			}
+			return r, v.Currency, true
+		case unit.Weight:
+			return v.Rat(), "g", true
+		case unit.Length:
+			return v.Rat(), "mm", true
+		case unit.Distance:
+			return v.Rat(), "m", true
+		case unit.Volume:
+			return v.Rat(), "mm3", true
+		}
+	case *ast.CallNode:
+		callee, ok := n.Callee.(*ast.IdentifierNode)
+		seconds := map[string]int64{"minutes": 60, "hours": 3600, "days": 86400}
+		if !ok || seconds[callee.Value] == 0 || len(n.Arguments) != 1 {
+			return nil, "", false
+		}
+		r, _, ok := constantOf(n.Arguments[0])
+		if !ok {
+			return nil, "", false
+		}
+		return r.Mul(r, big.NewRat(seconds[callee.Value], 1)), "s", true
+	}
+	return nil, "", false
+}
+
+// Whole reports whether a path of the environment is a whole number.
+func (e *Env) Whole(path string) bool {
+	name, rest, _ := strings.Cut(path, ".")
+	t := reflect.TypeOf(e.Vars[name])
+	for t != nil && rest != "" && t.Kind() == reflect.Struct {
+		name, rest, _ = strings.Cut(rest, ".")
+		var next reflect.Type
+		for i := range t.NumField() {
+			if t.Field(i).Tag.Get("expr") == name {
+				next = t.Field(i).Type
+			}
+		}
+		t = next
+	}
+	return t != nil && rest == "" && t.Kind() == reflect.Int
+}
+
+// DayNumber reads a date as the number that comparisons of local.date use.
+func DayNumber(date string) (*big.Rat, bool) { return dayNumber("local.date", date) }
+
+// Windows lists the times of day of time_between(…), each as minutes from and to.
+func (f *Formula) Windows() [][2]int {
+	var found [][2]int
+	f.walk(func(n ast.Node) {
+		call, ok := n.(*ast.CallNode)
+		if !ok {
+			return
+		}
+		if callee, ok := call.Callee.(*ast.IdentifierNode); ok && callee.Value == betweenFunction {
+			found = append(found, [2]int{call.Arguments[1].(*ast.IntegerNode).Value, call.Arguments[2].(*ast.IntegerNode).Value})
+		}
+	})
+	return found
+}
+
+// FloatEquality gives the first part that compares a computed number for being the same as another, "" where there is none.
+func (f *Formula) FloatEquality() string {
+	text := ""
+	f.walk(func(n ast.Node) {
+		b, ok := n.(*ast.BinaryNode)
+		if !ok || text != "" || b.Operator != "==" && b.Operator != "!=" {
+			return
+		}
+		for _, side := range []ast.Node{b.Left, b.Right} {
+			switch s := side.(type) {
+			case *ast.FloatNode:
+				text = b.String()
+			case *ast.CallNode:
+				if callee, ok := s.Callee.(*ast.IdentifierNode); ok && (callee.Value == "dollars" || callee.Value == "mins" || callee.Value == "round_to") {
+					text = b.String()
+				}
+			case *ast.BinaryNode:
+				if s.Operator == "/" {
+					text = b.String()
+				}
+			}
+		}
+	})
+	return text
+}
+
+type visitor func(ast.Node)
+
+// Visit implements ast.Visitor.
+func (v visitor) Visit(node *ast.Node) { v(*node) }
+
+func (f *Formula) walk(visit func(ast.Node)) {
+	if tree, _, problem := f.env.parse(f.Source, f.env.config()); problem == nil {
+		ast.Walk(&tree.Node, visitor(visit))
+	}
+}

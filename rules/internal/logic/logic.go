@@ -1,0 +1,438 @@
+// Package logic asks whether conditions can hold at all, and shows an order for which they do.
+//
+// A condition is a tree of and, or and not over atoms: a number compared with a constant, a text compared with constants, a truth, or
+// something that is not understood. What is not understood may be true or false as it likes, and fields know nothing of each other: so
+// whatever is called impossible is impossible, and nothing else is claimed.
+package logic
+
+import (
+	"math/big"
+	"slices"
+	"strings"
+)
+
+// Op is the kind of a node.
+type Op int
+
+// The kinds. A Name stands for a tree that the caller knows, and a List for the entries of a list; both are replaced by Resolve.
+const (
+	And Op = iota
+	Or
+	Not
+	Fixed   // Truth
+	Is      // the truth of Path
+	Compare // Path Cmp Number, in Unit
+	In      // Path is one of Texts
+	List    // Path is in the list Ref
+	Name    // the condition that Ref names
+	Free    // not understood; Text tells two of them apart
+)
+
+// Tree is a condition.
+type Tree struct {
+	Op     Op
+	Kids   []*Tree
+	Path   string
+	Cmp    string // == != < <= > >=
+	Number *big.Rat
+	Unit   string // "USD", "weight", …; amounts in two currencies are not compared
+	Texts  []string
+	Ref    string
+	Truth  bool
+	Text   string // as the author wrote it
+}
+
+// All is the conjunction of trees; nil ones hold always.
+func All(trees ...*Tree) *Tree {
+	t := &Tree{Op: And}
+	for _, k := range trees {
+		if k != nil {
+			t.Kids = append(t.Kids, k)
+		}
+	}
+	return t
+}
+
+// Any is the disjunction of trees.
+func Any(trees ...*Tree) *Tree { return &Tree{Op: Or, Kids: trees} }
+
+// Negate is what holds where t does not. Nil, which holds always, becomes what never does.
+func Negate(t *Tree) *Tree {
+	if t == nil {
+		return &Tree{Op: Fixed}
+	}
+	return &Tree{Op: Not, Kids: []*Tree{t}}
+}
+
+// Resolve replaces names and lists. What it does not know becomes Free.
+func (t *Tree) Resolve(names map[string]*Tree, lists map[string][]string) *Tree {
+	if t == nil {
+		return nil
+	}
+	switch t.Op {
+	case Name:
+		if known := names[t.Ref]; known != nil {
+			return known
+		}
+		return &Tree{Op: Free, Text: t.Ref}
+	case List:
+		if texts, ok := lists[t.Ref]; ok {
+			return &Tree{Op: In, Path: t.Path, Texts: texts, Text: t.Text}
+		}
+		return &Tree{Op: Free, Text: t.Text}
+	}
+	if len(t.Kids) == 0 {
+		return t
+	}
+	made := *t
+	made.Kids = make([]*Tree, len(t.Kids))
+	for i, k := range t.Kids {
+		made.Kids[i] = k.Resolve(names, lists)
+	}
+	return &made
+}
+
+// Fix replaces the comparisons of a text with what they come to when it has a value.
+func (t *Tree) Fix(path, value string) *Tree {
+	if t == nil {
+		return nil
+	}
+	if t.Op == In && t.Path == path {
+		return &Tree{Op: Fixed, Truth: slices.Contains(t.Texts, value)}
+	}
+	if len(t.Kids) == 0 {
+		return t
+	}
+	made := *t
+	made.Kids = make([]*Tree, len(t.Kids))
+	for i, k := range t.Kids {
+		made.Kids[i] = k.Fix(path, value)
+	}
+	return &made
+}
+
+// Paths lists what the atoms of a tree speak of; free ones give their text.
+func (t *Tree) Paths() []string {
+	if t == nil {
+		return nil
+	}
+	var out []string
+	if t.Op == Free {
+		out = append(out, t.Text)
+	} else if t.Path != "" {
+		out = append(out, t.Path)
+	}
+	for _, k := range t.Kids {
+		out = append(out, k.Paths()...)
+	}
+	return out
+}
+
+// Domain is what is known of a field whatever the order.
+type Domain struct {
+	Least, Most *big.Rat // nil where there is no bound
+	Whole       bool     // only whole numbers
+	Texts       []string // nil where any text may be
+}
+
+// Verdict is the answer of Solve.
+type Verdict int
+
+// The answers.
+const (
+	Impossible Verdict = iota
+	Possible           // the witness makes it hold
+	Perhaps            // it holds if what was not understood comes out right
+	TooLarge           // the search was given up
+)
+
+// Solve looks for values that make a tree hold.
+func Solve(t *Tree, domains map[string]Domain) (Verdict, map[string]string) {
+	s := &search{domains: domains}
+	if st := s.find([]*literal{{t, true}}, state{}, false); st != nil {
+		return Possible, st.witness(domains)
+	}
+	if s.steps > maxSteps {
+		return TooLarge, nil
+	}
+	s.steps = 0
+	if st := s.find([]*literal{{t, true}}, state{}, true); st != nil {
+		return Perhaps, st.witness(domains)
+	}
+	if s.steps > maxSteps {
+		return TooLarge, nil
+	}
+	return Impossible, nil
+}
+
+const maxSteps = 20_000
+
+type search struct {
+	domains map[string]Domain
+	steps   int
+}
+
+// literal is a tree that must hold, or must not.
+type literal struct {
+	tree *Tree
+	want bool
+}
+
+// find works through what must hold; free says whether what is not understood may be relied on.
+func (s *search) find(todo []*literal, st state, free bool) state {
+	for len(todo) > 0 {
+		if s.steps++; s.steps > maxSteps {
+			return nil
+		}
+		l := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		t := l.tree
+		switch {
+		case t == nil:
+			if !l.want {
+				return nil
+			}
+		case t.Op == Not:
+			todo = append(slices.Clip(todo), &literal{t.Kids[0], !l.want})
+		case t.Op == And && l.want, t.Op == Or && !l.want:
+			todo = slices.Clip(todo)
+			for _, k := range t.Kids {
+				todo = append(todo, &literal{k, l.want})
+			}
+		case t.Op == And, t.Op == Or:
+			for _, k := range t.Kids {
+				if found := s.find(append(slices.Clone(todo), &literal{k, l.want}), st.clone(), free); found != nil {
+					return found
+				}
+			}
+			return nil
+		default:
+			if !st.add(t, l.want, s.domains, free) {
+				return nil
+			}
+		}
+	}
+	return st
+}
+
+// state is what is settled of each path.
+type state map[string]*limits
+
+// limits are the values that a path may still have.
+type limits struct {
+	truth               *bool
+	unit                string
+	least, most         *big.Rat
+	openLeast, openMost bool
+	notNumbers          []*big.Rat
+	texts               []string // nil is any
+	notTexts            []string
+}
+
+func (st state) clone() state {
+	out := make(state, len(st))
+	for k, v := range st {
+		c := *v
+		c.notNumbers, c.notTexts = slices.Clip(c.notNumbers), slices.Clip(c.notTexts)
+		out[k] = &c
+	}
+	return out
+}
+
+// add settles one atom and reports whether that is possible.
+func (st state) add(t *Tree, want bool, domains map[string]Domain, free bool) bool {
+	switch t.Op {
+	case Fixed:
+		return t.Truth == want
+	case Free:
+		return free && st.is("?"+t.Text, want)
+	case Is:
+		return st.is(t.Path, want)
+	case Compare:
+		if key := t.Path + " " + t.Unit; true {
+			return st.compare(key, t, want, domains[t.Path])
+		}
+	case In:
+		return st.in(t, want, domains[t.Path])
+	}
+	return free // a name that nobody resolved
+}
+
+func (st state) at(path string, d Domain) *limits {
+	l := st[path]
+	if l == nil {
+		l = &limits{least: d.Least, most: d.Most, texts: d.Texts}
+		st[path] = l
+	}
+	return l
+}
+
+func (st state) is(path string, want bool) bool {
+	l := st.at(path, Domain{})
+	if l.truth != nil {
+		return *l.truth == want
+	}
+	l.truth = &want
+	return true
+}
+
+var opposite = map[string]string{"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+func (st state) compare(key string, t *Tree, want bool, d Domain) bool {
+	l := st.at(key, d)
+	l.unit = t.Unit
+	op := t.Cmp
+	if !want {
+		op = opposite[op]
+	}
+	n := t.Number
+	switch op {
+	case "==":
+		l.atLeast(n, false)
+		l.atMost(n, false)
+	case "!=":
+		l.notNumbers = append(l.notNumbers, n)
+	case "<":
+		l.atMost(n, true)
+	case "<=":
+		l.atMost(n, false)
+	case ">":
+		l.atLeast(n, true)
+	case ">=":
+		l.atLeast(n, false)
+	}
+	return l.number(d.Whole) != nil
+}
+
+func (l *limits) atLeast(n *big.Rat, open bool) {
+	if l.least == nil || l.least.Cmp(n) < 0 || l.least.Cmp(n) == 0 && open {
+		l.least, l.openLeast = n, open
+	}
+}
+
+func (l *limits) atMost(n *big.Rat, open bool) {
+	if l.most == nil || l.most.Cmp(n) > 0 || l.most.Cmp(n) == 0 && open {
+		l.most, l.openMost = n, open
+	}
+}
+
+// number picks a value within the limits, nil where there is none.
+func (l *limits) number(whole bool) *big.Rat {
+	one := big.NewRat(1, 1)
+	if !whole && l.least != nil && l.most != nil {
+		one = new(big.Rat).Sub(l.most, l.least)
+		one.Quo(one, big.NewRat(int64(len(l.notNumbers)+2), 1))
+		if one.Sign() == 0 {
+			one.SetInt64(1)
+		}
+	}
+	start, step := new(big.Rat), one
+	switch {
+	case l.least != nil:
+		start.Set(l.least)
+		if whole && !start.IsInt() {
+			start.SetInt(ceil(start))
+		} else if l.openLeast {
+			start.Add(start, step)
+		}
+	case l.most != nil:
+		start.Set(l.most)
+		step = new(big.Rat).Neg(one)
+		if whole && !start.IsInt() {
+			start.SetInt(new(big.Int).Sub(ceil(start), big.NewInt(1)))
+		} else if l.openMost {
+			start.Add(start, step)
+		}
+	}
+	for range len(l.notNumbers) + 2 {
+		if !l.within(start) {
+			return nil
+		}
+		if !slices.ContainsFunc(l.notNumbers, func(n *big.Rat) bool { return n.Cmp(start) == 0 }) {
+			return start
+		}
+		start = new(big.Rat).Add(start, step)
+	}
+	return nil
+}
+
+func ceil(r *big.Rat) *big.Int {
+	q := new(big.Int).Div(r.Num(), r.Denom()) // floor
+	return q.Add(q, big.NewInt(1))
+}
+
+func (l *limits) within(n *big.Rat) bool {
+	if l.least != nil {
+		if c := n.Cmp(l.least); c < 0 || c == 0 && l.openLeast {
+			return false
+		}
+	}
+	if l.most != nil {
+		if c := n.Cmp(l.most); c > 0 || c == 0 && l.openMost {
+			return false
+		}
+	}
+	return true
+}
+
+func (st state) in(t *Tree, want bool, d Domain) bool {
+	l := st.at(t.Path, d)
+	if !want {
+		l.notTexts = append(l.notTexts, t.Texts...)
+	} else if l.texts == nil {
+		l.texts = append([]string{}, t.Texts...)
+	} else {
+		l.texts = slices.DeleteFunc(slices.Clone(l.texts), func(x string) bool { return !slices.Contains(t.Texts, x) })
+	}
+	_, ok := l.text()
+	return ok
+}
+
+// text picks a text within the limits.
+func (l *limits) text() (string, bool) {
+	if l.texts != nil {
+		for _, x := range l.texts {
+			if !slices.Contains(l.notTexts, x) {
+				return x, true
+			}
+		}
+		return "", false
+	}
+	other := "other"
+	for slices.Contains(l.notTexts, other) {
+		other += "x"
+	}
+	return other, true
+}
+
+// witness writes the settled values by path. Numbers are exact, with their unit after a space.
+func (st state) witness(domains map[string]Domain) map[string]string {
+	out := map[string]string{}
+	for key, l := range st {
+		switch {
+		case strings.HasPrefix(key, "?"):
+			if *l.truth {
+				out["also"] = strings.TrimPrefix(key, "?")
+			}
+		case l.truth != nil:
+			out[key] = "false"
+			if *l.truth {
+				out[key] = "true"
+			}
+		case strings.Contains(key, " ") && !strings.HasPrefix(key, `"`):
+			path, _, _ := strings.Cut(key, " ")
+			out[path] = strings.TrimSpace(decimal(l.number(domains[path].Whole)) + " " + l.unit)
+		default:
+			text, _ := l.text()
+			out[key] = text
+		}
+	}
+	return out
+}
+
+func decimal(r *big.Rat) string {
+	if r.IsInt() {
+		return r.Num().String()
+	}
+	return strings.TrimRight(strings.TrimRight(r.FloatString(6), "0"), ".")
+}

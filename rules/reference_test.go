@@ -1,0 +1,100 @@
+package rules_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/rules"
+)
+
+func TestReferenceIsComplete(t *testing.T) {
+	seen := map[string]rules.Entry{}
+	for _, e := range rules.Reference() {
+		if e.Name == "" || strings.HasSuffix(e.Name, ".") || e.Kind == "" {
+			t.Errorf("entry %+v", e)
+		}
+		if strings.HasSuffix(e.Name, "()") && e.About == "" {
+			t.Errorf("function %s is not described", e.Name)
+		}
+		seen[e.Name] = e
+	}
+	if e := seen["order.to.type"]; e.Kind != "text" || len(e.Values) == 0 {
+		t.Errorf("%+v", e)
+	}
+	if e := seen["order.weight"]; e.Kind != "weight" || e.About != "of all parcels" {
+		t.Errorf("%+v", e)
+	}
+	for _, name := range []string{"option.cost", "best.fee", "local.weekday", "order.items.sku", "<provider>.available", "quota()", "any()"} {
+		if seen[name].Name == "" {
+			t.Errorf("%s is missing", name)
+		}
+	}
+}
+
+// TestEveryCodeIsDescribed looks for codes in the sources.
+func TestEveryCodeIsDescribed(t *testing.T) {
+	known := rules.Codes()
+	used := map[string]bool{}
+	for _, pattern := range []string{"*.go", "internal/formula/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if file == "codes.go" || strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, code := range regexp.MustCompile(`"([EW]\d{3})"`).FindAllStringSubmatch(string(text), -1) {
+				used[code[1]] = true
+				if known[code[1]] == "" {
+					t.Errorf("%s: code %s is not described", file, code[1])
+				}
+			}
+		}
+	}
+	for code := range known {
+		if !used[code] {
+			t.Errorf("nothing says %s", code)
+		}
+	}
+}
+
+func TestFormat(t *testing.T) {
+	const messy = "\n\nrules: 1  \r\ncurrency: USD\nlet:\n  a: order.asap   \nexclude:\n  - name: A # why\n    when: a\n\n\n\n    reason: r\nrank: { strategy: fastest }\n\n"
+	const neat = "rules: 1\ncurrency: USD\nlet:\n  a: order.asap\n\nexclude:\n  - name: A # why\n    when: a\n\n    reason: r\n\nrank: { strategy: fastest }\n"
+	got, err := rules.Format([]byte(messy))
+	if err != nil || string(got) != neat {
+		t.Errorf("%q (%v)", got, err)
+	}
+	if again, err := rules.Format(got); err != nil || string(again) != neat {
+		t.Errorf("twice: %q (%v)", again, err)
+	}
+	if _, err := rules.Format([]byte("a: \"x  \n\n\n  y\"\n")); err == nil {
+		t.Error("a text was changed")
+	}
+	if _, err := rules.Format([]byte("a: [")); err == nil {
+		t.Error("what is no YAML was laid out")
+	}
+}
+
+func TestTry(t *testing.T) {
+	b := demo(t)
+	d := b.Decide(b.Prepare(input(t, source()), candidates()), offers())
+	for _, c := range []struct{ account, expression, want string }{
+		{"", "option.provider", `= "doordash"`}, {"ups", "option.fee < order.total and near_by", "= false"}, {"", "dear", "= false"},
+	} {
+		if got, err := b.Try(&d, c.account, c.expression); err != nil || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s (%v)", c.expression, got, err)
+		}
+	}
+	if _, err := b.Try(&d, "", "order.totl"); err == nil || !strings.Contains(err.Error(), "did you mean total") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,240 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/waybill-dev/waybill/rules/unit"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// object is a JSON object in the making; encoding/json sorts its keys, which keeps the schema stable.
+type object = map[string]any
+
+// RuleSchema is the JSON Schema of *.rules.yaml, for editors that complete and check YAML. It is made from the tables that Load reads with.
+func RuleSchema() []byte {
+	return schemaText(schemaOf("Waybill rules", topKeys, []string{"rules"}))
+}
+
+// TestSchema is the JSON Schema of *.test.yaml.
+func TestSchema() []byte {
+	s := closed(object{
+		"tests": object{"const": 1}, "about": text(""), "options": settingSchema(),
+		"fixtures": closed(object{"orders": object{"type": "object", "additionalProperties": orderSchema()}, "quotes": object{"type": "object", "additionalProperties": quotesSchema()}}),
+		"cases":    list(caseSchema()),
+	}, "tests", "cases")
+	s["title"] = "Waybill rule tests"
+	return schemaText(s)
+}
+
+func schemaText(s object) []byte {
+	s["$schema"] = "http://json-schema.org/draft-07/schema#"
+	out, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		panic(err) // maps, lists and texts
+	}
+	return append(out, '\n')
+}
+
+func closed(properties object, required ...string) object {
+	o := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		o["required"] = required
+	}
+	return o
+}
+
+func list(of any) object { return object{"type": "array", "items": of} }
+
+// text is any scalar that YAML may read out of what a person writes: 12.50, true, or a text.
+func text(about string) object {
+	o := object{"type": []string{"string", "number", "boolean"}}
+	if about != "" {
+		o["description"] = about
+	}
+	return o
+}
+
+func oneOf(values []string) object { return object{"enum": values} }
+
+var (
+	truthSchema    = object{"type": "boolean"}
+	durationSchema = object{"type": "string", "pattern": `^(\d+d)?([0-9.]+(h|m|s|ms))*$`, "description": "30s, 3m, 2h, 1d"}
+	amountSchema   = text("12.50, 12.50 USD, 10%, or an expression of money")
+	textsSchema    = list(text(""))
+	// anyMap is a mapping whose keys are the merchant's own.
+	anyMap = object{"type": "object"}
+)
+
+func wholeSchema(least, most int) object {
+	return object{"type": "integer", "minimum": least, "maximum": most}
+}
+
+// shapes are the forms of the keys of a rule file, by phase and key; "" is any phase, "top" the file itself.
+func shapes() map[string]any {
+	expression := func(kind string) object { return text("an expression: " + kind) }
+	ruleName := text("what the rule does, in words; shown wherever it applied")
+	set := object{}
+	for _, a := range settable {
+		set[a] = amountSchema
+	}
+	set["signature"], set["label_format"] = oneOf(shipping.Signatures), oneOf(labelFormats)
+	set["instructions"], set["pickup_instructions"] = text("{…} holds an expression"), text("{…} holds an expression")
+	step := object{"anyOf": []any{oneOf([]string{"next_ranked"}),
+		closed(object{"use": text("provider or provider/service"), "if_available": truthSchema, "hold_for": durationSchema, "notify": text("")})}}
+	days := object{"type": "string", "pattern": `^\d{4}-\d\d-\d\d$`, "description": "the first or last day, in the location's zone"}
+	return map[string]any{
+		"name": ruleName, "when": expression("true or false"), "enabled": truthSchema, "from": days, "until": days, "locations": textsSchema,
+		"about": text(""), "id": text("stable name for metrics"), "reason": text("{…} holds an expression"), "providers": textsSchema, "services": textsSchema,
+		"hold.until": text("released, or an expression: a moment"), "hold.for": durationSchema, "set.set": closed(set),
+		"adjust.add": amountSchema, "adjust.charge": amountSchema, "choose.prefer": textsSchema, "choose.only": textsSchema,
+		"choose.split":  object{"type": "object", "description": "percentages by provider, rank for the ranking; by: the key, experiment: its name"},
+		"guard.applies": expression("true or false, of the option"), "guard.max_fee": amountSchema, "guard.max_dropoff": durationSchema,
+		"guard.daily_budget": amountSchema, "guard.per": oneOf([]string{"location"}), "guard.on_breach": oneOf([]string{"next", "hold", "warn"}),
+		"fallback.on":    list(object{"anyOf": []any{oneOf(FallbackEvents), object{"pattern": `^pickup_late_\d+m$`}}}),
+		"fallback.steps": list(step), "fallback.requote": oneOf([]string{"always", "never", "expired"}),
+		"fallback.limit": closed(object{"attempts": wholeSchema(1, 50), "within": durationSchema, "extra_cost": amountSchema}),
+		"warn.message":   text("{…} holds an expression"), "warn.level": oneOf([]string{"low", "normal", "high"}),
+		"top.rules": object{"const": 1}, "top.name": text(""), "top.currency": object{"type": "string", "pattern": "^[A-Z]{3}$"}, "top.attributes": textsSchema,
+		"top.lists": object{"type": "object", "additionalProperties": textsSchema}, "top.let": object{"type": "object", "additionalProperties": expression("any")},
+		"top.rank": closed(object{"score": expression("number, lower is better"), "strategy": oneOf([]string{"cheapest", "fastest"}), "ties": list(expression("number or text")), "about": text("")}),
+		"top.none": closed(object{"hold_for": durationSchema, "retry": wholeSchema(1, 1000), "then": closed(object{"hold": truthSchema, "notify": text(""), "message": text("")})}),
+	}
+}
+
+// shapeOf is the form of a key in a phase.
+func shapeOf(known map[string]any, phase, key string) any {
+	if s, ok := known[phase+"."+key]; ok {
+		return s
+	}
+	s, ok := known[key]
+	if !ok {
+		panic(fmt.Sprintf("the schema has no form for %s of %s", key, phase)) // a key was added to the reader and not here
+	}
+	return s
+}
+
+func schemaOf(title string, keys, required []string) object {
+	known := shapes()
+	properties := object{}
+	patches := object{}
+	for _, key := range keys {
+		if phaseKeys[key] == nil {
+			continue
+		}
+		rule, patch := object{}, object{}
+		for _, k := range append(slices.Clone(commonKeys), phaseKeys[key]...) {
+			rule[k] = shapeOf(known, key, k)
+			if k != "name" {
+				patch[k] = rule[k]
+			}
+		}
+		properties[key] = list(closed(rule, "name"))
+		patches[key] = object{"type": "object", "additionalProperties": closed(patch)}
+	}
+	for _, key := range keys {
+		switch {
+		case phaseKeys[key] != nil:
+		case key == "locations":
+			properties[key] = object{"type": "object", "additionalProperties": closed(patches), "description": "changes of rules, by location id or tag:<tag>, phase and name"}
+		default:
+			properties[key] = shapeOf(known, "top", key)
+		}
+	}
+	s := closed(properties, required...)
+	s["title"] = title
+	return s
+}
+
+// valueSchema is the form in which a test gives a value of a Go type.
+func valueSchema(t reflect.Type) any {
+	switch t {
+	case reflect.TypeFor[shipping.Money]():
+		return text("12.50 or 12.50 USD")
+	case reflect.TypeFor[unit.Weight]():
+		return text("12 lb")
+	case reflect.TypeFor[unit.Length]():
+		return text("48 inch")
+	case reflect.TypeFor[unit.Distance]():
+		return text("3 mi")
+	case reflect.TypeFor[unit.Volume]():
+		return text("2000 cm3")
+	case reflect.TypeFor[time.Time]():
+		return text("2026-04-10 18:00 in the zone of options, or 2h for two hours from now")
+	case reflect.TypeFor[time.Duration]():
+		return durationSchema
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return truthSchema
+	case reflect.Int:
+		return object{"type": "integer", "minimum": 0}
+	case reflect.Slice:
+		return list(valueSchema(t.Elem()))
+	case reflect.Map:
+		return object{"type": "object", "additionalProperties": valueSchema(t.Elem())}
+	case reflect.Struct:
+		return structSchema(t)
+	}
+	return text("")
+}
+
+func structSchema(t reflect.Type, required ...string) object {
+	properties := object{}
+	for i := range t.NumField() {
+		if tag := t.Field(i).Tag.Get("expr"); tag != "" {
+			properties[tag] = valueSchema(t.Field(i).Type)
+		}
+	}
+	return closed(properties, required...)
+}
+
+func settingSchema() object {
+	return closed(object{"now": text("2026-04-10 18:00"), "zone": text("America/Denver"), "location": locationSchema()})
+}
+
+func locationSchema() object {
+	return object{"anyOf": []any{text("the id"), structSchema(reflect.TypeFor[Location]())}}
+}
+
+func orderSchema() object {
+	o := structSchema(reflect.TypeFor[Order]())
+	o["properties"].(object)["like"] = text("another order of fixtures")
+	return object{"anyOf": []any{o, text("an order of fixtures")}}
+}
+
+func quotesSchema() object {
+	return object{"anyOf": []any{text("quotes of fixtures"), list(structSchema(reflect.TypeFor[quoteText](), "provider"))}}
+}
+
+func caseSchema() object {
+	scalars := object{"type": "object", "additionalProperties": text("")}
+	one := object{"when": scalars, "else": truthSchema}
+	for key, form := range expectKeys {
+		switch form {
+		case "truth":
+			one[key] = truthSchema
+		case "list":
+			one[key] = textsSchema
+		case "map":
+			one[key] = object{"anyOf": []any{scalars, textsSchema}}
+		default:
+			one[key] = text("")
+		}
+	}
+	known := object{
+		"name": text("what the rules must do"), "about": text(""), "now": text("2026-04-10 18:00"), "zone": text(""), "location": locationSchema(), "order": orderSchema(),
+		"quotes": quotesSchema(), "refused": list(closed(object{"provider": text(""), "service": text(""), "code": text(""), "message": text("")}, "provider")),
+		"down": textsSchema, "with": anyMap, "matrix": object{"type": "object", "additionalProperties": object{"type": "array"}}, "event": text("such as no_driver"),
+		"expect": object{"anyOf": []any{closed(one), list(closed(one))}},
+	}
+	for _, k := range caseKeys {
+		if known[k] == nil {
+			panic("the schema has no form for " + k) // a key was added to the reader and not here
+		}
+	}
+	return closed(known, "name", "expect")
+}
