@@ -150,10 +150,18 @@ func notOurs(message string) *carrier.Error {
 		CarrierCode: duplicateID, HTTPStatus: http.StatusConflict, Message: message}
 }
 
-// expiredAtAccept tells the answers to a quote that is too old: DoorDash does not document one. It may not know the quote any
-// more, or refuse it without naming a field.
+// expiredAtAccept tells the answers that mean a quote which DoorDash finds too old and the adapter does not; DoorDash documents
+// none. Either it does not know the id any more that it has quoted under, or it refuses and names the quote. Any other 400 is
+// about the order's data, and a 404 without that code is not about the quote at all.
 func expiredAtAccept(e *carrier.Error) bool {
-	return e.HTTPStatus == http.StatusNotFound || e.HTTPStatus == http.StatusBadRequest && (e.Field == "" || e.Field == "reference")
+	switch e.HTTPStatus {
+	case http.StatusNotFound:
+		return e.CarrierCode == unknownDelivery
+	case http.StatusBadRequest:
+		said := strings.ToLower(e.CarrierCode + " " + e.CarrierMessage)
+		return e.Field == "reference" || e.Field == "" && (strings.Contains(said, "quote") || strings.Contains(said, "expired"))
+	}
+	return false
 }
 
 func quoteExpired(e *carrier.Error) *carrier.Error {

@@ -277,10 +277,28 @@ func TestQuoteExpires(t *testing.T) {
 	if got := f.sent(); len(got) > 0 {
 		t.Errorf("a quote that is known to be too old was sent: %q", got)
 	}
-	for status, body := range map[int]string{404: `{"code":"unknown_delivery_id"}`, 400: `{"code":"validation_error","field_errors":[{"field":"external_delivery_id","error":"expired"}]}`} {
-		f.always(status, body)
+	for _, late := range []struct {
+		status int
+		body   string
+	}{
+		{404, `{"code":"unknown_delivery_id"}`},
+		{400, `{"code":"validation_error","field_errors":[{"field":"external_delivery_id","error":"expired"}]}`},
+		{400, `{"code":"validation_error","message":"The Quote is no longer valid"}`},
+		{400, `{"code":"validation_error","reason":"quote_expired"}`},
+	} {
+		f.always(late.status, late.body)
 		_, err = a.Book(call(t, now), r)
 		wantError(t, err, carrier.QuoteExpired, carrier.EffectNone)
+	}
+	f.always(404, `{"code":"not_found","message":"No such route"}`) // about the address of the server, not about the quote
+	if _, err = a.Book(call(t, now), r); carrier.AsError(err).Code == carrier.QuoteExpired || carrier.AsError(err).Effect != carrier.EffectNone {
+		t.Errorf("404 of a route: %v", err)
+	}
+	f.always(400, `{"code":"validation_error","message":"One or more fields are invalid"}`)
+	_, err = a.Book(call(t, now), r)
+	wantError(t, err, carrier.InvalidField, carrier.EffectNone)
+	if said := carrier.AsError(err).CarrierMessage; said != "One or more fields are invalid" {
+		t.Errorf("DoorDash's words came as %q", said)
 	}
 	f.always(400, `{"code":"validation_error","field_errors":[{"field":"tip","error":"too small"}]}`)
 	_, err = a.Book(call(t, now), r)
