@@ -67,7 +67,7 @@ func (t *Trace) Add(xs ...Exchange) {
 	}
 }
 
-// Drop counts exchanges that could not be recorded.
+// Drop counts exchanges that were left out elsewhere for want of room.
 func (t *Trace) Drop(n int) {
 	if t == nil {
 		return

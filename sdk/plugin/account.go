@@ -78,13 +78,12 @@ func (p *Process) died(effect carrier.Effect, cause error) *carrier.Error {
 }
 
 // failed turns the error of a call that may have been sent into a *carrier.Error. A status without Fault was made by the
-// machinery, after which nobody knows what a booking came to.
+// machinery, after which nobody knows what a booking came to. Whatever the adapter had recorded is lost then; the error says so,
+// and the trace does not count it, because it counts only what was left out for want of room.
 func (p *Process) failed(ctx context.Context, err error, k kind) error {
-	trace := carrier.TraceOf(ctx)
-	if e, ok := wire.FromStatus(err, trace); ok {
+	if e, ok := wire.FromStatus(err, carrier.TraceOf(ctx)); ok {
 		return e
 	}
-	trace.Drop(1) // whatever was recorded is lost
 	effect := carrier.EffectUnknown
 	if k == read {
 		effect = carrier.EffectNone

@@ -31,8 +31,11 @@ type DialConfig struct {
 	// A socket's path may have about 100 bytes.
 	RunDir   string
 	AutoMTLS bool // certificates for both sides, made for this start: keeps other processes of the same user out
-	// Env are "NAME=value" pairs, of which only those that an adapter may have are passed on: TZ, SSL_CERT_*, proxies, OTEL_* and
-	// the Go runtime's. os.Environ() is a good value. Nothing else of the host's environment reaches the adapter.
+	// Env are "NAME=value" pairs, of which only these are passed on: TZ, SSL_CERT_FILE, SSL_CERT_DIR; HTTP_PROXY, HTTPS_PROXY and
+	// NO_PROXY in either case; GOMEMLIMIT, GOMAXPROCS, GOGC, GODEBUG, GORACE, GOCOVERDIR; OTEL_SDK_DISABLED, OTEL_SERVICE_NAME,
+	// OTEL_PROPAGATORS, OTEL_TRACES_EXPORTER, OTEL_TRACES_SAMPLER with _ARG, and OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL and _TIMEOUT
+	// with their _TRACES_ forms. A proxy or endpoint with a user or password in it is not. os.Environ() is a good value: nothing
+	// else of the host's environment reaches the adapter, so that no secret does.
 	Env          []string
 	Checksum     []byte       // SHA-256 of the executable, nil to trust the path
 	Log          hclog.Logger // receives the adapter's records; nil drops them
@@ -144,15 +147,23 @@ func command(path, dir string, lifeline *os.File, c DialConfig) *exec.Cmd {
 // gogc lets an adapter's heap, which holds a few megabytes, grow further between collections: they are a tenth of its work else.
 const gogc = "GOGC=400"
 
+// allowedEnv names what an adapter gets of its host's environment; true where the value is an address.
 var allowedEnv = map[string]bool{
-	"TZ": true, "SSL_CERT_FILE": true, "SSL_CERT_DIR": true, "HTTPS_PROXY": true, "HTTP_PROXY": true, "NO_PROXY": true, "https_proxy": true,
-	"http_proxy": true, "no_proxy": true, "GOMEMLIMIT": true, "GOMAXPROCS": true, "GOGC": true, "GODEBUG": true, "GORACE": true, "GOCOVERDIR": true,
+	"TZ": false, "SSL_CERT_FILE": false, "SSL_CERT_DIR": false, "NO_PROXY": false, "no_proxy": false,
+	"HTTPS_PROXY": true, "HTTP_PROXY": true, "https_proxy": true, "http_proxy": true,
+	"GOMEMLIMIT": false, "GOMAXPROCS": false, "GOGC": false, "GODEBUG": false, "GORACE": false, "GOCOVERDIR": false,
+	"OTEL_SDK_DISABLED": false, "OTEL_SERVICE_NAME": false, "OTEL_PROPAGATORS": false, "OTEL_TRACES_EXPORTER": false,
+	"OTEL_TRACES_SAMPLER": false, "OTEL_TRACES_SAMPLER_ARG": false,
+	"OTEL_EXPORTER_OTLP_ENDPOINT": true, "OTEL_EXPORTER_OTLP_PROTOCOL": false, "OTEL_EXPORTER_OTLP_TIMEOUT": false,
+	"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": true, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": false, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": false,
 }
 
+// allowed leaves out whatever may hold a secret: names that nobody has looked at, and addresses with a user in them.
 func allowed(env []string) []string {
 	var out []string
 	for _, e := range env {
-		if name, _, _ := strings.Cut(e, "="); allowedEnv[name] || strings.HasPrefix(name, "OTEL_") {
+		name, value, _ := strings.Cut(e, "=")
+		if address, ok := allowedEnv[name]; ok && !(address && strings.Contains(value, "@")) {
 			out = append(out, e)
 		}
 	}

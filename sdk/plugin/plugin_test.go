@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -371,7 +372,11 @@ func TestExchangesComeHomeWithAnswersAndErrors(t *testing.T) {
 func TestDeadProcess(t *testing.T) {
 	p := dial(t, plugin.DialConfig{})
 	a := open(t, p, "")
-	_, err := a.Book(within(t, 5*time.Second), carrier.BookRequest{Consignment: order("exit")})
+	ctx, trace := carrier.WithTrace(within(t, 5*time.Second))
+	_, err := a.Book(ctx, carrier.BookRequest{Consignment: order("exit")})
+	if xs, dropped := trace.Exchanges(); len(xs) != 0 || dropped != 0 {
+		t.Errorf("%d exchanges, and %d left out for want of room; a death leaves neither", len(xs), dropped)
+	}
 	if e := typed(t, err); e.Code != carrier.AdapterDied || e.Effect != carrier.EffectUnknown || e.Source != carrier.SourceEngine {
 		t.Errorf("during the call: %v, effect %s", e, e.Effect)
 	}
@@ -499,10 +504,10 @@ func (s *sink) String() string {
 
 func TestEnvironmentAndOutputStayApart(t *testing.T) {
 	logged := &sink{}
-	p := dial(t, plugin.DialConfig{Env: []string{"AWS_SECRET=leak", "TZ=UTC", "OTEL_X=1"}, Log: hclog.New(&hclog.LoggerOptions{Output: logged, Level: hclog.Info})})
+	p := dial(t, plugin.DialConfig{Env: []string{"AWS_SECRET=leak", "TZ=UTC"}, Log: hclog.New(&hclog.LoggerOptions{Output: logged, Level: hclog.Info})})
 	a := open(t, p, "")
 	_, err := a.Quote(within(t, time.Second), carrier.QuoteRequest{Consignment: order("env")})
-	if m := typed(t, err).Message; strings.Contains(m, "leak") || strings.Contains(m, "PATH=") || !strings.Contains(m, "TZ=UTC") || !strings.Contains(m, "OTEL_X=1") {
+	if m := typed(t, err).Message; strings.Contains(m, "leak") || strings.Contains(m, "PATH=") || !strings.Contains(m, "TZ=UTC") {
 		t.Errorf("environment of the adapter:\n%s", m)
 	}
 	if _, err := a.Quote(within(t, time.Second), carrier.QuoteRequest{Consignment: order("print")}); err != nil {
@@ -514,6 +519,41 @@ func TestEnvironmentAndOutputStayApart(t *testing.T) {
 	for _, want := range []string{"told the log", "answer=42", "account=main"} {
 		if !strings.Contains(logged.String(), want) {
 			t.Errorf("the log lacks %q:\n%s", want, logged)
+		}
+	}
+}
+
+// TestEnvironmentThatPasses lists every variable that an adapter gets of its host's environment, and what is kept from it although
+// it is called alike.
+func TestEnvironmentThatPasses(t *testing.T) {
+	pass := []string{
+		"TZ=UTC", "SSL_CERT_FILE=/etc/ca.pem", "SSL_CERT_DIR=/etc/ca", "HTTP_PROXY=http://proxy.example:3128", "HTTPS_PROXY=proxy.example:3128",
+		"NO_PROXY=localhost,.example", "http_proxy=http://proxy.example:3128", "https_proxy=http://proxy.example:3128", "no_proxy=localhost",
+		"GOMEMLIMIT=100000000", "GOMAXPROCS=2", "GOGC=150", "GODEBUG=http2debug=0", "GORACE=halt_on_error=0",
+		"OTEL_SDK_DISABLED=true", "OTEL_SERVICE_NAME=waybill", "OTEL_TRACES_SAMPLER=always_on", "OTEL_TRACES_SAMPLER_ARG=1", "OTEL_PROPAGATORS=tracecontext",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.example:4317", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://collector.example:4317",
+		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_TIMEOUT=1000",
+	}
+	pass = append(pass, "GOCOVERDIR="+t.TempDir())
+	withheld := []string{
+		"PATH=/leak", "HOME=/leak", "AWS_SECRET_ACCESS_KEY=leak", "UPS_CLIENT_SECRET=leak", "OTEL_EXPORTER_OTLP_HEADERS=api-key=leak",
+		"OTEL_EXPORTER_OTLP_TRACES_HEADERS=api-key=leak", "OTEL_RESOURCE_ATTRIBUTES=token=leak", "OTEL_VENDOR_API_KEY=leak", "OTEL_EXPORTER_OTLP_CLIENT_KEY=/leak",
+		"HTTP_PROXY=http://user:leak@proxy.example:3128", "HTTPS_PROXY=user:leak@proxy.example:3128", "https_proxy=http://leak@proxy.example:3128",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://user:leak@collector.example", "http_proxy=http://user:leak@proxy.example:31%zz",
+	}
+	p := dial(t, plugin.DialConfig{Env: slices.Concat(withheld, pass)})
+	_, err := open(t, p, "").Quote(within(t, time.Second), carrier.QuoteRequest{Consignment: order("env")})
+	got := strings.Split(typed(t, err).Message, "\n")
+	for _, want := range pass {
+		if !slices.Contains(got, want) {
+			t.Errorf("%s did not pass", want)
+		}
+	}
+	for _, e := range got {
+		name, _, _ := strings.Cut(e, "=")
+		mine := strings.HasPrefix(name, "WAYBILL_") || strings.HasPrefix(name, "PLUGIN_") // of the protocol between host and adapter
+		if strings.Contains(e, "leak") || !mine && !slices.Contains(pass, e) {
+			t.Errorf("%s passed", e)
 		}
 	}
 }
