@@ -30,7 +30,7 @@ func newPluginCmd(p *program) *cobra.Command {
 type foundAdapter struct {
 	Name     string            `json:"name"`
 	Path     string            `json:"path"`
-	State    string            `json:"state"` // ready, failed
+	State    string            `json:"state"` // ready, misnamed, failed
 	Problem  string            `json:"problem,omitempty"`
 	Manifest *carrier.Manifest `json:"-"`
 }
@@ -84,6 +84,11 @@ func (f *foundAdapter) ask(ctx context.Context) {
 	defer cancel()
 	if err := proc.Stop(stop); err != nil {
 		f.State, f.Problem = "failed", "it has answered, and did not end: "+err.Error()
+		return
+	}
+	if f.Name != "" && m.Name != f.Name { // the engine does not start it either
+		f.State = "misnamed"
+		f.Problem = fmt.Sprintf("%s says that it is the adapter %s, so the engine will not use it; rename it to %s%s", f.Path, m.Name, carrierhost.Prefix, m.Name)
 	}
 }
 

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/sdk/carriertest"
+	"github.com/waybill-dev/waybill/sdk/plugin"
 )
 
 func newPluginTestCmd(p *program) *cobra.Command {
@@ -27,7 +29,7 @@ func newPluginTestCmd(p *program) *cobra.Command {
 			return p.verify(cmd.Context(), args[0], config, asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&config, "config", "", "file with the account's configuration in JSON (default {})")
+	cmd.Flags().StringVar(&config, "config", "", "file with the account's configuration in JSON; needed where the adapter does not open with {}")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -58,6 +60,12 @@ func (p *program) verify(ctx context.Context, binary, config string, asJSON bool
 	if f.ask(ctx); f.Manifest == nil {
 		return errors.New(f.Problem)
 	}
+	if config == "" {
+		if err := opens(ctx, binary, account); err != nil {
+			return usageError(fmt.Errorf("the adapter %s needs the configuration of an account: %w; its members are shown by '%s describe'; write them into a file and run\n"+
+				"  waybill plugin test %s --config account.json", f.Manifest.Name, err, binary, binary))
+		}
+	}
 	subject := carriertest.Binary(binary, account, carriertest.Fake{})
 	if subject.Secrets, err = secretsOf(account, f.Manifest.ConfigSchema); err != nil {
 		return usageError(fmt.Errorf("%s is not the configuration of an account: %w", firstOf(config, "{}"), err))
@@ -85,6 +93,20 @@ func (p *program) verify(ctx context.Context, binary, config string, asJSON bool
 		return errors.Join(err, fmt.Errorf("%s of %d failed", count(failed, "check"), len(views)))
 	}
 	return err
+}
+
+// opens reports why the adapter refuses a configuration, nil where it does not.
+func opens(ctx context.Context, binary string, config []byte) error {
+	proc, err := plugin.Dial(ctx, plugin.DialConfig{Path: binary, Env: os.Environ()})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err = proc.Open(ctx, plugin.OpenRequest{AccountID: "test", Config: config})
+	stop, cancelStop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancelStop()
+	return errors.Join(err, proc.Stop(stop))
 }
 
 // secretsOf are the values of the configuration that its schema calls secret.

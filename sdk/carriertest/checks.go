@@ -25,11 +25,11 @@ import (
 var Checks = slices.Concat([]Check{
 	{"manifest_complete", "The manifest names the adapter, its version, services, idempotency and absence, and describes its configuration.", "", checkManifest},
 	{"manifest_stable", "The manifest is the same after each start.", "", checkManifestStable},
-	{"abilities_answer", "Every advertised ability answers; none is UNSUPPORTED.", "", with(checkAbilities)},
+	{"abilities_answer", "Every advertised ability answers; none is UNSUPPORTED. A return is booked, and cancelled where that can be done; schedule_pickup and close_manifest are not asked, because they cannot be undone.", "", with(checkAbilities)},
 	{"config_errors_name_the_member", "A configuration with an unknown member, or without a required one, is CONFIG_INVALID and names the member.", "", checkConfigErrors},
 	{"open_without_network", "Open does no network and may be repeated.", "", checkOpen},
 	{"credentials_check", "Check succeeds with working credentials.", carrier.CanCheck, with(checkCheck)},
-	{"quote_amounts", "A quote has a positive amount in a known currency, a service of the manifest, and charges in the same currency.", carrier.CanQuote, with(checkQuote)},
+	{"quote_amounts", "A quote has an amount that is not negative in a known currency, a service of the manifest, and charges in the same currency. Free is an amount too.", carrier.CanQuote, with(checkQuote)},
 	{"quote_only_asked_services", "A quote for one service answers for no other.", carrier.CanQuote, with(checkQuoteService)},
 	{"quote_concurrent", "64 calls at once are answered as one is.", carrier.CanQuote, with(checkConcurrent)},
 	{"book_complete", "A booking has a key, a number for each parcel and, where the carrier has labels, labels that are files of their format.", carrier.CanBook, with(checkBook)},
@@ -118,6 +118,7 @@ func checkAbilities(ctx context.Context, s Subject, a *plugin.Account) error {
 			return err
 		},
 		carrier.CanProvideDocument: func() error { _, err := a.Document(ctx, carrier.DocumentRequest{Reference: c.Reference}); return err },
+		carrier.CanReturn:          func() error { return s.bookReturn(ctx, a) },
 	}
 	var faults []error
 	for ability, f := range ask {
@@ -130,6 +131,22 @@ func checkAbilities(ctx context.Context, s Subject, a *plugin.Account) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// bookReturn books the way back with the service that was quoted first, and cancels it again.
+func (s Subject) bookReturn(ctx context.Context, a *plugin.Account) error {
+	r, err := s.quote(ctx, a)
+	if err != nil {
+		return err
+	}
+	r.Reference, r.Token, r.Quoted = NewReference(), nil, shipping.Money{} // they are of the way there
+	r.Pickup, r.Delivery = r.Delivery, r.Pickup
+	b, err := a.BookReturn(ctx, r)
+	if err != nil || !a.Process().Manifest().Has(carrier.CanCancel) {
+		return err
+	}
+	_, err = a.Cancel(ctx, carrier.CancelRequest{Reference: r.Reference, CarrierRef: b.CarrierRef, TrackingID: b.TrackingID, ServiceID: r.ServiceID, Reason: "test"})
+	return err
 }
 
 func checkConfigErrors(ctx context.Context, s Subject) error {
@@ -198,8 +215,8 @@ func checkQuote(ctx context.Context, s Subject, a *plugin.Account) error {
 		if _, ok := a.Process().Manifest().Service(q.ServiceID); !ok {
 			faults = append(faults, fmt.Errorf("service %q is not in the manifest", q.ServiceID))
 		}
-		if _, ok := shipping.CurrencyDigits(q.Amount.Currency); !ok || q.Amount.Minor <= 0 {
-			faults = append(faults, fmt.Errorf("service %s: amount %d %q is not a positive amount of a known currency", q.ServiceID, q.Amount.Minor, q.Amount.Currency))
+		if _, ok := shipping.CurrencyDigits(q.Amount.Currency); !ok || q.Amount.Minor < 0 {
+			faults = append(faults, fmt.Errorf("service %s: amount %d %q is not an amount of zero or more in a known currency", q.ServiceID, q.Amount.Minor, q.Amount.Currency))
 		}
 		for _, c := range q.Charges {
 			if c.Amount.Currency != q.Amount.Currency {

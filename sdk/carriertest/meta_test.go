@@ -51,7 +51,10 @@ var flaws = map[string][]string{
 	"config is not checked":             {"config_errors_name_the_member"},
 	"network in Open":                   {"open_without_network"},
 	"check fails":                       {"credentials_check"},
-	"free of charge":                    {"quote_amounts"},
+	"free of charge":                    nil, // not a flaw: a shop that delivers for nothing
+	"pays the shipper":                  {"quote_amounts"},
+	"no currency":                       {"quote_amounts"},
+	"return is not written":             {"abilities_answer"},
 	"services are not narrowed":         {"quote_only_asked_services"},
 	"one at a time":                     {"quote_concurrent"},
 	"label is no file":                  {"book_complete"},

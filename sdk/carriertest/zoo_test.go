@@ -221,11 +221,17 @@ func (a *animal) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.Quo
 	}
 	var out carrier.QuoteAnswer
 	for id, minor := range rates {
-		if a.flaw == "free of charge" {
+		currency := "USD"
+		switch a.flaw {
+		case "free of charge":
 			minor = 0
+		case "pays the shipper":
+			minor = -1
+		case "no currency":
+			currency = ""
 		}
 		if len(r.Services) == 0 || a.flaw == "services are not narrowed" || strings.Contains(strings.Join(r.Services, " "), id) {
-			out.Quotes = append(out.Quotes, shipping.Quote{ServiceID: id, Amount: shipping.Money{Minor: minor, Currency: "USD"}})
+			out.Quotes = append(out.Quotes, shipping.Quote{ServiceID: id, Amount: shipping.Money{Minor: minor, Currency: currency}})
 		}
 	}
 	return out, nil
@@ -258,6 +264,13 @@ func (a *animal) Book(ctx context.Context, r carrier.BookRequest) (carrier.Booki
 		label = "sorry"
 	}
 	return carrier.Booking{Reference: r.Reference, CarrierRef: out.ID, Parcels: []carrier.BookedParcel{{Number: out.ID, Label: &shipping.Label{Format: shipping.ZPL, Data: []byte(label)}}}}, nil
+}
+
+func (a *animal) BookReturn(ctx context.Context, r carrier.BookRequest) (carrier.Booking, error) {
+	if a.flaw == "return is not written" {
+		return carrier.Booking{}, errors.New("to be written")
+	}
+	return a.Book(ctx, r)
 }
 
 func (a *animal) Find(ctx context.Context, r carrier.FindRequest) ([]carrier.Booking, error) {

@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -569,6 +572,24 @@ func TestMemoryLimitKillsTheAdapterOnly(t *testing.T) {
 	_, err := a.Book(within(t, 10*time.Second), carrier.BookRequest{Consignment: c})
 	if e := typed(t, err); e.Code != carrier.AdapterDied {
 		t.Errorf("got %v", e)
+	}
+}
+
+// TestDescribeNamesItsMembersAlike: every name in the manifest's JSON begins with a small letter, those of services too.
+func TestDescribeNamesItsMembersAlike(t *testing.T) {
+	out, err := exec.Command(link(t, "adapter"), "describe").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m struct{ Services []map[string]any }
+	if err := json.Unmarshal(out, &m); err != nil || len(m.Services) == 0 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got := slices.Sorted(maps.Keys(m.Services[0])); !slices.Equal(got, []string{"code", "id", "mode", "name", "supports"}) {
+		t.Errorf("a service has the members %v", got)
+	}
+	if capital := regexp.MustCompile(`"[A-Z]\w*":`).FindAllString(string(out), -1); capital != nil {
+		t.Errorf("members %v", capital)
 	}
 }
 

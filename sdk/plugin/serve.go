@@ -104,7 +104,9 @@ To use it, put it into the engine's plugins folder and name it in waybill.yaml:
   accounts:
     my_account: {adapter: %[3]s}
 
-To check it: waybill plugin test %[2]s
+To check it, with the configuration of an account in JSON that leads to a simulator or a sandbox:
+
+  waybill plugin test %[2]s --config account.json
 `, m.DisplayName, args[0], m.Name)
 		if err == nil {
 			return 2
@@ -124,7 +126,7 @@ func describe(m carrier.Manifest) any {
 		Version      string            `json:"version"`
 		Protocol     int               `json:"protocol"`
 		Abilities    []carrier.Ability `json:"abilities"`
-		Services     []carrier.Service `json:"services"`
+		Services     []service         `json:"services"`
 		Hosts        []string          `json:"hosts"`
 		Idempotency  string            `json:"idempotency"`
 		Absence      string            `json:"absence"`
@@ -133,9 +135,26 @@ func describe(m carrier.Manifest) any {
 		MaxParcels   int               `json:"maxParcels"`
 		ConfigSchema json.RawMessage   `json:"configSchema"`
 	}{
-		m.Name, m.DisplayName, m.Version, protocolVersion, nonNil(m.Abilities), nonNil(m.Services), nonNil(m.Hosts), string(m.Idempotency), string(m.Absence),
+		m.Name, m.DisplayName, m.Version, protocolVersion, nonNil(m.Abilities), services(m), nonNil(m.Hosts), string(m.Idempotency), string(m.Absence),
 		m.Grace.String(), labelFormats(m), m.MaxParcels, m.ConfigSchema,
 	}
+}
+
+// service is the JSON form of a carrier.Service.
+type service struct {
+	ID       string   `json:"id"`
+	Code     string   `json:"code"`
+	Name     string   `json:"name"`
+	Mode     string   `json:"mode"`
+	Supports []string `json:"supports"`
+}
+
+func services(m carrier.Manifest) []service {
+	out := []service{}
+	for _, s := range m.Services {
+		out = append(out, service{ID: s.ID, Code: s.Code, Name: s.Name, Mode: s.Mode, Supports: nonNil(s.Supports)})
+	}
+	return out
 }
 
 func labelFormats(m carrier.Manifest) []string {
