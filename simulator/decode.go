@@ -43,7 +43,7 @@ func decodeObject(body []byte, dst reflect.Value, at string) []Problem {
 		field, ok := fields[name]
 		switch {
 		case !ok:
-			found = append(found, Problem{path, "is not known here" + didYouMean(name, keysOf(fields))})
+			found = append(found, Problem{path, "is not known here" + DidYouMean(name, keysOf(fields))})
 		case plainStruct(field.Type()):
 			found = append(found, decodeObject(members[name], field, path)...)
 		default:
@@ -106,7 +106,7 @@ func newQuery(values url.Values, known ...string) *query {
 	q := &query{values: values}
 	for _, name := range keysOf(values) {
 		if !slices.Contains(known, name) {
-			q.problems = append(q.problems, Problem{name, "is not known here" + didYouMean(name, known)})
+			q.problems = append(q.problems, Problem{name, "is not known here" + DidYouMean(name, known)})
 		} else if len(values[name]) > 1 {
 			q.problems = append(q.problems, Problem{name, "is given more than once"})
 		}
@@ -121,7 +121,7 @@ func (q *query) oneOf(name string, allowed []string) string {
 	v := q.values.Get(name)
 	if v != "" && !slices.Contains(allowed, v) {
 		q.problems = append(q.problems, Problem{name,
-			fmt.Sprintf("%q is not one of %s%s", v, strings.Join(allowed, ", "), didYouMean(v, allowed))})
+			fmt.Sprintf("%q is not one of %s%s", v, strings.Join(allowed, ", "), DidYouMean(v, allowed))})
 	}
 	return v
 }

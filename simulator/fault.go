@@ -127,9 +127,9 @@ func (on *FaultOn) problems(ops map[string][]string, bad func(path, format strin
 	}
 	slices.Sort(known)
 	if _, ok := ops[on.Carrier]; on.Carrier != "" && !ok {
-		bad("on.carrier", "no dialect is named %q%s", on.Carrier, didYouMean(on.Carrier, keysOf(ops)))
+		bad("on.carrier", "no dialect is named %q%s", on.Carrier, DidYouMean(on.Carrier, keysOf(ops)))
 	} else if on.Op != "" && !slices.Contains(known, on.Op) {
-		bad("on.op", "no operation is named %q%s; there are %s", on.Op, didYouMean(on.Op, known), strings.Join(slices.Compact(known), ", "))
+		bad("on.op", "no operation is named %q%s; there are %s", on.Op, DidYouMean(on.Op, known), strings.Join(slices.Compact(known), ", "))
 	}
 	if on.Nth < 0 {
 		bad("on.nth", "must not be negative")
@@ -146,7 +146,7 @@ func (do *FaultDo) problems(bad func(path, format string, args ...any)) {
 	fields, ok := faultFields[do.Kind]
 	if !ok {
 		kinds := FaultKinds()
-		bad("do.kind", "no kind is named %q%s; there are %s", do.Kind, didYouMean(string(do.Kind), kinds), strings.Join(kinds, ", "))
+		bad("do.kind", "no kind is named %q%s; there are %s", do.Kind, DidYouMean(string(do.Kind), kinds), strings.Join(kinds, ", "))
 		return
 	}
 	for name, given := range map[string]bool{
@@ -160,7 +160,7 @@ func (do *FaultDo) problems(bad func(path, format string, args ...any)) {
 	}
 	oneOf := func(name, value string, allowed ...string) {
 		if value != "" && !slices.Contains(allowed, value) {
-			bad("do."+name, "%q is not one of %s%s", value, strings.Join(allowed, ", "), didYouMean(value, allowed))
+			bad("do."+name, "%q is not one of %s%s", value, strings.Join(allowed, ", "), DidYouMean(value, allowed))
 		}
 	}
 	switch do.Kind {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// didYouMean returns `; did you mean "x"?` for a near candidate, else nothing.
-func didYouMean(word string, candidates []string) string {
+// DidYouMean returns `; did you mean "x"?` for a near candidate, else nothing.
+func DidYouMean(word string, candidates []string) string {
 	best, at := "", max(2, len(word)/3)+1
 	for _, c := range candidates {
 		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < at {

@@ -193,7 +193,7 @@ func (s *Server) unknownDialect(w http.ResponseWriter, r *http.Request, name str
 	names := keysOf(s.mounts)
 	s.refuse(w, r, "", http.StatusNotImplemented, apiError{Code: "not_implemented", Nearest: names,
 		Message: fmt.Sprintf("no dialect is named %q%s; a carrier's base URL here is http://%s/<dialect>, and the dialects are %s",
-			name, didYouMean(name, names), r.Host, strings.Join(names, ", "))})
+			name, DidYouMean(name, names), r.Host, strings.Join(names, ", "))})
 }
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, carrier string, status int, e apiError) {

@@ -37,6 +37,7 @@ type devFlags struct {
 	overrides
 	config, simListen string
 	speed             float64
+	carriers          carrierFlags
 	log               logFlags
 }
 
@@ -48,7 +49,7 @@ func newDevCmd(p *program) *cobra.Command {
 			"nothing leaves this machine. Orders are kept in the data folder; the simulated carriers forget when the process ends.\n\n" +
 			"Without --config the example files stand in the folder config of the data folder: edit them, they are read again. A file\n" +
 			"that you have edited is never overwritten; delete it to have the example back.",
-		Example: "  waybill dev\n  waybill dev --data ./data --speed 60",
+		Example: "  waybill dev\n  waybill dev --data ./data --speed 60\n  waybill dev --webhook doordash=http://127.0.0.1:9000/hook --profile doordash=doordash-rush",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.dev(cmd.Context(), f) },
 	}
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "where to serve the API; port 0 for any")
@@ -57,6 +58,7 @@ func newDevCmd(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (default the example, in the data folder)")
 	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of the adapters (default plugins beside this program)")
 	cmd.Flags().Float64Var(&f.speed, "speed", 1, fmt.Sprintf("seconds of engine and carriers in one second, at most %d", maxDevSpeed))
+	f.carriers.add(cmd)
 	f.log.add(cmd, "warn")
 	return cmd
 }
@@ -68,6 +70,10 @@ func (p *program) dev(ctx context.Context, f *devFlags) error {
 	}
 	if f.speed > maxDevSpeed {
 		return usageError(fmt.Errorf("--speed %v is too fast for an engine that makes real calls; use at most %d, or 'waybill sim serve --speed' for the carriers alone", f.speed, maxDevSpeed))
+	}
+	carriers, err := f.carriers.read(p.getenv)
+	if err != nil {
+		return err
 	}
 	if f.data == "" {
 		cache, err := os.UserCacheDir()
@@ -84,7 +90,8 @@ func (p *program) dev(ctx context.Context, f *devFlags) error {
 			return err
 		}
 	}
-	r, err := p.openRig(rigConfig{overrides: f.overrides, config: f.config, simListen: f.simListen, speed: f.speed, seed: uint64(time.Now().UnixNano()), log: log})
+	r, err := p.openRig(rigConfig{overrides: f.overrides, config: f.config, simListen: f.simListen, speed: f.speed, seed: uint64(time.Now().UnixNano()), log: log,
+		carriers: carriers})
 	if err != nil {
 		return err
 	}
@@ -121,6 +128,7 @@ type rigConfig struct {
 	speed             float64
 	seed              uint64
 	log               hclog.Logger
+	carriers          carrierSettings
 }
 
 // rig is an engine and the simulated carriers that it books with, in one process.
@@ -139,7 +147,7 @@ func (p *program) openRig(c rigConfig) (_ *rig, err error) {
 			err = errors.Join(err, r.close())
 		}
 	}()
-	if r.world, err = newWorld(worldConfig{speed: c.speed, seed: c.seed, log: c.log}); err != nil {
+	if r.world, err = newWorld(worldConfig{speed: c.speed, seed: c.seed, log: c.log, carriers: c.carriers}); err != nil {
 		return r, err
 	}
 	if r.ship, err = listen("simulator", c.simListen); err != nil {

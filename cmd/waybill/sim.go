@@ -25,6 +25,7 @@ type simFlags struct {
 	state          string
 	speed          float64
 	seed           uint64
+	carriers       carrierFlags
 	log            logFlags
 }
 
@@ -34,8 +35,10 @@ func newSimServeCmd(p *program) *cobra.Command {
 		Use: "serve", Short: "Stand for the carriers' servers", Args: cobra.NoArgs,
 		Long: "Stand for the carriers' servers: /ups and /doordash are the base URLs of accounts, /_sim/ shows and steers everything.\n" +
 			"The same seed and the same requests give the same world.",
-		Example: "  waybill sim serve --listen 127.0.0.1:8081 --speed 60 --ledger ledger.jsonl",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return p.simServe(cmd.Context(), f) },
+		Example: "  waybill sim serve --listen 127.0.0.1:8081 --speed 60 --ledger ledger.jsonl\n" +
+			"  waybill sim serve --webhook doordash=http://127.0.0.1:9000/hook --webhook-authorization \"doordash=Basic dXNlcjpwYXNz\" \\\n" +
+			"    --profile doordash=doordash-rush --profile ups=ground-peak",
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.simServe(cmd.Context(), f) },
 	}
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8081", "where to listen; port 0 for any")
 	cmd.Flags().Float64Var(&f.speed, "speed", 1, "seconds of the world in one second")
@@ -43,6 +46,7 @@ func newSimServeCmd(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&f.state, "state", "", "folder of the whole world: go on with what is there, and lose nothing that was answered when killed")
 	cmd.MarkFlagsMutuallyExclusive("ledger", "state")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of all randomness")
+	f.carriers.add(cmd)
 	f.log.add(cmd, "warn")
 	return cmd
 }
@@ -53,6 +57,9 @@ func (p *program) simServe(ctx context.Context, f *simFlags) (err error) {
 		return err
 	}
 	cfg := worldConfig{speed: f.speed, seed: f.seed, log: log}
+	if cfg.carriers, err = f.carriers.read(p.getenv); err != nil {
+		return err
+	}
 	if f.ledger != "" {
 		file, ledger, err := openLedger(f.ledger)
 		if err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/waybill-dev/waybill/core/geo"
 	"github.com/waybill-dev/waybill/simulator"
 	"github.com/waybill-dev/waybill/simulator/doordash"
-	"github.com/waybill-dev/waybill/simulator/ups"
 )
 
 // worldConfig says how a simulated world is.
@@ -23,6 +22,8 @@ type worldConfig struct {
 	ledger *simulator.Ledger // nil for one in memory
 	memory *simulator.Memory // nil for a world that ends with the process
 	log    hclog.Logger
+	// carriers says how they behave.
+	carriers carrierSettings
 }
 
 // world is a simulator with every dialect, and its time.
@@ -44,15 +45,11 @@ func newWorld(cfg worldConfig) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	parcels, err := ups.New(ups.Config{})
+	dialects, err := cfg.carriers.dialects(places)
 	if err != nil {
 		return nil, err
 	}
-	couriers, err := doordash.New(doordash.Config{Places: places})
-	if err != nil {
-		return nil, err
-	}
-	s, err := simulator.New(simulator.Config{Dialects: []simulator.Dialect{parcels, couriers}, Clock: clk, Seed: cfg.seed, Ledger: cfg.ledger, Memory: cfg.memory,
+	s, err := simulator.New(simulator.Config{Dialects: dialects, Clock: clk, Seed: cfg.seed, Ledger: cfg.ledger, Memory: cfg.memory,
 		Log: cfg.log.Named("simulator")})
 	if err != nil {
 		return nil, err
