@@ -16,10 +16,11 @@ import (
 // NewHost returns the carrier host of a configuration, with its accounts, for the commands that speak with carriers without a node.
 // It starts nothing.
 func NewHost(cfg *config.Config, log hclog.Logger) (*carrierhost.Host, error) {
-	return newHost(cfg, Settings{Log: log, Clock: clock.Real(), Source: clock.Crypto(clock.Real())}, nil)
+	return newHost(cfg, Settings{Log: log, Clock: clock.Real(), Source: clock.Crypto(clock.Real())}, "", nil)
 }
 
-func newHost(cfg *config.Config, s Settings, registry prometheus.Registerer) (*carrierhost.Host, error) {
+// newHost gives each process a temporary folder of its own where runDir is "".
+func newHost(cfg *config.Config, s Settings, runDir string, registry prometheus.Registerer) (*carrierhost.Host, error) {
 	dir := cfg.Plugins.Dir
 	if dir == "" {
 		exe, err := os.Executable()
@@ -34,7 +35,7 @@ func newHost(cfg *config.Config, s Settings, registry prometheus.Registerer) (*c
 	}
 	host, err := carrierhost.New(carrierhost.Config{
 		Dir: dir, AutoMTLS: *cfg.Plugins.AutoMTLS, StartTimeout: cfg.Plugins.StartTimeout, Quarantine: cfg.Plugins.Quarantine,
-		Memory: cfg.Plugins.Memory, Log: s.Log.Named("carrier"), Clock: s.Clock, Source: s.Source, Registerer: registry,
+		Memory: cfg.Plugins.Memory, RunDir: runDir, Log: s.Log.Named("carrier"), Clock: s.Clock, Source: s.Source, Registerer: registry,
 		Lock: lock,
 	})
 	if err != nil {

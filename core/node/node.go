@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -51,6 +52,7 @@ type Node struct {
 	Store    store.Store
 	Host     *carrierhost.Host // nil where Settings.Carriers stands in
 
+	runDir    string // of the adapters' sockets; "" where none run
 	placer    *geo.Placer
 	rules     *ruleset.Set
 	retention *retention.Service
@@ -136,7 +138,10 @@ func (n *Node) wire() error {
 }
 
 func (n *Node) openHost(cfg *config.Config) (err error) {
-	if n.Host, err = newHost(cfg, n.Settings, n.registry); err != nil {
+	if n.runDir, err = openRunDir(cfg.Store.Dir); err != nil { // the open store proves that nobody else uses it
+		return err
+	}
+	if n.Host, err = newHost(cfg, n.Settings, n.runDir, n.registry); err != nil {
 		return err
 	}
 	n.Config.OnChange(func(c *config.Config) {
@@ -281,6 +286,9 @@ func (n *Node) Close() error {
 	n.close.Do(func() {
 		if n.placer != nil {
 			n.placer.Close()
+		}
+		if n.runDir != "" { // while the store keeps others from it
+			_ = os.Remove(n.runDir) // what is left in it is swept with the next start
 		}
 		if n.Store != nil {
 			n.closed = n.Store.Close()

@@ -46,7 +46,9 @@ type DialConfig struct {
 
 const (
 	defaultStartTimeout = 10 * time.Second
-	maxSocketDir        = 80 // bytes, so that the socket's name still fits into the 104 of the smallest system
+	// A socket's path has at most 103 bytes on the smallest system, of which "/plugin" and ten digits are its name.
+	maxSocketDir  = 103 - 17
+	socketDirName = 19 // bytes that a process's own folder adds: "/adapter-" and ten digits
 )
 
 // Dial starts an adapter and asks for its manifest. Each start uses nothing of an earlier one. The context bounds the start,
@@ -122,7 +124,7 @@ func prepare(parent string) (runFiles, *os.File, error) {
 	}
 	if len(dir) > maxSocketDir {
 		_ = os.Remove(dir)
-		return runFiles{}, nil, fmt.Errorf("run folder %s is too deep: a socket's path must stay short, use a folder of at most %d bytes", parent, maxSocketDir-12)
+		return runFiles{}, nil, fmt.Errorf("run folder %s is too deep: a socket's path must stay short, use a folder of at most %d bytes", parent, maxSocketDir-socketDirName)
 	}
 	theirs, ours, err := os.Pipe()
 	if err != nil {
