@@ -224,7 +224,7 @@ func checkLocation(t *Tenant, l *Location, path string, at reporter) {
 	var f shipping.Faults
 	l.Address.Validate(&f, "address")
 	l.Contact.Validate(&f, "contact")
-	f.Text("name", l.Name, shipping.MaxText)
+	f.Line("name", l.Name, shipping.MaxText)
 	f.Text("instructions", l.Instructions, shipping.MaxNote)
 	report(f, path, at)
 	if l.Zone != "" {

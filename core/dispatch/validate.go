@@ -39,16 +39,16 @@ func validateOrder(f *shipping.Faults, t *config.Tenant, o shipment.Order) {
 		}
 		currency = o.Currency
 	}
-	optional := func(path string, s *string, limit int) {
+	optional := func(check func(path, text string, limit int), path string, s *string, limit int) {
 		if s != nil {
-			f.Text(path, *s, limit)
+			check(path, *s, limit)
 		}
 	}
-	optional("groupId", o.GroupID, shipping.MaxText)
-	optional("locale", o.Locale, 50)
-	optional("signature", o.Signature, shipping.MaxText)
-	optional("deliveryInstructions", o.DeliveryInstructions, shipping.MaxNote)
-	optional("pickupInstructions", o.PickupInstructions, shipping.MaxNote)
+	optional(f.Line, "groupId", o.GroupID, shipping.MaxText)
+	optional(f.Line, "locale", o.Locale, 50)
+	optional(f.Line, "signature", o.Signature, shipping.MaxText)
+	optional(f.Text, "deliveryInstructions", o.DeliveryInstructions, shipping.MaxNote)
+	optional(f.Text, "pickupInstructions", o.PickupInstructions, shipping.MaxNote)
 	shipping.Amount(f, "orderValue", o.Value, currency)
 	shipping.Amount(f, "tips", o.Tips, currency)
 
@@ -133,7 +133,7 @@ func validateAttributes(f *shipping.Faults, attributes map[string]any) {
 	for _, k := range slices.Sorted(maps.Keys(attributes)) {
 		v := attributes[k]
 		path := "orderAttributes." + k
-		f.Text(path, k, shipping.MaxText)
+		f.Line(path, k, shipping.MaxText)
 		switch v := v.(type) {
 		case string:
 			f.Text(path, v, shipping.MaxNote)

@@ -23,6 +23,9 @@ func Decode(body []byte, v any) (shipping.Faults, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, invalidBody("the body is empty; a JSON object is expected")
 	}
+	if tooDeep(body) {
+		return nil, invalidBody(fmt.Sprintf("the body's objects and lists are nested more than %d deep", maxNesting))
+	}
 	err := json.Unmarshal(body, v)
 	if err == nil {
 		if kind := jsontext.Value(body).Kind(); kind != '{' {
@@ -39,7 +42,7 @@ func Decode(body []byte, v any) (shipping.Faults, error) {
 	var f shipping.Faults
 	members(&f, body, reflect.ValueOf(v).Elem(), "")
 	if len(f) == 0 {
-		return nil, invalidBody("the body cannot be read: " + err.Error())
+		return nil, invalidBody("the body cannot be read: " + short(err.Error(), maxEcho))
 	}
 	return f, nil
 }
@@ -62,11 +65,56 @@ func wellFormed(body []byte) error {
 	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		where := fmt.Sprintf(" at byte %d", e.ByteOffset)
 		if e.JSONPointer != "" {
-			where += " (" + pathOf(e.JSONPointer) + ")"
+			where += " (" + short(pathOf(e.JSONPointer), maxEcho) + ")"
 		}
-		return invalidBody("the body is not valid JSON: " + e.Err.Error() + where)
+		return invalidBody("the body is not valid JSON: " + short(e.Err.Error(), maxEcho) + where)
 	}
 	return invalidBody("the body is not valid JSON: it ends too early")
+}
+
+// maxNesting is how deep objects and lists of a body may stand in each other. What callers need is less than ten deep.
+const maxNesting = 100
+
+// tooDeep reports whether objects and lists are nested deeper than maxNesting, without regard to whether the body is JSON.
+func tooDeep(body []byte) bool {
+	depth, quoted, escaped := 0, false, false
+	for _, c := range body {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && c == '\\':
+			escaped = true
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxNesting {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// What a refusal may repeat of a body, in characters: a path or a value, and a whole message.
+const (
+	maxEcho    = 200
+	maxMessage = 1000
+)
+
+// short cuts a text that is longer than limit characters in its middle: what it is about stands in front, what is wrong behind.
+func short(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	r := []rune(text)
+	if len(r) <= limit {
+		return text
+	}
+	half := (limit - 1) / 2
+	return string(r[:half]) + "…" + string(r[len(r)-half:])
 }
 
 func pathOf(p jsontext.Pointer) string {
@@ -171,7 +219,7 @@ func member(f *shipping.Faults, value jsontext.Value, v reflect.Value, path stri
 		}
 	case t.Kind() == reflect.Map && value.Kind() == '{':
 		entries(f, value, t.Elem(), path)
-	case value.Kind() == '0' && (t.Kind() == reflect.Float64 || isWhole(value)):
+	case value.Kind() == '0' && (t.Kind() == reflect.Float64 || v.CanInt() && isWhole(value)):
 		f.Add(path, "is out of range")
 	default:
 		f.Add(path, "must be %s", kindWords(t))

@@ -82,20 +82,23 @@ type ErrorItem struct {
 // maxErrors bounds how many faults one answer lists; a hostile body could have more than fit in memory.
 const maxErrors = 100
 
+// errorBody words a refusal, within bounds: a hostile body would else be answered with as much as it holds.
 func errorBody(e *dispatch.Error, requestID string) ErrorBody {
-	b := ErrorBody{Type: string(e.Type), Message: e.Message, Severity: severityOf(e.Type), RequestID: requestID, ID: string(e.Shipment), Errors: []ErrorItem{}}
+	message := short(e.Message, maxMessage)
+	b := ErrorBody{Type: string(e.Type), Message: message, Severity: severityOf(e.Type), RequestID: requestID, ID: string(e.Shipment), Errors: []ErrorItem{}}
 	for i, f := range e.Faults {
 		if i == maxErrors {
 			b.Errors = append(b.Errors, ErrorItem{Type: string(e.Type), Message: fmt.Sprintf("and %d more", len(e.Faults)-maxErrors)})
 			break
 		}
-		b.Errors = append(b.Errors, ErrorItem{Type: string(e.Type), Message: strings.TrimSpace(f.Path + " " + f.Message), Parameter: f.Path})
+		path := short(f.Path, maxEcho)
+		b.Errors = append(b.Errors, ErrorItem{Type: string(e.Type), Message: strings.TrimSpace(path + " " + short(f.Message, maxMessage)), Parameter: path})
 	}
 	for _, p := range e.Providers {
-		b.Errors = append(b.Errors, ErrorItem{Type: p.Type, Message: p.Message, Provider: p.Provider, Code: p.Code})
+		b.Errors = append(b.Errors, ErrorItem{Type: p.Type, Message: short(p.Message, maxMessage), Provider: p.Provider, Code: p.Code})
 	}
 	if len(b.Errors) == 0 {
-		b.Errors = append(b.Errors, ErrorItem{Type: string(e.Type), Message: e.Message})
+		b.Errors = append(b.Errors, ErrorItem{Type: string(e.Type), Message: message})
 	}
 	return b
 }

@@ -50,11 +50,11 @@ func KnownCountry(code string) bool {
 // coordinates, its postal code or a geocoder, is judged where that is tried.
 func (a Address) Validate(f *Faults, path string) {
 	f.Required(join(path, "street1"), a.Street1, MaxText)
-	f.Text(join(path, "street2"), a.Street2, MaxText)
-	f.Text(join(path, "apartmentNumber"), a.ApartmentNumber, MaxText)
+	f.Line(join(path, "street2"), a.Street2, MaxText)
+	f.Line(join(path, "apartmentNumber"), a.ApartmentNumber, MaxText)
 	f.Required(join(path, "city"), a.City, MaxText)
-	f.Text(join(path, "state"), a.State, MaxText)
-	f.Text(join(path, "postalCode"), a.PostalCode, MaxText)
+	f.Line(join(path, "state"), a.State, MaxText)
+	f.Line(join(path, "postalCode"), a.PostalCode, MaxText)
 	if !KnownCountry(a.CountryCode) {
 		f.Add(join(path, "countryCode"), "must be a two-letter ISO 3166 code such as US")
 	}
@@ -96,7 +96,7 @@ type Contact struct {
 func (c Contact) Validate(f *Faults, path string) {
 	f.Required(join(path, "name"), c.Name, MaxText)
 	f.Required(join(path, "phone"), c.Phone, MaxText)
-	f.Text(join(path, "email"), c.Email, MaxText)
+	f.Line(join(path, "email"), c.Email, MaxText)
 	if c.Email != "" && (!strings.Contains(strings.Trim(c.Email, "@"), "@") || strings.ContainsAny(c.Email, " \t\r\n")) {
 		f.Add(join(path, "email"), "is not an e-mail address")
 	}

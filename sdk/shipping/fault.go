@@ -21,7 +21,18 @@ func (f *Faults) Add(path, format string, args ...any) {
 	*f = append(*f, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-// Text records a fault when s is longer than limit characters, is not UTF-8 or holds control characters other than line breaks and tabs.
+// Line records a fault when s is longer than limit characters, is not UTF-8 or holds control characters, line breaks and tabs among
+// them. It is for what stands in one line: ids, names, codes. See Text for notes.
+func (f *Faults) Line(path, s string, limit int) {
+	before := len(*f)
+	f.Text(path, s, limit)
+	if len(*f) == before && strings.ContainsAny(s, "\n\r\t") {
+		f.Add(path, "must be one line, without line breaks and tabs")
+	}
+}
+
+// Text records a fault when s is longer than limit characters, is not UTF-8 or holds control characters other than line breaks and
+// tabs. It is for notes, which may have several lines.
 func (f *Faults) Text(path, s string, limit int) {
 	switch {
 	case !utf8.ValidString(s):
@@ -33,13 +44,13 @@ func (f *Faults) Text(path, s string, limit int) {
 	}
 }
 
-// Required records a fault when s is blank, else checks it as Text does.
+// Required records a fault when s is blank, else checks it as Line does.
 func (f *Faults) Required(path, s string, limit int) {
 	if strings.TrimSpace(s) == "" {
 		f.Add(path, "is required")
 		return
 	}
-	f.Text(path, s, limit)
+	f.Line(path, s, limit)
 }
 
 // Error lists every fault in one line.

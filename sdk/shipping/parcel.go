@@ -116,9 +116,9 @@ type Parcel struct {
 
 // Validate adds every fault of p to f. Size and weight may come from a preset, so their absence is judged where presets are known.
 func (p Parcel) Validate(f *Faults, path string) {
-	f.Text(join(path, "name"), p.Name, MaxText)
+	f.Line(join(path, "name"), p.Name, MaxText)
 	f.Text(join(path, "description"), p.Description, MaxNote)
-	f.Text(join(path, "barcode"), p.Barcode, MaxText)
+	f.Line(join(path, "barcode"), p.Barcode, MaxText)
 	if p.ItemQuantity < 0 || p.ItemQuantity > 1_000_000 {
 		f.Add(join(path, "itemQuantity"), "must be between 0 and 1000000")
 	}
@@ -153,10 +153,10 @@ type Item struct {
 
 // Validate adds every fault of i to f, money being checked against currency.
 func (i Item) Validate(f *Faults, path, currency string) {
-	f.Text(join(path, "sku"), i.SKU, MaxText)
-	f.Text(join(path, "title"), i.Title, MaxText)
+	f.Line(join(path, "sku"), i.SKU, MaxText)
+	f.Line(join(path, "title"), i.Title, MaxText)
 	f.Text(join(path, "description"), i.Description, MaxNote)
-	f.Text(join(path, "barcode"), i.Barcode, MaxText)
+	f.Line(join(path, "barcode"), i.Barcode, MaxText)
 	if i.Quantity < 1 || i.Quantity > 1_000_000 {
 		f.Add(join(path, "quantity"), "must be between 1 and 1000000")
 	}

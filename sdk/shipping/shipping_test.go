@@ -208,3 +208,17 @@ func FuzzDecimal(f *testing.F) {
 		}
 	})
 }
+
+func TestLinesAndNotes(t *testing.T) {
+	for text, want := range map[string]struct{ line, note bool }{
+		"plain": {true, true}, "two\nlines": {false, true}, "a\ttab": {false, true}, "a return\r": {false, true}, "a\x00b": {false, false}, "\xff": {false, false},
+		"eleven chars": {false, false},
+	} {
+		var line, note Faults
+		line.Line("x", text, 11)
+		note.Text("x", text, 11)
+		if (len(line) == 0) != want.line || (len(note) == 0) != want.note || len(line) > 1 {
+			t.Errorf("%q: as a line %v, as a note %v", text, line, note)
+		}
+	}
+}

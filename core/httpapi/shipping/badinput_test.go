@@ -67,6 +67,14 @@ func wrongOrder() []badBody {
 		{"id of 101 characters", order("orderExternalId", long), []string{"orderExternalId"}},
 		{"id with a control character", order("orderExternalId", "a\x07"), []string{"orderExternalId"}},
 		{"id that is a number", order("orderExternalId", 7), []string{"orderExternalId"}},
+		{"id of two lines", order("orderExternalId", "a\nb"), []string{"orderExternalId"}},
+		{"id with a tab", order("orderExternalId", "a\tb"), []string{"orderExternalId"}},
+		{"id that ends a line", order("orderExternalId", "ab\r"), []string{"orderExternalId"}},
+		{"location of two lines", order("locationExternalId", "77\n09"), []string{"locationExternalId"}},
+		{"group of two lines", order("groupId", "a\r\nb"), []string{"groupId"}},
+		{"street of two lines", order("deliveryAddress.street1", "725 Albany\nStreet"), []string{"deliveryAddress.street1"}},
+		{"name of two lines", order("deliveryContact.name", "Ann\nExample"), []string{"deliveryContact.name"}},
+		{"sku of two lines", order("itemList.0.sku", "a\nb"), []string{"itemList[0].sku"}},
 		{"location that is a list", order("locationExternalId", []any{"7709"}), []string{"locationExternalId"}},
 		{"group of 101 characters", order("groupId", long), []string{"groupId"}},
 		{"brand of 101 characters", order("brandExternalId", long), []string{"brandExternalId"}},
@@ -208,6 +216,51 @@ func TestBodyOver1MiB(t *testing.T) {
 	h.Do("PUT", "/shipments/o", body).Want(413)
 	if n := h.Store.Commits(); n != 0 {
 		t.Errorf("%d transactions were written", n)
+	}
+}
+
+// TestANumberIsNotText: who writes an id without quotes is told so.
+func TestANumberIsNotText(t *testing.T) {
+	h := apitest.New(t)
+	for member, value := range map[string]any{"locationExternalId": 7709, "groupId": 5, "orderExternalId": 7, "locale": 1.5, "deliveryContact.phone": 2323232323} {
+		a := h.Do("POST", "/shipments", order(member, value)).Want(400)
+		if got, want := a.At("errors.0.message"), member+" must be text"; got != want {
+			t.Errorf("%v: %v, want %q", value, got, want)
+		}
+	}
+	if got := h.Do("POST", "/shipments", raw("package.itemQuantity", "99999999999999999999")).Want(400).At("errors.0.message"); got != "package.itemQuantity is out of range" {
+		t.Errorf("too large a number: %v", got)
+	}
+}
+
+// TestHostileBodiesGetShortAnswers: what is wrong is said in a few words, however much of it there is.
+func TestHostileBodiesGetShortAnswers(t *testing.T) {
+	h := apitest.New(t)
+	nested := func(n int) string {
+		return `{"orderAttributes":` + strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) + "}"
+	}
+	huge := strings.Repeat("k", 500_000)
+	for name, c := range map[string]struct{ body, words string }{
+		"only brackets":            {strings.Repeat("[", 500_000), "nested more than 100 deep"},
+		"deep objects":             {nested(9_000), "nested more than 100 deep"},
+		"a level too many":         {nested(100), "nested more than 100 deep"},
+		"brackets in a text":       {`{"groupId":"` + strings.Repeat("[", 200) + `"}`, "groupId must be at most 100 characters"},
+		"a huge attribute's name":  {order("orderAttributes", map[string]any{huge: "x"}), "must be at most 100 characters"},
+		"a huge name twice":        {`{"` + huge + `":1,"` + huge + `":2}`, "duplicate"},
+		"a fault below huge names": {`{"` + huge + `":{"` + huge + `":x}}`, "not valid JSON"},
+		"a huge number":            {raw("orderValue", strings.Repeat("1", 500_000)), "orderValue"},
+		"a huge country":           {order("deliveryAddress.countryCode", huge), "deliveryAddress.countryCode"},
+		"a huge unit":              {order("package.size.unit", huge), "package.size.unit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := h.Do("POST", "/shipments", c.body).Want(400)
+			if !strings.Contains(string(a.Body), c.words) || len(a.Body) > 5_000 {
+				t.Errorf("%d bytes: %.500s", len(a.Body), a.Body)
+			}
+			if got := a.At("errors.0.message").(string); len(got) > 1_500 {
+				t.Errorf("a message of %d bytes", len(got))
+			}
+		})
 	}
 }
 

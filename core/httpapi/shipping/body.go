@@ -63,7 +63,7 @@ func (b orderBody) order(f *shipping.Faults) shipment.Order {
 		}
 		o.Packages, o.Plural = []shipping.Parcel{*b.Package}, false
 	}
-	f.Text("brandExternalId", b.BrandExternalID, shipping.MaxText)
+	f.Line("brandExternalId", b.BrandExternalID, shipping.MaxText)
 	if b.PickupTime != nil {
 		o.PickupTime = *b.PickupTime
 	}

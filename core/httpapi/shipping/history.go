@@ -100,11 +100,11 @@ func (s *surface) setStatus(q *httpapi.Request) (httpapi.Answer, error) {
 	if !slices.Contains(shipping.Statuses, b.Status) {
 		more.Add("status", "must be one of the order statuses, such as PICKUP_COMPLETED or ORDER_DELIVERED")
 	}
-	more.Text("subStatus", b.SubStatus, shipping.MaxText)
+	more.Line("subStatus", b.SubStatus, shipping.MaxText)
 	more.Text("note", b.Note, shipping.MaxNote)
 	if r := b.EventReason; r != nil {
 		more.Required("eventReason.code", r.Code, shipping.MaxText)
-		more.Text("eventReason.title", r.Title, shipping.MaxText)
+		more.Line("eventReason.title", r.Title, shipping.MaxText)
 		more.Text("eventReason.note", r.Note, shipping.MaxNote)
 	}
 	if !b.At.IsZero() && b.At.After(s.router.Clock.Now().Add(time.Minute)) {

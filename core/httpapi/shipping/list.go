@@ -53,7 +53,7 @@ func (b listBody) query(now time.Time) (store.ShipmentQuery, shipping.Faults) {
 	ids("orderExternalIds", b.OrderExternalIDs)
 	ids("locationExternalIds", b.LocationExternalIDs)
 	if b.GroupID != nil {
-		f.Text("groupId", *b.GroupID, shipping.MaxText)
+		f.Line("groupId", *b.GroupID, shipping.MaxText)
 		q.GroupID = *b.GroupID
 	}
 	if len(b.Status) > maxIDs {
