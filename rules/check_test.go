@@ -88,6 +88,11 @@ var expressionSlips = []slip{
 	{"E305", `if order.asap «then» true else false`, "? a : b"},
 	{"E301", `order.total > usd(5) and«»`, "ends too early"},
 	{"E302", `order.tip == «nil»`, "missing"},
+	{"E206", `order.quantity > «1/0»`, "divided by zero"},
+	{"E206", `order.quantity > «order.line_count % 0»`, "divided by zero"},
+	{"E206", `order.quantity > «0.5 / 0.0»`, "divided by zero"},
+	{"E404", "«order.quantity in [" + strings.Repeat("1, ", 300) + "1]»", "lists.name"},
+	{"E404", "«order.quantity in [" + strings.Repeat("1, ", 300) + "1]»", "more than 300 parts"},
 }
 
 const slipFile = `rules: 1
@@ -148,6 +153,9 @@ var structureSlips = []slip{
 	{"E502", "# nothing\n", "rules: 1"},
 	{"E101", "rules: 1\nset:\n  - { name: A, when: «option».fee > usd(3), set: { signature: adult } }\n", "exclude, adjust and rank"},
 	{"E202", "rules: 1\nrank: { score: «option.cost» }\n", "dollars"},
+	{"E206", "rules: 1\nrank: { score: «0/0» }\n", "divided by zero"},
+	{"E206", "rules: 1\nrank: { score: dollars(option.cost) + «0/0» }\n", "divided by zero"},
+	{"E206", "rules: 1\nrank: { score: «dollars(option.cost) + 1/(1-1)» }\n", "never a finite number"},
 	{"E102", "rules: 1\nset:\n  - { name: A, set: { instructions: \"to {order.to.«citty»}\" } }\n", "city"},
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/rules/internal/formula"
 )
 
-var errNoNumber = errors.New("the score is not a finite number")
+var errNoNumber = errors.New("the result is not a finite number")
 
 // choose applies the first choose rule whose condition holds.
 func (r *deciding) choose() {
@@ -140,7 +140,24 @@ func (r *deciding) warn() {
 			r.d.Warnings = append(r.d.Warnings, Warning{Rule: rule.name, Level: rule.level, Message: r.text(rule.name, rule.message)})
 		}
 	}
+	r.warnOfScores()
 	slices.SortFunc(r.d.Warnings, func(a, b Warning) int { return strings.Compare(a.Rule, b.Rule) })
+}
+
+// warnOfScores tells of options whose score could not be computed: they came last, which the author of the score has not meant.
+func (r *deciding) warnOfScores() {
+	var who []string
+	for _, i := range r.eligible {
+		if o := &r.d.Options[i]; o.Score == nil {
+			who = append(who, selector{o.Account, o.Service}.String())
+		}
+	}
+	if len(who) == 0 {
+		return
+	}
+	slices.Sort(who)
+	r.d.Warnings = append(r.d.Warnings, Warning{Rule: "score", Level: "high",
+		Message: "The score of the ranking could not be computed for " + strings.Join(slices.Compact(who), ", ") + "; options without a score come last, the cheapest of them first."})
 }
 
 func (r *deciding) none() {

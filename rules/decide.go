@@ -218,7 +218,7 @@ func (r *deciding) adjustment(rule *adjustRule, o *Option) (Adjustment, bool) {
 	return a, true
 }
 
-// rank scores the eligible options and puts them in order. One whose score fails comes last.
+// rank scores the eligible options and puts them in order. Those whose score fails come last, the cheapest of them first.
 func (r *deciding) rank() {
 	rule := &r.bundle.rank
 	r.d.ScoreTerms = rule.texts
@@ -238,13 +238,18 @@ func (r *deciding) rank() {
 			if n, ok := v.(int); ok {
 				v = float64(n)
 			}
+			if n, ok := v.(float64); ok && math.IsNaN(n) { // it would come before every number
+				r.fault("ties", errNoNumber)
+				v = math.Inf(1)
+			}
 			r.ties[i] = append(r.ties[i], v)
 			o.Ties = append(o.Ties, forPeople(v))
 		}
 	}
 	r.account, r.service = "", ""
 	slices.SortStableFunc(r.eligible, func(a, b int) int {
-		return cmp.Or(compareScores(r.d.Options[a].Score, r.d.Options[b].Score), compareTies(r.ties[a], r.ties[b]), cmp.Compare(a, b))
+		x, y := &r.d.Options[a], &r.d.Options[b]
+		return cmp.Or(compareScores(x.Score, y.Score), compareUnscored(x, y), compareTies(r.ties[a], r.ties[b]), cmp.Compare(a, b))
 	})
 }
 
@@ -285,6 +290,18 @@ func compareScores(a, b *float64) int {
 		return -1
 	}
 	return cmp.Compare(*a, *b)
+}
+
+// compareUnscored puts the cheaper of two options without a score first: a ranking that fails must not book the dearest by its name.
+func compareUnscored(a, b *Option) int {
+	if a.Score != nil || b.Score != nil {
+		return 0
+	}
+	c, err := unit.CompareMoney(a.Cost, b.Cost)
+	if err != nil { // of two currencies
+		return 0
+	}
+	return c
 }
 
 func compareTies(a, b []any) int {

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -205,6 +206,10 @@ func (c *checker) readRank(d *document, n *yaml.Node) {
 			return
 		}
 		c.terms(&rule)
+		if !finite(&rule) {
+			d.fault(score, "E206", "the score, or a part of it, is never a finite number", "nothing can be divided by zero")
+			return
+		}
 	default:
 		name := "cheapest"
 		if strategy != nil {
@@ -237,6 +242,22 @@ func (c *checker) terms(rule *rankRule) {
 		}
 		rule.terms = append(rule.terms, f)
 	}
+}
+
+// finite reports whether the parts of the score that depend on nothing have a value.
+func finite(rule *rankRule) bool {
+	m := formula.NewMachine()
+	defer m.Release()
+	for _, f := range rule.terms {
+		if len(f.Uses) > 0 {
+			continue
+		}
+		v, err := m.Eval(f)
+		if n, isFloat := v.(float64); err != nil || isFloat && (math.IsNaN(n) || math.IsInf(n, 0)) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *checker) readNone(d *document, n *yaml.Node) {

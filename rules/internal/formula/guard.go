@@ -168,6 +168,10 @@ func (g *guard) binary(n *ast.BinaryNode) {
 		} else if _, err := syntax.Parse(s.Value, syntax.Perl); err != nil {
 			g.fail(s, "E303", "the pattern cannot be read: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		}
+	case "/", "%":
+		if isZero(n.Right) {
+			g.fail(n, "E206", "nothing can be divided by zero").Hint = "the result is no number, and an option without a score comes last"
+		}
 	case "==", "!=":
 		g.enum(n.Left, n.Right)
 		g.enum(n.Right, n.Left)
@@ -179,6 +183,16 @@ func (g *guard) binary(n *ast.BinaryNode) {
 		}
 		g.enum(n.Right, n.Left)
 	}
+}
+
+func isZero(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.IntegerNode:
+		return n.Value == 0
+	case *ast.FloatNode:
+		return n.Value == 0
+	}
+	return false
 }
 
 // enum refuses a literal that a value can never have.

@@ -26,6 +26,10 @@ var (
 // explain turns an error of the parser or checker into a problem.
 func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 	var at *file.Error
+	if strings.Contains(err.Error(), "exceeds maximum allowed nodes") { // expr has no kind of its own for it
+		return &Problem{Code: "E404", To: utf8.RuneCountInString(src), Message: fmt.Sprintf("the expression has more than %d parts: names, values and operators", MaxNodes),
+			Hint: "put the values into a list and ask with: in lists.name; or split the expression with let"}
+	}
 	if !errors.As(err, &at) {
 		return &Problem{Code: "E304", To: utf8.RuneCountInString(src), Message: friendly(err.Error())}
 	}
