@@ -132,9 +132,9 @@ func (s *surface) edit(q *httpapi.Request) (httpapi.Answer, error) {
 func (s *surface) cancel(q *httpapi.Request) (httpapi.Answer, error) {
 	id, err := externalID(q)
 	if err != nil {
-		e := *dispatch.AsError(err)
-		e.Type = dispatch.NotFound
-		return httpapi.Answer{}, &e
+		// The seed's table of a cancellation has no row for such an id; no order can have it.
+		return httpapi.Answer{}, &dispatch.Error{Type: dispatch.NotFound,
+			Message: "An order with this id is not found: an id has at most 100 characters, and no control characters."}
 	}
 	res, err := s.cases.Cancel(q.Context(), q.Caller, id)
 	if err != nil {

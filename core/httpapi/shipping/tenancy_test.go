@@ -78,7 +78,10 @@ func TestIdsThatCannotBe(t *testing.T) {
 		h.Do("GET", path, "").Want(422)
 		h.Do("POST", path+"/retry", "").Want(422)
 		h.Do("PUT", path, `{}`).Want(400)
-		h.Do("DELETE", path, "").Want(404)
+		a := h.Do("DELETE", path, "").Want(404)
+		if got := a.At("message").(string); a.At("type") != "NOT_FOUND" || !strings.Contains(got, "not found") || strings.Contains(got, "Invalid") {
+			t.Errorf("type and words disagree: %s", a.Body)
+		}
 		h.Do("POST", path+"/status", `{"status":"ORDER_DELIVERED"}`).Want(422)
 		if a := h.Do("GET", path+"/status-history", "").Want(200); strings.TrimSpace(string(a.Body)) != "[]" {
 			t.Errorf("history of %s: %s", id, a.Body)
