@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
+	"github.com/waybill-dev/waybill/core/carrierhost"
 	"github.com/waybill-dev/waybill/core/config"
 )
 
@@ -18,12 +21,19 @@ func newConfigCmd(p *program) *cobra.Command {
 
 func newConfigCheckCmd(p *program) *cobra.Command {
 	var show bool
+	var plugins string
 	cmd := &cobra.Command{
 		Use: "check FILE", Short: "Check a configuration file and what it includes", Args: cobra.ExactArgs(1),
-		Long:    "Check a configuration file, what it includes and what it takes from the environment. All mistakes are told at once.",
-		Example: "  waybill config check waybill.yaml --print",
-		RunE: func(_ *cobra.Command, args []string) error {
-			c, err := config.Load(args[0], p.getenv)
+		Long: "Check a configuration file, what it includes and what it takes from the environment. All mistakes are told at once.\n" +
+			"With --plugins the accounts are checked as well: every adapter of the folder is started once and asked what it wants to be\n" +
+			"configured with.",
+		Example: "  waybill config check waybill.yaml --print\n  waybill config check waybill.yaml --plugins /usr/lib/waybill/plugins",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			adapters, err := installed(cmd.Context(), plugins)
+			if err != nil {
+				return usageError(err)
+			}
+			c, err := config.LoadWith(args[0], p.getenv, adapters)
 			if err != nil {
 				return usageError(err)
 			}
@@ -44,7 +54,24 @@ func newConfigCheckCmd(p *program) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&show, "print", false, "print the effective configuration, defaults filled in and secrets masked")
+	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of the adapters that the accounts are checked against")
 	return cmd
+}
+
+// installed asks the adapters of a folder what they want to be configured with; nil where no folder is named.
+func installed(ctx context.Context, dir string) (config.Adapters, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	found, err := carrierhost.Manifests(ctx, dir, hclog.NewNullLogger())
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]config.Adapter{}
+	for _, d := range found {
+		known[d.Name] = config.Adapter{Schema: d.Manifest.ConfigSchema, Err: d.Err}
+	}
+	return func(*config.Config) map[string]config.Adapter { return known }, nil
 }
 
 // count is "1 rule", "2 rules".

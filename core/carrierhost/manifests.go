@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,15 +31,9 @@ type Description struct {
 // Manifests asks every adapter of a folder what it can do, without any account, and ends it again. It answers them by name; an
 // adapter that cannot be asked is among them. The error is of the folder, or says that ctx ended.
 func Manifests(ctx context.Context, dir string, log hclog.Logger) ([]Description, error) {
-	entries, err := os.ReadDir(dir) // sorted
+	found, err := installed(dir)
 	if err != nil {
-		return nil, fmt.Errorf("list the adapters: %w", err)
-	}
-	found := []Description{}
-	for _, e := range entries {
-		if name, ok := strings.CutPrefix(e.Name(), Prefix); ok && adapterName.MatchString(name) {
-			found = append(found, Description{Name: name, Path: filepath.Join(dir, e.Name())})
-		}
+		return nil, err
 	}
 	var g errgroup.Group
 	g.SetLimit(2 * runtime.NumCPU())
@@ -50,6 +45,48 @@ func Manifests(ctx context.Context, dir string, log hclog.Logger) ([]Description
 	}
 	if err := g.Wait(); err != nil {
 		return nil, fmt.Errorf("ask the adapters in %s: %w", dir, err)
+	}
+	return found, nil
+}
+
+// installed lists the adapters of a folder, sorted by name.
+func installed(dir string) ([]Description, error) {
+	entries, err := os.ReadDir(dir) // sorted
+	if err != nil {
+		return nil, fmt.Errorf("list the adapters: %w", err)
+	}
+	found := []Description{}
+	for _, e := range entries {
+		if name, ok := strings.CutPrefix(e.Name(), Prefix); ok && adapterName.MatchString(name) {
+			found = append(found, Description{Name: name, Path: filepath.Join(dir, e.Name())})
+		}
+	}
+	return found, nil
+}
+
+// Describe answers the adapters of the host's folder. Those of names say what they can do: the host knows it of the ones that run, the
+// others are started for it and ended again, as far as the lock allows. Of the rest the manifest is empty.
+func (h *Host) Describe(ctx context.Context, names []string) ([]Description, error) {
+	found, err := installed(h.cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]*carrier.Manifest{}
+	for _, s := range h.Status() {
+		known[s.Name] = s.Manifest
+	}
+	for i := range found {
+		d := &found[i]
+		if m := known[d.Name]; m != nil {
+			d.Manifest = *m
+			continue
+		}
+		if !slices.Contains(names, d.Name) {
+			continue
+		}
+		if _, d.Err = h.cfg.Lock.sum(d.Path, d.Name); d.Err == nil {
+			d.Manifest, d.Err = describe(ctx, *d, h.log)
+		}
 	}
 	return found, nil
 }

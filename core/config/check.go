@@ -114,9 +114,9 @@ var (
 	tenantID  = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 )
 
-// check finds what is wrong between the members of a decoded configuration.
-func check(c *Config, d *decoder) {
-	at := func(path, hint, format string, args ...any) {
+// reporter reports a mistake at the place of a member.
+func (d *decoder) reporter() reporter {
+	return func(path, hint, format string, args ...any) {
 		n := d.nodes[path]
 		for p := path; n == nil && p != ""; n = d.nodes[p] { // a member that is not there: show what it should stand in
 			p = p[:max(strings.LastIndexAny(p, ".["), 0)]
@@ -126,6 +126,10 @@ func check(c *Config, d *decoder) {
 		}
 		d.at(n, path, hint, format, args...)
 	}
+}
+
+// check finds what is wrong between the members of a decoded configuration.
+func check(c *Config, at reporter) {
 	checkServer(c, at)
 	if len(c.Tenants) == 0 {
 		at("tenants", "examples/waybill.yaml shows one", "at least one tenant is needed")
@@ -182,6 +186,7 @@ func checkTenant(t *Tenant, path string, at reporter) {
 	if _, ok := shipping.CurrencyDigits(t.Currency); !ok {
 		at(path+".currency", "use an ISO 4217 code such as USD", "unknown currency %q", t.Currency)
 	}
+	checkRules(t.Rules, path+".rules", at)
 	for _, id := range slices.Sorted(maps.Keys(t.Accounts)) {
 		checkAccount(t.Accounts[id], path+".accounts."+id, at)
 	}
@@ -198,6 +203,23 @@ func checkTenant(t *Tenant, path string, at reporter) {
 			p.Weight.Validate(&f, "weight")
 		}
 		report(f, where, at)
+	}
+}
+
+// checkRules looks whether there are rules where the configuration says so. What they say is for those who load them.
+func checkRules(dir, path string, at reporter) {
+	if dir == "" {
+		return
+	}
+	if info, err := os.Stat(dir); err != nil {
+		at(path, "a relative folder is meant from the configuration file; without rules the cheapest offer wins", "there is no folder %s", dir)
+		return
+	} else if !info.IsDir() {
+		at(path, "name the folder that holds it", "%s is not a folder", dir)
+		return
+	}
+	if files, err := fs.Glob(os.DirFS(dir), "*.rules.yaml"); err != nil || len(files) == 0 {
+		at(path, "name it something.rules.yaml; without rules the cheapest offer wins", "the folder %s has no rule file", dir)
 	}
 }
 

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -270,4 +271,155 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("config %v, error %v", c, err)
 		}
 	})
+}
+
+const schema = `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","additionalProperties":false,
+	"required":["client_id","fee"],"properties":{"client_id":{"type":"string"},"client_secret":{"type":"string","x-secret":true},
+	"mode":{"type":"string","enum":["test","live"]},"on":{"type":"boolean"},
+	"fee":{"type":"object","additionalProperties":false,"properties":{"flat":{"type":"number"},"zones":{"type":"array","items":{"type":"object",
+		"additionalProperties":false,"properties":{"name":{"type":"string","pattern":"^[a-z]+$"}}}}}}}}`
+
+func withAccount(account string) string {
+	at := strings.Index(minimal, "      ups:")
+	return minimal[:at] + "      ups:\n        adapter: own\n" + account + minimal[at+strings.IndexByte(minimal[at:], '\n')+1:]
+}
+
+func known(*config.Config) map[string]config.Adapter {
+	return map[string]config.Adapter{"own": {Schema: []byte(schema)}, "unasked": {}, "broken": {Err: errors.New("it exits with 3")}, "absurd": {Schema: []byte(`{"type":7}`)}}
+}
+
+// Accounts are held against the schemas of their adapters; every mistake is told with its place.
+func TestAccountsAgainstAdapters(t *testing.T) {
+	const good = "        config:\n          client_id: a\n          fee: { flat: 5.90 }\n"
+	for _, c := range []struct {
+		name, account string
+		want          []string // none: it is good
+	}{
+		{"good", good, nil},
+		{"a member without a value is absent", good + "          mode:\n", nil},
+		{"an unknown member", "        config:\n          client_id: a\n          fee: { flatt: 5.90 }\n", []string{`waybill.yaml:8:25: tenants.demo.accounts.ups.config.fee.flatt: the adapter knows no member "flatt"; did you mean "flat"?`}},
+		{"an unknown member at the top", good + "          base: x\n", []string{`waybill.yaml:9:17: tenants.demo.accounts.ups.config.base: the adapter knows no member "base"`}},
+		{"text for a number", "        config:\n          client_id: a\n          fee: { flat: \"x\" }\n", []string{"waybill.yaml:8:24: tenants.demo.accounts.ups.config.fee.flat: must be a number, not text"}},
+		{"a value that is none of them", good + "          mode: secret-4711\n", []string{"waybill.yaml:9:17: tenants.demo.accounts.ups.config.mode: must be one of test, live"}},
+		{"inside a list", "        config:\n          client_id: a\n          fee: { zones: [ { name: a }, { name: secret-4711, nme: b } ] }\n",
+			[]string{"config.fee.zones[1].nme: the adapter knows no member", `did you mean "name"?`, "config.fee.zones[1].name: is refused by the adapter's schema (pattern)"}},
+		{"required", "        config: { mode: live }\n", []string{"config.client_id: is required", "config.fee: is required"}},
+		{"required and empty", "        config:\n          client_id: ${NOTHING:-}\n          fee: {}\n", []string{"waybill.yaml:7:22: tenants.demo.accounts.ups.config.client_id: is required by the adapter own, and empty"}},
+		{"no configuration at all", "", []string{"waybill.yaml:5:9", "tenants.demo.accounts.ups.client_id: is required"}},
+		{"text for the configuration", "        config: hello\n", []string{"must be a mapping"}},
+		{"no such adapter", "        adapter: owl\n", []string{`waybill.yaml:5:18: tenants.demo.accounts.ups.adapter: there is no adapter "owl"; did you mean "own"?`}},
+		{"an adapter that cannot be asked", "        adapter: broken\n", []string{`the adapter "broken" cannot be used: it exits with 3`}},
+		{"an adapter whose schema is none", "        adapter: absurd\n", []string{`describes its configuration wrongly`}},
+		{"an adapter that was not asked", "        adapter: unasked\n        config: { any: thing }\n", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := withAccount(c.account)
+			if strings.HasPrefix(c.account, "        adapter") {
+				text = strings.Replace(text, "        adapter: own\n", "", 1)
+			}
+			p := write(t, t.TempDir(), "waybill.yaml", text)
+			if _, err := config.Load(p, env(nil)); err != nil {
+				t.Fatalf("it is faulty without the adapters: %v", err)
+			}
+			_, err := config.LoadWith(p, env(nil), known)
+			if len(c.want) == 0 {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			for _, want := range c.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("want %s, got\n%v", want, err)
+				}
+			}
+			if err != nil && strings.Contains(err.Error(), "4711") {
+				t.Errorf("a value shows: %v", err)
+			}
+		})
+	}
+	p := write(t, t.TempDir(), "waybill.yaml", withAccount("        config: { any: thing }\n"))
+	if _, err := config.LoadWith(p, env(nil), func(*config.Config) map[string]config.Adapter { return nil }); err != nil {
+		t.Errorf("nothing is known of adapters, and still: %v", err)
+	}
+}
+
+// A reload with an account that its adapter refuses leaves the working one alone.
+func TestWatcherTakesNoRefusedAccount(t *testing.T) {
+	const good = "        config:\n          client_id: a\n          fee: { flat: 5.90 }\n"
+	p := write(t, t.TempDir(), "waybill.yaml", withAccount(good))
+	w, err := config.Watch(p, env(nil), nil, hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.CheckAccounts(known)
+	was := w.Current()
+	write(t, filepath.Dir(p), "waybill.yaml", strings.Replace(withAccount(good), "flat:", "flatt:", 1))
+	if err := w.Reload(); err == nil || w.Current() != was {
+		t.Errorf("it was taken: %v", err)
+	}
+	e, ok := errors.AsType[*config.Error](w.Problem())
+	if !ok || len(e.About("tenants.demo.accounts.ups")) != 1 || len(e.About("tenants.demo.accounts.up")) != 0 {
+		t.Errorf("the problem of the account is %v", w.Problem())
+	}
+	write(t, filepath.Dir(p), "waybill.yaml", strings.Replace(withAccount(good), "5.90", "6.90", 1))
+	if err := w.Reload(); err != nil || !strings.Contains(w.Current().Tenants["demo"].Accounts["ups"].Config.Reveal(), "6.9") || w.Problem() != nil {
+		t.Errorf("a good one is not taken: %v", err)
+	}
+}
+
+// A secret that is changed in its own file is taken within seconds.
+func TestWatcherSeesFilesOfSecrets(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "secret", "first\n")
+	p := write(t, dir, "waybill.yaml", strings.Replace(minimal, "${SECRET}", "${file:secret}", 1))
+	w, err := config.Watch(p, env(nil), nil, hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := make(chan *config.Config, 1)
+	w.OnChange(func(c *config.Config) { changed <- c })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	write(t, dir, "secret", "second\n")
+	select {
+	case c := <-changed:
+		if got := c.Tenants["demo"].Accounts["ups"].Config.Reveal(); !strings.Contains(got, "second") {
+			t.Errorf("the account has %s", got)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the change was not seen")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRulesFolderMustBeThere(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Replace(minimal, "    accounts:\n", "    rules: policies\n    accounts:\n", 1)
+	p := write(t, dir, "waybill.yaml", text)
+	wants := func(words string) {
+		t.Helper()
+		_, err := config.Load(p, env(map[string]string{"SECRET": "x"}))
+		if words == "" && err == nil {
+			return
+		}
+		if words == "" || err == nil || !strings.Contains(err.Error(), "waybill.yaml:3:12: tenants.demo.rules: ") || !strings.Contains(err.Error(), words) {
+			t.Errorf("want %q, got %v", words, err)
+		}
+	}
+	wants("there is no folder")
+	write(t, dir, "policies", "")
+	wants("is not a folder")
+	if err := errors.Join(os.Remove(filepath.Join(dir, "policies")), os.Mkdir(filepath.Join(dir, "policies"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	wants("has no rule file")
+	write(t, filepath.Join(dir, "policies"), "a.yaml", "rules: 1\n")
+	wants("has no rule file")
+	write(t, filepath.Join(dir, "policies"), "a.rules.yaml", "rules: 1\n")
+	wants("")
 }

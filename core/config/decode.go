@@ -23,6 +23,7 @@ type decoder struct {
 	dir    string // relative files are meant from here
 	// nodes remembers where a path stands, for checks that come after decoding.
 	nodes map[string]*yaml.Node
+	files []string // that ${file:…} names
 }
 
 var (
@@ -220,6 +221,7 @@ func (d *decoder) text(n *yaml.Node, path string) string {
 			if !filepath.IsAbs(file) {
 				file = filepath.Join(d.dir, file)
 			}
+			d.files = append(d.files, file)
 			b, err := os.ReadFile(file)
 			if err != nil {
 				d.at(n, path, "put the file there, or correct its name", "the file %q cannot be read", file)

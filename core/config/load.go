@@ -22,12 +22,17 @@ const (
 // Load reads the file at path and what it includes. getenv resolves ${NAME}. The error is an *Error with every mistake, or one of
 // reading the file at path itself.
 func Load(path string, getenv func(string) (string, bool)) (*Config, error) {
-	c, _, err := load(path, getenv)
+	return LoadWith(path, getenv, nil)
+}
+
+// LoadWith is Load, and holds the accounts against the adapters that there are.
+func LoadWith(path string, getenv func(string) (string, bool), adapters Adapters) (*Config, error) {
+	c, _, err := load(path, getenv, adapters)
 	return c, err
 }
 
-// load also returns the files that were read, for watching.
-func load(path string, getenv func(string) (string, bool)) (*Config, []string, error) {
+// load also returns the files that were read, those of secrets among them, for watching.
+func load(path string, getenv func(string) (string, bool), adapters Adapters) (*Config, []string, error) {
 	f := &faults{sources: map[*yaml.Node]*source{}}
 	root, files, err := readTree(f, path)
 	if err != nil {
@@ -39,7 +44,12 @@ func load(path string, getenv func(string) (string, bool)) (*Config, []string, e
 		d.decode(root, reflect.ValueOf(c).Elem(), "")
 	}
 	c.defaults(d.dir)
-	check(c, d)
+	files = append(files, d.files...)
+	at := d.reporter()
+	check(c, at)
+	if adapters != nil {
+		checkAccounts(c, adapters(c), at)
+	}
 	if err := f.err(); err != nil {
 		return nil, files, err
 	}

@@ -35,6 +35,17 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// About returns the problems of the member at path and of what stands in it.
+func (e *Error) About(path string) []Problem {
+	var out []Problem
+	for _, p := range e.Problems {
+		if rest, ok := strings.CutPrefix(p.Path, path); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // String renders one problem.
 func (p Problem) String() string {
 	var b strings.Builder

@@ -13,7 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/core/clock"
 )
 
-// Watcher holds the live configuration: it reads the files again when they change, checks them whole, and keeps the last good
+// Watcher holds the live configuration: it reads the files again when they change, those that ${file:…} names among them, checks them whole, and keeps the last good
 // one when the new one is faulty.
 type Watcher struct {
 	path    string
@@ -21,11 +21,12 @@ type Watcher struct {
 	adjust  func(*Config)
 	log     hclog.Logger
 	current atomic.Pointer[Config]
+	problem atomic.Pointer[error] // apart from mu: asking adapters at a reload may take a while
 
 	mu       sync.Mutex
+	adapters Adapters
 	files    []string
 	seen     [sha256.Size]byte
-	problem  error
 	onChange []func(*Config)
 }
 
@@ -36,7 +37,7 @@ const watchEvery = time.Second
 // command line says wins over the file. It starts nothing; see Run.
 func Watch(path string, getenv func(string) (string, bool), adjust func(*Config), log hclog.Logger) (*Watcher, error) {
 	w := &Watcher{path: path, getenv: getenv, adjust: adjust, log: log}
-	c, files, err := load(path, getenv)
+	c, files, err := load(path, getenv, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -62,11 +63,19 @@ func (w *Watcher) OnChange(f func(*Config)) {
 	w.onChange = append(w.onChange, f)
 }
 
-// Problem returns why the files as they are now were not taken, nil where they were.
-func (w *Watcher) Problem() error {
+// CheckAccounts has every configuration from now on held against the adapters: one that they refuse is not taken.
+func (w *Watcher) CheckAccounts(adapters Adapters) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.problem
+	w.adapters = adapters
+}
+
+// Problem returns why the files as they are now were not taken, nil where they were.
+func (w *Watcher) Problem() error {
+	if p := w.problem.Load(); p != nil {
+		return *p
+	}
+	return nil
 }
 
 // Reload reads the files now. On a fault the last good configuration stays live.
@@ -77,12 +86,12 @@ func (w *Watcher) Reload() error {
 }
 
 func (w *Watcher) reload() error {
-	c, files, err := load(w.path, w.getenv)
+	c, files, err := load(w.path, w.getenv, w.adapters)
 	if len(files) > 0 {
 		w.files = files
 	}
 	w.seen = digest(w.files)
-	w.problem = err
+	w.problem.Store(&err)
 	if err != nil {
 		w.log.Error("configuration was not taken; the last good one stays", "err", err)
 		return err

@@ -120,6 +120,8 @@ func (n *Node) wire() error {
 		Log: n.Log.Named("dispatch"), Registerer: n.registry,
 	})
 	n.retention = retention.New(retention.Settings{Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("retention"), CollectGarbage: n.garbage})
+	n.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_config_degraded",
+		Help: "1 while the configuration's files are faulty and an earlier configuration serves."}, n.configDegraded))
 	handlers := n.Dispatch.Handlers()
 	handlers[retention.JobRetention], handlers[retention.JobUpkeep] = n.retention.RunRetention, n.retention.RunUpkeep
 	n.runner, err = jobs.New(jobs.Config{
@@ -131,7 +133,7 @@ func (n *Node) wire() error {
 	}
 	router := httpapi.New(httpapi.Settings{Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("http"), Registerer: n.registry})
 	shippingapi.Mount(router, n.Dispatch)
-	admin.Mount(router, admin.Settings{Provider: n.provider, Ready: n.ready, Version: n.Version, Backup: n.backup, Orders: n.orders,
+	admin.Mount(router, admin.Settings{Provider: n.provider, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,
 		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})
 	n.server = &httpapi.Server{Handler: router, Config: cfg.Server, Log: n.Log.Named("http")}
 	return nil
@@ -144,6 +146,7 @@ func (n *Node) openHost(cfg *config.Config) (err error) {
 	if n.Host, err = newHost(cfg, n.Settings, n.runDir, n.registry); err != nil {
 		return err
 	}
+	n.Config.CheckAccounts(n.adapters)
 	n.Config.OnChange(func(c *config.Config) {
 		if err := n.Host.Apply(c.AllAccounts()); err != nil {
 			n.Log.Error("carrier accounts of the new configuration were not taken", "err", err)
@@ -232,6 +235,13 @@ func (n *Node) warmUp(ctx context.Context) error {
 	return nil
 }
 
+func (n *Node) configDegraded() float64 {
+	if n.Config.Problem() != nil {
+		return 1
+	}
+	return 0
+}
+
 // Warm waits until the node can take orders.
 func (n *Node) Warm(ctx context.Context) error {
 	select {
@@ -242,43 +252,23 @@ func (n *Node) Warm(ctx context.Context) error {
 	}
 }
 
-// ready returns what keeps the node from taking orders.
+// ready returns what keeps the node from taking orders. Files that were not taken do not: the last good ones serve. See degraded.
 func (n *Node) ready(ctx context.Context) error {
 	select {
 	case <-n.warm:
 	default:
 		return errors.New("adapters are starting")
 	}
-	return errors.Join(n.failed, n.Store.Check(ctx), n.Config.Problem(), n.rules.Problem())
+	return errors.Join(n.failed, n.Store.Check(ctx))
 }
 
-// provider tells the admin surface about an account.
-func (n *Node) provider(tenant, account string) admin.Provider {
-	if n.Host == nil {
-		if a, ok := n.Carriers.Account(tenant, account); ok {
-			m, started := a.Manifest()
-			return admin.Provider{Manifest: m, Known: started, State: "ready"}
-		}
-		return admin.Provider{State: "unknown"}
+// degraded returns what is wrong with files as they are now, while the node serves by earlier ones.
+func (n *Node) degraded() error {
+	err := n.rules.Problem()
+	if p := n.Config.Problem(); p != nil {
+		err = errors.Join(fmt.Errorf("the configuration was not taken; the last good one serves:\n%w", p), err)
 	}
-	for _, s := range n.Host.Status() {
-		for _, a := range s.Accounts {
-			if a.Tenant != tenant || a.ID != account {
-				continue
-			}
-			p := admin.Provider{State: string(s.State)}
-			if s.Manifest != nil {
-				p.Manifest, p.Known = *s.Manifest, true
-			}
-			if a.Problem != nil {
-				p.Problem = a.Problem.Error()
-			} else if s.LastDeath != nil && s.State != carrierhost.Ready {
-				p.Problem = s.LastDeath.Detail
-			}
-			return p
-		}
-	}
-	return admin.Provider{State: "unknown"}
+	return err
 }
 
 // Close closes what Open has opened, after Run has returned. It may be called twice.
