@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -47,7 +48,8 @@ func New(s Settings) *Set {
 		loads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waybill_rules_loads_total", Help: "Rule folders read, by outcome."}, []string{"outcome"})}
 	r.live.Store(&map[string]*rules.Bundle{})
 	if s.Registerer != nil {
-		s.Registerer.MustRegister(r.loads)
+		s.Registerer.MustRegister(r.loads, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_rules_degraded",
+			Help: "Tenants whose rule files are faulty as they are now."}, func() float64 { return float64(len(r.problems())) }))
 	}
 	return r
 }
@@ -83,7 +85,7 @@ func (r *Set) Load() error {
 			r.faults[id] = err
 			if err != nil {
 				r.loads.WithLabelValues("refused").Inc()
-				r.Log.Error("rules were not taken; the last good ones stay", "tenant", id, "folder", t.Rules, "err", err)
+				r.refused(id, t.Rules, err, next[id] != nil)
 			} else {
 				r.loads.WithLabelValues("taken").Inc()
 				r.Log.Info("rules were taken", "tenant", id, "version", b.Hash())
@@ -98,16 +100,28 @@ func (r *Set) Load() error {
 	return first
 }
 
-// Problem returns what is wrong with the folders as they are now, nil where nothing is.
-func (r *Set) Problem() error {
+func (r *Set) refused(tenant, folder string, err error, before bool) {
+	if before {
+		r.Log.Error("rules were not taken; the last good ones stay", "tenant", tenant, "folder", folder, "err", err)
+		return
+	}
+	r.Log.Error("rules were not taken, and there are none from before", "tenant", tenant, "folder", folder, "err", err)
+}
+
+// Problem returns what is wrong with the folders as they are now, tenant by tenant, nil where nothing is.
+func (r *Set) Problem() error { return errors.Join(r.problems()...) }
+
+func (r *Set) problems() []error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for id, t := range r.Config().Tenants {
-		if err := r.faults[id]; err != nil && t.Rules != "" {
-			return fmt.Errorf("rules of tenant %s: %w", id, err)
+	var out []error
+	tenants := r.Config().Tenants
+	for _, id := range slices.Sorted(maps.Keys(tenants)) {
+		if err := r.faults[id]; err != nil && tenants[id].Rules != "" {
+			out = append(out, fmt.Errorf("rules of tenant %s: %w", id, err))
 		}
 	}
-	return nil
+	return out
 }
 
 // watchEvery is how often the folders are looked at, by wall time: a person has just saved a file.

@@ -1,6 +1,7 @@
 package ruleset_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/waybill-dev/waybill/core/config"
@@ -94,5 +96,46 @@ func TestRunSeesAChange(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTheMetricAndTheWordsFollowTheFiles: at first there are no good rules that could stay.
+func TestTheMetricAndTheWordsFollowTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	cfg := &config.Config{Tenants: map[string]*config.Tenant{"demo": {ID: "demo", Rules: dir}}}
+	var log bytes.Buffer
+	registry := prometheus.NewRegistry()
+	s := ruleset.New(ruleset.Settings{Config: func() *config.Config { return cfg }, Log: hclog.New(&hclog.LoggerOptions{Output: &log}),
+		Providers: func(*config.Tenant) map[string]rules.Provider { return nil }, Registerer: registry})
+	degraded := func() float64 {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "waybill_rules_degraded" {
+				return f.GetMetric()[0].GetGauge().GetValue()
+			}
+		}
+		t.Fatal("there is no metric waybill_rules_degraded")
+		return 0
+	}
+	for _, step := range []struct {
+		text  string
+		value float64
+		says  string
+	}{
+		{"rules: 2\n", 1, "rules were not taken, and there are none from before"},
+		{strings.Replace(good, "option.provider == \"doordash\"", "order.asap", 1), 0, "rules were taken"},
+		{"rules: 2\n", 1, "rules were not taken; the last good ones stay"},
+	} {
+		log.Reset()
+		write(t, dir, step.text)
+		if err := s.Load(); (err != nil) != (step.value > 0) {
+			t.Errorf("load: %v", err)
+		}
+		if degraded() != step.value || !strings.Contains(log.String(), step.says) {
+			t.Errorf("degraded is %v, the log says %s", degraded(), log.String())
+		}
 	}
 }

@@ -36,9 +36,11 @@ type Settings struct {
 	// Provider tells about an account.
 	Provider func(tenant, account string) Provider
 	// Ready returns what keeps the node from serving, nil where nothing does.
-	Ready   func(ctx context.Context) error
-	Metrics http.Handler
-	Version string
+	Ready func(ctx context.Context) error
+	// Degraded returns what a person should mend while the node serves all the same, nil where nothing is; nil for never.
+	Degraded func() error
+	Metrics  http.Handler
+	Version  string
 	// Backup writes a copy of everything that is stored; nil where the store cannot.
 	Backup func(ctx context.Context, w io.Writer) error
 	// Orders writes what an audit compares of every order, as JSON lines.
@@ -75,6 +77,11 @@ func (s *surface) health(*httpapi.Request) (httpapi.Answer, error) {
 func (s *surface) ready(q *httpapi.Request) (httpapi.Answer, error) {
 	if err := s.Ready(q.Context()); err != nil {
 		return httpapi.Answer{Status: http.StatusServiceUnavailable, Body: health{Status: "not ready", Version: s.Version, Problem: err.Error()}}, nil
+	}
+	if s.Degraded != nil {
+		if err := s.Degraded(); err != nil {
+			return httpapi.Answer{Body: health{Status: "degraded", Version: s.Version, Problem: err.Error()}}, nil
+		}
 	}
 	return httpapi.Answer{Body: health{Status: "ready", Version: s.Version}}, nil
 }

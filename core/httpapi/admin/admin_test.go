@@ -14,6 +14,11 @@ func TestHealthAndReadinessNeedNoKey(t *testing.T) {
 		t.Errorf("health = %v", got)
 	}
 	h.Do("GET", "/readyz", "", "x-api-key", "").Want(200)
+	typo := errors.New("rules of tenant shop: a typo")
+	h.Degraded.Store(&typo)
+	if got := h.Do("GET", "/readyz", "", "x-api-key", "").Want(200).Object(); got["status"] != "degraded" || got["problem"] != typo.Error() {
+		t.Errorf("degraded = %v", got)
+	}
 	why := errors.New("the store cannot write: the disk is full")
 	h.Ready.Store(&why)
 	if got := h.Do("GET", "/readyz", "", "x-api-key", "").Want(503).Object(); got["status"] != "not ready" || got["problem"] != why.Error() {

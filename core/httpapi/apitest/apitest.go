@@ -67,6 +67,8 @@ type Harness struct {
 	UPS, DoorDash, Quiet *Carrier
 	// Ready is what readiness answers.
 	Ready atomic.Pointer[error]
+	// Degraded is what it tells of while it is ready.
+	Degraded atomic.Pointer[error]
 
 	t      testing.TB
 	log    *safeBuffer
@@ -112,7 +114,7 @@ func New(t testing.TB) *Harness {
 	h.Router = httpapi.New(httpapi.Settings{Config: cfg, Clock: h.Clock, Source: source, Log: log, Registerer: h.Metrics})
 	shippingapi.Mount(h.Router, h.Service)
 	admin.Mount(h.Router, admin.Settings{
-		Provider: h.provider, Ready: h.ready, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test",
+		Provider: h.provider, Ready: h.ready, Degraded: h.degraded, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test",
 	})
 	server := httptest.NewServer(h.Router)
 	h.URL = server.URL
@@ -157,6 +159,13 @@ func (h *Harness) provider(_, account string) admin.Provider {
 	}
 	m, _ := c.Manifest()
 	return admin.Provider{Manifest: m, Known: true, State: "ready"}
+}
+
+func (h *Harness) degraded() error {
+	if err := h.Degraded.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func (h *Harness) ready(context.Context) error {
