@@ -58,8 +58,8 @@ type Order struct {
 	LocationID  string           `json:"locationExternalId"`
 	GroupID     *string          `json:"groupId"`
 	BrandID     string           `json:"brandExternalId,omitempty"`
-	Locale      *string          `json:"locale,omitempty"`
-	Signature   *string          `json:"signature,omitempty"`
+	Locale      *string          `json:"locale,omitzero"`
+	Signature   *string          `json:"signature,omitzero"`
 	Currency    string           `json:"currencyCode,omitempty"` // of the order's own money; else the location's, else the tenant's
 	CreatedDate shipping.Instant `json:"createdDate"`
 

@@ -117,7 +117,7 @@ func TestPackages(t *testing.T) {
 		t.Error("two parcels have one barcode")
 	}
 	one := h.Do("POST", "/shipments", apitest.Order("one", "package", apitest.Absent, "packages", []any{map[string]any{"name": "small"}})).Want(201)
-	is(t, one, map[string]any{"packages.0.name": "small", "package.name": "small", "parcels": nil})
+	is(t, one, map[string]any{"packages": nil, "package.name": "small", "parcels": nil})
 }
 
 // TestHandlingExcludes: a service that cannot do what the order needs is not offered it.
@@ -254,4 +254,28 @@ func TestDecisionAndTrace(t *testing.T) {
 	h.Do("GET", "/shipments/"+long+"/decision", "").Want(422)
 	h.Do("GET", "/shipments/"+long+"/trace", "").Want(422)
 	h.Do("GET", "/shipments/"+long+"/label", "").Want(422)
+}
+
+// TestCurrencyOfAnOrder: what the caller says of its own money counts before the location's and the tenant's.
+func TestCurrencyOfAnOrder(t *testing.T) {
+	h := apitest.New(t)
+	is(t, h.Do("POST", "/shipments", apitest.Order("usual")).Want(201), map[string]any{"currencyCode": "USD"})
+	is(t, h.Do("POST", "/shipments", apitest.Order("named", "currencyCode", "USD")).Want(201), map[string]any{"currencyCode": "USD"})
+	is(t, h.Do("POST", "/shipments", apitest.Order("yen", "locationExternalId", "osaka", "currencyCode", "JPY")).Want(201), map[string]any{"currencyCode": "JPY"})
+	for value, member := range map[string]string{"DOLLAR": "currencyCode", "usd": "currencyCode"} {
+		a := h.Do("POST", "/shipments", apitest.Order("bad", "currencyCode", value)).Want(400)
+		is(t, a, map[string]any{"errors.0.parameter": member})
+	}
+	h.Do("POST", "/shipments", apitest.Order("number", "currencyCode", 840)).Want(400)
+	a := h.Do("POST", "/shipments", apitest.Order("decimals", "currencyCode", "JPY", "orderValue", 10.5)).Want(400)
+	is(t, a, map[string]any{"errors.0.parameter": "orderValue"})
+}
+
+// TestEmptyTextIsEchoed: an empty text is answered as it came, and what was not given is not made up.
+func TestEmptyTextIsEchoed(t *testing.T) {
+	h := apitest.New(t)
+	is(t, h.Do("POST", "/shipments", apitest.Order("e1", "locale", "", "signature", "", "groupId", "")).Want(201), map[string]any{"locale": "", "signature": "", "groupId": ""})
+	is(t, h.Do("GET", "/shipments/e1", "").Want(200), map[string]any{"locale": "", "signature": "", "groupId": ""})
+	is(t, h.Do("POST", "/shipments", apitest.Order("e2", "locale", apitest.Absent, "signature", apitest.Absent)).Want(201), map[string]any{"locale": nil, "signature": "not_required"})
+	is(t, h.Do("PUT", "/shipments/e1", `{"locale":null,"signature":null}`).Want(200), map[string]any{"locale": nil, "signature": "not_required"})
 }

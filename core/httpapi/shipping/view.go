@@ -150,7 +150,7 @@ func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
 	if len(o.Packages) > 0 {
 		v.Package = &o.Packages[0]
 	}
-	if o.Plural {
+	if len(o.Packages) > 1 {
 		v.Packages = o.Packages
 	}
 	if !o.DispatchAt.IsZero() {
