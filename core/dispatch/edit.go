@@ -140,6 +140,13 @@ func normalise(t *config.Tenant, sh *shipment.Shipment, o *shipment.Order) {
 	}
 }
 
+func packagesPath(o shipment.Order) string {
+	if o.Plural {
+		return "packages"
+	}
+	return "package"
+}
+
 func renamed(t *config.Tenant, old shipping.Parcel, p *shipping.Parcel) {
 	was, had := presetOf(t, old.Name)
 	is, has := presetOf(t, p.Name)
@@ -172,7 +179,7 @@ func allowed(sh *shipment.Shipment, d difference) error {
 	case shipment.WithCarrier:
 		if d.packages {
 			return &Error{Type: ValidationError, Message: "packages parameter cannot be changed post order dispatch. Cancel the order and create a new one.",
-				Faults: shipping.Faults{{Path: "package", Message: "cannot be changed post order dispatch"}}}
+				Faults: shipping.Faults{{Path: packagesPath(sh.Order), Message: "cannot be changed post order dispatch"}}}
 		}
 	case shipment.Underway, shipment.Finished:
 		return failf(ValidationError, "The order is in state %s: only groupId, orderAttributes, orderValue, locale, createdDate and orderExternalId can be changed.", sh.Status)

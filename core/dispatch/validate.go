@@ -35,9 +35,9 @@ func validateOrder(f *shipping.Faults, t *config.Tenant, o shipment.Order) {
 	if o.Currency != "" {
 		if _, ok := shipping.CurrencyDigits(o.Currency); !ok {
 			f.Add("currencyCode", "must be an ISO 4217 code such as USD")
-			return // amounts mean nothing without it
+		} else {
+			currency = o.Currency
 		}
-		currency = o.Currency
 	}
 	optional := func(check func(path, text string, limit int), path string, s *string, limit int) {
 		if s != nil {
