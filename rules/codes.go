@@ -16,7 +16,7 @@ func Codes() map[string]string {
 		"E202": "The expression results in another kind of value than is asked for here: a condition is true or false, a score is a number.",
 		"E203": "A function is called in a way that it does not know, or with a text that is no time, date or amount.",
 		"E205": "The field never has this value. The message lists those that it can have.",
-		"E206": "The expression never gives a finite number, such as one that divides by zero. An option without a score would come last.",
+		"E206": "Something is divided by zero, so that the result is never a number.",
 		"E301": "The expression cannot be read: something is missing or stands in the wrong place.",
 		"E302": "The expression uses something that rules do without: methods, nil, maps, let inside an expression.",
 		"E303": "The pattern after matches cannot be read. Patterns are those of RE2.",
@@ -25,7 +25,7 @@ func Codes() map[string]string {
 		"E401": "Something is too large or too long: a file, an expression, the number of rules or tests. The message says what the limit is.",
 		"E402": "Brackets or members are nested too deep. Name inner parts under let:.",
 		"E403": "The pattern after matches is too long.",
-		"E404": "The expression has more names, values and operators than one may have. Give parts of it a name under let.",
+		"E404": "The expression has too many parts. Put values into a list, or name parts under let:.",
 		"E501": "The file is not YAML, or has a key that is not known here.",
 		"E502": "Something is missing: a name, a condition, what to do.",
 		"E503": "The value has the wrong form: a list, a mapping, a text, a date, a number is asked for.",
@@ -57,6 +57,7 @@ func Codes() map[string]string {
 		"W622": "A part of a condition makes no difference.",
 		"W623": "A part of a split gets no order.",
 		"W624": "A provider is named that is excluded whenever the rule applies.",
+		"W626": "The rule fails while it runs, for an order that is possible: an item is asked for that is not there, two currencies meet.",
 		"W625": "A fallback has more steps that book than attempts.",
 	}
 }

@@ -52,7 +52,7 @@ type Decision struct {
 	Adjusted []Adjustment `json:"adjusted,omitempty"`
 	// Fallback are the fallback rules that apply to this order, in the order of the files; see FallbackFor.
 	Fallback []Fallback `json:"fallback,omitempty"`
-	// Guards are the guards that the leading option, and those that are out by a guard, go beyond.
+	// Guards are the guards that the leading option, and those that are out by a guard, go beyond, sorted by account, service and guard.
 	Guards   []Breach  `json:"guards,omitempty"`
 	Warnings []Warning `json:"warnings,omitempty"`
 	// None is what to do where there is no winner; nil where the rules say nothing, and where there is one.

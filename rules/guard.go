@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -81,25 +82,25 @@ func (r *deciding) guard() {
 		r.look(i, stageQuote)
 		r.m.Vars["chosen"] = &r.vars[i]
 		r.account, r.service = o.Account, o.Service
-		out := false
+		out, before := false, len(r.d.Guards)
 		for n := range r.bundle.guards {
 			out = r.bound(&r.bundle.guards[n], i, len(kept) == 0) || out
 		}
-		if out {
+		slices.SortFunc(r.spends[i], func(a, b Spend) int { return byNeed(a.BudgetNeed, b.BudgetNeed) })
+		if out { // then nobody is to wait for it or be warned of it
 			o.Excluded = true
-			r.dropBreaches(o)
+			said := slices.DeleteFunc(slices.Clone(r.d.Guards[before:]), func(b Breach) bool { return b.Action != "next" })
+			r.d.Guards = append(r.d.Guards[:before], said...)
 			continue
 		}
 		kept = append(kept, i)
 	}
+	slices.SortStableFunc(r.d.Guards, func(a, b Breach) int {
+		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Service, b.Service), strings.Compare(a.ID, b.ID), strings.Compare(a.Guard, b.Guard))
+	})
 	r.account, r.service = "", ""
 	delete(r.m.Vars, "option")
 	r.eligible = kept
-}
-
-// dropBreaches forgets the warnings and the hold of an option that turned out to be out.
-func (r *deciding) dropBreaches(o *Option) {
-	r.d.Guards = slices.DeleteFunc(r.d.Guards, func(b Breach) bool { return b.Action != "next" && b.of(o) })
 }
 
 func (b Breach) of(o *Option) bool {

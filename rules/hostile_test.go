@@ -45,11 +45,20 @@ func hostile() map[string]string {
 		"yaml tag":               "rules: 1\nname: !!binary aGVsbG8=\n",
 		"yaml question marks":    "rules: 1\n" + strings.Repeat("? ", 100_000),
 		"yaml anchors":           "rules: 1\n" + strings.Repeat("&a ", 80_000),
+		"a patch everywhere":     "rules: 1\nexclude: [ { name: A, when: order.asap } ]\nlocations:\n" + patches(8000),
 		"huge list of bad rules": "rules: 1\nexclude:\n" + strings.Repeat("  - { name: A, when: 1 }\n", 5000),
 		"not utf-8":              "rules: 1\nname: \xff\xfe\n",
 		"nothing":                "",
 		"zero bytes":             strings.Repeat("\x00", 100_000),
 	}
+}
+
+func patches(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "  l%d: {exclude: {A: {}}}\n", i)
+	}
+	return b.String()
 }
 
 func blocks(n int) string {

@@ -33,9 +33,17 @@ func (b *Bundle) Lint() []Finding {
 	l.guards()
 	l.fallbacks()
 	l.unused()
+	l.edges()
 	slices.SortStableFunc(l.found, func(x, y Finding) int {
 		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column), cmp.Compare(x.Code, y.Code))
 	})
+	return l.found
+}
+
+// DryRun decides orders at the edge of what there is, and names the rules that fail while they run.
+func (b *Bundle) DryRun() []Finding {
+	l := &linter{b: b}
+	l.edges()
 	return l.found
 }
 

@@ -43,6 +43,7 @@ var planted = []struct{ name, code, witness, text string }{
 	{"a part for nothing", "W622", "order.weight", "warn: [{ name: A, when: order.weight > lb(50) and order.weight > lb(60), message: m }]"},
 	{"an empty part of a split", "W623", "", "choose: [{ name: A, split: { ups: 0, rank: 100 } }]"},
 	{"a choice that is out", "W624", "order.weight", "exclude: [{ name: A, when: order.weight > lb(50), providers: [ups] }]\nchoose: [{ name: B, when: order.weight > lb(55), prefer: [ups] }]"},
+	{"an item that may not be there", "W626", "order.items", "warn: [{ name: A, when: 'order.items[0].sku == \"x\"', message: m }]"},
 	{"too few attempts", "W625", "", "fallback: [{ name: A, on: [no_driver], steps: [next_ranked, next_ranked, next_ranked], limit: { attempts: 2 } }]"},
 }
 

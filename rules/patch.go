@@ -59,6 +59,11 @@ func (c *checker) readPatches(docs []*document) {
 						continue
 					}
 					seen[[2]string{where.key, rule.key}] = true
+					if len(seen) > maxRules { // each makes a rule of its own
+						d.fault(rule.node, "E401", fmt.Sprintf("the bundle has more than %d patches of rules", maxRules), "give the locations a tag, and patch the tag")
+						c.patches = map[string][]patch{}
+						return
+					}
 					c.patches[rule.key] = append(c.patches[rule.key], patch{where.key, phase.key, d, rule.node, rule.value})
 				}
 			}

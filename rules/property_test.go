@@ -44,10 +44,20 @@ func randomRules(t *rapid.T, phase string) []string {
 	return lines
 }
 
-func bundleOf(t interface{ Fatal(...any) }, excludes, adjusts []string) *rules.Bundle {
+// someGuards hold for some orders of randomOrder and not for others; budgets that nobody counts make one fail.
+var someGuards = []string{
+	"  - { name: guard 1, max_fee: 10.50, on_breach: next }", "  - { name: guard 2, max_fee: 9.50, on_breach: hold, when: order.to.state == \"CA\" }",
+	"  - { name: guard 3, max_dropoff: 30h, on_breach: warn }", "  - { name: guard 4, daily_budget: 5.00, on_breach: warn, applies: slow }",
+	"  - { name: guard 5, max_fee: order.total * 0.24, on_breach: hold, applies: heavy }",
+}
+
+func bundleOf(t interface{ Fatal(...any) }, excludes, adjusts []string, guards ...string) *rules.Bundle {
+	if guards == nil {
+		guards = someGuards
+	}
 	text := "rules: 1\ncurrency: USD\nproviders: [ups, doordash, own_fleet]\nlists: { near: [MA, NH] }\n" +
 		"let: { heavy: order.weight > lb(8), slow: option.dropoff_in > hours(30) }\n" +
-		"exclude:\n" + strings.Join(excludes, "\n") + "\nadjust:\n" + strings.Join(adjusts, "\n") +
+		"exclude:\n" + strings.Join(excludes, "\n") + "\nadjust:\n" + strings.Join(adjusts, "\n") + "\nguard:\n" + strings.Join(guards, "\n") +
 		"\nrank: { score: 'dollars(option.cost) + mins(option.dropoff_in) * 0.01 + (option.fee > best.fee ? 0.5 : 0.0)', ties: [option.transit_days, option.provider] }\n" +
 		"none: { then: { message: '{reasons}' } }\n"
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "exclude:\n\n", "exclude: []\n"), "adjust:\n\n", "adjust: []\n")
@@ -91,13 +101,13 @@ func decide(t interface{ Fatal(...any) }, b *rules.Bundle, src rules.InputSource
 	return b.Decide(b.Prepare(in, candidates()), list)
 }
 
-// TestOrderOfRulesNeverMatters permutes exclude and adjust rules: everything but the hash stays.
+// TestOrderOfRulesNeverMatters permutes exclude, adjust and guard rules: everything but the hash stays.
 func TestOrderOfRulesNeverMatters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		excludes, adjusts := randomRules(t, "exclude"), randomRules(t, "adjust")
 		src, list := randomOrder(t), randomOffers(t)
 		first := decide(t, bundleOf(t, excludes, adjusts), src, list)
-		second := decide(t, bundleOf(t, rapid.Permutation(excludes).Draw(t, "e"), rapid.Permutation(adjusts).Draw(t, "a")), src, list)
+		second := decide(t, bundleOf(t, rapid.Permutation(excludes).Draw(t, "e"), rapid.Permutation(adjusts).Draw(t, "a"), rapid.Permutation(someGuards).Draw(t, "g")...), src, list)
 		second.Rules, second.Plan.Rules = first.Rules, first.Plan.Rules
 		if x, y := encode(t, first), encode(t, second); !bytes.Equal(x, y) {
 			t.Fatalf("the order of the rules matters:\n%s", cmp.Diff(string(x), string(y)))

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/rules/unit"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -224,10 +225,12 @@ func complete(in *Input, given map[string]bool) {
 			it.Quantity = max(it.Quantity, 1)
 			it.Tags = plain(it.Tags)
 			quantity += it.Quantity
-			for range it.Quantity {
-				if sum, err := subtotal.Add(it.Price); err == nil && !it.Price.IsZero() {
-					subtotal = sum
-				}
+			line, err := unit.ScaleMoney(it.Price, unit.FromInt(int64(it.Quantity)))
+			if err != nil || it.Price.IsZero() {
+				continue // out of all range, or no price: the test can give its own subtotal
+			}
+			if sum, err := subtotal.Add(line); err == nil {
+				subtotal = sum
 			}
 		}
 		if !given["quantity"] {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
+	"time"
 
 	"github.com/waybill-dev/waybill/rules"
 )
@@ -246,4 +248,41 @@ func FuzzSuite(f *testing.F) {
 			s.Run(noGolden)
 		}
 	})
+}
+
+func TestVerify(t *testing.T) {
+	for dir := range examples {
+		b, _ := exampleSuites(t, dir)
+		if err := b.Verify(os.DirFS(dir)); err != nil {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	b := suiteBundle(t)
+	folder := func(test string) fs.FS { return fstest.MapFS{"a.test.yaml": {Data: []byte(test)}} }
+	var failed *rules.TestError
+	err := b.Verify(folder("tests: 1\ncases: [ { name: A, expect: { chosen: ups } } ]\n"))
+	if !errors.As(err, &failed) || !strings.Contains(err.Error(), `a.test.yaml:2: test "A" failed`) || !strings.Contains(err.Error(), "chosen: want ups, got none") {
+		t.Error(err)
+	}
+	var check *rules.CheckError
+	if err := b.Verify(folder("tests: 2\n")); !errors.As(err, &check) {
+		t.Error(err)
+	}
+}
+
+// TestHugeQuantitiesAreNoWork gives an order more pieces than anybody could count.
+func TestHugeQuantitiesAreNoWork(t *testing.T) {
+	start := time.Now()
+	s, err := loadSuite(t, "tests: 1\ncases:\n  - { name: A, order: { items: [ { sku: a, price: 0.01, quantity: 2000000000 }, { sku: b, price: 1.00, quantity: 2 } ] }, "+
+		"quotes: [], expect: { none: true, faults: [] } }\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.Run(noGolden)[0]
+	if took := time.Since(start); took > muchTooLong {
+		t.Errorf("it took %v", took)
+	}
+	if got := r.Decision.Plan.Input.Order.Subtotal; got != usd(2_000_000_200) {
+		t.Errorf("the subtotal is %v", got)
+	}
 }

@@ -23,7 +23,8 @@ func newRulesCheckCmd(p *program) *cobra.Command {
 	var plugins, format string
 	cmd := &cobra.Command{
 		Use: "check DIR", Short: "Check a folder of rule files", Args: cobra.ExactArgs(1),
-		Long: "Check a folder of rule files and their tests. All mistakes are told at once, each with its place. With --plugins the services that rules\n" +
+		Long: "Check a folder of rule files and their tests. All mistakes are told at once, each with its place, and rules that fail while\n" +
+			"they run for orders that are possible are named. With --plugins the services that rules\n" +
 			"name are checked too, for providers that are called like an adapter.",
 		Example: "  waybill rules check examples/rules\n  waybill rules check rules --plugins bin/plugins --format json",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,11 +60,19 @@ func (p *program) rulesCheck(ctx context.Context, dir, plugins, format string) e
 	case faulty:
 		err := p.printProblems(format, dir, faults.Problems, rulesReport{Problems: faults.Problems})
 		return errors.Join(err, &exitError{exitFailure, fmt.Errorf("%s in %s", count(len(faults.Problems), "problem"), dir)})
-	case format == "text":
+	}
+	fails := []rules.Problem{}
+	for _, f := range b.DryRun() {
+		fails = append(fails, f.Problem)
+	}
+	if format == "text" {
+		if err := p.printProblems(format, dir, fails, nil); err != nil {
+			return err
+		}
 		_, err = fmt.Fprintf(p.out, "%s: %s, good\n%s\n", firstOf(b.Name(), dir), count(b.Size(), "rule"), b.Hash())
 		return err
 	}
-	return p.printProblems(format, dir, nil, rulesReport{Good: true, Name: b.Name(), Hash: b.Hash(), Rules: b.Size(), Problems: []rules.Problem{}})
+	return p.printProblems(format, dir, fails, rulesReport{Good: true, Name: b.Name(), Hash: b.Hash(), Rules: b.Size(), Problems: fails})
 }
 
 // loadRules loads a folder. With a folder of adapters, a provider is known by the services of the adapter of its name.

@@ -1,0 +1,131 @@
+package logic_test
+
+import (
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/waybill-dev/waybill/rules/internal/logic"
+)
+
+var domains = map[string]logic.Domain{
+	"n": {Least: big.NewRat(0, 1), Whole: true}, "t": {Texts: []string{"a", "b", "c"}},
+}
+
+func random(t *rapid.T, depth int) *logic.Tree {
+	if depth > 0 {
+		switch rapid.IntRange(0, 3).Draw(t, "op") {
+		case 0:
+			return logic.All(random(t, depth-1), random(t, depth-1))
+		case 1:
+			return logic.Any(random(t, depth-1), random(t, depth-1))
+		case 2:
+			return logic.Negate(random(t, depth-1))
+		}
+	}
+	switch rapid.IntRange(0, 3).Draw(t, "atom") {
+	case 0:
+		return &logic.Tree{Op: logic.Is, Path: "b"}
+	case 1:
+		return &logic.Tree{Op: logic.In, Path: rapid.SampledFrom([]string{"t", "u"}).Draw(t, "path"), Texts: rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 0, 3).Draw(t, "texts")}
+	}
+	return &logic.Tree{Op: logic.Compare, Path: rapid.SampledFrom([]string{"n", "r"}).Draw(t, "path"),
+		Cmp: rapid.SampledFrom([]string{"==", "!=", "<", "<=", ">", ">="}).Draw(t, "cmp"), Number: big.NewRat(rapid.Int64Range(-2, 4).Draw(t, "number"), 2), Unit: "kg"}
+}
+
+// holds computes a tree plainly; what a witness does not name may be anything, so the caller gives it all.
+func holds(tree *logic.Tree, values map[string]string) bool {
+	switch tree.Op {
+	case logic.And:
+		return !slices.ContainsFunc(tree.Kids, func(k *logic.Tree) bool { return !holds(k, values) })
+	case logic.Or:
+		return slices.ContainsFunc(tree.Kids, func(k *logic.Tree) bool { return holds(k, values) })
+	case logic.Not:
+		return !holds(tree.Kids[0], values)
+	case logic.Fixed:
+		return tree.Truth
+	case logic.Is:
+		return values[tree.Path] == "true"
+	case logic.In:
+		return slices.Contains(tree.Texts, values[tree.Path])
+	}
+	n, ok := new(big.Rat).SetString(strings.TrimSuffix(values[tree.Path], " kg"))
+	if !ok {
+		panic(values[tree.Path])
+	}
+	c := n.Cmp(tree.Number)
+	return map[string]bool{"==": c == 0, "!=": c != 0, "<": c < 0, "<=": c <= 0, ">": c > 0, ">=": c >= 0}[tree.Cmp]
+}
+
+// TestSolveIsRight compares the answer with all values that trees can tell apart, and computes every witness.
+func TestSolveIsRight(t *testing.T) {
+	verdicts := map[logic.Verdict]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		tree := random(t, 4)
+		verdict, witness := logic.Solve(tree, domains)
+		verdicts[verdict]++
+		possible := false
+		for _, b := range []string{"true", "false"} {
+			for _, text := range []string{"a", "b", "c"} {
+				for _, u := range []string{"a", "b", "c", "d", "e"} {
+					for _, n := range []string{"0", "1", "2", "3"} {
+						for _, r := range []string{"-2", "-1", "-0.75", "-0.5", "-0.25", "0", "0.25", "0.5", "0.75", "1", "1.25", "1.5", "1.75", "2", "3"} {
+							possible = possible || holds(tree, map[string]string{"b": b, "t": text, "u": u, "n": n, "r": r})
+						}
+					}
+				}
+			}
+		}
+		switch {
+		case verdict == logic.TooLarge || verdict == logic.Perhaps:
+			t.Fatalf("verdict %v, although everything is understood", verdict)
+		case possible != (verdict == logic.Possible):
+			t.Fatalf("verdict %v, possible %v", verdict, possible)
+		case verdict == logic.Possible:
+			all := map[string]string{"b": "false", "t": "a", "u": "zzz", "n": "0", "r": "0"}
+			for path, value := range witness {
+				all[path] = value
+			}
+			if !holds(tree, all) {
+				t.Fatalf("the witness %v does not hold", witness)
+			}
+		}
+	})
+	if verdicts[logic.Impossible] == 0 || verdicts[logic.Possible] == 0 {
+		t.Errorf("verdicts %v", verdicts)
+	}
+}
+
+func TestWhatIsNotUnderstoodIsNeverSure(t *testing.T) {
+	free := &logic.Tree{Op: logic.Free, Text: "f(x)"}
+	for _, c := range []struct {
+		tree *logic.Tree
+		want logic.Verdict
+	}{
+		{free, logic.Perhaps}, {logic.Negate(free), logic.Perhaps}, {logic.All(free, logic.Negate(free)), logic.Impossible},
+		{logic.Any(free, &logic.Tree{Op: logic.Fixed, Truth: true}), logic.Possible},
+		{(&logic.Tree{Op: logic.Name, Ref: "x"}).Resolve(nil, nil), logic.Perhaps},
+		{(&logic.Tree{Op: logic.List, Path: "t", Ref: "l"}).Resolve(nil, map[string][]string{"l": {"a"}}), logic.Possible},
+		{(&logic.Tree{Op: logic.In, Path: "t", Texts: []string{"a"}}).Fix("t", "b"), logic.Impossible}, {nil, logic.Possible}, {logic.Negate(nil), logic.Impossible},
+	} {
+		if got, _ := logic.Solve(c.tree, domains); got != c.want {
+			t.Errorf("%+v: %v, want %v", c.tree, got, c.want)
+		}
+	}
+}
+
+// TestLargeTreesAreGivenUp gives the search more cases than it looks at.
+func TestLargeTreesAreGivenUp(t *testing.T) {
+	var all []*logic.Tree
+	for i := range 40 {
+		path := strings.Repeat("x", i+1)
+		all = append(all, logic.Any(&logic.Tree{Op: logic.Is, Path: path}, &logic.Tree{Op: logic.Is, Path: path + "y"}))
+	}
+	never := &logic.Tree{Op: logic.Fixed}
+	if got, _ := logic.Solve(logic.All(append([]*logic.Tree{logic.Any(never, never)}, all...)...), domains); got != logic.TooLarge {
+		t.Errorf("verdict %v", got)
+	}
+}

@@ -1,0 +1,90 @@
+package rules
+
+import (
+	"cmp"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// edge is an order at the edge of what there is.
+type edge struct {
+	input   Input
+	witness map[string]string
+}
+
+// edges are orders that make careless expressions fail: without items and with one, worth nothing and much, of every type of address, with and
+// without a promise.
+func (b *Bundle) edges() []edge {
+	now := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+	src := InputSource{ExternalID: "edge", Currency: cmp.Or(b.currency, "USD"), Now: now, Location: LocationSource{ID: "edge"}}
+	for _, n := range b.Needs().Quotas {
+		src.Quotas = append(src.Quotas, Quota{QuotaNeed: n})
+	}
+	for _, n := range b.Needs().Budgets {
+		src.Budgets = append(src.Budgets, Budget{BudgetNeed: n})
+	}
+	var out []edge
+	add := func(witness map[string]string, change func(*InputSource)) {
+		s := src
+		change(&s)
+		if in, err := NewInput(s); err == nil {
+			out = append(out, edge{in, witness})
+		}
+	}
+	add(map[string]string{"order.items": "[]"}, func(*InputSource) {})
+	add(map[string]string{"order.items": "[ { sku: A } ]", "order.total": "1"}, func(s *InputSource) {
+		s.Value = shipping.MustDecimal("1")
+		s.Items = []shipping.Item{{SKU: "A", Quantity: 1, Price: shipping.MustDecimal("1")}}
+	})
+	add(map[string]string{"order.total": "1000000", "order.promise_by": "2h"}, func(s *InputSource) {
+		s.Value, s.DropTime.EndsAt = shipping.MustDecimal("1000000"), shipping.At(now.Add(2*time.Hour))
+	})
+	for _, kind := range shipping.AddressTypes {
+		add(map[string]string{"order.to.type": kind}, func(s *InputSource) { s.Delivery.Type = kind })
+	}
+	return out
+}
+
+// edges decides the orders at the edge, with an offer of nothing and one of much from each provider, and reports the rules that fail.
+func (l *linter) edges() {
+	b := l.b
+	var candidates []Candidate
+	for _, p := range b.providers {
+		candidates = append(candidates, Candidate{Account: p})
+	}
+	reported := map[string]bool{}
+	for _, e := range b.edges() {
+		var offers []Offer
+		currency := e.input.Order.Total.Currency
+		for _, p := range b.providers {
+			offers = append(offers,
+				Offer{ID: "1", Account: p, Quote: shipping.Quote{ServiceID: "a", Amount: shipping.Money{Currency: currency}}},
+				Offer{ID: "2", Account: p, Quote: shipping.Quote{ServiceID: "b", Amount: shipping.Money{Minor: 1_000_000, Currency: currency}, TransitDays: 3}})
+		}
+		d := b.Decide(b.Prepare(e.input, candidates), offers)
+		for _, f := range d.Faults {
+			if reported[f.Rule] || b.currency == "" && strings.Contains(f.Message, "cannot ") { // the currency of the orders is not known here
+				continue
+			}
+			reported[f.Rule] = true
+			w := maps.Clone(e.witness)
+			if f.Account != "" {
+				w["option.provider"] = f.Account
+			}
+			l.report(l.headOf(f.Rule), "W626", "it fails while it runs: "+f.Message, "make sure of what it asks for: len(order.items) > 0 and …", w)
+		}
+	}
+}
+
+// headOf finds a rule by its name; the score and the ties are no rule, and stand at the beginning of the file.
+func (l *linter) headOf(name string) *head {
+	for _, h := range l.b.heads() {
+		if h.name == name {
+			return h
+		}
+	}
+	return &head{name: name, file: l.b.file, line: 1, column: 1}
+}
