@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/core/audit"
 	"github.com/waybill-dev/waybill/core/shipment"
 )
 
@@ -27,10 +28,11 @@ type chaosReport struct {
 	Attempts    map[string]int  `json:"attempts"`
 	Doubts      map[string]int  `json:"doubts"`
 	Attention   []attentionCase `json:"attention"`
-	Unanswered  []string        `json:"unanswered"` // requests that were never answered
-	Odd         []string        `json:"odd"`        // processes that ended by themselves
-	Rows        []difference    `json:"rows"`
-	Differences int             `json:"differences"`
+	Unanswered  []string        `json:"unanswered"`       // requests that were never answered
+	Odd         []string        `json:"odd"`              // processes that ended by themselves
+	Rows        []difference    `json:"rows"`             // of the run's own examination
+	Audit       []audit.Row     `json:"audit"`            // of `waybill audit`
+	Differences int             `json:"differences"`      // rows, and those of the audit about other orders and bookings
 	Folder      string          `json:"folder,omitempty"` // logs, store and world of a run that has shown faults
 }
 
@@ -92,6 +94,9 @@ func (r *chaosReport) print(out io.Writer) error {
 	}
 	for _, d := range r.Rows {
 		fmt.Fprintf(w, "%-9s order=%s %s=%s reference=%s: %s\n", d.Kind, d.Order, d.Carrier, d.Entity, d.Reference, d.Detail)
+	}
+	for _, d := range r.Audit {
+		fmt.Fprintf(w, "audit: %-9s order=%s %s=%s: %s; %s\n", d.Kind, d.Order, d.Carrier, d.Entity, d.Detail, d.Mend)
 	}
 	if r.Folder != "" {
 		line("kept", "%s", r.Folder)
