@@ -37,7 +37,8 @@ const memoryFile = "world.jsonl"
 // line, written before its answer leaves, so that killing the process loses
 // nothing that anybody was told. A crash of the machine may: nothing is synced.
 // What nobody was told of is not kept: pushes on their way, late commits that
-// have not come about, and the journal. A folder belongs to one process.
+// have not come about, the journal, and what a fault has seen since it last
+// fired. A folder belongs to one process.
 type Memory struct {
 	mu     sync.Mutex
 	file   *os.File
