@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -76,5 +77,26 @@ func TestAnAnswerOfSomethingElse(t *testing.T) {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}
 		})
+	}
+}
+
+func TestWhatAPersonDecidesIsSent(t *testing.T) {
+	for args, want := range map[string]string{
+		"resolve a/b --outcome absent":                           `POST /shipments/a%2Fb/resolve {"outcome":"absent"}`,
+		"resolve o --outcome booked --tracking 1Z9 --attempt 2":  `POST /shipments/o/resolve {"attempt":2,"outcome":"booked","trackingId":"1Z9"}`,
+		"list --needs-attention":                                 `POST /shipments/list {"limit":50,"needsAttention":true}`,
+		"list --needs-attention --limit 5 --status ORDER_FAILED": `POST /shipments/list {"limit":5,"status":["ORDER_FAILED"],"needsAttention":true}`,
+	} {
+		var got string
+		engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			got = r.Method + " " + r.URL.EscapedPath() + " " + string(b)
+			_, _ = w.Write([]byte(`{"orderExternalId":"o","status":"ORDER_DISPATCHED"}`))
+		}))
+		code, _, stderr := commandLine(t, nil, append([]string{"shipments", "--url", engine.URL}, strings.Fields(args)...)...)
+		engine.Close()
+		if code != 0 || got != want {
+			t.Errorf("%s: exit code %d, %s\nsent %s\nwant %s", args, code, stderr, got, want)
+		}
 	}
 }

@@ -28,7 +28,7 @@ func newShipmentsCmd(p *program) *cobra.Command {
 			"Exit codes: 1 where the engine refuses, 2 where the command is wrong, 3 where no engine answers.",
 	}
 	f.add(cmd)
-	cmd.AddCommand(newCreateCmd(p, f), newRatesCmd(p, f), newEditCmd(p, f), newListCmd(p, f), newLabelCmd(p, f), newStatusCmd(p, f))
+	cmd.AddCommand(newCreateCmd(p, f), newRatesCmd(p, f), newEditCmd(p, f), newListCmd(p, f), newLabelCmd(p, f), newStatusCmd(p, f), newResolveCmd(p, f))
 	for _, c := range oneOrderCmds(p, f) {
 		cmd.AddCommand(c)
 	}
@@ -144,6 +144,36 @@ func newStatusCmd(p *program, f *clientFlags) *cobra.Command {
 	return cmd
 }
 
+func newResolveCmd(p *program, f *clientFlags) *cobra.Command {
+	var body struct {
+		Attempt    int    `json:"attempt,omitzero"`
+		Outcome    string `json:"outcome"`
+		TrackingID string `json:"trackingId,omitempty"`
+	}
+	cmd := &cobra.Command{
+		Use: "resolve ORDER_ID --outcome absent|booked", Short: "Say what became of a booking that nobody else can tell", Args: cobra.ExactArgs(1),
+		Long: "Say what became of a booking whose outcome the engine could not find out: ask the carrier, by its pages or by phone, first.\n\n" +
+			"absent: the carrier has not booked it. The order goes on, and another carrier may be asked.\n" +
+			"booked: the carrier has booked it, as --tracking. The order counts on that.\n\n" +
+			"`waybill shipments list --needs-attention` lists the orders that wait for this.",
+		Example: "  waybill shipments resolve 7709-001 --outcome absent\n  waybill shipments resolve 7709-001 --outcome booked --tracking 1Z999AA10123456784 --attempt 2",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if body.Outcome == "" {
+				return usageError(errors.New("--outcome is needed: absent or booked"))
+			}
+			b, err := json.Marshal(body)
+			if err != nil {
+				return err
+			}
+			return p.ask(cmd.Context(), f, http.MethodPost, shipmentPath(args[0], "/resolve"), b, (*program).showShipment)
+		},
+	}
+	cmd.Flags().StringVar(&body.Outcome, "outcome", "", "absent or booked")
+	cmd.Flags().StringVar(&body.TrackingID, "tracking", "", "the carrier's number, with --outcome booked")
+	cmd.Flags().IntVar(&body.Attempt, "attempt", 0, "number of the attempt (default the one that needs a decision)")
+	return cmd
+}
+
 func newEditCmd(p *program, f *clientFlags) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
@@ -199,6 +229,7 @@ type listFlags struct {
 	Created   *shipping.TimeWindow `json:"createdAt,omitempty"`
 	Updated   *shipping.TimeWindow `json:"lastUpdatedAt,omitempty"`
 	Page      string               `json:"paginationToken,omitempty"`
+	Needs     bool                 `json:"needsAttention,omitzero"`
 
 	createdWithin, updatedWithin time.Duration
 }
@@ -207,7 +238,7 @@ func newListCmd(p *program, f *clientFlags) *cobra.Command {
 	l := &listFlags{}
 	cmd := &cobra.Command{
 		Use: "list", Short: "List orders, newest first", Args: cobra.NoArgs,
-		Long:    "List orders, newest first; without --id, --group, --created and --updated those of the last 24 hours.",
+		Long:    "List orders, newest first; without --id, --group, --created, --updated and --needs-attention those of the last 24 hours.",
 		Example: "  waybill shipments list --status ORDER_DISPATCHED --location 7709 --limit 20",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := time.Now()
@@ -233,6 +264,7 @@ func newListCmd(p *program, f *clientFlags) *cobra.Command {
 	fl.StringVar(&l.Group, "group", "", "only this group")
 	fl.DurationVar(&l.createdWithin, "created", 0, "only what was created within this time, such as 72h")
 	fl.DurationVar(&l.updatedWithin, "updated", 0, "only what has changed within this time")
+	fl.BoolVar(&l.Needs, "needs-attention", false, "only those with a booking whose outcome only a person can tell: waybill shipments resolve")
 	fl.StringVar(&l.Page, "page", "", "the page that another list has named")
 	return cmd
 }
