@@ -37,6 +37,7 @@ func newAuditCmd(p *program) *cobra.Command {
 			"  orphan     a carrier holds a booking that no order has asked for\n" +
 			"  money      the amounts differ\n" +
 			"  status     an order counts on a booking that its carrier does not hold, or has no end\n\n" +
+			"Of a booking that the store does not know, a row tells what the exchange trace shows, or that it was lost with a process.\n\n" +
 			"With --ledger the simulator there is asked; without, the carriers themselves, about each attempt of --since whose adapter can look\n" +
 			"for bookings: so no orphans are found. Run it when nothing is under way. Where an engine has the store open, it is asked for its orders, with an operator's key (server.admin_keys).\n\n" +
 			"Exit codes: 0 no difference, 1 differences or a failure.",
@@ -55,20 +56,10 @@ func newAuditCmd(p *program) *cobra.Command {
 }
 
 func (p *program) audit(ctx context.Context, f *auditFlags) error {
-	orders, err := p.ordersToAudit(ctx, f)
+	report, err := p.compare(ctx, f)
 	if err != nil {
 		return err
 	}
-	// The carriers are asked after the orders were read: what is booked in between shows as a difference, and is never missed.
-	claims, covers, err := p.claims(ctx, f, orders)
-	if err != nil {
-		return err
-	}
-	u := audit.New(claims, covers)
-	for _, o := range orders {
-		u.Add(o)
-	}
-	report := u.Report()
 	if err := p.showAudit(report, f.json); err != nil {
 		return err
 	}
@@ -76,6 +67,24 @@ func (p *program) audit(ctx context.Context, f *auditFlags) error {
 		return fmt.Errorf("%s between the orders and the carriers", count(n, "difference"))
 	}
 	return nil
+}
+
+// compare reads the orders, asks the carriers, and compares.
+func (p *program) compare(ctx context.Context, f *auditFlags) (audit.Report, error) {
+	orders, err := p.ordersToAudit(ctx, f)
+	if err != nil {
+		return audit.Report{}, err
+	}
+	// The carriers are asked after the orders were read: what is booked in between shows as a difference, and is never missed.
+	claims, covers, err := p.claims(ctx, f, orders)
+	if err != nil {
+		return audit.Report{}, err
+	}
+	u := audit.New(claims, covers)
+	for _, o := range orders {
+		u.Add(o)
+	}
+	return u.Report(), nil
 }
 
 // claims is what the carriers say, and of which attempts they say something.

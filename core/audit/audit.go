@@ -1,5 +1,6 @@
 // Package audit compares what the store believes with what the carriers say: for each order at most one live booking, for each booking
-// one order that knows it, and the money equal on both sides. It is pure; whoever calls it brings both views, taken while nothing is
+// one order that knows it, and the money equal on both sides. The exchange trace is the third witness, of attempts whose booking the
+// store does not know. It is pure; whoever calls it brings both views, taken while nothing is
 // under way: what is in flight between two looks is a difference too.
 package audit
 
@@ -74,6 +75,7 @@ type Attempt struct {
 	Entity     string         `json:"entity,omitempty"`
 	Amount     shipping.Money `json:"amount,omitzero"`
 	Refund     shipping.Money `json:"refund,omitzero"` // without currency where the carrier has not said
+	Witness    Witness        `json:"witness,omitempty"`
 }
 
 // OrderOf takes from a shipment what is compared.
@@ -169,13 +171,14 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
 			row.Kind, row.Entity = Lost, held[0].Entity
 			row.Detail += "; the carrier has booked " + held[0].Entity
 		}
+		row.Detail += a.Witness.says()
 		u.row(row)
 	case counts && len(held) == 0 && a.State != shipment.Ended:
 		row.Kind, row.Detail = Status, fmt.Sprintf("the order counts on %s, and the carrier %s", a.Entity, says(claims))
 		row.Mend = "waybill shipments cancel " + o.ID
 		u.row(row)
 	case !counts && len(held) > 0:
-		row.Kind, row.Entity, row.Detail = Lost, held[0].Entity, fmt.Sprintf("attempt %d is %s, and the carrier holds %s", a.Number, a.State, held[0].Entity)
+		row.Kind, row.Entity, row.Detail = Lost, held[0].Entity, fmt.Sprintf("attempt %d is %s, and the carrier holds %s", a.Number, a.State, held[0].Entity)+a.Witness.says()
 		row.Mend = atCarrier(held[0])
 		u.row(row)
 	}

@@ -11,12 +11,14 @@ import (
 	"slices"
 
 	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 )
 
 // Lister is what Export needs of a store.Store.
 type Lister interface {
 	ListShipments(ctx context.Context, tenant string, q store.ShipmentQuery) (store.ShipmentPage, error)
+	Exchanges(ctx context.Context, tenant string, id shipment.ID) ([]store.Exchange, error)
 }
 
 const (
@@ -36,7 +38,11 @@ func Export(ctx context.Context, st Lister, c *config.Config, w io.Writer) error
 				return fmt.Errorf("orders of tenant %s: %w", tenant, err)
 			}
 			for _, sh := range page.Shipments {
-				line, err := json.Marshal(OrderOf(sh))
+				o, err := witnessed(ctx, st, sh)
+				if err != nil {
+					return err
+				}
+				line, err := json.Marshal(o)
 				if err != nil {
 					return fmt.Errorf("order %s: %w", sh.ID, err)
 				}
@@ -53,6 +59,24 @@ func Export(ctx context.Context, st Lister, c *config.Config, w io.Writer) error
 		return err
 	}
 	return out.Flush()
+}
+
+// witnessed is what is compared of an order, with what its exchanges tell. They are read only where they are needed.
+func witnessed(ctx context.Context, st Lister, sh *shipment.Shipment) (Order, error) {
+	o := OrderOf(sh)
+	if !slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.Booking == nil }) {
+		return o, nil
+	}
+	xs, err := st.Exchanges(ctx, sh.Tenant, sh.ID)
+	if err != nil {
+		return o, fmt.Errorf("exchanges of order %s: %w", sh.ID, err)
+	}
+	for i := range o.Attempts {
+		if sh.Attempts[i].Booking == nil {
+			o.Attempts[i].Witness = testify(xs, o.Attempts[i])
+		}
+	}
+	return o, nil
 }
 
 // Import reads what Export has written. An export that was cut short is an error.
