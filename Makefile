@@ -9,7 +9,7 @@ SEED ?= 1
 
 PLUGINS := $(notdir $(patsubst %/,%,$(wildcard plugins/*/)))
 
-.PHONY: help build test race lint arrows generate verify fuzz bench chaos chaosproof demo clean
+.PHONY: help build test race lint arrows generate verify fuzz bench chaos chaosproof recovery demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ chaos: build ## kill everything while ORDERS orders (default 2000) are dispatche
 
 chaosproof: build ## take away one safeguard of dispatch after the other, and require chaos to see it
 	WAYBILL_CHAOS_PROOF=1 $(GO) test ./cmd/waybill -run '^TestChaosSeesWhatIsMissing$$' -count 1 -v -timeout 30m
+
+recovery: build ## how long a start takes with 100,000 finished orders and 500 in flight, and that each of these reaches its end
+	WAYBILL_RECOVERY_FINISHED=100000 WAYBILL_RECOVERY_INFLIGHT=500 $(GO) test ./cmd/waybill -run '^TestRecovery$$' -count 1 -v -timeout 10m
 
 clean: ## remove what build made
 	rm -rf bin

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/audit"
+	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// pattern is an order that an engine has really dispatched, of which a store is filled with copies.
+type pattern struct {
+	order     *shipment.Shipment
+	history   []shipment.Change
+	decisions []store.Decision
+}
+
+// copyOf returns a new order like the pattern's, with the first of its history, and its one attempt under a reference of its own.
+func (p pattern) copyOf(name string, n, lines int) (*shipment.Shipment, *store.Tx) {
+	sh := *p.order
+	sh.ID, sh.Revision, sh.Order.ExternalID = shipment.ID(fmt.Sprintf("%s%020x", map[string]string{"done": "d0e0", "flight": "f000"}[name], n)), 0, fmt.Sprintf("%s-%d", name, n)
+	sh.Attempts = slices.Clone(p.order.Attempts[:1])
+	sh.Attempts[0].Reference = fmt.Sprintf("%s%020d", map[string]string{"done": "done00", "flight": "flight"}[name], n)
+	tx := &store.Tx{Now: time.Now(), Shipments: []*shipment.Shipment{&sh}}
+	lines = min(lines, len(p.history))
+	for _, l := range p.history[:lines] {
+		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: l})
+	}
+	sh.Changes = lines
+	return &sh, tx
+}
+
+// finished is an order that was delivered.
+func (p pattern) finished(n int) *store.Tx {
+	sh, tx := p.copyOf("done", n, len(p.history))
+	b := *sh.Attempts[0].Booking
+	b.CarrierRef, b.TrackingID = fmt.Sprint("E", n), fmt.Sprint("E", n)
+	sh.Attempts[0].Booking, sh.Attempts[0].State, sh.Status = &b, shipment.Ended, shipping.OrderDelivered
+	for _, d := range p.decisions {
+		d.Shipment = sh.ID
+		tx.Decisions = append(tx.Decisions, d)
+	}
+	return tx
+}
+
+// inFlight is an order whose process died: before its estimates, or after its intent was committed. Its job is leased to this
+// opening of the store, whom the next one takes for dead.
+func (p pattern) inFlight(n int, owner string) *store.Tx {
+	now := time.Now()
+	intended := n%3 > 0
+	sh, tx := p.copyOf("flight", n, 1+b2i(intended))
+	sh.Status, sh.Failure = shipping.RequestReceived, nil
+	if intended {
+		a := &sh.Attempts[0]
+		a.State, a.Booking, a.EndedAt, a.IntendedAt, a.Deadline = shipment.Intended, nil, time.Time{}, now.Add(-time.Minute), now.Add(-50*time.Second)
+		sh.Status = shipping.EstimatesReceived
+	} else {
+		sh.Attempts, sh.Round = nil, 0
+	}
+	tx.PutJobs = []store.Job{{ID: string(sh.ID) + "/" + dispatch.JobDispatch, Kind: dispatch.JobDispatch, Key: string(sh.ID), Due: now, Tries: 1,
+		Lease: &store.Lease{Owner: owner, Token: fmt.Sprint("t", n), Until: now.Add(time.Hour)}}}
+	return tx
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// fill puts finished orders and orders in flight into a store.
+func fill(t *testing.T, st store.Store, patterns []pattern, finished, inFlight int) {
+	t.Helper()
+	const together = 100
+	tx := &store.Tx{Now: time.Now()}
+	commit := func() {
+		if err := st.Commit(t.Context(), "demo", tx); err != nil {
+			t.Fatal(err)
+		}
+		tx = &store.Tx{Now: time.Now()}
+	}
+	add := func(x *store.Tx) {
+		tx.Shipments, tx.Changes = append(tx.Shipments, x.Shipments...), append(tx.Changes, x.Changes...)
+		tx.Decisions, tx.PutJobs = append(tx.Decisions, x.Decisions...), append(tx.PutJobs, x.PutJobs...)
+		if len(tx.Shipments) == together {
+			commit()
+		}
+	}
+	for n := range finished {
+		add(patterns[n%len(patterns)].finished(n))
+	}
+	for n := range inFlight {
+		add(patterns[n/3%len(patterns)].inFlight(n, st.Owner()))
+	}
+	commit()
+}
+
+// patterns has an engine dispatch orders until each carrier has won one, and returns those.
+func patterns(t *testing.T, engine *devProcess, data string) []pattern {
+	t.Helper()
+	winners := map[string]string{}
+	for i := 0; len(winners) < 3; i++ {
+		if i == 40 {
+			t.Fatalf("only %v have won an order", winners)
+		}
+		id := fmt.Sprint("pattern-", i)
+		create(t, engine, boston(id))
+		_, b := engine.Request(t, http.MethodGet, "/shipments/"+id, "")
+		if a := parseOrder(t, b); a.Status == "ORDER_DISPATCHED" {
+			winners[a.Provider.ID] = id
+		}
+	}
+	if err := engine.end(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	st := openStore(t, data)
+	defer closeStore(t, st)
+	var out []pattern
+	for _, id := range winners {
+		sh, err := st.ShipmentByExternalID(t.Context(), "demo", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		history, err := st.History(t.Context(), "demo", sh.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decisions, err := st.Decisions(t.Context(), "demo", sh.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, pattern{sh, history, decisions})
+	}
+	return out
+}
+
+func openStore(t testing.TB, data string) *badgerstore.Store {
+	t.Helper()
+	st, err := badgerstore.Open(badgerstore.Config{Dir: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+func closeStore(t testing.TB, st *badgerstore.Store) {
+	t.Helper()
+	if err := st.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRecovery starts an engine on a store with a long history and with orders that a dead process has left, and sees each of those
+// reach its end, with one booking at one carrier. How long the start takes is printed; `make recovery` does it with 100,000 finished
+// orders and 500 in flight.
+func TestRecovery(t *testing.T) {
+	binary, plugins := built(t)
+	size := func(name string, otherwise int) int {
+		if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+			return n
+		}
+		return otherwise
+	}
+	finished, inFlight := size("WAYBILL_RECOVERY_FINISHED", 5000), size("WAYBILL_RECOVERY_INFLIGHT", 100)
+	cfg, data := thirds(t), filepath.Join(t.TempDir(), "store")
+	run := func(env []string, args ...string) *devProcess {
+		d, err := launch(binary, t.TempDir(), env, args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Key = devKey
+		t.Cleanup(func() { _ = d.end(syscall.SIGTERM) })
+		return d
+	}
+	sim := run(nil, "sim", "serve", "--listen", "127.0.0.1:0")
+	serve := func() *devProcess {
+		return run([]string{simURLName + "=" + sim.SimURL, "PATH=/usr/bin:/bin"}, "serve", "--config", cfg, "--listen", "127.0.0.1:0", "--data", data, "--plugins", plugins)
+	}
+	bare := time.Now()
+	first := serve()
+	empty := time.Since(bare)
+	ps := patterns(t, first, data)
+	st := openStore(t, data)
+	fill(t, st, ps, finished, inFlight)
+	closeStore(t, st)
+
+	begun := time.Now()
+	engine := serve()
+	t.Logf("from process start to /readyz: %v with %d finished orders and %d in flight (%v with none)", time.Since(begun).Round(time.Millisecond), finished, inFlight,
+		empty.Round(time.Millisecond))
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	waiting, err := json.Marshal(map[string]any{"status": waitingStatuses, "limit": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for left := 1; left > 0; {
+		code, b := engine.Request(t, http.MethodPost, "/shipments/list", string(waiting))
+		var page struct{ Data []json.RawMessage }
+		if err := json.Unmarshal(b, &page); err != nil || code != http.StatusOK {
+			t.Fatalf("%d %s: %v", code, b, err)
+		}
+		if left = len(page.Data); left > 0 {
+			if err := pauseFor(ctx, 100*time.Millisecond); err != nil {
+				t.Fatalf("an order has not reached its end: %s", page.Data[0])
+			}
+		}
+	}
+	t.Logf("every order in flight has reached its end %v after the start", time.Since(begun).Round(time.Millisecond))
+	if err := engine.end(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	recovered(t, data, sim, finished, inFlight)
+}
+
+// recovered checks each order that was in flight against the carriers' ledger, and that the history is there.
+func recovered(t *testing.T, data string, sim *devProcess, finished, inFlight int) {
+	t.Helper()
+	claims, carriers, err := audit.Ledger(t.Context(), http.DefaultClient, sim.SimURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims = slices.DeleteFunc(claims, func(c audit.Claim) bool { return !c.Live })
+	u := audit.New(claims, func(a audit.Attempt) bool { return slices.Contains(carriers, a.Adapter) })
+	st := openStore(t, data)
+	defer closeStore(t, st)
+	for n := range inFlight {
+		sh, err := st.ShipmentByExternalID(t.Context(), "demo", fmt.Sprint("flight-", n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sh.Status != shipping.OrderDispatched || sh.Live(shipment.Forward) == nil || n%3 > 0 && sh.Attempts[0].State != shipment.Absent && sh.Attempts[0].State != shipment.Adopted {
+			t.Errorf("%s is %s, with attempts %+v", sh.Order.ExternalID, sh.Status, sh.Attempts)
+		}
+		u.Add(audit.OrderOf(sh))
+	}
+	for _, d := range u.Report().Differences {
+		if d.Kind != audit.Orphan { // those are the patterns'
+			t.Errorf("%+v", d)
+		}
+	}
+	for _, n := range []int{0, finished / 2, finished - 1} {
+		if sh, err := st.ShipmentByExternalID(t.Context(), "demo", fmt.Sprint("done-", n)); err != nil || sh.Status != shipping.OrderDelivered || sh.Revision != 1 {
+			t.Errorf("finished order %d: %+v, %v", n, sh, err)
+		}
+	}
+}
