@@ -122,6 +122,15 @@ func key(carrier, reference string) string { return carrier + "\x00" + reference
 func (u *Auditor) Add(o Order) {
 	u.orders++
 	live := map[shipment.Kind][]Claim{}
+	// Attempts at several services of one account in one round have one reference: a booking is the one's that names it, else
+	// the last one's.
+	named, last := map[string]int{}, map[string]int{}
+	for _, a := range o.Attempts {
+		last[key(a.Adapter, a.Reference)] = a.Number
+		if a.Entity != "" {
+			named[key(a.Adapter, a.Entity)] = a.Number
+		}
+	}
 	for _, a := range o.Attempts {
 		if !u.covers(a) {
 			u.skipped++
@@ -130,7 +139,13 @@ func (u *Auditor) Add(o Order) {
 		u.compared++
 		k := key(a.Adapter, a.Reference)
 		u.asked[k] = true
-		held := u.attempt(o, a, u.claims[k])
+		var claims []Claim
+		for _, c := range u.claims[k] {
+			if n := named[key(c.Carrier, c.Entity)]; n == a.Number || n == 0 && last[k] == a.Number {
+				claims = append(claims, c)
+			}
+		}
+		held := u.attempt(o, a, claims)
 		live[a.Kind] = append(live[a.Kind], held...)
 	}
 	for _, kind := range []shipment.Kind{shipment.Forward, shipment.Return} {

@@ -47,6 +47,11 @@ func TestDifferences(t *testing.T) {
 	elsewhere.Adapter = "selfdelivery"
 	back := attempt(2, shipment.Booked)
 	back.Kind = shipment.Return
+	// Two services of one account in one round: one reference.
+	second := attempt(2, shipment.Booked)
+	second.Reference = "r1"
+	seconds := claim(2, true)
+	seconds.Reference = "r1"
 	needs := attempt(1, shipment.InDoubt)
 	needs.Needs = "attention"
 	for name, c := range map[string]struct {
@@ -56,6 +61,8 @@ func TestDifferences(t *testing.T) {
 	}{
 		"nothing":                               {},
 		"booked and held":                       {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{claim(1, true)}, ""},
+		"the next service under one reference":  {[]audit.Attempt{attempt(1, shipment.Refused), second}, []audit.Claim{seconds}, ""},
+		"a spare of the next service":           {[]audit.Attempt{attempt(1, shipment.Refused), second}, []audit.Claim{seconds, spare(seconds)}, "duplicate e2-spare"},
 		"adopted and held":                      {[]audit.Attempt{attempt(1, shipment.Adopted)}, []audit.Claim{claim(1, true)}, ""},
 		"delivered":                             {[]audit.Attempt{attempt(1, shipment.Ended)}, []audit.Claim{claim(1, true)}, ""},
 		"given up by the carrier":               {[]audit.Attempt{attempt(1, shipment.Ended)}, []audit.Claim{claim(1, false)}, ""},
