@@ -460,3 +460,17 @@ func TestSignatureWarningsFollowTheOrder(t *testing.T) {
 		}
 	}
 }
+
+func TestHeldByAGuard(t *testing.T) {
+	f := newFake("ups", "UPS", 5000)
+	e := newEngine(t, f)
+	e.bundle = rulesOf(t, "rules: 1\nname: guard\ncurrency: USD\nguard:\n  - name: Too dear\n    max_fee: \"14.00\"\n    on_breach: hold\n")
+	res, err := e.create("o1")
+	if err != nil || !res.Waiting || res.Shipment.Status != shipping.PendingRelease || len(f.booked) != 0 {
+		t.Fatalf("create: %+v, %v, %d bookings", res, err, len(f.booked))
+	}
+	if ds, err := e.Decisions(context.Background(), caller, "o1"); err != nil || len(ds) != 1 {
+		t.Errorf("%d decisions, %v: nobody can see what it is held for", len(ds), err)
+	}
+	e.wantNoJobs()
+}

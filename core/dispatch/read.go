@@ -213,7 +213,7 @@ func (s *Service) Rates(ctx context.Context, c Caller, o shipment.Order) (Rates,
 		return Rates{}, s.storeError("estimate", err)
 	}
 	r := Rates{ID: string(sh.ID), Errors: e.errors, Warnings: append(sh.Warnings, e.warnings...)}
-	if h := e.plan.Hold; h != nil {
+	if h := e.held(); h != nil {
 		r.Warnings = append(r.Warnings, shipment.Warning{Code: "ORDER_WOULD_WAIT", Message: fmt.Sprintf("The rule %q would hold this order: %s", h.Rule, h.Reason)})
 	}
 	for _, op := range e.decision.Options {

@@ -29,7 +29,7 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 	if err != nil {
 		return Result{}, s.storeError("estimate changed order", err)
 	}
-	if est.plan.Hold == nil && est.decision.Winner == nil {
+	if est.held() == nil && est.decision.Winner == nil {
 		return Result{}, &Error{Type: NoProviderMatched, Message: "No Provider matched the criteria for the changed order; it was left as it was.", Providers: est.errors}
 	}
 	number := sh.Live(shipment.Forward).Number

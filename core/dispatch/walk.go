@@ -143,8 +143,8 @@ func (s *Service) standing(ctx context.Context, sh *shipment.Shipment, first boo
 // decideAndBook commits what was learned and decided, with the intent to book the winner, and books down the ranking until a
 // carrier has the order, one is in doubt, or none is left.
 func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *estimate, user string, past *past) (_ *shipment.Shipment, end ending, spent time.Duration, err error) {
-	if e.plan.Hold != nil {
-		sh, end, err = s.hold(ctx, sh, e)
+	if h := e.held(); h != nil {
+		sh, end, err = s.hold(ctx, sh, e, h)
 		return sh, end, 0, err
 	}
 	queue := e.queue()
@@ -324,9 +324,16 @@ func (s *Service) book(ctx context.Context, sh *shipment.Shipment, at *shipment.
 	return b, trace, carrier.AsError(err)
 }
 
+// held returns what a rule says that the order must wait for: before anybody is asked, or a guard after the offers are in.
+func (e *estimate) held() *rules.Hold {
+	if e.plan.Hold != nil {
+		return e.plan.Hold
+	}
+	return e.decision.Hold
+}
+
 // hold puts the order aside as a rule says: until a time, or until a person changes it.
-func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate) (_ *shipment.Shipment, end ending, err error) {
-	h := e.plan.Hold
+func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate, h *rules.Hold) (_ *shipment.Shipment, end ending, err error) {
 	sh, err = s.change(ctx, sh, "hold", func(sh *shipment.Shipment) (*store.Tx, error) {
 		var stop bool
 		if end, stop = e.outrun(sh, true); stop {
@@ -334,6 +341,11 @@ func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate) 
 		}
 		now := s.Clock.Now()
 		tx := changed(sh, sh.Move(shipping.PendingRelease, now, systemUser, shipment.WithNote(h.Rule+"( "+h.Reason+" )")))
+		if e.plan.Hold == nil {
+			if err := s.estimated(sh, e, tx); err != nil {
+				return nil, err
+			}
+		}
 		if h.Until.IsZero() {
 			tx.DropJobs = drop(sh, JobDispatch)
 		} else {

@@ -81,7 +81,7 @@ func (r *Set) Load() error {
 		sum := digest(os.DirFS(t.Rules))
 		if sum != r.seen[id] || next[id] == nil {
 			r.seen[id] = sum
-			b, err := rules.LoadDir(os.DirFS(t.Rules), rules.Options{Providers: r.Providers(t)})
+			b, err := r.load(t)
 			r.faults[id] = err
 			if err != nil {
 				r.loads.WithLabelValues("refused").Inc()
@@ -106,6 +106,22 @@ func (r *Set) refused(tenant, folder string, err error, before bool) {
 		return
 	}
 	r.Log.Error("rules were not taken, and there are none from before", "tenant", tenant, "folder", folder, "err", err)
+}
+
+// load loads a tenant's folder, runs the tests that stand in it, and refuses what the engine cannot keep its word about.
+func (r *Set) load(t *config.Tenant) (*rules.Bundle, error) {
+	folder := os.DirFS(t.Rules)
+	b, err := rules.LoadDir(folder, rules.Options{Providers: r.Providers(t)})
+	if err != nil {
+		return nil, err
+	}
+	if n := b.Needs(); len(n.Quotas) > 0 || len(n.Budgets) > 0 {
+		return nil, errors.New("the rules use quota(…) or daily_budget, which this engine does not count yet; take these rules out")
+	}
+	if err := b.Verify(folder); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // Problem returns what is wrong with the folders as they are now, tenant by tenant, nil where nothing is.

@@ -37,6 +37,18 @@ func newSet(t *testing.T) (*ruleset.Set, string) {
 		Providers: func(*config.Tenant) map[string]rules.Provider { return map[string]rules.Provider{"doordash": {}} }}), dir
 }
 
+func TestRulesWhoseTestsFailAreNotTaken(t *testing.T) {
+	s, dir := newSet(t)
+	write(t, dir, good)
+	failing := "tests: 1\noptions: { now: \"2026-04-10 18:00\", zone: America/Denver }\ncases:\n  - name: the courier wins\n    order: { id: a, total: \"10.00 USD\", weight: 1 lb }\n    quotes:\n      - { provider: doordash, fee: \"8.50 USD\" }\n    expect: { chosen: doordash }\n"
+	if err := os.WriteFile(filepath.Join(dir, "a.test.yaml"), []byte(failing), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Load(); err == nil || !strings.Contains(err.Error(), "the courier wins") {
+		t.Errorf("rules whose test fails: %v", err)
+	}
+}
+
 func TestTheLastGoodRulesStay(t *testing.T) {
 	s, dir := newSet(t)
 	write(t, dir, good)
