@@ -104,6 +104,11 @@ func Open(cfg Config) (*Store, error) {
 	if err := cfg.roomToOpen(); err != nil {
 		return nil, err
 	}
+	if !cfg.InMemory {
+		if err := checkTables(cfg.Dir, len(cfg.EncryptionKey) > 0); err != nil {
+			return nil, err
+		}
+	}
 	db, err := openBadger(cfg)
 	if err != nil {
 		return nil, err
@@ -175,7 +180,7 @@ func openBadger(cfg Config) (*badger.DB, error) {
 	case err == nil:
 		return db, nil
 	case errors.Is(err, badger.ErrEncryptionKeyMismatch):
-		return nil, fmt.Errorf("store: the encryption key is not that of %s; give the key that the folder was made with: %w", cfg.Dir, err)
+		return nil, fmt.Errorf("store: the encryption key is not that of %s; give the key that the folder was made with; if that was given, the folder's KEYREGISTRY is damaged: restore a backup: %w", cfg.Dir, err)
 	}
 	return nil, fmt.Errorf("store: %s does not open: %w; its files are damaged, or not of this program: move the folder away and restore a backup", cfg.Dir, err)
 }
