@@ -82,7 +82,8 @@ type Store struct {
 	requests chan *request
 	// committing counts the running calls of Commit.
 	committing atomic.Int32
-	written    chan struct{} // closed when the writer has ended
+	damaged    atomic.Pointer[error] // what verify has found
+	written    chan struct{}         // closed when the writer has ended
 }
 
 var _ store.Store = (*Store)(nil)

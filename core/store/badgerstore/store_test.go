@@ -282,3 +282,37 @@ func TestGarbageIsCollected(t *testing.T) {
 		t.Errorf("in memory: %v", err)
 	}
 }
+
+// TestDamageInsideATableIsFound damages what opening does not read: upkeep finds it, and nothing is accepted from then on.
+func TestDamageInsideATableIsFound(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, badgerstore.Config{Dir: dir})
+	tx := &store.Tx{}
+	for i := range 200 {
+		tx.Shipments = append(tx.Shipments, storetest.NewShipment("acme", i))
+	}
+	if err := errors.Join(s.Commit(t.Context(), "acme", tx), s.CollectGarbage(t.Context()), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("%d tables, %v", len(tables), err)
+	}
+	b, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(b, bytes.Repeat([]byte{0x5a}, len(b)/2))
+	if err := os.WriteFile(tables[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, badgerstore.Config{Dir: dir})
+	says(t, s.CollectGarbage(t.Context()), dir, "damaged", "restore a backup")
+	if err := s.Check(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("ready with damaged tables: %v", err)
+	}
+	err = s.Commit(t.Context(), "acme", &store.Tx{Shipments: []*shipment.Shipment{storetest.NewShipment("acme", 999)}})
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("accepted an order with damaged tables: %v", err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/waybill-dev/waybill/core/store"
 )
 
 // sweepRows is how many expired keys one group removes.
@@ -85,7 +86,22 @@ func (s *Store) expired(now time.Time) ([]key, error) {
 	return keys, err
 }
 
-// CollectGarbage rewrites files of the value log that are at least half garbage, until none is left or ctx ends. A job calls it
+// verify reads all tables against their checksums, and makes the store refuse to write where one does not hold: opening reads only
+// the ends of tables, so that it does not grow with history, and Badger takes a block that does not read for one without the key.
+func (s *Store) verify() (err error) {
+	defer func() {
+		if p := recover(); p != nil { // Badger believes what damaged blocks say of their lengths
+			err = fmt.Errorf("a block does not read: %v", p)
+		}
+		if err != nil {
+			err = fmt.Errorf("%w: tables in %s are damaged: %w; stop it, move the folder away and restore a backup", store.ErrUnavailable, s.dir, err)
+			s.damaged.Store(&err)
+		}
+	}()
+	return s.db.VerifyChecksum()
+}
+
+// CollectGarbage checks the tables, then rewrites files of the value log that are at least half garbage, until none is left or ctx ends. A job calls it
 // from time to time, and never twice at once.
 func (s *Store) CollectGarbage(ctx context.Context) error {
 	if s.inMemory {
@@ -96,6 +112,9 @@ func (s *Store) CollectGarbage(ctx context.Context) error {
 		return err
 	}
 	defer leave()
+	if err := s.verify(); err != nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		if err := s.room(); err != nil {
 			return err

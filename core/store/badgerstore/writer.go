@@ -196,10 +196,13 @@ func (s *Store) commit(txn *badger.Txn) error {
 	return nil
 }
 
-// room refuses writes while the disk is nearly full. Badger writes through memory maps, where a full disk kills the process.
+// room refuses writes to damaged files, and while the disk is nearly full. Badger writes through memory maps, where a full disk kills the process.
 func (s *Store) room() error {
 	if s.inMemory {
 		return nil
+	}
+	if damage := s.damaged.Load(); damage != nil {
+		return *damage
 	}
 	free, err := s.free(s.dir)
 	if err != nil {
