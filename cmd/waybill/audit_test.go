@@ -127,7 +127,7 @@ func TestAudit(t *testing.T) {
 	if kinds[audit.Orphan] == 0 || kinds[audit.Lost]+kinds[audit.Duplicate]+kinds[audit.Money] != 0 {
 		t.Errorf("of a store that lacks the last ten orders: %v", kinds)
 	}
-	if code, _, errs := command(t, nil, "audit", "--config", cfg, "--data", again, "--ledger", "http://127.0.0.1:1"); code != exitConnection {
+	if code, _, errs := command(t, nil, "audit", "--config", cfg, "--data", again, "--ledger", "http://"+closedAddress(t)); code != exitConnection {
 		t.Errorf("no simulator: %d %s", code, errs)
 	}
 }

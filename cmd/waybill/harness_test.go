@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -261,4 +262,15 @@ func (d *devProcess) Adapters(t testing.TB) map[string]int {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// closedAddress returns an address of this machine at which nobody listens.
+func closedAddress(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
 }

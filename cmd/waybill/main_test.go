@@ -65,6 +65,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("REPO", root)
 			env.Setenv("PLUGINS", plugins)
+			env.Setenv("CLOSED", closedAddress(t))
 			env.Setenv("HOME", env.WorkDir)
 			env.Values[running] = map[string]*devProcess{}
 			env.Defer(func() {
