@@ -58,7 +58,7 @@ func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.S
 	if err := e.ask(ctx, s, sh); err != nil {
 		return nil, err
 	}
-	offers, refused := e.offers()
+	offers, refused := e.offers(sh.Currency)
 	e.decision = e.bundle.Decide(e.plan, offers, refused...)
 	for _, w := range e.decision.Warnings {
 		e.warnings = append(e.warnings, shipment.Warning{Code: "RULE_WARNING", Message: w.Message})
@@ -248,7 +248,7 @@ func zoneOf(sh *shipment.Shipment) *time.Location {
 }
 
 // offers turns answers into what rules decide on, and keeps what went wrong for the caller.
-func (e *estimate) offers() (offers []rules.Offer, refused []rules.Refused) {
+func (e *estimate) offers(currency string) (offers []rules.Offer, refused []rules.Refused) {
 	for _, a := range e.asked {
 		if a.err != nil {
 			refused = append(refused, rules.Refused{Account: a.config.ID, Code: string(a.err.Code), Message: a.err.Message})
@@ -256,6 +256,12 @@ func (e *estimate) offers() (offers []rules.Offer, refused []rules.Refused) {
 			continue
 		}
 		for i, q := range a.answer.Quotes {
+			if q.Amount.Currency != currency {
+				message := fmt.Sprintf("%s asks %s, and the order is in %s: amounts in different currencies are not compared.", a.name(), q.Amount.Currency, currency)
+				refused = append(refused, rules.Refused{Account: a.config.ID, Service: q.ServiceID, Code: "CURRENCY_MISMATCH", Message: message})
+				e.errors = append(e.errors, shipment.ProviderError{Provider: a.name(), Type: "CURRENCY_MISMATCH", Message: message})
+				continue
+			}
 			offers = append(offers, rules.Offer{ID: fmt.Sprintf("%s/%d", a.config.ID, i), Account: a.config.ID, Quote: q})
 		}
 		for _, r := range a.answer.Refusals {

@@ -399,6 +399,11 @@ func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate
 		return sh, end, err
 	}
 	f := &shipment.Failure{Type: string(NoProviderMatched), Message: "No Provider matched the criteria for the requested delivery.", Errors: e.errors}
+	for _, w := range e.warnings {
+		if w.Provider != "" {
+			f.Errors = append(f.Errors, shipment.ProviderError{Provider: w.Provider, Type: w.Code, Message: w.Message})
+		}
+	}
 	for _, x := range e.decision.Excluded {
 		f.Errors = append(f.Errors, shipment.ProviderError{Provider: x.Account, Type: "EXCLUDED_BY_RULE", Code: x.Rule, Message: x.Text})
 	}
@@ -431,7 +436,7 @@ func (e *estimate) reasons() string {
 	for _, x := range e.decision.Excluded {
 		out = append(out, x.Account+": "+x.Text)
 	}
-	return strings.Join(out[:min(len(out), maxReasons)], " ")
+	return strings.Join(out[:min(len(out), maxReasons)], "; ")
 }
 
 // maxReasons bounds what a warning tells; the decision has the rest.

@@ -3,6 +3,7 @@ package shipping
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -26,7 +27,7 @@ func (f *Faults) Add(path, format string, args ...any) {
 func (f *Faults) Line(path, s string, limit int) {
 	before := len(*f)
 	f.Text(path, s, limit)
-	if len(*f) == before && strings.ContainsAny(s, "\n\r\t") {
+	if len(*f) == before && strings.ContainsAny(s, "\n\r\t\u2028\u2029") {
 		f.Add(path, "must be one line, without line breaks and tabs")
 	}
 }
@@ -39,7 +40,7 @@ func (f *Faults) Text(path, s string, limit int) {
 		f.Add(path, "must be valid UTF-8")
 	case utf8.RuneCountInString(s) > limit:
 		f.Add(path, "must be at most %d characters, has %d", limit, utf8.RuneCountInString(s))
-	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f }):
+	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }):
 		f.Add(path, "must not contain control characters")
 	}
 }
