@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/hashicorp/go-hclog"
@@ -68,13 +67,11 @@ func newConfigCheckCmd(p *program) *cobra.Command {
 // this program.
 func installed(ctx context.Context, dir string) (config.Adapters, error) {
 	if dir == "" {
-		exe, err := os.Executable()
-		if err != nil {
+		beside, err := adapterDir(dir)
+		if err != nil || !isFolder(beside) {
 			return nil, nil
 		}
-		if dir = filepath.Join(filepath.Dir(exe), "plugins"); !isFolder(dir) {
-			return nil, nil
-		}
+		dir = beside
 	}
 	found, err := carrierhost.Manifests(ctx, dir, hclog.NewNullLogger())
 	if err != nil {

@@ -293,14 +293,7 @@ func (s *Service) warnings(sh *shipment.Shipment) {
 	}
 }
 
-func knownSignature(sig string) bool {
-	for _, k := range shipping.Signatures {
-		if k == sig {
-			return true
-		}
-	}
-	return false
-}
+func knownSignature(sig string) bool { return slices.Contains(shipping.Signatures, sig) }
 
 // saveNew commits a new order with its key, and its dispatch job, leased to this process where it runs inline.
 func (s *Service) saveNew(ctx context.Context, c Caller, r CreateRequest, sh *shipment.Shipment, inline bool) (*inlineJob, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -138,7 +139,7 @@ func (s *Service) SetStatus(ctx context.Context, c Caller, externalID string, u 
 	}
 	ctx = context.WithoutCancel(ctx)
 	sh, err = s.change(ctx, sh, "status", func(sh *shipment.Shipment) (*store.Tx, error) {
-		if !legal(sh.ManualNext(), u.Status) || sh.Live(shipment.Forward) == nil && sh.Status != shipping.OrderUndeliverable {
+		if !slices.Contains(sh.ManualNext(), u.Status) || sh.Live(shipment.Forward) == nil && sh.Status != shipping.OrderUndeliverable {
 			return nil, failf(InvalidOperation, "An order in state %s cannot be set to %s. It can be set to: %v.", sh.Status, u.Status, sh.ManualNext())
 		}
 		at := u.At
@@ -161,15 +162,6 @@ func (s *Service) SetStatus(ctx context.Context, c Caller, externalID string, u 
 		return nil, s.storeError("set status", err)
 	}
 	return sh, nil
-}
-
-func legal(next []shipping.Status, to shipping.Status) bool {
-	for _, n := range next {
-		if n == to {
-			return true
-		}
-	}
-	return false
 }
 
 // actual notes when pickup and delivery happened, and ends the attempt when its work is done.
