@@ -52,6 +52,7 @@ var areas = []area{
 	{of: "core/store/badgerstore", may: storeMay, tests: storing},
 	{of: "core/store/pgstore", may: storeMay, tests: storing},
 	{of: "core/store/storetest", may: storeMay, tests: storing},
+	{of: "core/usecase", may: []string{"core/shipment", "sdk/shipping", "sdk/carrier"}},
 	{of: "core/config", may: []string{"core/clock", "sdk/shipping", "sdk/carrier"}},
 	{of: "core/jobs", may: []string{"core/clock", "core/failpoint", "core/store"}, tests: storing},
 	{of: "core/carrierhost", may: []string{"core/clock", "core/config", "core/failpoint", "sdk/carrier", "sdk/plugin", "sdk/shipping"}},

@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -44,7 +45,7 @@ func TestEveryCommitMayFail(t *testing.T) {
 			if nth <= 3 && err == nil {
 				t.Errorf("commit %d failed and nobody heard of it", nth)
 			}
-			if x := dispatch.AsError(err); nth > 1 && err != nil && x.Shipment == "" {
+			if x := usecase.AsError(err); nth > 1 && err != nil && x.Shipment == "" {
 				t.Errorf("commit %d failed after the order was stored, and the answer hides that: %v", nth, err)
 			}
 			e.pass(time.Minute)

@@ -39,12 +39,6 @@ type Placer interface {
 	Place(ctx context.Context, q geo.Query) (geo.Place, error)
 }
 
-// Caller is who asks: a tenant, by the name of one of its keys.
-type Caller struct {
-	Tenant string
-	Key    string
-}
-
 // CreateRequest is a new order.
 type CreateRequest struct {
 	Order shipment.Order

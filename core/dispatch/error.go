@@ -1,65 +1,32 @@
 package dispatch
 
-import (
-	"errors"
-	"fmt"
+import "github.com/waybill-dev/waybill/core/usecase"
 
-	"github.com/waybill-dev/waybill/core/shipment"
-	"github.com/waybill-dev/waybill/sdk/shipping"
+// The words that dispatch shares with the other use cases.
+type (
+	Caller = usecase.Caller
+	Error  = usecase.Error
+	Type   = usecase.Type
 )
 
-// Type is a row of the API's error tables. Which HTTP status it has is the surface's business.
-type Type string
-
-// The types that use cases return.
+// The types that dispatch returns.
 const (
-	ValidationError         Type = "VALIDATION_ERROR"
-	InvalidData             Type = "INVALID_DATA"
-	DuplicateID             Type = "DUPLICATE_ID"
-	DuplicateName           Type = "DUPLICATE_NAME"
-	DuplicateResource       Type = "DUPLICATE_RESOURCE"
-	NotFound                Type = "NOT_FOUND"
-	NoProviderAssigned      Type = "NO_PROVIDER_ASSIGNED"
-	NoProviderMatched       Type = "NO_PROVIDER_MATCHED"
-	PlaceOrderFailed        Type = "PLACE_ORDER_FAILED"
-	GeocodingFailed         Type = "GEOCODING_FAILED"
-	UnmappedError           Type = "UNMAPPED_ERROR"
-	CancellationNotAllowed  Type = "CANCELLATION_NOT_ALLOWED"
-	OrderCancellationFailed Type = "ORDER_CANCELLATION_FAILED"
-	OrderAlreadyCanceled    Type = "ORDER_ALREADY_CANCELED"
-	InvalidOperation        Type = "INVALID_OPERATION"
-	InternalServerError     Type = "INTERNAL_SERVER_ERROR"
+	ValidationError         = usecase.ValidationError
+	InvalidData             = usecase.InvalidData
+	DuplicateID             = usecase.DuplicateID
+	DuplicateName           = usecase.DuplicateName
+	DuplicateResource       = usecase.DuplicateResource
+	NotFound                = usecase.NotFound
+	NoProviderAssigned      = usecase.NoProviderAssigned
+	NoProviderMatched       = usecase.NoProviderMatched
+	PlaceOrderFailed        = usecase.PlaceOrderFailed
+	GeocodingFailed         = usecase.GeocodingFailed
+	UnmappedError           = usecase.UnmappedError
+	CancellationNotAllowed  = usecase.CancellationNotAllowed
+	OrderCancellationFailed = usecase.OrderCancellationFailed
+	OrderAlreadyCanceled    = usecase.OrderAlreadyCanceled
+	InvalidOperation        = usecase.InvalidOperation
+	InternalServerError     = usecase.InternalServerError
 )
 
-// Error is a use case's refusal, in words for the caller.
-type Error struct {
-	Type      Type
-	Message   string
-	Faults    shipping.Faults          // of the body
-	Providers []shipment.ProviderError // what the carriers said
-	Shipment  shipment.ID              // where the order is stored all the same
-	Err       error                    // for the operator's log
-}
-
-// Error returns the message, with the cause.
-func (e *Error) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("%s: %s: %v", e.Type, e.Message, e.Err)
-	}
-	return fmt.Sprintf("%s: %s", e.Type, e.Message)
-}
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
-
-// AsError returns err as an *Error; anything unrecognised is the engine's own fault.
-func AsError(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e
-	}
-	return &Error{Type: InternalServerError, Message: "An unexpected error occurred while processing the request.", Err: err}
-}
-
-func failf(t Type, format string, args ...any) *Error {
-	return &Error{Type: t, Message: fmt.Sprintf(format, args...)}
-}
+func failf(t Type, format string, args ...any) *Error { return usecase.Failf(t, format, args...) }

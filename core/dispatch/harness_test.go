@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -221,7 +222,7 @@ func wantType(t *testing.T, err error, want dispatch.Type) *dispatch.Error {
 	if err == nil {
 		t.Fatalf("no error, want %s", want)
 	}
-	e := dispatch.AsError(err)
+	e := usecase.AsError(err)
 	if e.Type != want {
 		t.Fatalf("error %v, want %s", err, want)
 	}

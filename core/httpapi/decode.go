@@ -13,7 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -48,7 +48,7 @@ func Decode(body []byte, v any) (shipping.Faults, error) {
 }
 
 func invalidBody(message string) error {
-	return &dispatch.Error{Type: dispatch.ValidationError, Message: "Invalid Data: " + message,
+	return &usecase.Error{Type: usecase.ValidationError, Message: "Invalid Data: " + message,
 		Faults: shipping.Faults{{Path: "", Message: message}}}
 }
 

@@ -17,7 +17,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
-	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/usecase"
 )
 
 // Settings is what a Router works with. All members are required but Registerer.
@@ -41,11 +41,11 @@ type Router struct {
 func New(s Settings) *Router {
 	r := &Router{Settings: s, mux: mux.NewRouter().UseEncodedPath().SkipClean(true), limits: newLimits(s.Clock), metrics: newMetrics(s.Registerer)}
 	r.mux.NotFoundHandler = r.Open(func(*Request) (Answer, error) {
-		return Answer{}, &dispatch.Error{Type: dispatch.NotFound, Message: "There is no such path. /openapi.yaml lists those that there are."}
+		return Answer{}, &usecase.Error{Type: usecase.NotFound, Message: "There is no such path. /openapi.yaml lists those that there are."}
 	})
 	r.mux.MethodNotAllowedHandler = r.Open(func(q *Request) (Answer, error) {
 		allow := strings.Join(r.allowed(q.HTTP), ", ")
-		return Answer{}, &refusal{header: http.Header{"Allow": {allow}}, err: &dispatch.Error{Type: methodNotAllowed,
+		return Answer{}, &refusal{header: http.Header{"Allow": {allow}}, err: &usecase.Error{Type: methodNotAllowed,
 			Message: "The path does not take " + q.HTTP.Method + ", it takes " + allow + "."}}
 	})
 	return r
@@ -80,7 +80,7 @@ func methods(method string) []string {
 type Request struct {
 	HTTP   *http.Request
 	ID     string
-	Caller dispatch.Caller
+	Caller usecase.Caller
 	Tenant *config.Tenant
 	Body   []byte
 }
@@ -97,7 +97,7 @@ type Answer struct {
 	Header      http.Header
 }
 
-// Handler answers a request, or refuses it with an error, best a *dispatch.Error.
+// Handler answers a request, or refuses it with an error, best a *usecase.Error.
 type Handler func(q *Request) (Answer, error)
 
 // Handle mounts a handler that needs a key. table says which HTTP status each refusal has on this route.

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/usecase"
 )
 
 // stalled is how long a caller may take nothing of a stream before it is given up. A stream as a whole may take as long as it
@@ -40,7 +40,7 @@ func (r *Router) stream(w http.ResponseWriter, hr *http.Request, contentType str
 		return r.send(w, q, nil, Answer{}, err)
 	}
 	if write == nil {
-		return r.send(w, q, nil, Answer{}, &dispatch.Error{Type: dispatch.NotFound, Message: "This node's store cannot do that."})
+		return r.send(w, q, nil, Answer{}, &usecase.Error{Type: usecase.NotFound, Message: "This node's store cannot do that."})
 	}
 	r.Log.Info("operator asks for a stream", "request_id", q.ID, "path", hr.URL.Path, "operator", name)
 	s := &streamed{w: w, control: http.NewResponseController(w), begin: func() {
@@ -52,7 +52,7 @@ func (r *Router) stream(w http.ResponseWriter, hr *http.Request, contentType str
 	case err == nil:
 		return http.StatusOK
 	case !s.begun:
-		return r.send(w, q, nil, Answer{}, &dispatch.Error{Type: dispatch.InternalServerError, Message: "It could not be begun; the log says why.", Err: err})
+		return r.send(w, q, nil, Answer{}, &usecase.Error{Type: usecase.InternalServerError, Message: "It could not be begun; the log says why.", Err: err})
 	}
 	r.Log.Error("stream broke", "request_id", q.ID, "path", hr.URL.Path, "operator", name, "err", err)
 	return 0
@@ -67,7 +67,7 @@ func (r *Router) operator(hr *http.Request) (string, error) {
 			return key.Name, nil
 		}
 	}
-	return "", &dispatch.Error{Type: unauthorized, Message: "Unauthorized: this path takes the key of an operator, one of server.admin_keys."}
+	return "", &usecase.Error{Type: unauthorized, Message: "Unauthorized: this path takes the key of an operator, one of server.admin_keys."}
 }
 
 // streamed is an answer that is sent as it is written.

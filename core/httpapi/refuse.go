@@ -5,43 +5,43 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/usecase"
 )
 
 // Types that only the surface itself knows.
 const (
-	unauthorized     dispatch.Type = "UNAUTHORIZED"
-	tooManyRequests  dispatch.Type = "TOO_MANY_REQUESTS"
-	methodNotAllowed dispatch.Type = "METHOD_NOT_ALLOWED"
-	payloadTooLarge  dispatch.Type = "PAYLOAD_TOO_LARGE"
+	unauthorized     usecase.Type = "UNAUTHORIZED"
+	tooManyRequests  usecase.Type = "TOO_MANY_REQUESTS"
+	methodNotAllowed usecase.Type = "METHOD_NOT_ALLOWED"
+	payloadTooLarge  usecase.Type = "PAYLOAD_TOO_LARGE"
 )
 
 // Table says which HTTP status a refusal has on a route, where it differs from the usual one.
-type Table map[dispatch.Type]int
+type Table map[usecase.Type]int
 
-var usual = map[dispatch.Type]int{
+var usual = map[usecase.Type]int{
 	unauthorized: http.StatusUnauthorized, tooManyRequests: http.StatusTooManyRequests, methodNotAllowed: http.StatusMethodNotAllowed,
-	payloadTooLarge:                  http.StatusRequestEntityTooLarge,
-	dispatch.ValidationError:         http.StatusBadRequest,
-	dispatch.InvalidData:             http.StatusUnprocessableEntity,
-	dispatch.DuplicateID:             http.StatusUnprocessableEntity,
-	dispatch.DuplicateName:           http.StatusUnprocessableEntity,
-	dispatch.DuplicateResource:       http.StatusUnprocessableEntity,
-	dispatch.NotFound:                http.StatusNotFound,
-	dispatch.NoProviderAssigned:      http.StatusUnprocessableEntity,
-	dispatch.NoProviderMatched:       http.StatusUnprocessableEntity,
-	dispatch.PlaceOrderFailed:        http.StatusUnprocessableEntity,
-	dispatch.GeocodingFailed:         http.StatusUnprocessableEntity,
-	dispatch.UnmappedError:           http.StatusUnprocessableEntity,
-	dispatch.CancellationNotAllowed:  http.StatusForbidden,
-	dispatch.OrderCancellationFailed: http.StatusUnprocessableEntity,
-	dispatch.OrderAlreadyCanceled:    http.StatusConflict,
-	dispatch.InvalidOperation:        http.StatusConflict,
-	dispatch.InternalServerError:     http.StatusInternalServerError,
+	payloadTooLarge:                 http.StatusRequestEntityTooLarge,
+	usecase.ValidationError:         http.StatusBadRequest,
+	usecase.InvalidData:             http.StatusUnprocessableEntity,
+	usecase.DuplicateID:             http.StatusUnprocessableEntity,
+	usecase.DuplicateName:           http.StatusUnprocessableEntity,
+	usecase.DuplicateResource:       http.StatusUnprocessableEntity,
+	usecase.NotFound:                http.StatusNotFound,
+	usecase.NoProviderAssigned:      http.StatusUnprocessableEntity,
+	usecase.NoProviderMatched:       http.StatusUnprocessableEntity,
+	usecase.PlaceOrderFailed:        http.StatusUnprocessableEntity,
+	usecase.GeocodingFailed:         http.StatusUnprocessableEntity,
+	usecase.UnmappedError:           http.StatusUnprocessableEntity,
+	usecase.CancellationNotAllowed:  http.StatusForbidden,
+	usecase.OrderCancellationFailed: http.StatusUnprocessableEntity,
+	usecase.OrderAlreadyCanceled:    http.StatusConflict,
+	usecase.InvalidOperation:        http.StatusConflict,
+	usecase.InternalServerError:     http.StatusInternalServerError,
 }
 
 // statusOf is the one place where a refusal gets its HTTP status.
-func statusOf(t dispatch.Type, table Table) int {
+func statusOf(t usecase.Type, table Table) int {
 	if s, ok := table[t]; ok {
 		return s
 	}
@@ -52,9 +52,9 @@ func statusOf(t dispatch.Type, table Table) int {
 }
 
 // severityOf says whether the same request may succeed later, after the seed's tables.
-func severityOf(t dispatch.Type) string {
+func severityOf(t usecase.Type) string {
 	switch t {
-	case dispatch.InternalServerError, dispatch.PlaceOrderFailed, tooManyRequests, dispatch.UnmappedError:
+	case usecase.InternalServerError, usecase.PlaceOrderFailed, tooManyRequests, usecase.UnmappedError:
 		return "Transient"
 	}
 	return "Hard"
@@ -83,7 +83,7 @@ type ErrorItem struct {
 const maxErrors = 100
 
 // errorBody words a refusal, within bounds: a hostile body would else be answered with as much as it holds.
-func errorBody(e *dispatch.Error, requestID string) ErrorBody {
+func errorBody(e *usecase.Error, requestID string) ErrorBody {
 	message := short(e.Message, maxMessage)
 	b := ErrorBody{Type: string(e.Type), Message: message, Severity: severityOf(e.Type), RequestID: requestID, ID: string(e.Shipment), Errors: []ErrorItem{}}
 	for i, f := range e.Faults {

@@ -16,8 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/usecase"
 )
 
 type metrics struct {
@@ -66,7 +65,7 @@ func (r *Router) run(q *Request, w http.ResponseWriter, keyed bool, h Handler) (
 				panic(p)
 			}
 			r.Log.Error("request panicked", "request_id", q.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			a, err = Answer{}, dispatch.AsError(fmt.Errorf("panic: %v", p))
+			a, err = Answer{}, usecase.AsError(fmt.Errorf("panic: %v", p))
 		}
 	}()
 	if keyed {
@@ -84,7 +83,7 @@ func (r *Router) run(q *Request, w http.ResponseWriter, keyed bool, h Handler) (
 func (r *Router) authenticate(q *Request) error {
 	no := func(message string) error {
 		return &refusal{header: http.Header{"Www-Authenticate": {`Bearer realm="waybill"`}},
-			err: &dispatch.Error{Type: unauthorized, Message: "Unauthorized: " + message}}
+			err: &usecase.Error{Type: unauthorized, Message: "Unauthorized: " + message}}
 	}
 	text := keyText(q.HTTP)
 	if text == "" {
@@ -104,11 +103,11 @@ func (r *Router) authenticate(q *Request) error {
 	}
 	if wait, ok := r.limits.take(key); !ok {
 		seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
-		return &refusal{header: http.Header{"Retry-After": {seconds}}, err: &dispatch.Error{Type: tooManyRequests,
+		return &refusal{header: http.Header{"Retry-After": {seconds}}, err: &usecase.Error{Type: tooManyRequests,
 			Message: "Too many requests received per second. Try again in " + seconds + " s."}}
 	}
 	q.Tenant = tenant
-	q.Caller = dispatch.Caller{Tenant: tenant.ID, Key: key.Name}
+	q.Caller = usecase.Caller{Tenant: tenant.ID, Key: key.Name}
 	return nil
 }
 
@@ -127,7 +126,7 @@ func keyText(hr *http.Request) string {
 // refusal is an error with headers.
 type refusal struct {
 	header http.Header
-	err    *dispatch.Error
+	err    *usecase.Error
 }
 
 func (r *refusal) Error() string { return r.err.Error() }
@@ -140,10 +139,10 @@ func (r *Router) readBody(q *Request, w http.ResponseWriter) error {
 	limit := r.Config().Server.MaxBody
 	b, err := io.ReadAll(http.MaxBytesReader(w, q.HTTP.Body, limit))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &dispatch.Error{Type: payloadTooLarge, Message: fmt.Sprintf("The body is larger than %d bytes.", limit)}
+		return &usecase.Error{Type: payloadTooLarge, Message: fmt.Sprintf("The body is larger than %d bytes.", limit)}
 	}
 	if err != nil {
-		return &dispatch.Error{Type: dispatch.ValidationError, Message: "The body could not be read to its end.", Err: err}
+		return &usecase.Error{Type: usecase.ValidationError, Message: "The body could not be read to its end.", Err: err}
 	}
 	q.Body = b
 	return nil
@@ -155,7 +154,7 @@ func (r *Router) send(w http.ResponseWriter, q *Request, table Table, a Answer, 
 		if x, ok := errors.AsType[*refusal](err); ok {
 			a.Header = x.header
 		}
-		e := dispatch.AsError(err)
+		e := usecase.AsError(err)
 		a.Status, a.Body, a.Raw = statusOf(e.Type, table), errorBody(e, q.ID), nil
 		if a.Status >= http.StatusInternalServerError {
 			r.Log.Error("request failed", "request_id", q.ID, "method", q.HTTP.Method, "tenant", q.Caller.Tenant, "err", err)
@@ -174,7 +173,7 @@ func (r *Router) send(w http.ResponseWriter, q *Request, table Table, a Answer, 
 		if raw, err = json.Marshal(a.Body, json.Deterministic(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 			r.Log.Error("answer could not be encoded", "request_id", q.ID, "err", err)
 			a.Status = http.StatusInternalServerError
-			raw, _ = json.Marshal(errorBody(dispatch.AsError(err), q.ID)) // plain words, which can always be encoded
+			raw, _ = json.Marshal(errorBody(usecase.AsError(err), q.ID)) // plain words, which can always be encoded
 		}
 	}
 	h.Set("Content-Type", a.ContentType)

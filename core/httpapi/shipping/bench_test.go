@@ -8,9 +8,9 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/usecase"
 	sdk "github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -21,7 +21,7 @@ func BenchmarkCreate(b *testing.B) {
 		b.Fatal(err)
 	}
 	now := time.Date(2026, 3, 7, 20, 30, 0, 0, time.UTC)
-	q := &httpapi.Request{Body: body, Caller: dispatch.Caller{Tenant: "shop", Key: "k"}}
+	q := &httpapi.Request{Body: body, Caller: usecase.Caller{Tenant: "shop", Key: "k"}}
 	fine := func(shipment.Order) sdk.Faults { return nil }
 	b.ReportAllocs()
 	b.SetBytes(int64(len(body)))

@@ -10,9 +10,9 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -157,7 +157,7 @@ func covers(outer, inner string) bool {
 }
 
 func invalid(f shipping.Faults) error {
-	return &dispatch.Error{Type: dispatch.ValidationError, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
+	return &usecase.Error{Type: usecase.ValidationError, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
 }
 
 // editOf returns the change that an edit's body asks for: an absent member stays, null clears, objects merge member by member,

@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -36,7 +37,7 @@ func (s *surface) history(q *httpapi.Request) (httpapi.Answer, error) {
 		return httpapi.Answer{Body: []historyView{}}, nil // what cannot be an id is nobody's
 	}
 	sh, changes, err := s.cases.History(q.Context(), q.Caller, id)
-	if e, ok := errors.AsType[*dispatch.Error](err); ok && e.Type == dispatch.NotFound {
+	if e, ok := errors.AsType[*usecase.Error](err); ok && e.Type == usecase.NotFound {
 		return httpapi.Answer{Body: []historyView{}}, nil
 	}
 	if err != nil {

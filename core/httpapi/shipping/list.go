@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -142,13 +142,13 @@ func (s *surface) list(q *httpapi.Request) (httpapi.Answer, error) {
 	var b listBody
 	f, err := httpapi.Decode(body, &b)
 	if err != nil {
-		e := *dispatch.AsError(err)
-		e.Type = dispatch.InvalidData
+		e := *usecase.AsError(err)
+		e.Type = usecase.InvalidData
 		return httpapi.Answer{}, &e
 	}
 	query, more := b.query(s.router.Clock.Now())
 	if f = add(f, more); len(f) > 0 {
-		return httpapi.Answer{}, &dispatch.Error{Type: dispatch.InvalidData, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
+		return httpapi.Answer{}, &usecase.Error{Type: usecase.InvalidData, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
 	}
 	page, err := s.cases.List(q.Context(), q.Caller, query)
 	if err != nil {

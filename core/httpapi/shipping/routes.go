@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -27,7 +28,7 @@ type surface struct {
 func Mount(r *httpapi.Router, cases dispatch.UseCases) {
 	s := &surface{cases: cases, router: r}
 	// The seed answers INVALID_DATA on list and edit with 400, elsewhere with 422, and has no such row for a cancellation.
-	listing := httpapi.Table{dispatch.InvalidData: http.StatusBadRequest}
+	listing := httpapi.Table{usecase.InvalidData: http.StatusBadRequest}
 	r.Handle(http.MethodPost, "/shipments", nil, s.create)
 	r.Handle(http.MethodPost, "/shipments/list", listing, s.list)
 	r.Handle(http.MethodGet, "/shipments/{id}", nil, s.get)
@@ -52,7 +53,7 @@ func externalID(q *httpapi.Request) (string, error) {
 	id, err := url.PathUnescape(mux.Vars(q.HTTP)["id"])
 	bad := err != nil || id == "" || !utf8.ValidString(id) || utf8.RuneCountInString(id) > shipping.MaxText || strings.ContainsFunc(id, unicode.IsControl)
 	if bad {
-		return "", &dispatch.Error{Type: dispatch.InvalidData, Message: "Invalid data: Invalid Order Id. It has at most 100 characters, and no control characters."}
+		return "", &usecase.Error{Type: usecase.InvalidData, Message: "Invalid data: Invalid Order Id. It has at most 100 characters, and no control characters."}
 	}
 	return id, nil
 }
@@ -133,7 +134,7 @@ func (s *surface) cancel(q *httpapi.Request) (httpapi.Answer, error) {
 	id, err := externalID(q)
 	if err != nil {
 		// The seed's table of a cancellation has no row for such an id; no order can have it.
-		return httpapi.Answer{}, &dispatch.Error{Type: dispatch.NotFound,
+		return httpapi.Answer{}, &usecase.Error{Type: usecase.NotFound,
 			Message: "An order with this id is not found: an id has at most 100 characters, and no control characters."}
 	}
 	res, err := s.cases.Cancel(q.Context(), q.Caller, id)
