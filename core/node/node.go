@@ -25,6 +25,7 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/httpapi/admin"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
+	trackerapi "github.com/waybill-dev/waybill/core/httpapi/tracker"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/retention"
 	"github.com/waybill-dev/waybill/core/ruleset"
@@ -133,6 +134,7 @@ func (n *Node) wire() error {
 	}
 	router := httpapi.New(httpapi.Settings{Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("http"), Registerer: n.registry})
 	shippingapi.Mount(router, n.Dispatch)
+	trackerapi.MountDetect(router)
 	admin.Mount(router, admin.Settings{Provider: n.provider, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,
 		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})
 	n.server = &httpapi.Server{Handler: router, Config: cfg.Server, Log: n.Log.Named("http")}

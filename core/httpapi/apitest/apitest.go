@@ -33,6 +33,7 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/httpapi/admin"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
+	trackerapi "github.com/waybill-dev/waybill/core/httpapi/tracker"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
@@ -113,6 +114,7 @@ func New(t testing.TB) *Harness {
 	})
 	h.Router = httpapi.New(httpapi.Settings{Config: cfg, Clock: h.Clock, Source: source, Log: log, Registerer: h.Metrics})
 	shippingapi.Mount(h.Router, h.Service)
+	trackerapi.MountDetect(h.Router)
 	admin.Mount(h.Router, admin.Settings{
 		Provider: h.provider, Ready: h.ready, Degraded: h.degraded, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test",
 	})
