@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -54,10 +55,6 @@ type Store interface {
 	Decisions(ctx context.Context, tenant string, id shipment.ID) ([]Decision, error)
 	// Exchanges returns what went over the wire, oldest first.
 	Exchanges(ctx context.Context, tenant string, id shipment.ID) ([]Exchange, error)
-	// Messages returns what there was to tell about a shipment, oldest first.
-	Messages(ctx context.Context, tenant string, id shipment.ID) ([]Message, error)
-	// Message returns one of them.
-	Message(ctx context.Context, tenant string, id shipment.ID, message string) (Message, error)
 	// Label returns the label of one parcel (from 1) of one attempt (from 1).
 	Label(ctx context.Context, tenant string, id shipment.ID, attempt, parcel int) (shipping.Label, error)
 	// IdempotencyKey returns what a key was used for, ErrNotFound where it was not, or has expired by now.
@@ -65,6 +62,8 @@ type Store interface {
 	// Usage counts an account's bookings on a day of the location's calendar (YYYY-MM-DD), and its open ones.
 	Usage(ctx context.Context, tenant, account, day string) (carrier.Usage, error)
 
+	Tracking
+	Outbox
 	Jobs
 
 	// Retain removes a tenant's exchanges and labels that are older than they are kept, and returns how many. It may end early with
@@ -101,6 +100,7 @@ type Jobs interface {
 type Retention struct {
 	Exchanges time.Time // remove those that began before
 	Labels    time.Time // remove those of shipments that were last updated before
+	Messages  time.Time // remove messages, and deliveries that do not wait, from before
 }
 
 // Tx is one transaction. Every shipment-bound row names its shipment.
@@ -113,8 +113,20 @@ type Tx struct {
 	Decisions []Decision
 	Exchanges []Exchange
 	Labels    []Label
-	Messages  []Message
-	Usage     []UsageDelta
+	// Messages are put at the end of the tenant's log; their positions are filled in on success.
+	Messages []Message
+	Usage    []UsageDelta
+	// Trackers are written as a whole, by revision as shipments are; the store keeps the indexes of names (unique per tenant, else
+	// ErrDuplicate), tags, surface and due time.
+	Trackers     []*tracker.Tracker
+	DropTrackers []tracker.ID // removed with their names and tags; none is no fault
+	Parked       []Parked
+	Unpark       []string // ids of Parked to be removed
+	// Subscriptions are written as a whole, by revision as shipments are.
+	Subscriptions     []*Subscription
+	DropSubscriptions []string // removed with cursor and deliveries
+	Cursors           []Cursor
+	Deliveries        []Delivery // created or replaced, by subscription and position
 	// Erase names shipments whose exchanges, decisions, labels and messages are removed, before those of this transaction are put.
 	// The shipments themselves, their history and usage stay. A Change with a Seq that was stored before replaces that line.
 	Erase []shipment.ID
@@ -181,13 +193,10 @@ type IdempotencyKey struct {
 	Expires  time.Time   `json:"expires"`
 }
 
-// Message is something to tell somebody, delivered later by a job.
-type Message struct {
-	ID       string      `json:"id"`
-	Shipment shipment.ID `json:"shipment"`
-	Kind     string      `json:"kind"`
-	At       time.Time   `json:"at"`
-	Body     []byte      `json:"body"` // JSON
+// Cursor is how far a subscription has read its tenant's log.
+type Cursor struct {
+	Subscription string
+	Position     uint64
 }
 
 // Job is something to do when its time has come.

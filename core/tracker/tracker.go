@@ -1,0 +1,143 @@
+// Package tracker holds the words of a parcel or delivery that is followed: the Tracker with its merged timeline of Events, and
+// what the timeline says about the present. A Tracker follows either a booking of ours or a number that somebody else booked. It
+// is pure: no store, no clock, no carrier.
+package tracker
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Schema is the version of the stored form of a Tracker. Every version ever written can be read for ever.
+const Schema = 1
+
+// ID names a tracker: 24 lower-case hex characters, unique over all tenants.
+type ID string
+
+// Surface is the API through which a tracker came. Each surface lists its own only.
+type Surface string
+
+// The surfaces.
+const (
+	OfShipment Surface = "shipment"      // follows a booking of ours
+	OfAPI      Surface = "tracker"       // POST /trackers
+	OfShip24   Surface = "ship24"        //
+	OfTracktor Surface = "tracktor"      // a fulfilment of a shop
+	OfShop     Surface = "tracktor_shop" // an order of a shop: it has no number and is never asked for
+)
+
+// Tracker is one followed number and all that is known about it. It is one document, written whole under a revision.
+type Tracker struct {
+	Schema   int     `json:"schema"`
+	ID       ID      `json:"id"`
+	Tenant   string  `json:"tenant"`
+	Revision int64   `json:"revision"` // counts commits; the store refuses a write that expects another
+	Surface  Surface `json:"surface"`
+
+	// Names are unique within the tenant, Tags are shared; the store finds trackers by either. Name and Tag make them.
+	Names []string `json:"names,omitempty"`
+	Tags  []string `json:"tags,omitempty"`
+
+	Number    string   `json:"number"`              // as it was given
+	Reference string   `json:"reference,omitempty"` // ours, of a booking of ours
+	Account   string   `json:"account,omitempty"`   // the carrier account that is asked and that may push; "" where none is known
+	Couriers  []string `json:"couriers,omitempty"`  // codes that the caller named or that the number tells, best first
+	Provider  string   `json:"provider,omitempty"`  // what the caller called the carrier
+
+	Shipment shipment.ID `json:"shipment,omitempty"` // whose booking is followed
+	Attempt  int         `json:"attempt,omitempty"`  // the number of the attempt that booked
+
+	Type   string          `json:"type,omitempty"`   // delivery, pickup or shipping
+	Order  *shipment.Order `json:"order,omitempty"`  // what the caller told about the order
+	Pickup *shipment.Place `json:"pickup,omitempty"` // where it starts
+	Zone   string          `json:"zone,omitempty"`   // IANA, of local times without a zone
+	Source Source          `json:"source"`
+	// Extra is what else the surface was told, in a form that is the surface's own.
+	Extra json.RawMessage `json:"extra,omitempty"`
+
+	Status    shipping.Status `json:"status"`
+	SubStatus string          `json:"subStatus,omitempty"`
+	Events    []Event         `json:"events,omitempty"` // in the order of truth, oldest first
+	Seq       int             `json:"seq"`              // events that entered so far; numbers what is told about the tracker
+
+	Progress    shipment.Progress `json:"progress"`
+	SignedBy    string            `json:"signedBy,omitempty"`
+	TrackingURL string            `json:"trackingUrl,omitempty"` // the carrier's own page
+
+	// NextPoll is when the carrier is to be asked again; zero where it is not.
+	NextPoll time.Time `json:"nextPoll,omitzero"`
+	Polls    Polls     `json:"polls"`
+	// Stopped says why nobody asks any more: delivered, cancelled, expired, unsubscribed; "" while somebody does or pushes are waited for.
+	Stopped string `json:"stopped,omitempty"`
+
+	Warnings  []shipment.Warning `json:"warnings,omitempty"`
+	CreatedBy string             `json:"createdBy"` // name of the key
+	CreatedAt time.Time          `json:"createdAt"`
+	UpdatedAt time.Time          `json:"updatedAt"`
+	ErasedAt  time.Time          `json:"erasedAt,omitzero"`
+}
+
+// Source is who created a tracker, as the Tracker API shows it.
+type Source struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// Polls is how asking has gone.
+type Polls struct {
+	Count   int       `json:"count"`
+	Errors  int       `json:"errors"`           // in a row
+	Unknown int       `json:"unknown"`          // answers in a row that the carrier does not know the number
+	LastAt  time.Time `json:"lastAt,omitzero"`  //
+	FoundAt time.Time `json:"foundAt,omitzero"` // when the carrier first knew the number
+	Last    string    `json:"last,omitempty"`   // the last error, in words for an operator
+}
+
+// Origin is how an event reached us.
+type Origin string
+
+// The origins.
+const (
+	ByPoll   Origin = "poll"
+	ByPush   Origin = "push"
+	ByManual Origin = "manual"
+)
+
+// Event is one thing that happened to a parcel or delivery, told by the carrier or set by hand. Events are told apart by their
+// content, so the same news twice is one event.
+type Event struct {
+	ID       string    `json:"id"`     // of the content: 16 lower-case hex characters
+	Seq      int       `json:"seq"`    // from 1, in the order in which events entered
+	Number   string    `json:"number"` // the number under which it was told
+	Account  string    `json:"account,omitempty"`
+	Origin   Origin    `json:"origin"`
+	Received time.Time `json:"received"`
+	User     string    `json:"user,omitempty"` // the key, of an event set by hand
+	Note     string    `json:"note,omitempty"` // likewise
+	Late     bool      `json:"late,omitempty"` // entered without moving the present
+	shipping.TrackingEvent
+}
+
+// Name returns a name that is unique within a tenant: kind says of what the text is a name.
+func Name(kind, text string) string { return kind + ":" + text }
+
+// ParcelTag is the tag of all trackers of one number at one carrier account, whichever surface they came through.
+func ParcelTag(account, number string) string { return "parcel:" + account + ":" + number }
+
+// NumberTag is the tag of all trackers of one number on one surface.
+func NumberTag(surface Surface, number string) string {
+	return "number:" + string(surface) + ":" + number
+}
+
+// ReferenceTag is the tag of the tracker of one of our references.
+func ReferenceTag(reference string) string { return "reference:" + reference }
+
+// GroupTag is the tag of all trackers of one groupId.
+func GroupTag(group string) string { return "group:" + group }
+
+// ShipmentTag is the tag of all trackers of one shipment.
+func ShipmentTag(id shipment.ID) string { return "shipment:" + string(id) }

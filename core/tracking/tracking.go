@@ -1,0 +1,70 @@
+// Package tracking holds the use cases of what is followed: polls, carriers' pushes, statuses set by hand, and the trackers of the
+// public surfaces. It merges what carriers say into one timeline, moves trackers and shipments by it, and writes what is to be told
+// in the transaction that moved them.
+package tracking
+
+import (
+	"context"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// CreateRequest is a new tracker. The surface has decoded and validated its body, and has filled in Surface, Number, Names, Tags,
+// Order, Pickup, Couriers, Provider, Type, Source and Extra; the use case finds the account, plans polls, and takes up what was
+// parked.
+type CreateRequest struct {
+	Tracker *tracker.Tracker
+	// Same is a name of Tracker.Names; where a tracker has it already, that one is the answer and nothing is created. "" for none.
+	Same string
+}
+
+// StatusUpdate is a status set by hand.
+type StatusUpdate struct {
+	Status    shipping.Status
+	SubStatus string
+	Note      string
+	Reason    *shipping.EventReason
+	At        time.Time // zero for now
+	Proofs    []shipment.Attachment
+	Location  *shipping.Location
+	Driver    *shipping.Driver
+	Vehicle   *shipping.Vehicle
+}
+
+// UseCases is what the surfaces call.
+type UseCases interface {
+	// Create begins to follow. A name that another tracker has is DuplicateID, an account that the tenant does not have InvalidTrackerData.
+	Create(ctx context.Context, c usecase.Caller, r CreateRequest) (t *tracker.Tracker, created bool, err error)
+	Tracker(ctx context.Context, c usecase.Caller, id tracker.ID) (*tracker.Tracker, error)
+	TrackerByName(ctx context.Context, c usecase.Caller, name string) (*tracker.Tracker, error)
+	// TrackersByTag returns the tenant's trackers with a tag, oldest first.
+	TrackersByTag(ctx context.Context, c usecase.Caller, tag string) ([]*tracker.Tracker, error)
+	ListTrackers(ctx context.Context, c usecase.Caller, q store.TrackerQuery) (store.TrackerPage, error)
+	// Update applies change to a tracker and commits it, again from the stored state when somebody else was faster. The use case then
+	// plans polls anew for what the tracker has become.
+	Update(ctx context.Context, c usecase.Caller, id tracker.ID, change func(*tracker.Tracker) error) (*tracker.Tracker, error)
+	Delete(ctx context.Context, c usecase.Caller, id tracker.ID) error
+	// Refresh asks the carrier now and returns the tracker as it is then, at the latest when ctx ends.
+	Refresh(ctx context.Context, c usecase.Caller, id tracker.ID) (*tracker.Tracker, error)
+	// SetTrackerStatus moves a tracker by hand. A step that is not legal is InvalidOperation.
+	SetTrackerStatus(ctx context.Context, c usecase.Caller, id tracker.ID, u StatusUpdate) (*tracker.Tracker, error)
+	// SetShipmentStatus moves an order by hand.
+	SetShipmentStatus(ctx context.Context, c usecase.Caller, externalID string, u StatusUpdate) (*shipment.Shipment, error)
+	// Push takes what a carrier has pushed to an account. The secret is that of the account's push URL. It answers what the carrier
+	// wants to hear, after the news is committed.
+	Push(ctx context.Context, account, secret string, p carrier.Push) (carrier.PushAnswer, error)
+}
+
+// Teller writes what is to be told about an event into the transaction that makes it.
+type Teller interface {
+	// Shipment tells each line of the shipment's history that tx holds.
+	Shipment(tx *store.Tx, sh *shipment.Shipment)
+	// Tracker tells the events that have just entered.
+	Tracker(tx *store.Tx, t *tracker.Tracker, entered []tracker.Event)
+}
