@@ -36,7 +36,7 @@ func everything(t *testing.T, e *engine, sh *shipment.Shipment) string {
 	h, err1 := e.store.History(ctx, "demo", sh.ID)
 	d, err2 := e.store.Decisions(ctx, "demo", sh.ID)
 	x, err3 := e.store.Exchanges(ctx, "demo", sh.ID)
-	m, err4 := e.store.Messages(ctx, "demo", sh.ID)
+	m, err4 := e.store.MessagesOf(ctx, "demo", store.ShipmentSubject(string(sh.ID)))
 	if err := errors.Join(err0, err1, err2, err3, err4); err != nil {
 		t.Fatal(err)
 	}

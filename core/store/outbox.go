@@ -15,9 +15,10 @@ type Outbox interface {
 	MessageLog(ctx context.Context, tenant string, after uint64, limit int) ([]Message, error)
 	// MessagesOf returns the messages about one subject, oldest first.
 	MessagesOf(ctx context.Context, tenant, subject string) ([]Message, error)
-	// LogEnd returns the position of the tenant's last message, 0 where there is none.
+	// LogEnd returns the last position that the tenant's log has given, also where its message is no longer there; 0 where it has
+	// given none. No position is given twice.
 	LogEnd(ctx context.Context, tenant string) (uint64, error)
-	// MessagesChanged is signalled after commits that put messages or deliveries. It has room for one signal.
+	// MessagesChanged is signalled after commits that put messages, deliveries or subscriptions. It has room for one signal.
 	MessagesChanged() <-chan struct{}
 
 	Subscription(ctx context.Context, tenant, id string) (*Subscription, error)
@@ -26,10 +27,12 @@ type Outbox interface {
 	// ReadUpTo returns how far a subscription has read, 0 where it has not begun.
 	ReadUpTo(ctx context.Context, tenant, subscription string) (uint64, error)
 
+	// Delivery returns the delivery of the message at a position.
+	Delivery(ctx context.Context, tenant, subscription string, position uint64) (Delivery, error)
 	// Deliveries returns a page of a subscription's log of deliveries.
 	Deliveries(ctx context.Context, tenant string, q DeliveryQuery) (DeliveryPage, error)
 	// DeliveriesDue returns the deliveries of a subscription that wait, by due time, at most limit: those that are due by now, and
-	// when the next is.
+	// when the next one after these is; zero where there is none.
 	DeliveriesDue(ctx context.Context, tenant, subscription string, now time.Time, limit int) (due []Delivery, next time.Time, err error)
 
 	// Secret returns 32 random bytes that belong to this store, the same for each name for ever.
@@ -38,13 +41,13 @@ type Outbox interface {
 
 // Message is something that happened and that is to be told. It is written once.
 type Message struct {
-	Position uint64    `json:"position"` // in the tenant's log; given by the commit
-	ID       string    `json:"id"`       // stable: subscribers tell repeated deliveries by it
-	Subject  string    `json:"subject"`  // what it is about: ShipmentSubject, TrackerSubject
-	Seq      int       `json:"seq"`      // counts the messages of the subject
-	Topic    string    `json:"topic"`    // shipment.order_dispatched, tracker.in_transit, return.exchange_requested, …
+	Position uint64    `json:"position,omitzero"` // in the tenant's log; given by the commit
+	ID       string    `json:"id"`                // stable: subscribers tell repeated deliveries by it
+	Subject  string    `json:"subject"`           // what it is about: ShipmentSubject, TrackerSubject
+	Seq      int       `json:"seq"`               // counts the messages of the subject
+	Topic    string    `json:"topic"`             // shipment.order_dispatched, tracker.in_transit, return.exchange_requested, …
 	At       time.Time `json:"at"`
-	Body     []byte    `json:"body"` // JSON; what the subject was when it happened
+	Body     []byte    `json:"body,omitempty"` // JSON; what the subject was when it happened
 }
 
 // ShipmentSubject names a shipment as the subject of messages.
@@ -88,7 +91,7 @@ const (
 	DeliveryWaiting   = "waiting" // to be tried at Due
 	DeliveryDelivered = "delivered"
 	DeliveryFailed    = "failed"  // given up
-	DeliveryDropped   = "dropped" // its message was erased, or its subscription removed
+	DeliveryDropped   = "dropped" // its message was removed before it could be delivered
 )
 
 // Delivery is one message to one subscription: how often it was tried, and what came of it.
@@ -123,8 +126,8 @@ type DeliveryQuery struct {
 	Subscription string
 	Subject      string    // only about this
 	State        string    // only those in this state
-	From, To     time.Time // by CreatedAt, both inclusive; zero does not narrow
-	Limit        int
+	From, To     time.Time // by CreatedAt, both inclusive, to the millisecond; zero does not narrow
+	Limit        int       // 0: DefaultLimit
 	Cursor       string
 }
 

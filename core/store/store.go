@@ -21,8 +21,8 @@ var (
 	// ErrConflict: a row is not at the revision that the transaction expects, or a job is to be put with a lease while another
 	// of its key is leased. Load again, decide again.
 	ErrConflict = errors.New("changed meanwhile")
-	// ErrDuplicate: another shipment of the tenant has the external id.
-	ErrDuplicate = errors.New("external id is taken")
+	// ErrDuplicate: another shipment of the tenant has the external id, or another tracker of the tenant has the name.
+	ErrDuplicate = errors.New("name is taken")
 	// ErrKeyUsed: the idempotency key exists. Read it and answer what it names.
 	ErrKeyUsed = errors.New("idempotency key is used")
 	// ErrLeaseLost: the job is leased to another, or done. Whatever the holder meant to commit with it must not happen.
@@ -38,7 +38,7 @@ var (
 // Store keeps everything. All methods may be called concurrently. What a method returns belongs to the caller.
 type Store interface {
 	// Commit writes tx whole, or answers one of ErrConflict, ErrDuplicate, ErrKeyUsed, ErrLeaseLost, ErrTooLarge,
-	// ErrUnavailable and writes nothing. The revisions of the shipments in tx are counted up only on success. A Commit whose
+	// ErrUnavailable and writes nothing. The revisions of what is in tx are counted up only on success. A Commit whose
 	// context ends while it waits may have been written or not; label bytes must then be left unchanged. Where several errors
 	// hold, the answer is the first of ErrTooLarge, ErrKeyUsed, ErrLeaseLost or that of a job's lease, ErrConflict, ErrDuplicate.
 	Commit(ctx context.Context, tenant string, tx *Tx) error
@@ -66,10 +66,11 @@ type Store interface {
 	Outbox
 	Jobs
 
-	// Retain removes a tenant's exchanges and labels that are older than they are kept, and returns how many. It may end early with
-	// ctx; what is left is removed by the next call.
+	// Retain removes a tenant's exchanges, labels, messages and deliveries that are older than they are kept, and returns how many.
+	// It may end early with ctx; what is left is removed by the next call.
 	Retain(ctx context.Context, tenant string, r Retention) (int, error)
-	// Sweep removes what has expired by now, and returns how many rows it removed. A job calls it from time to time.
+	// Sweep removes what has expired by now, and what is left of removed subscriptions, and returns how many things it removed. A
+	// job calls it from time to time.
 	Sweep(ctx context.Context, now time.Time) (int, error)
 	// Check reports whether the store can write now, for readiness.
 	Check(ctx context.Context) error
@@ -119,17 +120,22 @@ type Tx struct {
 	// Trackers are written as a whole, by revision as shipments are; the store keeps the indexes of names (unique per tenant, else
 	// ErrDuplicate), tags, surface and due time.
 	Trackers     []*tracker.Tracker
-	DropTrackers []tracker.ID // removed with their names and tags; none is no fault
+	DropTrackers []tracker.ID // removed with their names and tags, not their messages; none is no fault
 	Parked       []Parked
-	Unpark       []string // ids of Parked to be removed
+	Unpark       []string // ids of Parked to be removed; none is no fault
 	// Subscriptions are written as a whole, by revision as shipments are.
 	Subscriptions     []*Subscription
-	DropSubscriptions []string // removed with cursor and deliveries
-	Cursors           []Cursor
-	Deliveries        []Delivery // created or replaced, by subscription and position
-	// Erase names shipments whose exchanges, decisions, labels and messages are removed, before those of this transaction are put.
-	// The shipments themselves, their history and usage stay. A Change with a Seq that was stored before replaces that line.
+	DropSubscriptions []string // removed with cursor and deliveries; none is no fault. Their ids are not used again
+	// Cursors and Deliveries are created or replaced, by subscription, and by subscription and position. Their subscription must
+	// exist, or be put by this transaction; else ErrConflict.
+	Cursors    []Cursor
+	Deliveries []Delivery
+	// Erase names shipments whose exchanges, decisions, labels and messages are removed, and the deliveries of these messages, before
+	// those of this transaction are put. The shipments themselves, their history and usage stay. A Change with a Seq that was stored
+	// before replaces that line.
 	Erase []shipment.ID
+	// EraseTrackers names trackers whose messages are removed, and the deliveries of these, likewise. The trackers themselves stay.
+	EraseTrackers []tracker.ID
 	// PutJobs creates or replaces jobs by id, after DoneJobs and DropJobs. A job with a lease is put as leased to this owner,
 	// who and whose token are filled in on success; none other of its key may be leased, else ErrConflict. A job that replaces
 	// one that is leased and not done in this transaction takes the lease from its holder (ErrLeaseLost from then on), and may

@@ -22,13 +22,14 @@ type Tracking interface {
 	Parked(ctx context.Context, tenant, account, key string) ([]Parked, error)
 }
 
-// TrackerQuery asks for a page of trackers by creation. Page by Cursor, or by Offset where a surface counts pages.
+// TrackerQuery asks for a page of trackers by creation, then by id. Page by Cursor, or by Offset where a surface counts pages; with a
+// Cursor, Offset is not looked at.
 type TrackerQuery struct {
-	Surface   tracker.Surface
-	Tag       string // only those with this tag
-	Limit     int
-	Offset    int
-	Ascending bool // oldest first; else newest first
+	Surface   tracker.Surface // only those of this surface; "": of all
+	Tag       string          // only those with this tag
+	Limit     int             // 0: DefaultLimit
+	Offset    int             // how many of the first to pass over
+	Ascending bool            // oldest first; else newest first
 	Cursor    string
 }
 

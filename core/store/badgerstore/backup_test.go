@@ -104,7 +104,7 @@ func secretStore(t *testing.T, key []byte) []byte {
 		sh := storetest.NewShipment("acme", i)
 		sh.Order.DeliveryContact.Name = fmt.Sprint("Canary Person ", i*7919)
 		tx.Shipments = append(tx.Shipments, sh)
-		tx.Messages = append(tx.Messages, store.Message{ID: "m", Shipment: sh.ID, Kind: "k", Body: noise(i)})
+		tx.Messages = append(tx.Messages, store.Message{ID: "m", Subject: store.ShipmentSubject(string(sh.ID)), Topic: "shipment.order_dispatched", Body: noise(i)})
 	}
 	if err := s.Commit(t.Context(), "acme", tx); err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func commitTx(sh *shipment.Shipment) *store.Tx {
 	return &store.Tx{
 		Now: benchNow, Shipments: []*shipment.Shipment{sh},
 		Changes:  []store.Change{{Shipment: sh.ID, Change: shipment.Change{Seq: int(sh.Revision), Status: sh.Status, At: benchNow, User: "system"}}},
-		Messages: []store.Message{{ID: fmt.Sprint("m", sh.Revision), Shipment: sh.ID, Kind: "webhook", At: benchNow, Body: make([]byte, 200)}},
+		Messages: []store.Message{{ID: fmt.Sprint("m", sh.Revision), Subject: store.ShipmentSubject(string(sh.ID)), Topic: "shipment.order_dispatched", At: benchNow, Body: make([]byte, 200)}},
 		PutJobs:  []store.Job{{ID: string(sh.ID), Kind: "track", Key: string(sh.ID), Due: due, Payload: []byte(`{"shipment":"` + string(sh.ID) + `"}`)}},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
 )
 
 // row is one key to write; delete where value is nil.
@@ -31,14 +32,6 @@ type shipmentWrite struct {
 	old      *columns // found by check; nil for a new shipment
 }
 
-// keyWrite is an idempotency key ready to be written.
-type keyWrite struct {
-	key     key
-	expiry  key
-	value   []byte
-	expired key // the expiry row of the key that this one follows, found by check
-}
-
 // write is a transaction, encoded by the goroutine that commits it, so that the writer has little left to do.
 type write struct {
 	store     *Store
@@ -51,6 +44,9 @@ type write struct {
 	jobs      jobChange
 	labels    []labelWrite
 	erase     []shipment.ID
+	subjects  []string // whose messages are erased
+	tracking  trackingWrite
+	outbox    outboxWrite
 }
 
 // Commit implements store.Store.
@@ -73,18 +69,33 @@ func (s *Store) Commit(ctx context.Context, tenant string, tx *store.Tx) error {
 	if err := s.send(ctx, r); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	w.settle(tx)
+	return nil
+}
+
+// settle tells the caller what the commit has made of the transaction.
+func (w *write) settle(tx *store.Tx) {
 	for _, sh := range tx.Shipments {
 		sh.Revision++
 		sh.Schema = shipment.Schema
 	}
+	for _, t := range tx.Trackers {
+		t.Revision++
+		t.Schema = tracker.Schema
+	}
+	for _, x := range tx.Subscriptions {
+		x.Revision++
+	}
+	for i := range tx.Messages {
+		tx.Messages[i].Position = w.outbox.messages[i].position
+	}
 	for i := range tx.PutJobs {
 		j := &tx.PutJobs[i]
-		j.Tenant = tenant
+		j.Tenant = w.tenant
 		if j.Lease != nil {
-			j.Lease.Owner, j.Lease.Token = s.Owner(), w.jobs.put[i].token
+			j.Lease.Owner, j.Lease.Token = w.store.Owner(), w.jobs.put[i].token
 		}
 	}
-	return nil
 }
 
 // send gives r to the writer and waits for its answer.
@@ -110,7 +121,7 @@ func (w *write) encode(tx *store.Tx) error {
 	if err := checkParts("tenant", w.tenant); err != nil {
 		return err
 	}
-	for _, step := range []func(*store.Tx) error{w.encodeShipments, w.encodeHistory, w.encodeMessages, w.encodeLabels, w.encodeKeys, w.encodeJobs, w.encodeErase} {
+	for _, step := range []func(*store.Tx) error{w.encodeShipments, w.encodeHistory, w.encodeTracking, w.encodeOutbox, w.encodeLabels, w.encodeKeys, w.encodeJobs, w.encodeErase} {
 		if err := step(tx); err != nil {
 			return err
 		}
@@ -205,49 +216,6 @@ func (w *write) encodeHistory(tx *store.Tx) error {
 	return nil
 }
 
-func (w *write) encodeMessages(tx *store.Tx) error {
-	for i := range tx.Messages {
-		m := tx.Messages[i]
-		body := m.Body
-		m.Body = nil
-		if err := checkParts("id or shipment id of a message", m.ID, string(m.Shipment)); err != nil {
-			return err
-		}
-		if err := w.add(ofShipment(kindMessage, w.tenant, m.Shipment).last(m.ID), &m, body); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *write) encodeKeys(tx *store.Tx) error {
-	seen := map[string]bool{}
-	for i := range tx.Keys {
-		k := &tx.Keys[i]
-		if err := checkParts("idempotency key", k.Key); err != nil {
-			return err
-		}
-		if seen[k.Key] {
-			return store.ErrKeyUsed
-		}
-		seen[k.Key] = true
-		value, err := encodeRecord(k, nil)
-		if err != nil {
-			return err
-		}
-		w.keys = append(w.keys, keyWrite{
-			key: idempotencyKey(w.tenant, k.Key), expiry: expiryKey(k.Expires, w.tenant, k.Key), value: value,
-		})
-	}
-	return nil
-}
-
-func idempotencyKey(tenant, k string) key { return newKey(kindIdempotent, tenant).last(k) }
-
-func expiryKey(at time.Time, tenant, k string) key {
-	return newKey(kindExpiry).time(at).last(tenant + "\x00" + k)
-}
-
 func (w *write) encodeJobs(tx *store.Tx) error {
 	for _, j := range tx.DoneJobs {
 		token := ""
@@ -298,7 +266,7 @@ func jobRow(j store.Job) (row, error) {
 
 // request sizes the transaction and refuses what is too large.
 func (w *write) request() (*request, error) {
-	r := &request{check: w.check, put: w.put}
+	r := &request{check: w.check, put: w.put, outbox: w.outbox.tells()}
 	if !w.jobs.empty() {
 		r.jobs = &w.jobs
 	}
@@ -316,6 +284,8 @@ func (w *write) request() (*request, error) {
 	for _, k := range w.keys {
 		r.bytes += 3*len(k.key) + len(k.value)
 	}
+	w.tracking.size(r)
+	w.outbox.size(r)
 	r.bytes += 64 * r.entries
 	if w.store.inMemory {
 		if err := w.checkMemory(); err != nil {
@@ -341,6 +311,7 @@ func (w *write) checkMemory() error {
 	for i := range w.shipments {
 		largest = max(largest, len(w.shipments[i].value))
 	}
+	largest = max(largest, w.tracking.largest(), w.outbox.largest())
 	if largest >= memoryThreshold {
 		return fmt.Errorf("%w: a row has %d KiB; in memory it must be below %d KiB", store.ErrTooLarge, largest>>10, memoryThreshold>>10)
 	}
@@ -373,12 +344,15 @@ func (w *write) check(txn *badger.Txn) error {
 			return fmt.Errorf("shipment %s is at revision %d, not %d: %w", x.id, has, x.expected, store.ErrConflict)
 		}
 	}
+	if err := errors.Join(w.checkTrackers(txn), w.checkSubscriptions(txn)); err != nil {
+		return err
+	}
 	for i := range w.shipments {
 		if err := w.checkExternal(txn, &w.shipments[i]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.checkNames(txn)
 }
 
 func readColumns(txn *badger.Txn, k key) (*columns, error) {
@@ -395,26 +369,6 @@ func readColumns(txn *badger.Txn, k key) (*columns, error) {
 		return err
 	})
 	return &c, err
-}
-
-func (w *write) checkKey(txn *badger.Txn, k *keyWrite) error {
-	k.expired = nil
-	b, err := get(txn, k.key)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var used store.IdempotencyKey
-	if _, err := decodeRecord(b, &used); err != nil {
-		return err
-	}
-	if used.Expires.After(w.now) {
-		return store.ErrKeyUsed
-	}
-	k.expired = expiryKey(used.Expires, w.tenant, used.Key)
-	return nil
 }
 
 func (w *write) checkExternal(txn *badger.Txn, x *shipmentWrite) error {
@@ -452,14 +406,7 @@ func (w *write) put(txn *badger.Txn) error {
 		w.putShipment(&p, &w.shipments[i])
 	}
 	w.putErase(&p)
-	for i := range w.keys {
-		k := &w.keys[i]
-		if k.expired != nil {
-			p.delete(k.expired)
-		}
-		p.set(k.key, k.value)
-		p.set(k.expiry, []byte{})
-	}
+	w.putKeys(&p)
 	for _, e := range w.jobs.removed {
 		p.delete(jobKey(e.tenant, e.id))
 	}
@@ -475,6 +422,8 @@ func (w *write) put(txn *badger.Txn) error {
 		p.count(newKey(kindToday, w.tenant, u.Account).last(u.Day), u.Today)
 	}
 	w.putLabels(&p)
+	w.putTracking(&p)
+	w.putOutbox(&p)
 	return p.err
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/storetest"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -130,6 +131,9 @@ func TestLabelOfACrashIsRemoved(t *testing.T) {
 	}
 }
 
+// deliveryBodies are what the golden delivery has sent and been answered.
+const deliveryBodies = "sentansweredsentanswered"
+
 // records are one of each kind, as the present schema writes them.
 func records(t *testing.T) map[string][]byte {
 	t.Helper()
@@ -147,7 +151,7 @@ func records(t *testing.T) map[string][]byte {
 		all[name] = b
 	}
 	decision, message, job := storetest.Filled[store.Decision](), storetest.Filled[store.Message](), storetest.Filled[store.Job]()
-	decision.Record, message.Body, job.Payload, job.Lease = nil, nil, nil, nil
+	decision.Record, message.Body, message.Position, job.Payload, job.Lease = nil, nil, 0, nil, nil
 	add("change", storetest.Filled[shipment.Change](), "")
 	add("decision", decision, `{"winner":"ups"}`)
 	add("exchange", storetest.Filled[store.Exchange](), "") // as it was stored once
@@ -156,6 +160,22 @@ func records(t *testing.T) map[string][]byte {
 	add("message", message, `{"order":1}`)
 	add("job", job, "payload")
 	add("key", storetest.Filled[store.IdempotencyKey](), "")
+	parked := storetest.Filled[store.Parked]()
+	parked.Update = nil
+	add("parked", parked, `{"event":1}`)
+	add("subscription", storetest.Filled[store.Subscription](), "")
+	told := storetest.Filled[store.Delivery]()
+	for i := range told.Tries {
+		told.Tries[i].RequestBody, told.Tries[i].ResponseBody = []byte("sent"), []byte("answered")
+	}
+	delivery, sent := newDeliveryRow(told)
+	add("delivery", delivery, string(sent))
+	waits := deliveryColumns{created: 1, due: 2, state: store.DeliveryWaiting, subject: "tracker/a"}
+	all["outcome"] = waits.encode()
+	followed := storetest.Filled[tracker.Tracker]()
+	if _, all["tracker"], err = encodeTracker(&followed, 7); err != nil {
+		t.Fatal(err)
+	}
 	add("label", labelHead{Format: shipping.PDF, Size: 1, Blob: 2, Chunks: 1}, "")
 	return all
 }
@@ -183,15 +203,31 @@ func reread(t *testing.T, kind string, b []byte) (stored, again []byte) {
 		}
 		return body, again
 	}
+	if kind == "tracker" {
+		followed, err := decodeTracker(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err1 := columnsBefore(b)
+		_, anew, err2 := encodeTracker(followed, followed.Revision)
+		then, err3 := columnsBefore(anew)
+		if err := errors.Join(err1, err2, err3); err != nil || cmp.Diff(now, then, cmp.AllowUnexported(trackerColumns{})) != "" {
+			t.Errorf("columns %+v do not fit the document: %+v, %v", now, then, err)
+		}
+		if _, body2, err := splitRecord(anew); err == nil {
+			again = body2
+		}
+		return body, again
+	}
 	v := map[string]any{
 		"change": &shipment.Change{}, "decision": &store.Decision{}, "exchange": &store.Exchange{}, "trace": &exchangeRow{}, "message": &store.Message{},
-		"job": &store.Job{}, "key": &store.IdempotencyKey{}, "label": &labelHead{},
+		"job": &store.Job{}, "key": &store.IdempotencyKey{}, "label": &labelHead{}, "parked": &store.Parked{}, "subscription": &store.Subscription{}, "delivery": &deliveryRow{},
 	}[kind]
 	got, err := decodeRecord(b, v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := map[string]string{"decision": `{"winner":"ups"}`, "message": `{"order":1}`, "job": "payload", "trace": "{}[1]"}[kind]; string(got) != want {
+	if want := map[string]string{"decision": `{"winner":"ups"}`, "message": `{"order":1}`, "job": "payload", "trace": "{}[1]", "parked": `{"event":1}`, "delivery": deliveryBodies}[kind]; string(got) != want {
 		t.Errorf("body %q, want %q", got, want)
 	}
 	anew, err := encodeRecord(v, nil)
@@ -266,6 +302,13 @@ func checkGolden(t *testing.T, kind, file string) {
 		}
 		return
 	}
+	if kind == "outcome" {
+		c, err := decodeDeliveryColumns(golden)
+		if err != nil || !bytes.Equal(c.encode(), golden) {
+			t.Errorf("columns %+v, %v, are not what was stored", c, err)
+		}
+		return
+	}
 	stored, again := reread(t, kind, golden)
 	var a, b any
 	if err := errors.Join(json.Unmarshal(stored, &a), json.Unmarshal(again, &b)); err != nil {
@@ -293,6 +336,16 @@ func FuzzRecord(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(doc)
+	followed := storetest.NewTracker("acme", 1)
+	if _, doc, err = encodeTracker(followed, 1); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(doc)
+	delivery, sent := newDeliveryRow(storetest.Filled[store.Delivery]())
+	if doc, err = encodeRecord(delivery, sent); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(doc)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if c, err := shipmentColumns(b); err == nil {
 			again, err := decodeColumns(c.encode(nil, true))
@@ -301,6 +354,22 @@ func FuzzRecord(f *testing.F) {
 			}
 		}
 		decodeShipment(b)
+		if c, err := columnsBefore(b); err == nil {
+			again, err := decodeTrackerColumns(c.encode(nil))
+			if err != nil || cmp.Diff(c, again, cmp.AllowUnexported(trackerColumns{})) != "" {
+				t.Errorf("columns %+v come back as %+v, %v", c, again, err)
+			}
+		}
+		if c, err := decodeDeliveryColumns(b); err == nil {
+			if again, err := decodeDeliveryColumns(c.encode()); err != nil || c != again {
+				t.Errorf("columns %+v come back as %+v, %v", c, again, err)
+			}
+		}
+		decodeTracker(b)
+		var d deliveryRow
+		if bodies, err := decodeRecord(b, &d); err == nil {
+			d.whole(bodies)
+		}
 		var r exchangeRow
 		if bodies, err := decodeRecord(b, &r); err == nil {
 			r.whole(bodies)

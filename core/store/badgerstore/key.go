@@ -22,7 +22,6 @@ const (
 	kindChange     = 'h' // tenant, id, seq
 	kindDecision   = 'd' // tenant, id, at, row
 	kindExchange   = 'e' // tenant, id, at, row
-	kindMessage    = 'm' // tenant, id, message id
 	kindLabel      = 'l' // tenant, id, attempt, parcel -> head
 	kindBlob       = 'b' // blob, chunk -> bytes
 	kindPending    = 'p' // blob -> nothing: its chunks are written, and not yet named by a row
@@ -31,6 +30,26 @@ const (
 	kindIdempotent = 'k' // tenant, key
 	kindExpiry     = 'z' // expires, tenant, key -> nothing
 	kindJob        = 'j' // tenant, id
+
+	kindTracker   = 'T' // tenant, id -> columns and document
+	kindName      = 'N' // tenant, name -> id
+	kindTag       = 'G' // tenant, tag, created, id -> surface
+	kindTrackers  = 'C' // tenant, surface or nothing for all, created, id -> nothing
+	kindDue       = 'D' // tenant, account, next poll, id -> nothing
+	kindParked    = 'P' // tenant, id
+	kindParkedKey = 'K' // tenant, account, key, at, id -> nothing
+	kindParkedEnd = 'Z' // expires, tenant, id -> nothing
+
+	kindMessage         = 'm' // tenant, position, at
+	kindSubject         = 'u' // tenant, subject, position, at -> nothing
+	kindLogEnd          = 'q' // tenant -> position
+	kindSubscription    = 'S' // tenant, id
+	kindDropped         = 'X' // tenant, subscription -> nothing: what is left of its deliveries is to be removed
+	kindCursor          = 'v' // tenant, subscription -> position
+	kindDelivery        = 'y' // tenant, subscription, position
+	kindDeliveryLog     = 'Y' // tenant, subscription, position -> columns
+	kindDeliverySubject = 'w' // tenant, subject, subscription, position -> columns
+	kindDeliveryDue     = 'a' // tenant, subscription, due, position -> nothing
 )
 
 // maxKeyPart bounds each part of a key, so that a whole key stays far below the 64 KiB that Badger takes.

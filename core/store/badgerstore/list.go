@@ -3,14 +3,9 @@ package badgerstore
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -19,70 +14,35 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// position is a place in a list: created, sortable, and id. It is the end of a key of each list.
-type position []byte
-
-const createdBytes = 8
-
-// hit is a shipment of a list, by its place.
-type hit struct {
-	at position
-	id shipment.ID
-}
-
 // ListShipments implements store.Store.
 func (s *Store) ListShipments(ctx context.Context, tenant string, q store.ShipmentQuery) (store.ShipmentPage, error) {
 	var page store.ShipmentPage
 	if q.Limit <= 0 {
 		q.Limit = store.DefaultLimit
 	}
-	from, newer, err := s.readCursor(tenant, q)
+	from, back, err := s.readCursor(tenant, q)
 	if err != nil {
 		return page, fmt.Errorf("list shipments: %w", err)
 	}
 	err = s.view(ctx, func(txn *badger.Txn) error {
 		l := lister{ctx: ctx, txn: txn, tenant: tenant, q: q, match: matcher(q)}
-		hits, err := l.walk(from, newer, q.Limit+1)
+		hits, next, previous, err := turn(l.walk, from, back, false, q.Limit)
 		if err != nil {
 			return err
 		}
-		more := len(hits) > q.Limit
-		hits = hits[:min(len(hits), q.Limit)]
-		if newer {
-			slices.Reverse(hits)
-		}
-		for _, h := range hits {
-			sh, err := loadShipment(txn, tenant, h.id)
+		for _, at := range hits {
+			id := shipment.ID(at[createdBytes:])
+			sh, err := loadShipment(txn, tenant, id)
 			if err != nil {
-				return fmt.Errorf("shipment %s: %w", h.id, err)
+				return fmt.Errorf("shipment %s: %w", id, err)
 			}
 			page.Shipments = append(page.Shipments, sh)
 		}
-		if len(hits) == 0 {
-			return nil
+		if next {
+			page.Next = s.cursor(tenant, q, hits[len(hits)-1], false)
 		}
-		// Behind: what lies on the side from which the walk came. A first page has nothing there.
-		behind := false
-		if from != nil {
-			edge := hits[0].at
-			if newer {
-				edge = hits[len(hits)-1].at
-			}
-			found, err := l.walk(edge, !newer, 1)
-			if err != nil {
-				return err
-			}
-			behind = len(found) > 0
-		}
-		older, younger := more, behind
-		if newer {
-			older, younger = behind, more
-		}
-		if older {
-			page.Next = s.cursor(tenant, q, hits[len(hits)-1].at, false)
-		}
-		if younger {
-			page.Previous = s.cursor(tenant, q, hits[0].at, true)
+		if previous {
+			page.Previous = s.cursor(tenant, q, hits[0], true)
 		}
 		return nil
 	})
@@ -102,7 +62,7 @@ type lister struct {
 }
 
 // walk returns up to limit matches beyond from, or from the end: towards newer ones, or towards older ones.
-func (l *lister) walk(from position, newer bool, limit int) ([]hit, error) {
+func (l *lister) walk(from position, newer bool, limit int) ([]position, error) {
 	if len(l.q.ExternalIDs) > 0 {
 		return l.named(from, newer, limit)
 	}
@@ -113,38 +73,14 @@ func (l *lister) walk(from position, newer bool, limit int) ([]hit, error) {
 	case l.q.NeedsPerson:
 		prefix = newKey(kindAttention, l.tenant)
 	}
-	it := l.txn.NewIterator(badger.IteratorOptions{Prefix: prefix, Reverse: !newer})
-	defer it.Close()
 	start, inside := l.bounds(prefix, from, newer)
-	var hits []hit
-	for n := 0; ; n++ {
-		if n == 0 {
-			it.Seek(start)
-		} else {
-			it.Next()
-		}
-		if !it.Valid() || len(hits) == limit {
-			return hits, nil
-		}
-		if n%1024 == 1023 && l.ctx.Err() != nil {
-			return nil, context.Cause(l.ctx)
-		}
-		at := position(it.Item().Key()[len(prefix):])
-		if bytes.Equal(at, from) {
-			continue
-		}
+	return walkIndex(l.ctx, l.txn, prefix, start, from, newer, limit, func(at position, item *badger.Item) (found, ended bool, err error) {
 		if !inside(at) {
-			return hits, nil
+			return false, true, nil
 		}
-		c, err := listed(it.Item())
-		if err != nil {
-			return nil, err
-		}
-		if l.match(&c) {
-			at = bytes.Clone(at)
-			hits = append(hits, hit{at: at, id: shipment.ID(at[createdBytes:])})
-		}
-	}
+		c, err := listed(item)
+		return err == nil && l.match(&c), false, err
+	})
 }
 
 func listed(item *badger.Item) (c columns, err error) {
@@ -161,17 +97,13 @@ func listed(item *badger.Item) (c columns, err error) {
 // bounds returns where to seek, and whether a place is still inside the window of creation.
 func (l *lister) bounds(prefix key, from position, newer bool) (start key, inside func(position) bool) {
 	oldest, newest := createdBounds(l.q)
-	start = slices.Clone(prefix)
+	start = edge(prefix, from, newer)
 	switch {
 	case from != nil:
-		start = start.last(string(from))
 	case newer:
-		start = start.uint(oldest)
-	case newest == math.MaxUint64:
-		// Beyond every entry, and no longer than an entry: the end of the prefix.
-		start = append(start, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
-	default:
-		start = start.uint(newest + 1)
+		start = slices.Clone(prefix).uint(oldest)
+	case newest != math.MaxUint64:
+		start = slices.Clone(prefix).uint(newest + 1)
 	}
 	return start, func(at position) bool {
 		r := reader{b: at}
@@ -205,11 +137,11 @@ func windowBounds(w shipping.TimeWindow) (oldest, newest uint64) {
 }
 
 // named looks external ids up one by one.
-func (l *lister) named(from position, newer bool, limit int) ([]hit, error) {
+func (l *lister) named(from position, newer bool, limit int) ([]position, error) {
 	oldest, newest := createdBounds(l.q)
 	ids := slices.Clone(l.q.ExternalIDs)
 	slices.Sort(ids)
-	var hits []hit
+	var hits []position
 	for _, external := range slices.Compact(ids) {
 		id, err := l.txn.Get(externalKey(l.tenant, external))
 		if err == badger.ErrKeyNotFound {
@@ -232,14 +164,14 @@ func (l *lister) named(from position, newer bool, limit int) ([]hit, error) {
 			continue
 		}
 		if created >= oldest && created <= newest && l.match(c) {
-			hits = append(hits, hit{at: at, id: shipment.ID(b)})
+			hits = append(hits, at)
 		}
 	}
-	slices.SortFunc(hits, func(a, b hit) int {
+	slices.SortFunc(hits, func(a, b position) int {
 		if newer {
-			return bytes.Compare(a.at, b.at)
+			return bytes.Compare(a, b)
 		}
-		return bytes.Compare(b.at, a.at)
+		return bytes.Compare(b, a)
 	})
 	return hits[:min(len(hits), limit)], nil
 }
@@ -270,46 +202,4 @@ func matcher(q store.ShipmentQuery) func(*columns) bool {
 		}
 		return true
 	}
-}
-
-// Cursors are a direction, a place and a seal, in unpadded base64url. The seal binds them to the tenant and the question.
-const sealBytes = 12
-
-func (s *Store) cursor(tenant string, q store.ShipmentQuery, at position, newer bool) string {
-	b := make([]byte, 1, 1+len(at)+sealBytes)
-	if newer {
-		b[0] = 1
-	}
-	b = append(b, at...)
-	return base64.RawURLEncoding.EncodeToString(append(b, s.seal(tenant, q, b)...))
-}
-
-func (s *Store) seal(tenant string, q store.ShipmentQuery, b []byte) []byte {
-	q.Cursor, q.Limit, q.Since = "", 0, shipping.Instant{}
-	question, err := json.Marshal(q)
-	if err != nil {
-		panic(fmt.Sprintf("badgerstore: a query does not marshal: %v", err)) // it is made of text and times
-	}
-	h := hmac.New(sha256.New, s.secret)
-	for _, part := range [][]byte{[]byte(tenant), question, b} {
-		fmt.Fprintf(h, "%d:", len(part))
-		h.Write(part)
-	}
-	return h.Sum(nil)[:sealBytes]
-}
-
-// readCursor returns a nil position where the query has no cursor.
-func (s *Store) readCursor(tenant string, q store.ShipmentQuery) (at position, newer bool, err error) {
-	if q.Cursor == "" {
-		return nil, false, nil
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
-	if err != nil || strings.ContainsAny(q.Cursor, "\r\n") || len(b) <= 1+createdBytes+sealBytes {
-		return nil, false, store.ErrCursor
-	}
-	b, seal := b[:len(b)-sealBytes], b[len(b)-sealBytes:]
-	if !hmac.Equal(seal, s.seal(tenant, q, b)) {
-		return nil, false, store.ErrCursor
-	}
-	return position(b[1:]), b[0] == 1, nil
 }

@@ -72,9 +72,10 @@ type Store struct {
 	secret   []byte // of cursors
 	key      []byte // of encryption, for backups
 
-	queue       *queue
-	jobsChanged chan struct{}
-	rows        atomic.Uint64 // numbers rows in the order in which they were written
+	queue           *queue
+	jobsChanged     chan struct{}
+	messagesChanged chan struct{}
+	rows            atomic.Uint64 // numbers rows in the order in which they were written
 
 	// life is held for reading while a method runs, and for writing to close.
 	life     sync.RWMutex
@@ -117,7 +118,7 @@ func Open(cfg Config) (*Store, error) {
 	s := &Store{
 		db: db, dir: cfg.Dir, inMemory: cfg.InMemory, minFree: cfg.MinFree, free: freeBytes, log: cfg.Log, source: cfg.Source,
 		key:   cfg.EncryptionKey,
-		queue: newQueue(cfg.Source.Token(9)), jobsChanged: make(chan struct{}, 1),
+		queue: newQueue(cfg.Source.Token(9)), jobsChanged: make(chan struct{}, 1), messagesChanged: make(chan struct{}, 1),
 		requests: make(chan *request, 256), written: make(chan struct{}),
 	}
 	if err := s.begin(); err != nil {

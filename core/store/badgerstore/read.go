@@ -2,11 +2,9 @@ package badgerstore
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -170,32 +168,6 @@ func (s *Store) History(ctx context.Context, tenant string, id shipment.ID) ([]s
 // Decisions implements store.Store.
 func (s *Store) Decisions(ctx context.Context, tenant string, id shipment.ID) ([]store.Decision, error) {
 	return rowsOf(ctx, s, kindDecision, tenant, id, func(d *store.Decision, b []byte) { d.Record = b })
-}
-
-// Messages implements store.Store.
-func (s *Store) Messages(ctx context.Context, tenant string, id shipment.ID) ([]store.Message, error) {
-	ms, err := rowsOf(ctx, s, kindMessage, tenant, id, func(m *store.Message, b []byte) { m.Body = b })
-	slices.SortStableFunc(ms, func(a, b store.Message) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
-	})
-	return ms, err
-}
-
-// Message implements store.Store.
-func (s *Store) Message(ctx context.Context, tenant string, id shipment.ID, message string) (store.Message, error) {
-	var m store.Message
-	err := s.view(ctx, func(txn *badger.Txn) error {
-		b, err := get(txn, ofShipment(kindMessage, tenant, id).last(message))
-		if err != nil {
-			return err
-		}
-		m.Body, err = decodeRecord(b, &m)
-		return err
-	})
-	if err != nil {
-		return store.Message{}, fmt.Errorf("message %s of shipment %s: %w", message, id, err)
-	}
-	return m, nil
 }
 
 // IdempotencyKey implements store.Store.

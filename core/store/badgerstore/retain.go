@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -13,7 +15,7 @@ import (
 )
 
 // erasable are the kinds of rows that Tx.Erase removes.
-var erasable = []byte{kindExchange, kindDecision, kindMessage, kindLabel}
+var erasable = []byte{kindExchange, kindDecision, kindLabel}
 
 func (w *write) encodeErase(tx *store.Tx) error {
 	for _, id := range tx.Erase {
@@ -21,7 +23,16 @@ func (w *write) encodeErase(tx *store.Tx) error {
 			return err
 		}
 	}
-	w.erase = tx.Erase
+	for _, id := range tx.EraseTrackers {
+		if err := checkParts("id of a tracker to erase", string(id)); err != nil {
+			return err
+		}
+		w.subjects = append(w.subjects, store.TrackerSubject(string(id)))
+	}
+	for _, id := range tx.Erase {
+		w.subjects = append(w.subjects, store.ShipmentSubject(string(id)))
+	}
+	w.erase = slices.Clone(tx.Erase)
 	return nil
 }
 
@@ -47,6 +58,15 @@ func (w *write) sizeErase(r *request) error {
 				}
 			}
 		}
+		for _, about := range w.subjects {
+			keys, err1 := messageKeys(txn, w.tenant, about)
+			ids, err2 := deliveriesAbout(txn, w.tenant, about)
+			if err := errors.Join(err1, err2); err != nil {
+				return err
+			}
+			r.entries += len(keys) + 4*len(ids)
+			r.bytes += (len(keys) + 4*len(ids)) * 2 * (len(about) + 64)
+		}
 		return nil
 	})
 }
@@ -70,6 +90,20 @@ func (w *write) putErase(p *putter) {
 			}
 		}
 	}
+	for _, about := range w.subjects {
+		if p.err != nil {
+			return
+		}
+		keys, err1 := messageKeys(p.txn, w.tenant, about)
+		ids, err2 := deliveriesAbout(p.txn, w.tenant, about)
+		p.err = errors.Join(err1, err2)
+		for _, k := range keys {
+			p.delete(k)
+		}
+		for _, id := range ids {
+			p.deleteDelivery(w.tenant, id)
+		}
+	}
 }
 
 // Retain implements store.Store.
@@ -82,20 +116,31 @@ func (s *Store) Retain(ctx context.Context, tenant string, r store.Retention) (i
 		return 0, err
 	}
 	defer leave()
-	exchanges, err := s.retain(ctx, newKey(kindExchange, tenant), r.Exchanges, s.oldExchange(r.Exchanges), nil)
-	if err != nil {
-		return exchanges, fmt.Errorf("remove old exchanges: %w", err)
+	removed := 0
+	for _, rows := range []struct {
+		name   string
+		prefix key
+		before time.Time
+		old    func(*badger.Txn, *badger.Item) (bool, error)
+		also   func(*badger.Txn, key) error
+	}{
+		{"exchanges", newKey(kindExchange, tenant), r.Exchanges, timed(r.Exchanges, 16), nil},
+		{"labels", newKey(kindLabel, tenant), r.Labels, oldLabel(tenant, r.Labels), deleteChunks},
+		{"deliveries", newKey(kindDeliveryLog, tenant), r.Messages, oldDelivery(r.Messages), forgetDelivery(tenant)},
+		{"messages", newKey(kindMessage, tenant), r.Messages, timed(r.Messages, 8), deleteSubject(tenant)},
+	} {
+		n, err := s.retain(ctx, rows.prefix, rows.before, rows.old, rows.also)
+		removed += n
+		if err != nil {
+			return removed, fmt.Errorf("remove old %s: %w", rows.name, err)
+		}
 	}
-	labels, err := s.retain(ctx, newKey(kindLabel, tenant), r.Labels, s.oldLabel(tenant, r.Labels), deleteChunks)
-	if err != nil {
-		err = fmt.Errorf("remove old labels: %w", err)
-	}
-	return exchanges + labels, err
+	return removed, nil
 }
 
 // retain removes the rows under a prefix that are old, some hundred a group, so that commits of orders come between. also is done
 // with each. What is old is asked once more by the writer: a shipment may have been updated since.
-func (s *Store) retain(ctx context.Context, prefix key, before time.Time, old func(*badger.Txn, []byte) (bool, error), also func(*badger.Txn, key) error) (int, error) {
+func (s *Store) retain(ctx context.Context, prefix key, before time.Time, old func(*badger.Txn, *badger.Item) (bool, error), also func(*badger.Txn, key) error) (int, error) {
 	if before.IsZero() {
 		return 0, nil
 	}
@@ -119,7 +164,7 @@ func (s *Store) retain(ctx context.Context, prefix key, before time.Time, old fu
 			n = 0
 			p := putter{txn: txn}
 			for _, k := range keys {
-				if is, err := old(txn, k); err != nil || !is {
+				if is, err := still(txn, k, old); err != nil || !is {
 					if p.err == nil {
 						p.err = err
 					}
@@ -141,6 +186,18 @@ func (s *Store) retain(ctx context.Context, prefix key, before time.Time, old fu
 	return removed, nil
 }
 
+// still asks again of a row that may be gone by now.
+func still(txn *badger.Txn, k key, old func(*badger.Txn, *badger.Item) (bool, error)) (bool, error) {
+	item, err := txn.Get(k)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return old(txn, item)
+}
+
 // retainRows is how many rows one group of Retain removes, and retainLook how many it looks at.
 const (
 	retainRows = 100
@@ -148,8 +205,12 @@ const (
 )
 
 // oldKeys returns the first old keys from a key on, and where to go on, nil at the end.
-func (s *Store) oldKeys(ctx context.Context, prefix, from key, old func(*badger.Txn, []byte) (bool, error)) (keys []key, next key, err error) {
-	err = s.view(ctx, func(txn *badger.Txn) error {
+func (s *Store) oldKeys(ctx context.Context, prefix, from key, old func(*badger.Txn, *badger.Item) (bool, error)) (keys []key, next key, err error) {
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	// Not by view: the caller has entered, and who enters twice waits for ever for one who closes.
+	err = s.db.View(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
 		defer it.Close()
 		looked := 0
@@ -160,7 +221,7 @@ func (s *Store) oldKeys(ctx context.Context, prefix, from key, old func(*badger.
 				return nil
 			}
 			looked++
-			is, err := old(txn, k)
+			is, err := old(txn, it.Item())
 			if err != nil {
 				return err
 			}
@@ -173,21 +234,22 @@ func (s *Store) oldKeys(ctx context.Context, prefix, from key, old func(*badger.
 	return keys, next, err
 }
 
-// oldExchange reads the time from the key: tenant, id, at, row.
-func (s *Store) oldExchange(before time.Time) func(*badger.Txn, []byte) (bool, error) {
-	return func(_ *badger.Txn, k []byte) (bool, error) {
-		if len(k) < 16 {
+// timed reads the time from the key, where it begins so many bytes before the end.
+func timed(before time.Time, fromEnd int) func(*badger.Txn, *badger.Item) (bool, error) {
+	return func(_ *badger.Txn, item *badger.Item) (bool, error) {
+		k := item.Key()
+		if len(k) < fromEnd {
 			return false, errDamaged
 		}
-		return binary.BigEndian.Uint64(k[len(k)-16:]) < sortable(before.UnixNano()), nil
+		return binary.BigEndian.Uint64(k[len(k)-fromEnd:]) < sortable(before.UnixNano()), nil
 	}
 }
 
 // oldLabel asks the shipment of the key: tenant, id, attempt, parcel.
-func (s *Store) oldLabel(tenant string, before time.Time) func(*badger.Txn, []byte) (bool, error) {
+func oldLabel(tenant string, before time.Time) func(*badger.Txn, *badger.Item) (bool, error) {
 	head := len(newKey(kindLabel, tenant))
-	return func(txn *badger.Txn, k []byte) (bool, error) {
-		id, _, ok := bytes.Cut(k[head:], []byte{0})
+	return func(txn *badger.Txn, item *badger.Item) (bool, error) {
+		id, _, ok := bytes.Cut(item.Key()[head:], []byte{0})
 		if !ok {
 			return false, errDamaged
 		}

@@ -1,6 +1,7 @@
 package badgerstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,32 +32,50 @@ func (s *Store) Check(ctx context.Context) error {
 	return s.send(ctx, &request{check: nothing, put: nothing})
 }
 
-// Sweep implements store.Store: it removes idempotency keys that have expired, and reads none that have not.
+// Sweep implements store.Store: it removes idempotency keys and parked updates that have expired, and reads none that have not, and
+// what removed subscriptions have left.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 	leave, err := s.enter()
 	if err != nil {
 		return 0, err
 	}
 	defer leave()
-	swept := 0
+	keys, err := s.sweep(ctx, kindExpiry, now, func(p *putter, tenant, k string) { p.delete(idempotencyKey(tenant, k)) })
+	if err != nil {
+		return keys, err
+	}
+	parked, err := s.sweep(ctx, kindParkedEnd, now, (*putter).unpark)
+	if err != nil {
+		return keys + parked, err
+	}
+	left, err := s.sweepDropped(ctx)
+	return keys + parked + left, err
+}
+
+// sweep removes the rows of one kind that say what expires when, and calls remove for each.
+func (s *Store) sweep(ctx context.Context, kind byte, now time.Time, remove func(p *putter, tenant, id string)) (swept int, err error) {
 	for {
-		expired, err := s.expired(now)
+		expired, err := s.expired(kind, now)
 		if err != nil || len(expired) == 0 {
 			return swept, err
 		}
-		r := &request{entries: 2 * len(expired), check: func(*badger.Txn) error { return nil }}
+		r := &request{entries: 4 * len(expired), check: func(*badger.Txn) error { return nil }}
 		for _, k := range expired {
-			r.bytes += 2 * (len(k) + entryOverhead)
+			r.bytes += 4 * (len(k) + entryOverhead)
 		}
-		// An expired key may have been used anew since; then its expiry row is gone, and it stays.
+		// What expires may have been put anew since; then this row is gone, and it stays.
 		r.put = func(txn *badger.Txn) error {
 			p := putter{txn: txn}
 			for _, k := range expired {
-				if _, err := txn.Get(k); errors.Is(err, badger.ErrKeyNotFound) {
+				if there, err := exists(txn, k); err != nil || !there {
+					if p.err == nil {
+						p.err = err
+					}
 					continue
 				}
+				tenant, id, _ := bytes.Cut(k[1+8:], []byte{0})
+				remove(&p, string(tenant), string(id))
 				p.delete(k)
-				p.delete(newKey(kindIdempotent).last(string(k[1+8:])))
 			}
 			return p.err
 		}
@@ -67,12 +86,12 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 	}
 }
 
-// expired returns the first expiry rows that are due.
-func (s *Store) expired(now time.Time) ([]key, error) {
+// expired returns the first rows of a kind that are due.
+func (s *Store) expired(kind byte, now time.Time) ([]key, error) {
 	var keys []key
-	end := newKey(kindExpiry).time(now.Add(1)) // at now, it has expired
+	end := newKey(kind).time(now.Add(1)) // at now, it has expired
 	err := s.db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: newKey(kindExpiry)})
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: newKey(kind)})
 		defer it.Close()
 		for it.Rewind(); it.Valid() && len(keys) < sweepRows; it.Next() {
 			k := it.Item().KeyCopy(nil)

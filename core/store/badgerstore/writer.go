@@ -26,6 +26,7 @@ type request struct {
 	bytes, entries int
 	jobs           *jobChange // nil where no jobs are touched
 	meets          *jobChange // jobs that are written and not changed; they too must wait for a change of the same ones
+	outbox         bool       // tells those who wait for messages
 	// check reads and decides; put writes what was checked. An error of check leaves the batch as it was.
 	check func(*badger.Txn) error
 	put   func(*badger.Txn) error
@@ -147,15 +148,22 @@ func (s *Store) flush(b *batch) {
 		s.fail(b, err)
 		return
 	}
-	changed := false
+	changed, told := false, false
 	for _, r := range b.merged {
 		if r.jobs != nil {
 			s.queue.finish(r.jobs, true)
 			changed = true
 		}
+		told = told || r.outbox
 	}
 	if changed {
 		s.signalJobs()
+	}
+	if told {
+		select {
+		case s.messagesChanged <- struct{}{}:
+		default:
+		}
 	}
 	for _, r := range b.merged {
 		r.answer(nil)

@@ -29,7 +29,7 @@ func rowsOf(t testing.TB, s store.Store, tenant string, id shipment.ID) rowCount
 	h, err1 := s.History(ctx, tenant, id)
 	d, err2 := s.Decisions(ctx, tenant, id)
 	x, err3 := s.Exchanges(ctx, tenant, id)
-	m, err4 := s.Messages(ctx, tenant, id)
+	m, err4 := s.MessagesOf(ctx, tenant, store.ShipmentSubject(string(id)))
 	for _, err := range []error{err1, err2, err3, err4} {
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"time"
@@ -35,6 +36,9 @@ func (f *filler) fill(v reflect.Value, depth int) {
 	case shipping.Decimal:
 		v.Set(reflect.ValueOf(shipping.MustDecimal(fmt.Sprintf("%d.50", f.n))))
 		return
+	case json.RawMessage:
+		v.Set(reflect.ValueOf(json.RawMessage(fmt.Sprintf(`{"raw":%d}`, f.n))))
+		return
 	case map[string]any:
 		v.Set(reflect.ValueOf(map[string]any{"text": fmt.Sprint(f.n), "number": float64(f.n), "list": []any{true, nil}}))
 		return
@@ -67,6 +71,8 @@ func (f *filler) fill(v reflect.Value, depth int) {
 		v.SetFloat(float64(f.n) + 0.25)
 	case reflect.Int, reflect.Int64, reflect.Int32:
 		v.SetInt(int64(f.n))
+	case reflect.Uint64:
+		v.SetUint(uint64(f.n))
 	case reflect.Uint8:
 		v.SetUint(uint64(f.n % 256))
 	default:

@@ -37,7 +37,7 @@ func everyRow(sh *shipment.Shipment) *store.Tx {
 		Decisions: []store.Decision{{Shipment: sh.ID, Round: 1, At: now, Record: []byte(`{"winner":"ups"}`)}},
 		Exchanges: []store.Exchange{{Shipment: sh.ID, Account: "ups", Exchange: carrier.Exchange{At: now, Method: "POST"}}},
 		Labels:    []store.Label{{Shipment: sh.ID, Attempt: 1, Parcel: 1, Label: shipping.Label{Format: shipping.PDF, Data: []byte("%PDF")}}},
-		Messages:  []store.Message{{ID: "m-" + string(sh.ID), Shipment: sh.ID, Kind: "webhook", At: now, Body: []byte(`{}`)}},
+		Messages:  []store.Message{{ID: "m-" + string(sh.ID), Subject: about(sh), Topic: "shipment.request_received", At: now, Body: []byte(`{}`)}},
 		Usage:     []store.UsageDelta{{Account: "ups", Day: "2026-03-08", Open: 1, Today: 1}},
 		PutJobs:   []store.Job{{ID: "j-" + string(sh.ID), Kind: "poll", Key: string(sh.ID), Due: now}},
 		Keys:      []store.IdempotencyKey{{Key: "key-" + string(sh.ID), Shipment: sh.ID, Expires: now.Add(time.Hour)}},
@@ -51,12 +51,11 @@ func nothingOf(t testing.TB, s store.Store, tenant string, sh *shipment.Shipment
 	notFound(t, "shipment", second(s.Shipment(ctx, tenant, sh.ID)))
 	notFound(t, "external id", second(s.ShipmentByExternalID(ctx, tenant, sh.Order.ExternalID)))
 	notFound(t, "label", second(s.Label(ctx, tenant, sh.ID, 1, 1)))
-	notFound(t, "message", second(s.Message(ctx, tenant, sh.ID, "m-"+string(sh.ID))))
 	notFound(t, "key", second(s.IdempotencyKey(ctx, tenant, "key-"+string(sh.ID), now)))
 	history, err1 := s.History(ctx, tenant, sh.ID)
 	decisions, err2 := s.Decisions(ctx, tenant, sh.ID)
 	exchanges, err3 := s.Exchanges(ctx, tenant, sh.ID)
-	messages, err4 := s.Messages(ctx, tenant, sh.ID)
+	messages, err4 := s.MessagesOf(ctx, tenant, about(sh))
 	usage, err5 := s.Usage(ctx, tenant, "ups", "2026-03-08")
 	page, err6 := s.ListShipments(ctx, tenant, store.ShipmentQuery{ExternalIDs: []string{sh.Order.ExternalID}})
 	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
@@ -74,27 +73,26 @@ func checkRows(t *testing.T, s store.Store) {
 	exchange := Filled[store.Exchange]()
 	message := Filled[store.Message]()
 	key := Filled[store.IdempotencyKey]()
-	change.Shipment, decision.Shipment, exchange.Shipment, message.Shipment = sh.ID, sh.ID, sh.ID, sh.ID
+	change.Shipment, decision.Shipment, exchange.Shipment, message.Subject = sh.ID, sh.ID, sh.ID, about(sh)
 	decision.Record, message.Body = []byte(`{"a":[1, 2]}`), []byte(`{"b":"ü"}`)
 	commit(t, s, tenant, &store.Tx{
 		Now: now, Shipments: []*shipment.Shipment{sh}, Changes: []store.Change{change}, Decisions: []store.Decision{decision},
 		Exchanges: []store.Exchange{exchange}, Messages: []store.Message{message}, Keys: []store.IdempotencyKey{key},
 	})
+	message.Position = 1
 	ctx := t.Context()
 	history, err1 := s.History(ctx, tenant, sh.ID)
 	decisions, err2 := s.Decisions(ctx, tenant, sh.ID)
 	exchanges, err3 := s.Exchanges(ctx, tenant, sh.ID)
-	messages, err4 := s.Messages(ctx, tenant, sh.ID)
-	one, err5 := s.Message(ctx, tenant, sh.ID, message.ID)
-	got, err6 := s.IdempotencyKey(ctx, tenant, key.Key, now)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	messages, err4 := s.MessagesOf(ctx, tenant, about(sh))
+	got, err5 := s.IdempotencyKey(ctx, tenant, key.Key, now)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "history", history, []shipment.Change{change.Change})
 	equal(t, "decisions", decisions, []store.Decision{decision})
 	equal(t, "exchanges", exchanges, []store.Exchange{exchange})
 	equal(t, "messages", messages, []store.Message{message})
-	equal(t, "message", one, message)
 	equal(t, "idempotency key", got, key)
 }
 
@@ -107,14 +105,14 @@ func checkOrder(t *testing.T, s store.Store) {
 			Changes:   []store.Change{{Shipment: sh.ID, Change: shipment.Change{Seq: i, At: at}}},
 			Decisions: []store.Decision{{Shipment: sh.ID, Round: i, At: at, Record: []byte("{}")}},
 			Exchanges: []store.Exchange{{Shipment: sh.ID, Round: i, Exchange: carrier.Exchange{At: at}}},
-			Messages:  []store.Message{{ID: fmt.Sprintf("%03d", i), Shipment: sh.ID, At: at}},
+			Messages:  []store.Message{{ID: fmt.Sprintf("%03d", i), Subject: about(sh), At: at}},
 		}
 		commit(t, s, tenant, tx)
 	}
 	history, err1 := s.History(t.Context(), tenant, sh.ID)
 	decisions, err2 := s.Decisions(t.Context(), tenant, sh.ID)
 	exchanges, err3 := s.Exchanges(t.Context(), tenant, sh.ID)
-	messages, err4 := s.Messages(t.Context(), tenant, sh.ID)
+	messages, err4 := s.MessagesOf(t.Context(), tenant, about(sh))
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		t.Fatal(err)
 	}

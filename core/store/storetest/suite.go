@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, o Options) {
 		{"jobs", jobChecks},
 		{"writers", writerChecks},
 		{"erase", eraseChecks},
+		{"trackers", trackerChecks},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel() // the checks wait for the disk, not for the processor
@@ -69,6 +70,8 @@ func NewShipment(tenant string, n int) *shipment.Shipment {
 		CreatedAt: created, UpdatedAt: created,
 	}
 }
+
+func about(sh *shipment.Shipment) string { return store.ShipmentSubject(string(sh.ID)) }
 
 func reference(id shipment.ID) string { return "ab" + string(id) }
 

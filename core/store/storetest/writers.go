@@ -400,13 +400,13 @@ func whole(t testing.TB, s store.Store, sh *shipment.Shipment, n int) {
 	byRef, err3 := s.ShipmentByReference(ctx, reference(sh.ID))
 	history, err4 := s.History(ctx, tenant, sh.ID)
 	label, err5 := s.Label(ctx, tenant, sh.ID, 1, 1)
-	_, err6 := s.Message(ctx, tenant, sh.ID, "m-"+string(sh.ID))
+	messages, err6 := s.MessagesOf(ctx, tenant, about(sh))
 	_, err7 := s.IdempotencyKey(ctx, tenant, "key-"+string(sh.ID), now)
 	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		t.Error(err)
 		return
 	}
-	if byName.ID != sh.ID || byRef.ID != sh.ID || len(history) != 1 || string(label.Data) != string(blob(20<<10, n)) {
+	if byName.ID != sh.ID || byRef.ID != sh.ID || len(history) != 1 || len(messages) != 1 || messages[0].Position == 0 || string(label.Data) != string(blob(20<<10, n)) {
 		t.Errorf("shipment %s: found as %s and %s, %d changes, %d bytes of label", sh.ID, byName.ID, byRef.ID, len(history), len(label.Data))
 	}
 }
