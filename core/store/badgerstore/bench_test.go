@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/store/storetest"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -48,6 +49,17 @@ func commitTx(sh *shipment.Shipment) *store.Tx {
 		Messages: []store.Message{{ID: fmt.Sprint("m", sh.Revision), Subject: store.ShipmentSubject(string(sh.ID)), Topic: "shipment.order_dispatched", At: benchNow, Body: make([]byte, 200)}},
 		PutJobs:  []store.Job{{ID: string(sh.ID), Kind: "track", Key: string(sh.ID), Due: due, Payload: []byte(`{"shipment":"` + string(sh.ID) + `"}`)}},
 	}
+}
+
+// followTx is an order's commit with the tracker that comes to follow it.
+func followTx(sh *shipment.Shipment, n int) *store.Tx {
+	tx := commitTx(sh)
+	followed := storetest.NewTracker("acme", n)
+	followed.Shipment, followed.Reference = sh.ID, sh.Attempts[0].Reference
+	followed.Names = append(followed.Names, tracker.Name("attempt", string(sh.ID)+"/1"))
+	followed.Tags = append(followed.Tags, tracker.ReferenceTag(followed.Reference), tracker.ShipmentTag(sh.ID))
+	tx.Trackers = []*tracker.Tracker{followed}
+	return tx
 }
 
 // floor is the least that durable commits can cost: many writers append to one file, and one fsync answers all that wait.
@@ -138,15 +150,20 @@ func BenchmarkCommit(b *testing.B) {
 			defer f.close()
 			var n atomic.Int64
 			record := make([]byte, 3200)
-			var commits, floors, ratios []float64
+			var commits, follows, floors, ratios []float64
 			for b.Loop() {
 				floors = append(floors, perSecond(b, writers, func() error { return f.commit(record) }))
 				commits = append(commits, perSecond(b, writers, func() error {
 					return s.Commit(b.Context(), "acme", commitTx(order(int(n.Add(1)))))
 				}))
+				follows = append(follows, perSecond(b, writers, func() error {
+					i := int(n.Add(1))
+					return s.Commit(b.Context(), "acme", followTx(order(i), i))
+				}))
 				ratios = append(ratios, commits[len(commits)-1]/floors[len(floors)-1])
 			}
 			b.ReportMetric(median(commits), "commits/s")
+			b.ReportMetric(median(follows), "with-tracker/s")
 			b.ReportMetric(median(floors), "floor/s")
 			b.ReportMetric(median(ratios), "ratio")
 			b.ReportMetric(0, "ns/op")
@@ -160,6 +177,17 @@ func BenchmarkCommitCPU(b *testing.B) {
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		if err := s.Commit(b.Context(), "acme", commitTx(order(n))); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkFollowCPU is BenchmarkCommitCPU with a tracker.
+func BenchmarkFollowCPU(b *testing.B) {
+	s := open(b, badgerstore.Config{InMemory: true})
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		if err := s.Commit(b.Context(), "acme", followTx(order(n), n)); err != nil {
 			b.Fatal(err)
 		}
 	}

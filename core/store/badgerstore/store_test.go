@@ -12,10 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/store/storetest"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 	"go.uber.org/goleak"
 )
@@ -231,6 +233,7 @@ func TestBackupIsRestored(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	followed, sub := told(t, s)
 	var copied bytes.Buffer
 	if err := s.Backup(t.Context(), &copied); err != nil {
 		t.Fatal(err)
@@ -268,8 +271,57 @@ func TestBackupIsRestored(t *testing.T) {
 	if next, err := r.ListShipments(t.Context(), "acme", store.ShipmentQuery{Limit: 10, Cursor: page.Next}); err != nil || len(next.Shipments) != 10 {
 		t.Errorf("a token of before: %d shipments, %v", len(next.Shipments), err)
 	}
+	restoredTold(t, s, r, followed, sub)
 	if err := r.Commit(t.Context(), "acme", &store.Tx{Shipments: want[:1]}); err != nil {
 		t.Errorf("commit after restoring: %v", err)
+	}
+}
+
+// told puts a tracker, a message, and one of everything that follows from it.
+func told(t *testing.T, s *badgerstore.Store) (*tracker.Tracker, *store.Subscription) {
+	t.Helper()
+	followed := storetest.NewTracker("acme", 1)
+	sub := &store.Subscription{ID: "hook", Tenant: "acme", State: "active"}
+	about := store.TrackerSubject(string(followed.ID))
+	err := s.Commit(t.Context(), "acme", &store.Tx{
+		Trackers: []*tracker.Tracker{followed}, Parked: []store.Parked{{ID: "p", Account: "ups", Keys: []string{"1Z"}}},
+		Messages: []store.Message{{ID: "m", Subject: about, Body: []byte("{}")}}, Subscriptions: []*store.Subscription{sub},
+		Cursors:    []store.Cursor{{Subscription: sub.ID, Position: 1}},
+		Deliveries: []store.Delivery{{Subscription: sub.ID, Position: 1, Subject: about, State: store.DeliveryWaiting, Tries: []store.Try{{RequestBody: []byte("{}")}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return followed, sub
+}
+
+// restoredTold expects a restored store to answer as the first one does.
+func restoredTold(t *testing.T, s, r *badgerstore.Store, followed *tracker.Tracker, sub *store.Subscription) {
+	t.Helper()
+	all := func(s *badgerstore.Store) []any {
+		ctx, late := t.Context(), time.Now().Add(time.Hour)
+		x, err1 := s.TrackerByName(ctx, "acme", followed.Names[0])
+		tagged, err2 := s.TrackersByTag(ctx, "acme", followed.Tags[0], 10)
+		due, _, err3 := s.TrackersDue(ctx, "acme", followed.Account, followed.NextPoll, 10)
+		parked, err4 := s.Parked(ctx, "acme", "ups", "1Z")
+		log, err5 := s.MessageLog(ctx, "acme", 0, 10)
+		about, err6 := s.MessagesOf(ctx, "acme", store.TrackerSubject(string(followed.ID)))
+		subs, err7 := s.Subscriptions(ctx, "acme")
+		read, err8 := s.ReadUpTo(ctx, "acme", sub.ID)
+		page, err9 := s.Deliveries(ctx, "acme", store.DeliveryQuery{Subscription: sub.ID})
+		waiting, _, err10 := s.DeliveriesDue(ctx, "acme", sub.ID, late, 10)
+		secret, err11 := s.Secret(ctx, "links")
+		listed, err12 := s.ListTrackers(ctx, "acme", store.TrackerQuery{})
+		if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(tagged) + len(due) + len(parked) + len(log) + len(about) + len(subs) + len(page.Deliveries) + len(waiting) + len(listed.Trackers); n != 9 || read != 1 {
+			t.Errorf("%d rows, want one of each of 9 kinds, and a cursor at 1, not %d", n, read)
+		}
+		return []any{x, tagged, due, parked, log, about, subs, read, page, waiting, secret, listed}
+	}
+	if d := cmp.Diff(all(s), all(r)); d != "" {
+		t.Errorf("restored (-first +restored):\n%s", d)
 	}
 }
 

@@ -37,6 +37,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, o Options) {
 		{"writers", writerChecks},
 		{"erase", eraseChecks},
 		{"trackers", trackerChecks},
+		{"log", logChecks},
+		{"subscriptions", subscriptionChecks},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel() // the checks wait for the disk, not for the processor

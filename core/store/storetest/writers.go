@@ -13,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -278,6 +279,17 @@ func checkReopen(t *testing.T, s store.Store, reopen func(*testing.T, store.Stor
 		tx.Shipments = append(tx.Shipments, NewShipment(tenant, i))
 	}
 	commit(t, s, tenant, tx)
+	followed := NewTracker(tenant, 1)
+	commit(t, s, tenant, &store.Tx{
+		Trackers: []*tracker.Tracker{followed}, Parked: []store.Parked{parked("p", 1, "1Z")}, Messages: []store.Message{message("gone", "tracker/gone")},
+		Subscriptions: []*store.Subscription{subscription("a", 1)}, Cursors: []store.Cursor{{Subscription: "a", Position: 1}},
+		Deliveries: []store.Delivery{delivery("a", 1, store.DeliveryWaiting)},
+	})
+	commit(t, s, tenant, &store.Tx{EraseTrackers: []tracker.ID{"gone"}})
+	secret, err := s.Secret(t.Context(), "links")
+	if err != nil {
+		t.Fatal(err)
+	}
 	putJobs(t, s, job("later", "later", time.Hour))
 	held := claims(t, s, 0, "j-"+string(sh.ID))[0]
 	owner := s.Owner()
@@ -285,6 +297,7 @@ func checkReopen(t *testing.T, s store.Store, reopen func(*testing.T, store.Stor
 
 	s = reopen(t, s)
 	equal(t, "shipment", load(t, s, tenant, sh.ID), sh)
+	checkReopenedTold(t, s, followed, secret)
 	page := list(t, s, tenant, store.ShipmentQuery{Limit: 2, Cursor: token})
 	equal(t, "a token of before", ids(page.Shipments), ids([]*shipment.Shipment{NewShipment(tenant, 3), NewShipment(tenant, 2)}))
 	label, err := s.Label(t.Context(), tenant, sh.ID, 1, 1)
@@ -305,6 +318,25 @@ func checkReopen(t *testing.T, s store.Store, reopen func(*testing.T, store.Stor
 	refused(t, s, tenant, &store.Tx{DoneJobs: []store.Job{held}}, store.ErrLeaseLost)
 	claims(t, s, 30*time.Minute, held.ID)
 	claims(t, s, time.Hour+lease, held.ID, "later")
+}
+
+// checkReopenedTold expects what checkReopen wrote of trackers and messages: the last position given is not given again, although its
+// message was erased.
+func checkReopenedTold(t *testing.T, s store.Store, followed *tracker.Tracker, secret []byte) {
+	t.Helper()
+	equal(t, "tracker", loadTracker(t, s, tenant, followed.ID), followed)
+	waiting, err1 := s.Parked(t.Context(), tenant, "ups", "1Z")
+	read, err2 := s.ReadUpTo(t.Context(), tenant, "a")
+	due, _, err3 := s.DeliveriesDue(t.Context(), tenant, "a", now.Add(time.Hour), 10)
+	again, err4 := s.Secret(t.Context(), "links")
+	if err := errors.Join(err1, err2, err3, err4); err != nil || len(waiting) != 1 || read != 1 || len(due) != 1 || string(again) != string(secret) {
+		t.Errorf("%d parked, read up to %d, %d deliveries due, %v; want one of each, and the same secret", len(waiting), read, len(due), err)
+	}
+	tx := &store.Tx{Messages: []store.Message{message("next", "tracker/next")}}
+	commit(t, s, tenant, tx)
+	if m := tx.Messages[0]; m.Position != 3 || len(readLog(t, s, tenant, 0, 10)) != 2 {
+		t.Errorf("the next message is at %d, want 3 of which 2 was erased", m.Position)
+	}
 }
 
 func keyedBy(key string) *store.Tx {
