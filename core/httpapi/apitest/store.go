@@ -7,6 +7,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -17,7 +18,7 @@ type Store struct {
 	commits atomic.Int64
 }
 
-// Fail makes every method of the shipments answer err from now on; nil ends that.
+// Fail makes every method of the shipments, the trackers and the subscriptions that surfaces use answer err from now on; nil ends that.
 func (s *Store) Fail(err error) {
 	if err == nil {
 		s.err.Store(nil)
@@ -86,4 +87,60 @@ func (s *Store) Label(ctx context.Context, tenant string, id shipment.ID, attemp
 		return shipping.Label{}, err
 	}
 	return s.Store.Label(ctx, tenant, id, attempt, parcel)
+}
+
+// Tracker implements store.Tracking.
+func (s *Store) Tracker(ctx context.Context, tenant string, id tracker.ID) (*tracker.Tracker, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.Store.Tracker(ctx, tenant, id)
+}
+
+// TrackerByName implements store.Tracking.
+func (s *Store) TrackerByName(ctx context.Context, tenant, name string) (*tracker.Tracker, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.Store.TrackerByName(ctx, tenant, name)
+}
+
+// TrackersByTag implements store.Tracking.
+func (s *Store) TrackersByTag(ctx context.Context, tenant, tag string, limit int) ([]*tracker.Tracker, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.Store.TrackersByTag(ctx, tenant, tag, limit)
+}
+
+// ListTrackers implements store.Tracking.
+func (s *Store) ListTrackers(ctx context.Context, tenant string, q store.TrackerQuery) (store.TrackerPage, error) {
+	if err := s.fault(); err != nil {
+		return store.TrackerPage{}, err
+	}
+	return s.Store.ListTrackers(ctx, tenant, q)
+}
+
+// Subscription implements store.Outbox.
+func (s *Store) Subscription(ctx context.Context, tenant, id string) (*store.Subscription, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.Store.Subscription(ctx, tenant, id)
+}
+
+// Subscriptions implements store.Outbox.
+func (s *Store) Subscriptions(ctx context.Context, tenant string) ([]*store.Subscription, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.Store.Subscriptions(ctx, tenant)
+}
+
+// Deliveries implements store.Outbox.
+func (s *Store) Deliveries(ctx context.Context, tenant string, q store.DeliveryQuery) (store.DeliveryPage, error) {
+	if err := s.fault(); err != nil {
+		return store.DeliveryPage{}, err
+	}
+	return s.Store.Deliveries(ctx, tenant, q)
 }
