@@ -51,34 +51,45 @@ func newBenchCmd() *cobra.Command {
 			if b.orders < 1 || b.clients < 1 {
 				return errors.New("--orders and --clients must be at least 1")
 			}
-			b.progress = io.Discard
-			if f, ok := cmd.ErrOrStderr().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-				b.progress = f
-			}
-			failed := b.run(cmd.Context())
-			if asJSON {
-				if err := json.MarshalWrite(cmd.OutOrStdout(), &b.table, jsontext.WithIndent("  ")); err != nil {
-					return err
-				}
-				_, err := fmt.Fprintln(cmd.OutOrStdout())
-				return errors.Join(failed, err)
-			}
-			return errors.Join(failed, b.table.print(cmd.OutOrStdout()))
+			b.table.Orders, b.table.Clients = b.orders, b.clients
+			return b.report(cmd, asJSON, b.parts)
 		},
 	}
 	cmd.Flags().IntVar(&b.orders, "orders", 10_000, "how many orders to send in each part")
 	cmd.Flags().IntVar(&b.clients, "clients", 64, "how many clients send them at once")
-	cmd.Flags().DurationVar(&b.idle, "idle", 10*time.Second, "how long the engine idles before its memory is read")
 	cmd.Flags().DurationVar(&b.stretch, "stretch", 500*time.Millisecond, "how long each rate of commits and questions is measured")
-	cmd.Flags().StringVar(&b.plugins, "plugins", "", "folder of the adapters (default: plugins beside this program)")
-	cmd.Flags().StringVar(&b.profiles, "profiles", "", "write processor and heap profiles of engine and simulator to this folder")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.AddCommand(newBenchEngineCmd(), newBenchSimulatorCmd(), newBenchEchoCmd())
+	b.flags(cmd, &asJSON)
+	cmd.AddCommand(newBenchTrackersCmd(), newBenchEngineCmd(), newBenchSimulatorCmd(), newBenchEchoCmd())
 	return cmd
 }
 
-// run measures all parts. What was measured before a failure stays in the table.
-func (b *bench) run(ctx context.Context) (err error) {
+// flags are those of every bench.
+func (b *bench) flags(cmd *cobra.Command, asJSON *bool) {
+	cmd.Flags().DurationVar(&b.idle, "idle", 10*time.Second, "how long the engine idles before its memory is read")
+	cmd.Flags().StringVar(&b.plugins, "plugins", "", "folder of the adapters (default: plugins beside this program)")
+	cmd.Flags().StringVar(&b.profiles, "profiles", "", "write processor and heap profiles of engine and simulator to this folder")
+	cmd.Flags().BoolVar(asJSON, "json", false, "print JSON")
+}
+
+// report measures, and prints what was found. What was measured before a failure stays in the table.
+func (b *bench) report(cmd *cobra.Command, asJSON bool, parts func(context.Context) error) error {
+	b.progress = io.Discard
+	if f, ok := cmd.ErrOrStderr().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		b.progress = f
+	}
+	failed := b.run(cmd.Context(), parts)
+	if asJSON {
+		if err := json.MarshalWrite(cmd.OutOrStdout(), &b.table, jsontext.WithIndent("  ")); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(cmd.OutOrStdout())
+		return errors.Join(failed, err)
+	}
+	return errors.Join(failed, b.table.print(cmd.OutOrStdout()))
+}
+
+// run measures in a folder that is gone afterwards.
+func (b *bench) run(ctx context.Context, parts func(context.Context) error) (err error) {
 	if b.plugins == "" {
 		exe, err := os.Executable()
 		if err != nil {
@@ -98,8 +109,13 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
-	b.table.CPUs, b.table.Platform, b.table.Orders, b.table.Clients = runtime.NumCPU(), runtime.GOOS+"/"+runtime.GOARCH, b.orders, b.clients
+	b.table.CPUs, b.table.Platform = runtime.NumCPU(), runtime.GOOS+"/"+runtime.GOARCH
 	b.table.Load = loadAverage()
+	return parts(ctx)
+}
+
+// parts measures all of what an order costs.
+func (b *bench) parts(ctx context.Context) error {
 	floors, err := b.floors(ctx)
 	if err != nil {
 		return fmt.Errorf("bench: floors: %w", err)
@@ -112,6 +128,19 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return fmt.Errorf("bench: whole product: %w", err)
 	}
 	return nil
+}
+
+// rest lets the engine have nothing to do for a while.
+func (b *bench) rest(ctx context.Context) error {
+	b.say("idle for %s", b.idle)
+	wait := time.NewTimer(b.idle)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // say tells whoever watches what is being done.

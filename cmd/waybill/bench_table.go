@@ -13,8 +13,9 @@ type benchTable struct {
 	Platform string        `json:"platform"`
 	CPUs     int           `json:"cpus"`
 	Load     string        `json:"load,omitempty"` // average of the minute before
-	Orders   int           `json:"orders"`
-	Clients  int           `json:"clients"`
+	Orders   int           `json:"orders,omitzero"`
+	Clients  int           `json:"clients,omitzero"`
+	Trackers int           `json:"trackers,omitzero"`
 	Figures  []benchFigure `json:"figures"`
 }
 
@@ -53,8 +54,11 @@ func (t *benchTable) print(w io.Writer) error {
 	if len(t.Figures) == 0 {
 		return nil
 	}
-	fmt.Fprintf(w, "%s, %d cores, load %s before; %d orders, %d clients; expectations are for 2 cores that have nothing else to do\n\n",
-		t.Platform, t.CPUs, t.Load, t.Orders, t.Clients)
+	size := fmt.Sprintf("%d orders, %d clients", t.Orders, t.Clients)
+	if t.Trackers > 0 {
+		size = fmt.Sprintf("%d trackers", t.Trackers)
+	}
+	fmt.Fprintf(w, "%s, %d cores, load %s before; %s; expectations are for 2 cores that have nothing else to do\n\n", t.Platform, t.CPUs, t.Load, size)
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "figure\tvalue\tfloor\tratio\texpected\t\tfloor is")
 	for _, f := range t.Figures {

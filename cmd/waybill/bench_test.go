@@ -8,6 +8,9 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/store/badgerstore"
 )
 
 // TestBench runs all parts with few orders. How fast they were is not asserted: that every order was carried out is.
@@ -56,6 +59,60 @@ func TestBench(t *testing.T) {
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("the bench has left %v, %v", left, err)
+	}
+}
+
+// TestBenchTrackers starts an engine that follows a few. What it took is not asserted: that it was measured beside a floor is.
+func TestBenchTrackers(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/smaps_rollup"); err != nil {
+		t.Skip("the bench reads processes from /proc: ", err)
+	}
+	binary, plugins := built(t)
+	temp := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), binary, "bench", "trackers", "--trackers", "450", "--idle", "1ms", "--plugins", plugins, "--json")
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, stderr.String())
+	}
+	var table benchTable
+	if err := json.Unmarshal(out, &table); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if table.Trackers != 450 || len(table.Figures) < 3 {
+		t.Errorf("%d trackers, %d figures: %s", table.Trackers, len(table.Figures), out)
+	}
+	for _, f := range table.Figures {
+		if f.Value <= 0 || f.Floor <= 0 || f.Of == "" {
+			t.Errorf("%s: %v %s beside %v of %q", f.Name, f.Value, f.Unit, f.Floor, f.Of)
+		}
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("the bench has left %v, %v", left, err)
+	}
+}
+
+func TestPutTrackers(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now().UTC()
+	if err := putTrackers(t.Context(), dir, 450, now); err != nil {
+		t.Fatal(err)
+	}
+	st, err := badgerstore.Open(badgerstore.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	none, next, err := st.TrackersDue(t.Context(), "bench", "ups", now.Add(47*time.Hour), 1000)
+	if len(none) != 0 || err != nil || next.Before(now) {
+		t.Errorf("%d trackers would be asked for while the bench runs, then at %v, %v", len(none), next, err)
+	}
+	all, _, err := st.TrackersDue(t.Context(), "bench", "ups", now.Add(72*time.Hour), 1000)
+	if len(all) != 450 || err != nil || len(all[449].Events) == 0 {
+		t.Errorf("%d trackers are followed, %v", len(all), err)
 	}
 }
 

@@ -265,13 +265,8 @@ func (w *wholeRun) ledger(ctx context.Context) error {
 
 // memory reads the engine's memory when it has had nothing to do for a while.
 func (w *wholeRun) memory(ctx context.Context) error {
-	w.say("idle for %s", w.idle)
-	wait := time.NewTimer(w.idle)
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := w.rest(ctx); err != nil {
+		return err
 	}
 	anonymous, resident, err := memoryOf(w.engine.cmd.Process.Pid)
 	if err != nil {

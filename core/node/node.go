@@ -206,9 +206,7 @@ func (n *Node) Run(ctx context.Context, ln net.Listener) error {
 		if err := n.warmUp(gctx); err != nil {
 			return err
 		}
-		if err := n.planRetention(gctx); err != nil {
-			return err
-		}
+		n.planRetention(gctx)
 		inner, ictx := errgroup.WithContext(gctx)
 		inner.Go(func() error { return n.rules.Run(ictx) })
 		inner.Go(func() error { return n.runner.Run(ictx) })

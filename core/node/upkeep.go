@@ -10,10 +10,9 @@ import (
 
 // planRetention plans the jobs that remove what has grown old, for the tenants of now and for those that come. A store that cannot be
 // written to just now does not keep the node from running: the next change of the configuration, or the next start, plans them.
-func (n *Node) planRetention(ctx context.Context) error {
+func (n *Node) planRetention(ctx context.Context) {
 	n.Config.OnChange(func(*config.Config) { n.plan(ctx) })
 	n.plan(ctx)
-	return ctx.Err()
 }
 
 func (n *Node) plan(ctx context.Context) {
