@@ -21,6 +21,10 @@ func (s *Service) Validate(c Caller, o shipment.Order) shipping.Faults {
 	}
 	var f shipping.Faults
 	f.Required("orderExternalId", o.ExternalID, shipping.MaxText)
+	if o.ExternalID == "." || o.ExternalID == ".." {
+		// RFC 3986 has clients and proxies take these out of a path before they send it, percent-encoded or not.
+		f.Add("orderExternalId", "must not be . or .., which cannot stand in the path of a URL")
+	}
 	validateOrder(&f, t, o)
 	return f
 }

@@ -30,15 +30,14 @@ type statusView struct {
 	SubStatus      string                `json:"subStatus,omitempty"`
 }
 
-// history answers the status history; an order that does not exist has none.
-func (s *surface) history(q *httpapi.Request) (httpapi.Answer, error) {
-	id, err := externalID(q)
-	if err != nil {
-		return httpapi.Answer{Body: []historyView{}}, nil // what cannot be an id is nobody's
-	}
+// noHistory is that of an order which does not exist.
+func noHistory() (httpapi.Answer, error) { return httpapi.Answer{Body: []historyView{}}, nil }
+
+// history answers the status history.
+func (s *surface) history(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	sh, changes, err := s.cases.History(q.Context(), q.Caller, id)
-	if e, ok := errors.AsType[*usecase.Error](err); ok && e.Type == usecase.NotFound {
-		return httpapi.Answer{Body: []historyView{}}, nil
+	if e, ok := errors.AsType[*dispatch.Error](err); ok && e.Type == dispatch.NotFound {
+		return noHistory()
 	}
 	if err != nil {
 		return httpapi.Answer{}, err
@@ -87,11 +86,7 @@ type statusBody struct {
 }
 
 // setStatus moves an order by hand, as drivers and staff do.
-func (s *surface) setStatus(q *httpapi.Request) (httpapi.Answer, error) {
-	id, err := externalID(q)
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
+func (s *surface) setStatus(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	var b statusBody
 	f, err := httpapi.Decode(q.Body, &b)
 	if err != nil {

@@ -118,11 +118,7 @@ type attemptView struct {
 }
 
 // decision answers why an order went where it went: every round's record and every attempt.
-func (s *surface) decision(q *httpapi.Request) (httpapi.Answer, error) {
-	id, err := externalID(q)
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
+func (s *surface) decision(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	sh, err := s.cases.Get(q.Context(), q.Caller, id)
 	if err != nil {
 		return httpapi.Answer{}, err
@@ -172,11 +168,7 @@ type exchangeView struct {
 }
 
 // trace answers what went over the wire for an order, redacted.
-func (s *surface) trace(q *httpapi.Request) (httpapi.Answer, error) {
-	id, err := externalID(q)
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
+func (s *surface) trace(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	t, err := s.cases.Trace(q.Context(), q.Caller, id)
 	if err != nil {
 		return httpapi.Answer{}, err

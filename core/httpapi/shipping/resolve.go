@@ -15,11 +15,7 @@ type resolveBody struct {
 }
 
 // resolve takes a person's word about an attempt that nobody else can decide.
-func (s *surface) resolve(q *httpapi.Request) (httpapi.Answer, error) {
-	id, err := externalID(q)
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
+func (s *surface) resolve(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	var b resolveBody
 	f, err := httpapi.Decode(q.Body, &b)
 	if err != nil {

@@ -31,31 +31,42 @@ func Mount(r *httpapi.Router, cases dispatch.UseCases) {
 	listing := httpapi.Table{usecase.InvalidData: http.StatusBadRequest}
 	r.Handle(http.MethodPost, "/shipments", nil, s.create)
 	r.Handle(http.MethodPost, "/shipments/list", listing, s.list)
-	r.Handle(http.MethodGet, "/shipments/{id}", nil, s.get)
-	r.Handle(http.MethodPut, "/shipments/{id}", listing, s.edit)
-	r.Handle(http.MethodDelete, "/shipments/{id}", nil, s.cancel)
-	r.Handle(http.MethodGet, "/shipments/{id}/status-history", nil, s.history)
-	r.Handle(http.MethodPost, "/shipments/{id}/status", nil, s.setStatus)
-	r.Handle(http.MethodPost, "/shipments/{id}/retry", nil, s.retry)
-	r.Handle(http.MethodPost, "/shipments/{id}/erase", nil, s.erase)
-	r.Handle(http.MethodPost, "/shipments/{id}/resolve", nil, s.resolve)
-	r.Handle(http.MethodGet, "/shipments/{id}/label", nil, s.label)
-	r.Handle(http.MethodGet, "/shipments/{id}/decision", nil, s.decision)
-	r.Handle(http.MethodGet, "/shipments/{id}/trace", nil, s.trace)
+	r.Handle(http.MethodGet, "/shipments/{id}", nil, ofOrder(s.get, invalidID))
+	r.Handle(http.MethodPut, "/shipments/{id}", listing, ofOrder(s.edit, invalidID))
+	r.Handle(http.MethodDelete, "/shipments/{id}", nil, ofOrder(s.cancel, noSuchOrder))
+	r.Handle(http.MethodGet, "/shipments/{id}/status-history", nil, ofOrder(s.history, noHistory))
+	r.Handle(http.MethodPost, "/shipments/{id}/status", nil, ofOrder(s.setStatus, invalidID))
+	r.Handle(http.MethodPost, "/shipments/{id}/retry", nil, ofOrder(s.retry, invalidID))
+	r.Handle(http.MethodPost, "/shipments/{id}/erase", nil, ofOrder(s.erase, invalidID))
+	r.Handle(http.MethodPost, "/shipments/{id}/resolve", nil, ofOrder(s.resolve, invalidID))
+	r.Handle(http.MethodGet, "/shipments/{id}/label", nil, ofOrder(s.label, invalidID))
+	r.Handle(http.MethodGet, "/shipments/{id}/decision", nil, ofOrder(s.decision, invalidID))
+	r.Handle(http.MethodGet, "/shipments/{id}/trace", nil, ofOrder(s.trace, invalidID))
 	r.Handle(http.MethodPost, "/rates", nil, s.rates)
 }
 
 // base is what links in answers begin with.
 func (s *surface) base() string { return s.router.Config().Server.PublicURL }
 
-// externalID reads the order's id from the path.
-func externalID(q *httpapi.Request) (string, error) {
-	id, err := url.PathUnescape(mux.Vars(q.HTTP)["id"])
-	bad := err != nil || id == "" || !utf8.ValidString(id) || utf8.RuneCountInString(id) > shipping.MaxText || strings.ContainsFunc(id, unicode.IsControl)
-	if bad {
-		return "", &usecase.Error{Type: usecase.InvalidData, Message: "Invalid data: Invalid Order Id. It has at most 100 characters, and no control characters."}
+// ofOrder gives h the order's id, read from the path. bad answers for what cannot be the id of any order.
+func ofOrder(h func(q *httpapi.Request, id string) (httpapi.Answer, error), bad func() (httpapi.Answer, error)) httpapi.Handler {
+	return func(q *httpapi.Request) (httpapi.Answer, error) {
+		id, err := url.PathUnescape(mux.Vars(q.HTTP)["id"])
+		if err != nil || id == "" || !utf8.ValidString(id) || utf8.RuneCountInString(id) > shipping.MaxText || strings.ContainsFunc(id, unicode.IsControl) {
+			return bad()
+		}
+		return h(q, id)
 	}
-	return id, nil
+}
+
+func invalidID() (httpapi.Answer, error) {
+	return httpapi.Answer{}, &dispatch.Error{Type: dispatch.InvalidData, Message: "Invalid data: Invalid Order Id. It has at most 100 characters, and no control characters."}
+}
+
+// noSuchOrder is for a cancellation, as the seed's table of that has no row for such an id.
+func noSuchOrder() (httpapi.Answer, error) {
+	return httpapi.Answer{}, &dispatch.Error{Type: dispatch.NotFound,
+		Message: "An order with this id is not found: an id has at most 100 characters, and no control characters."}
 }
 
 func (s *surface) answer(res dispatch.Result, done int) httpapi.Answer {
@@ -102,11 +113,7 @@ func prefersAsync(q *httpapi.Request) bool {
 	return false
 }
 
-func (s *surface) get(q *httpapi.Request) (httpapi.Answer, error) {
-	id, err := externalID(q)
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
+func (s *surface) get(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	sh, err := s.cases.Get(q.Context(), q.Caller, id)
 	if err != nil {
 		return httpapi.Answer{}, err
@@ -114,11 +121,7 @@ func (s *surface) get(q *httpapi.Request) (httpapi.Answer, error) {
 	return httpapi.Answer{Body: show(sh, s.base())}, nil
 }
 
-func (s *surface) edit(q *httpapi.Request) (httpapi.Answer, error) {
-	id, err := externalID(q)
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
+func (s *surface) edit(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	change, err := editOf(q.Body)
 	if err != nil {
 		return httpapi.Answer{}, err
@@ -130,13 +133,7 @@ func (s *surface) edit(q *httpapi.Request) (httpapi.Answer, error) {
 	return s.answer(res, http.StatusOK), nil
 }
 
-func (s *surface) cancel(q *httpapi.Request) (httpapi.Answer, error) {
-	id, err := externalID(q)
-	if err != nil {
-		// The seed's table of a cancellation has no row for such an id; no order can have it.
-		return httpapi.Answer{}, &usecase.Error{Type: usecase.NotFound,
-			Message: "An order with this id is not found: an id has at most 100 characters, and no control characters."}
-	}
+func (s *surface) cancel(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	res, err := s.cases.Cancel(q.Context(), q.Caller, id)
 	if err != nil {
 		return httpapi.Answer{}, err
@@ -147,11 +144,7 @@ func (s *surface) cancel(q *httpapi.Request) (httpapi.Answer, error) {
 	return s.answer(res, http.StatusOK), nil
 }
 
-func (s *surface) retry(q *httpapi.Request) (httpapi.Answer, error) {
-	id, err := externalID(q)
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
+func (s *surface) retry(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	res, err := s.cases.Retry(q.Context(), q.Caller, id)
 	if err != nil {
 		return httpapi.Answer{}, err
@@ -159,11 +152,7 @@ func (s *surface) retry(q *httpapi.Request) (httpapi.Answer, error) {
 	return s.answer(res, http.StatusCreated), nil
 }
 
-func (s *surface) erase(q *httpapi.Request) (httpapi.Answer, error) {
-	id, err := externalID(q)
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
+func (s *surface) erase(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	sh, err := s.cases.Erase(q.Context(), q.Caller, id)
 	if err != nil {
 		return httpapi.Answer{}, err
@@ -171,13 +160,10 @@ func (s *surface) erase(q *httpapi.Request) (httpapi.Answer, error) {
 	return httpapi.Answer{Body: show(sh, s.base())}, nil
 }
 
-func (s *surface) label(q *httpapi.Request) (httpapi.Answer, error) {
-	id, err := externalID(q)
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
+func (s *surface) label(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	parcel := 1
 	if p := q.HTTP.URL.Query().Get("parcel"); p != "" {
+		var err error
 		if parcel, err = strconv.Atoi(p); err != nil || parcel < 1 {
 			return httpapi.Answer{}, invalid(shipping.Faults{{Path: "parcel", Message: "must be the number of a parcel, from 1"}})
 		}

@@ -54,7 +54,7 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 func TestOddIdsComeAndGo(t *testing.T) {
 	h := apitest.New(t)
 	for _, id := range []string{
-		"a/b", "a b", " lead", "trail ", "100%", "%2F", "ü/ö", "注文-1", "a+b", "a?b=c", "a#b", "..", ".", "list", "a;b", "a&b", `a"b\c`, "<b>",
+		"a/b", "a b", " lead", "trail ", "100%", "%2F", "ü/ö", "注文-1", "a+b", "a?b=c", "a#b", "...", ".a", "a/..", "/", "%2e%2e", `\`, "list", "a;b", "a&b", `a"b\c`, "<b>",
 		"0", "null", strings.Repeat("x", 100), "line\nbreak"[:4], "tab\there"[:3], "é\u0301", "📦",
 	} {
 		a := h.Do("POST", "/shipments", apitest.Order(id)).Want(201)
@@ -73,6 +73,13 @@ func TestOddIdsComeAndGo(t *testing.T) {
 
 func TestIdsThatCannotBe(t *testing.T) {
 	h := apitest.New(t)
+	h.Do("POST", "/shipments", apitest.Order("good")).Want(201)
+	// What a URL's path cannot hold cannot be an id, nor become one.
+	for _, id := range []string{".", ".."} {
+		for _, a := range []*apitest.Answer{h.Do("POST", "/shipments", apitest.Order(id)), h.Do("PUT", "/shipments/good", apitest.JSON(map[string]any{"orderExternalId": id}))} {
+			is(t, a.Want(400), map[string]any{"type": "VALIDATION_ERROR", "errors.0.parameter": "orderExternalId", "errors.1": nil})
+		}
+	}
 	for _, id := range []string{long, strings.Repeat("%C3%A9", 101), "a%00b", "a%07", "%7F", "%0A", "%FF", "%C3%28"} {
 		path := "/shipments/" + id
 		h.Do("GET", path, "").Want(422)

@@ -51,9 +51,28 @@ none: { hold_for: 10m, retry: 3 }
 	is(t, h.Do("POST", "/rates", apitest.Order("r", "orderValue", 51)).Want(200), map[string]any{"warnings.0.code": "ORDER_WOULD_WAIT", "rates": []any{}})
 }
 
-// TestDoubt: where a carrier's answer was lost, the caller gets an answer within answer_within, and is told not to send again.
+// TestDoubt: where a carrier's answer was lost, and the carrier may act on the order for longer than a caller waits, the answer comes at
+// once, and says not to send again. The clock stands still here: a wait would not end.
 func TestDoubt(t *testing.T) {
 	h := apitest.New(t)
+	h.DoorDash.Set(apitest.Hooks{Book: func(carrier.BookRequest) error { return apitest.Lost() }})
+	a := h.Do("POST", "/shipments", dallas("o"), "Idempotency-Key", "k")
+	h.Do("POST", "/shipments", dallas("o"), "Idempotency-Key", "k").Want(202)
+	is(t, a.Want(202), map[string]any{"status": "PENDING_DISPATCH", "warnings.0.code": "DISPATCH_IN_DOUBT", "warnings.0.provider": "DoorDash"})
+	is(t, h.Do("GET", "/shipments/o", "").Want(200), map[string]any{"warnings.0.code": "DISPATCH_IN_DOUBT"})
+	d := h.Do("GET", "/shipments/o/decision", "").Want(200)
+	is(t, d, map[string]any{"attempts.0.state": "in_doubt", "attempts.0.error.effect": "unknown", "attempts.0.error.code": "OUTCOME_UNKNOWN", "attempts.0.doubt.looks": 0})
+	h.Do("POST", "/shipments/o/retry", "").Want(409)
+	is(t, h.Do("PUT", "/shipments/o", `{"deliveryInstructions":"x"}`).Want(400), map[string]any{"type": "VALIDATION_ERROR"})
+	if n := len(h.DoorDash.Booked()); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// TestDoubtThatMayBeResolved: where the carrier can be asked soon, the caller waits for that, as long as answer_within says.
+func TestDoubtThatMayBeResolved(t *testing.T) {
+	h := apitest.New(t)
+	h.DoorDash.SetManifest(func(m *carrier.Manifest) { m.Idempotency = carrier.Native })
 	h.DoorDash.Set(apitest.Hooks{Book: func(carrier.BookRequest) error { return apitest.Lost() }})
 	answers := make(chan *apitest.Answer, 1)
 	failures := make(chan error, 1)
@@ -70,15 +89,7 @@ func TestDoubt(t *testing.T) {
 	if err := <-failures; err != nil {
 		t.Fatal(err)
 	}
-	is(t, a.Want(202), map[string]any{"status": "PENDING_DISPATCH", "warnings.0.code": "DISPATCH_IN_DOUBT", "warnings.0.provider": "DoorDash"})
-	is(t, h.Do("GET", "/shipments/o", "").Want(200), map[string]any{"warnings.0.code": "DISPATCH_IN_DOUBT"})
-	d := h.Do("GET", "/shipments/o/decision", "").Want(200)
-	is(t, d, map[string]any{"attempts.0.state": "in_doubt", "attempts.0.error.effect": "unknown", "attempts.0.error.code": "OUTCOME_UNKNOWN", "attempts.0.doubt.looks": 0})
-	h.Do("POST", "/shipments/o/retry", "").Want(409)
-	is(t, h.Do("PUT", "/shipments/o", `{"deliveryInstructions":"x"}`).Want(400), map[string]any{"type": "VALIDATION_ERROR"})
-	if n := len(h.DoorDash.Booked()); n != 1 {
-		t.Errorf("asked %d times", n)
-	}
+	is(t, a.Want(202), map[string]any{"status": "PENDING_DISPATCH", "warnings.0.code": "DISPATCH_IN_DOUBT"})
 }
 
 func TestCancelWhoseAnswerWasLost(t *testing.T) {
