@@ -101,7 +101,6 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	sh.Failure = nil
 	line := sh.Move(shipping.OrderDispatched, now, user, shipment.WithAttempt(a.Number))
 	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
-	tx.Usage = append(tx.Usage, store.UsageDelta{Account: a.Account, Day: dayOf(sh, a.IntendedAt), Open: 1, Today: 1})
 	tx.DropJobs = drop(sh, JobDispatch, JobReconcile)
 	s.recordSpares(sh, a, found, tx)
 	if m, ok := s.manifest(sh.Tenant, a.Account); ok && m.Idempotency == carrier.NoIdempotency && m.Has(carrier.CanFind) && !a.SpareLeft() {
@@ -144,10 +143,17 @@ func (s *Service) refused(sh *shipment.Shipment, a *shipment.Attempt, err *carri
 	now := s.Clock.Now()
 	a.State, a.Error, a.EndedAt = shipment.Refused, callError("book", err), now
 	sh.UpdatedAt = now
+	tx := &store.Tx{}
 	if sh.Cancel != nil {
-		return s.cancelledLocally(sh, sh.Cancel.By)
+		tx = s.cancelledLocally(sh, sh.Cancel.By)
 	}
-	return &store.Tx{}
+	tx.Usage = append(tx.Usage, uncounted(sh, a))
+	return tx
+}
+
+// uncounted takes back what the intent of an attempt was counted for: it has not become a booking.
+func uncounted(sh *shipment.Shipment, a *shipment.Attempt) store.UsageDelta {
+	return store.UsageDelta{Account: a.Account, Day: dayOf(sh, a.IntendedAt), Open: -1, Today: -1}
 }
 
 // doubt marks the attempt as one whose fate nobody knows, and puts the job that will find out in place of the dispatch job.

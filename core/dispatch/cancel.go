@@ -62,8 +62,9 @@ func (s *Service) Cancel(ctx context.Context, c Caller, externalID string) (Resu
 			return Result{}, s.begunError("cancel order", sh, err)
 		}
 	} else {
-		pending := func(sh *shipment.Shipment) bool { return sh.Cancel != nil }
-		if sh, err = s.await(caller, sh, begun.Add(s.Config().Dispatch.AnswerWithin), pending); err != nil {
+		until := begun.Add(s.Config().Dispatch.AnswerWithin)
+		pending := func(sh *shipment.Shipment) bool { return sh.Cancel != nil && !s.outOfReach(sh, until) }
+		if sh, err = s.await(caller, sh, until, pending); err != nil {
 			return Result{}, err
 		}
 	}

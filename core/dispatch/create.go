@@ -77,7 +77,7 @@ func invalid(f shipping.Faults) *Error {
 func (s *Service) answer(ctx context.Context, sh *shipment.Shipment, begun time.Time) (Result, error) {
 	if sh.Waiting() && sh.Open(shipment.Forward) != nil {
 		var err error
-		if sh, err = s.await(ctx, sh, begun.Add(s.Config().Dispatch.AnswerWithin), moving); err != nil {
+		if sh, err = s.awaitSettled(ctx, sh, begun); err != nil {
 			return Result{}, err
 		}
 	}
@@ -104,7 +104,7 @@ func (s *Service) replay(ctx context.Context, c Caller, r CreateRequest, begun t
 		return Result{}, true, s.storeError("read shipment", err)
 	}
 	if !r.Async {
-		if sh, err = s.await(ctx, sh, begun.Add(s.Config().Dispatch.AnswerWithin), moving); err != nil {
+		if sh, err = s.awaitSettled(ctx, sh, begun); err != nil {
 			return Result{}, true, err
 		}
 	}

@@ -262,7 +262,7 @@ func (st *storm) audit() {
 		for i := range sh.Attempts {
 			a := &sh.Attempts[i]
 			person = person || a.NeedsPerson()
-			if a.Live() && a.EndedAt.IsZero() {
+			if a.Open() || a.Live() && a.EndedAt.IsZero() {
 				open[a.Account]++
 			}
 			if a.CancelIntent != nil || a.EditIntent != nil || a.SpareLeft() && !a.NeedsPerson() {

@@ -301,6 +301,7 @@ func (s *Service) absent(sh *shipment.Shipment, a *shipment.Attempt, watch bool)
 	} else {
 		tx = &store.Tx{DropJobs: drop(sh, JobReconcile), PutJobs: []store.Job{s.job(sh, JobDispatch, now)}}
 	}
+	tx.Usage = append(tx.Usage, uncounted(sh, a))
 	if watch {
 		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, now.Add(longPause)))
 	}

@@ -71,8 +71,9 @@ func (s *Service) Resolve(ctx context.Context, c Caller, externalID string, r Re
 	}
 	if attempts := len(sh.Attempts); sh.Waiting() && sh.Attempt(number).State == shipment.Absent {
 		// Its dispatch job is due now.
-		if sh, err = s.await(caller, sh, begun.Add(s.Config().Dispatch.AnswerWithin), func(sh *shipment.Shipment) bool {
-			return moving(sh) || sh.Status == shipping.PendingDispatch && len(sh.Attempts) == attempts
+		until := begun.Add(s.Config().Dispatch.AnswerWithin)
+		if sh, err = s.await(caller, sh, until, func(sh *shipment.Shipment) bool {
+			return moving(sh) && !s.outOfReach(sh, until) || sh.Status == shipping.PendingDispatch && len(sh.Attempts) == attempts
 		}); err != nil {
 			return Result{}, err
 		}

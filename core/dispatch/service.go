@@ -131,6 +131,13 @@ func (s *Service) await(ctx context.Context, sh *shipment.Shipment, until time.T
 	}
 }
 
+// awaitSettled waits for a shipment that the engine is at work on as long as a call that has begun then may take, and no longer than
+// it can help.
+func (s *Service) awaitSettled(ctx context.Context, sh *shipment.Shipment, begun time.Time) (*shipment.Shipment, error) {
+	until := begun.Add(s.Config().Dispatch.AnswerWithin)
+	return s.await(ctx, sh, until, func(sh *shipment.Shipment) bool { return moving(sh) && !s.outOfReach(sh, until) })
+}
+
 // load returns the tenant's shipment with this external id, or with this id.
 func (s *Service) load(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, error) {
 	sh, err := s.Store.ShipmentByExternalID(ctx, c.Tenant, externalID)
@@ -283,7 +290,7 @@ func (i *inlineJob) put(s *Service, tx *store.Tx, sh *shipment.Shipment) {
 // runner at once and not when the lease ends.
 func (i *inlineJob) run(ctx context.Context, s *Service, sh *shipment.Shipment, user string, begun time.Time) (*shipment.Shipment, error) {
 	if i.job.Lease == nil {
-		return s.await(ctx, sh, begun.Add(s.Config().Dispatch.AnswerWithin), moving)
+		return s.awaitSettled(ctx, sh, begun)
 	}
 	defer func() {
 		if err := s.Store.ReleaseJob(ctx, i.job); err != nil {

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,7 +46,7 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 		s.metrics.walk.Observe(total.Seconds())
 		s.metrics.own.Observe((total - waited).Seconds())
 	}()
-	past := &past{failed: map[string]bool{}, expired: map[string]bool{}}
+	past := &past{failed: map[string]bool{}, expired: map[string]bool{}, full: map[string]bool{}}
 	round := 0
 	var e *estimate
 	for expired := 0; expired < maxRounds; {
@@ -89,9 +90,10 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 	return sh, err
 }
 
-// past is what earlier rounds of a walk have seen of the accounts: who has refused to book, and whose quote had expired already
-// when it was to be booked. An account is asked anew once; after that an expired quote is a refusal like any other.
-type past struct{ failed, expired map[string]bool }
+// past is what earlier rounds of a walk have seen of the accounts: who has refused to book, whose quote had expired already when it
+// was to be booked, and whose last place another order had taken. An account is asked anew once; after that an expired quote is a
+// refusal like any other, and so is a taken place.
+type past struct{ failed, expired, full map[string]bool }
 
 // ending is how one round of a walk ended.
 type ending int
@@ -153,8 +155,8 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		return sh, end, 0, err
 	}
 	var errs []shipment.ProviderError
-	unmapped := false
-	for n, choice := range queue {
+	unmapped, first := false, true
+	for _, choice := range queue {
 		a, q, ok := e.chosen(choice)
 		if !ok {
 			return sh, finished, spent, fmt.Errorf("decision of order %s names offer %q, which nobody made", sh.ID, choice.ID)
@@ -163,10 +165,25 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 			return sh, finished, spent, context.Cause(ctx)
 		}
 		var attempt int
-		sh, attempt, end, err = s.intend(ctx, sh, e, a, q, choice, user, n == 0)
+		sh, attempt, end, err = s.intend(ctx, sh, e, a, q, choice, user, first)
+		if errors.Is(err, store.ErrUsage) {
+			// Others were quoted at the same time and have taken the last place.
+			fresh, err := s.reload(ctx, sh)
+			if err != nil {
+				return sh, finished, spent, err
+			}
+			if sh = fresh; !past.full[choice.Account] {
+				past.full[choice.Account] = true
+				return sh, overtaken, spent, nil
+			}
+			past.failed[choice.Account] = true
+			errs = append(errs, shipment.ProviderError{Provider: a.name(), Type: capacityFull, Message: "Another order has taken the last place."})
+			continue
+		}
 		if err != nil || attempt == 0 {
 			return sh, end, spent, err
 		}
+		first = false
 		begun := s.Clock.Now()
 		booking, trace, cerr := s.book(ctx, sh, sh.Attempt(attempt), a.account, e.plan.Set)
 		if failpoint.WithoutDoubt && cerr != nil {
@@ -193,9 +210,12 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 	if unmapped && len(errs) == 1 {
 		f.Type, f.Message = string(UnmappedError), "Request received unidentifiable error response."
 	}
-	sh, end, err = s.failRound(ctx, sh, e, false, shipping.OrderFailed, user, f)
+	sh, end, err = s.failRound(ctx, sh, e, first, shipping.OrderFailed, user, f)
 	return sh, end, spent, err
 }
+
+// capacityFull is the refusal of an account that has no place left for an order.
+const capacityFull = "CAPACITY_FULL"
 
 // queue is the order in which offers are booked: the ranking, as far as the fallback rules let it go.
 func (e *estimate) queue() []rules.Choice {
@@ -294,6 +314,8 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 			IntendedAt: now, Deadline: now.Add(firstPositive(a.config.BookTimeout, s.Config().Dispatch.BookTimeout)),
 		})
 		sh.UpdatedAt = now
+		tx.Usage = []store.UsageDelta{{Account: a.config.ID, Day: dayOf(sh, now), Open: 1, Today: 1,
+			MaxOpen: a.answer.Capacity.Open, MaxToday: a.answer.Capacity.Today}}
 		return tx, nil
 	}
 	if failpoint.WithoutIntent {
@@ -412,20 +434,6 @@ func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate
 
 // nothingYet warns of an order that waits because nobody can carry it now.
 const nothingYet = "NOTHING_AVAILABLE_YET"
-
-// mayChange reports whether waiting may help an order that nobody can carry. It does not where nobody was left to ask for want of
-// an account, a service or an ability: those are the same in a minute.
-func (e *estimate) mayChange() bool {
-	if len(e.asked) > 0 || len(e.errors) > 0 {
-		return true
-	}
-	for _, x := range e.decision.Excluded {
-		if x.Phase != rules.PhaseBuiltin {
-			return true
-		}
-	}
-	return false
-}
 
 // reasons says in one line why nobody can carry the order.
 func (e *estimate) reasons() string {

@@ -29,6 +29,8 @@ var (
 	ErrLeaseLost = errors.New("lease is lost")
 	// ErrCursor: the token is not one of ours, or belongs to another question.
 	ErrCursor = errors.New("unknown pagination token")
+	// ErrUsage: the transaction would take an account beyond the usage that it allows. Decide again.
+	ErrUsage = errors.New("account is in use to its limit")
 	// ErrTooLarge: the transaction is larger than the store takes.
 	ErrTooLarge = errors.New("transaction is too large")
 	// ErrUnavailable: the store cannot write now (disk full, read-only, closed). Nothing was written.
@@ -37,10 +39,10 @@ var (
 
 // Store keeps everything. All methods may be called concurrently. What a method returns belongs to the caller.
 type Store interface {
-	// Commit writes tx whole, or answers one of ErrConflict, ErrDuplicate, ErrKeyUsed, ErrLeaseLost, ErrTooLarge,
-	// ErrUnavailable and writes nothing. The revisions of what is in tx are counted up only on success. A Commit whose
+	// Commit writes tx whole, or answers one of ErrConflict, ErrDuplicate, ErrKeyUsed, ErrLeaseLost, ErrUsage, ErrTooLarge,
+	// ErrUnavailable and writes nothing. The revisions of the shipments in tx are counted up only on success. A Commit whose
 	// context ends while it waits may have been written or not; label bytes must then be left unchanged. Where several errors
-	// hold, the answer is the first of ErrTooLarge, ErrKeyUsed, ErrLeaseLost or that of a job's lease, ErrConflict, ErrDuplicate.
+	// hold, the answer is the first of ErrTooLarge, ErrKeyUsed, ErrLeaseLost or that of a job's lease, ErrConflict, ErrDuplicate, ErrUsage.
 	Commit(ctx context.Context, tenant string, tx *Tx) error
 
 	Shipment(ctx context.Context, tenant string, id shipment.ID) (*shipment.Shipment, error)
@@ -59,7 +61,8 @@ type Store interface {
 	Label(ctx context.Context, tenant string, id shipment.ID, attempt, parcel int) (shipping.Label, error)
 	// IdempotencyKey returns what a key was used for, ErrNotFound where it was not, or has expired by now.
 	IdempotencyKey(ctx context.Context, tenant, key string, now time.Time) (IdempotencyKey, error)
-	// Usage counts an account's bookings on a day of the location's calendar (YYYY-MM-DD), and its open ones.
+	// Usage counts an account's bookings on a day of the location's calendar (YYYY-MM-DD), and its open ones; those that a carrier is
+	// being asked for are among them.
 	Usage(ctx context.Context, tenant, account, day string) (carrier.Usage, error)
 
 	Tracking
@@ -189,6 +192,9 @@ type UsageDelta struct {
 	Day     string // YYYY-MM-DD in the location's zone; of Today
 	Open    int
 	Today   int
+	// MaxOpen and MaxToday are what the counts may come to with this transaction, else ErrUsage; 0 is no bound.
+	MaxOpen  int
+	MaxToday int
 }
 
 // IdempotencyKey is a key that a caller used, and for what.

@@ -73,7 +73,7 @@ func (a *Account) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.Qu
 		ServiceID: serviceID, ServiceCode: service.Code, ServiceType: service.Name, Mode: service.Mode, Vehicle: a.cfg.Drive.Vehicle,
 		Amount: price.amount, Charges: price.charges, Pickup: e.Pickup, Delivery: e.Delivery,
 		DistanceMetres: a.roadMetres(r.Consignment), Token: token,
-	}}}, nil
+	}}, Capacity: carrier.Usage{Open: a.cfg.Capacity.Open, Today: a.cfg.Capacity.PerDay}}, nil
 }
 
 // Book draws the labels. The same request gives the same booking, however often it is sent.

@@ -49,7 +49,8 @@ type QuoteRequest struct {
 	Usage Usage
 }
 
-// Usage counts an account's bookings: those open now, and those made today in the pickup location's zone.
+// Usage counts an account's bookings: those open now, and those made today in the pickup location's zone. A booking that a carrier is
+// being asked for counts as one.
 type Usage struct {
 	Open  int
 	Today int
@@ -59,6 +60,9 @@ type Usage struct {
 type QuoteAnswer struct {
 	Quotes   []shipping.Quote
 	Refusals []shipping.Refusal
+	// Capacity is how much the account may be in use at most; zero members are no bound. The engine keeps to it where many orders are
+	// quoted at once, and asks again where another has taken the last place.
+	Capacity Usage
 }
 
 // BookRequest buys one service for a consignment.

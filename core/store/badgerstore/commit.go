@@ -352,7 +352,7 @@ func (w *write) check(txn *badger.Txn) error {
 			return err
 		}
 	}
-	return w.checkNames(txn)
+	return w.checkUsage(txn)
 }
 
 func readColumns(txn *badger.Txn, k key) (*columns, error) {
@@ -418,8 +418,8 @@ func (w *write) put(txn *badger.Txn) error {
 		p.set(r.key, r.value)
 	}
 	for _, u := range w.usage {
-		p.count(newKey(kindOpen, w.tenant).last(u.Account), u.Open)
-		p.count(newKey(kindToday, w.tenant, u.Account).last(u.Day), u.Today)
+		p.count(openKey(w.tenant, u.Account), u.Open)
+		p.count(todayKey(w.tenant, u.Account, u.Day), u.Today)
 	}
 	w.putLabels(&p)
 	w.putTracking(&p)

@@ -10,7 +10,6 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
-	"github.com/waybill-dev/waybill/sdk/carrier"
 )
 
 // view runs a read over one moment of the store.
@@ -181,20 +180,4 @@ func (s *Store) IdempotencyKey(ctx context.Context, tenant, key string, now time
 		return store.IdempotencyKey{}, fmt.Errorf("idempotency key: %w", err)
 	}
 	return k, nil
-}
-
-// Usage implements store.Store.
-func (s *Store) Usage(ctx context.Context, tenant, account, day string) (carrier.Usage, error) {
-	var u carrier.Usage
-	err := s.view(ctx, func(txn *badger.Txn) (err error) {
-		if u.Open, err = counter(txn, newKey(kindOpen, tenant).last(account)); err != nil {
-			return err
-		}
-		u.Today, err = counter(txn, newKey(kindToday, tenant, account).last(day))
-		return err
-	})
-	if err != nil {
-		return carrier.Usage{}, fmt.Errorf("usage of account %s: %w", account, err)
-	}
-	return u, nil
 }

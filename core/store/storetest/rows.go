@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +26,7 @@ var rowChecks = []check{
 	{"an expired key is free", checkKeyExpired},
 	{"a sweep removes only what has expired", checkSweep},
 	{"usage is counted", checkUsage},
+	{"usage is bounded", checkUsageBounds},
 	{"too large is refused", checkTooLarge},
 }
 
@@ -276,6 +279,44 @@ func checkUsage(t *testing.T, s store.Store) {
 		if got, err := s.Usage(t.Context(), tenant, "ups", day); err != nil || got != want {
 			t.Errorf("%s: %+v, %v, want %+v", day, got, err, want)
 		}
+	}
+}
+
+func checkUsageBounds(t *testing.T, s store.Store) {
+	const today, tomorrow = "2026-03-08", "2026-03-09"
+	take := func(day string) *store.Tx {
+		return &store.Tx{Usage: []store.UsageDelta{{Account: "own", Day: day, Open: 1, Today: 1, MaxOpen: 3, MaxToday: 2}}}
+	}
+	commit(t, s, tenant, take(today))
+	commit(t, s, tenant, take(today))
+	sh := NewShipment(tenant, 1)
+	full := take(today)
+	full.Shipments = []*shipment.Shipment{sh}
+	refused(t, s, tenant, full, store.ErrUsage) // in a day
+	if _, err := s.Shipment(t.Context(), tenant, sh.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a refused transaction was written: %v", err)
+	}
+	commit(t, s, tenant, take(tomorrow))
+	refused(t, s, tenant, take(tomorrow), store.ErrUsage) // at once
+	commit(t, s, "another", take(tomorrow))
+	commit(t, s, tenant, &store.Tx{Usage: []store.UsageDelta{{Account: "own", Day: tomorrow, Open: -1, MaxOpen: 3, MaxToday: 2}}})
+	commit(t, s, tenant, take(tomorrow))
+	// Of those that come at once no more get in than there is room for.
+	var wg sync.WaitGroup
+	var in atomic.Int64
+	for range 64 {
+		wg.Go(func() {
+			switch err := s.Commit(t.Context(), tenant, &store.Tx{Usage: []store.UsageDelta{{Account: "busy", Day: today, Open: 1, Today: 1, MaxOpen: 5}}}); {
+			case err == nil:
+				in.Add(1)
+			case !errors.Is(err, store.ErrUsage):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if u, err := s.Usage(t.Context(), tenant, "busy", today); err != nil || u != (carrier.Usage{Open: 5, Today: 5}) || in.Load() != 5 {
+		t.Errorf("%d got in, usage %+v, %v", in.Load(), u, err)
 	}
 }
 

@@ -1970,6 +1970,7 @@ type QuoteAnswer struct {
 	Quotes        []*Quote               `protobuf:"bytes,1,rep,name=quotes,proto3" json:"quotes,omitempty"`
 	Refusals      []*Refusal             `protobuf:"bytes,2,rep,name=refusals,proto3" json:"refusals,omitempty"`
 	Wire          *Wire                  `protobuf:"bytes,3,opt,name=wire,proto3" json:"wire,omitempty"`
+	Capacity      *Usage                 `protobuf:"bytes,4,opt,name=capacity,proto3" json:"capacity,omitempty"` // how much the account may be in use at most, where the engine counts for it; 0 is no bound
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2021,6 +2022,13 @@ func (x *QuoteAnswer) GetRefusals() []*Refusal {
 func (x *QuoteAnswer) GetWire() *Wire {
 	if x != nil {
 		return x.Wire
+	}
+	return nil
+}
+
+func (x *QuoteAnswer) GetCapacity() *Usage {
+	if x != nil {
+		return x.Capacity
 	}
 	return nil
 }
@@ -4832,11 +4840,12 @@ const file_carrier_proto_rawDesc = "" +
 	"\x05usage\x18\x04 \x01(\v2\x11.carrier.v1.UsageR\x05usage\"1\n" +
 	"\x05Usage\x12\x12\n" +
 	"\x04open\x18\x01 \x01(\x05R\x04open\x12\x14\n" +
-	"\x05today\x18\x02 \x01(\x05R\x05today\"\x8f\x01\n" +
+	"\x05today\x18\x02 \x01(\x05R\x05today\"\xbe\x01\n" +
 	"\vQuoteAnswer\x12)\n" +
 	"\x06quotes\x18\x01 \x03(\v2\x11.carrier.v1.QuoteR\x06quotes\x12/\n" +
 	"\brefusals\x18\x02 \x03(\v2\x13.carrier.v1.RefusalR\brefusals\x12$\n" +
-	"\x04wire\x18\x03 \x01(\v2\x10.carrier.v1.WireR\x04wire\"\xb4\x04\n" +
+	"\x04wire\x18\x03 \x01(\v2\x10.carrier.v1.WireR\x04wire\x12-\n" +
+	"\bcapacity\x18\x04 \x01(\v2\x11.carrier.v1.UsageR\bcapacity\"\xb4\x04\n" +
 	"\x05Quote\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x12!\n" +
@@ -5198,109 +5207,110 @@ var file_carrier_proto_depIdxs = []int32{
 	28,  // 24: carrier.v1.QuoteAnswer.quotes:type_name -> carrier.v1.Quote
 	30,  // 25: carrier.v1.QuoteAnswer.refusals:type_name -> carrier.v1.Refusal
 	2,   // 26: carrier.v1.QuoteAnswer.wire:type_name -> carrier.v1.Wire
-	17,  // 27: carrier.v1.Quote.amount:type_name -> carrier.v1.Money
-	17,  // 28: carrier.v1.Quote.tax:type_name -> carrier.v1.Money
-	29,  // 29: carrier.v1.Quote.charges:type_name -> carrier.v1.Charge
-	15,  // 30: carrier.v1.Quote.pickup:type_name -> carrier.v1.TimeWindow
-	15,  // 31: carrier.v1.Quote.delivery:type_name -> carrier.v1.TimeWindow
-	17,  // 32: carrier.v1.Charge.amount:type_name -> carrier.v1.Money
-	0,   // 33: carrier.v1.BookRequest.call:type_name -> carrier.v1.Call
-	22,  // 34: carrier.v1.BookRequest.consignment:type_name -> carrier.v1.Consignment
-	17,  // 35: carrier.v1.BookRequest.quoted:type_name -> carrier.v1.Money
-	33,  // 36: carrier.v1.BookChunk.booking:type_name -> carrier.v1.Booking
-	2,   // 37: carrier.v1.BookChunk.wire:type_name -> carrier.v1.Wire
-	34,  // 38: carrier.v1.Booking.parcels:type_name -> carrier.v1.BookedParcel
-	17,  // 39: carrier.v1.Booking.amount:type_name -> carrier.v1.Money
-	29,  // 40: carrier.v1.Booking.charges:type_name -> carrier.v1.Charge
-	15,  // 41: carrier.v1.Booking.pickup:type_name -> carrier.v1.TimeWindow
-	15,  // 42: carrier.v1.Booking.delivery:type_name -> carrier.v1.TimeWindow
-	35,  // 43: carrier.v1.BookedParcel.label:type_name -> carrier.v1.Label
-	0,   // 44: carrier.v1.CancelRequest.call:type_name -> carrier.v1.Call
-	17,  // 45: carrier.v1.CancelAnswer.refund:type_name -> carrier.v1.Money
-	2,   // 46: carrier.v1.CancelAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 47: carrier.v1.FindRequest.call:type_name -> carrier.v1.Call
-	33,  // 48: carrier.v1.FindAnswer.bookings:type_name -> carrier.v1.Booking
-	2,   // 49: carrier.v1.FindAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 50: carrier.v1.TrackRequest.call:type_name -> carrier.v1.Call
-	41,  // 51: carrier.v1.TrackRequest.parcels:type_name -> carrier.v1.TrackedParcel
-	43,  // 52: carrier.v1.TrackAnswer.updates:type_name -> carrier.v1.TrackUpdate
-	2,   // 53: carrier.v1.TrackAnswer.wire:type_name -> carrier.v1.Wire
-	44,  // 54: carrier.v1.TrackUpdate.events:type_name -> carrier.v1.TrackingEvent
-	15,  // 55: carrier.v1.TrackUpdate.pickup:type_name -> carrier.v1.TimeWindow
-	15,  // 56: carrier.v1.TrackUpdate.delivery:type_name -> carrier.v1.TimeWindow
-	46,  // 57: carrier.v1.TrackUpdate.driver:type_name -> carrier.v1.Driver
-	47,  // 58: carrier.v1.TrackUpdate.vehicle:type_name -> carrier.v1.Vehicle
-	48,  // 59: carrier.v1.TrackUpdate.last_location:type_name -> carrier.v1.Location
-	49,  // 60: carrier.v1.TrackUpdate.proofs:type_name -> carrier.v1.Proof
-	17,  // 61: carrier.v1.TrackUpdate.amount:type_name -> carrier.v1.Money
-	45,  // 62: carrier.v1.TrackingEvent.reason:type_name -> carrier.v1.EventReason
-	0,   // 63: carrier.v1.PushRequest.call:type_name -> carrier.v1.Call
-	67,  // 64: carrier.v1.PushRequest.header:type_name -> carrier.v1.PushRequest.HeaderEntry
-	43,  // 65: carrier.v1.PushAnswer.updates:type_name -> carrier.v1.TrackUpdate
-	2,   // 66: carrier.v1.PushAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 67: carrier.v1.EditRequest.call:type_name -> carrier.v1.Call
-	22,  // 68: carrier.v1.EditRequest.consignment:type_name -> carrier.v1.Consignment
-	33,  // 69: carrier.v1.EditAnswer.booking:type_name -> carrier.v1.Booking
-	2,   // 70: carrier.v1.EditAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 71: carrier.v1.AddressRequest.call:type_name -> carrier.v1.Call
-	13,  // 72: carrier.v1.AddressRequest.address:type_name -> carrier.v1.Address
-	13,  // 73: carrier.v1.AddressAnswer.candidates:type_name -> carrier.v1.Address
-	2,   // 74: carrier.v1.AddressAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 75: carrier.v1.PickupRequest.call:type_name -> carrier.v1.Call
-	16,  // 76: carrier.v1.PickupRequest.at:type_name -> carrier.v1.Stop
-	19,  // 77: carrier.v1.PickupRequest.weight:type_name -> carrier.v1.Weight
-	15,  // 78: carrier.v1.PickupAnswer.window:type_name -> carrier.v1.TimeWindow
-	17,  // 79: carrier.v1.PickupAnswer.amount:type_name -> carrier.v1.Money
-	2,   // 80: carrier.v1.PickupAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 81: carrier.v1.CancelPickupRequest.call:type_name -> carrier.v1.Call
-	2,   // 82: carrier.v1.CancelPickupAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 83: carrier.v1.ManifestRequest.call:type_name -> carrier.v1.Call
-	35,  // 84: carrier.v1.ManifestAnswer.document:type_name -> carrier.v1.Label
-	2,   // 85: carrier.v1.ManifestAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 86: carrier.v1.DocumentRequest.call:type_name -> carrier.v1.Call
-	2,   // 87: carrier.v1.DocumentChunk.wire:type_name -> carrier.v1.Wire
-	51,  // 88: carrier.v1.PushRequest.HeaderEntry.value:type_name -> carrier.v1.HeaderValues
-	4,   // 89: carrier.v1.Carrier.Describe:input_type -> carrier.v1.DescribeRequest
-	7,   // 90: carrier.v1.Carrier.Open:input_type -> carrier.v1.OpenRequest
-	9,   // 91: carrier.v1.Carrier.Close:input_type -> carrier.v1.CloseRequest
-	11,  // 92: carrier.v1.Carrier.Health:input_type -> carrier.v1.HealthRequest
-	23,  // 93: carrier.v1.Carrier.Check:input_type -> carrier.v1.CheckRequest
-	25,  // 94: carrier.v1.Carrier.Quote:input_type -> carrier.v1.QuoteRequest
-	31,  // 95: carrier.v1.Carrier.Book:input_type -> carrier.v1.BookRequest
-	36,  // 96: carrier.v1.Carrier.Cancel:input_type -> carrier.v1.CancelRequest
-	38,  // 97: carrier.v1.Carrier.Find:input_type -> carrier.v1.FindRequest
-	40,  // 98: carrier.v1.Carrier.Track:input_type -> carrier.v1.TrackRequest
-	50,  // 99: carrier.v1.Carrier.ReceivePush:input_type -> carrier.v1.PushRequest
-	53,  // 100: carrier.v1.Carrier.Edit:input_type -> carrier.v1.EditRequest
-	31,  // 101: carrier.v1.Carrier.BookReturn:input_type -> carrier.v1.BookRequest
-	55,  // 102: carrier.v1.Carrier.ValidateAddress:input_type -> carrier.v1.AddressRequest
-	57,  // 103: carrier.v1.Carrier.SchedulePickup:input_type -> carrier.v1.PickupRequest
-	59,  // 104: carrier.v1.Carrier.CancelPickup:input_type -> carrier.v1.CancelPickupRequest
-	61,  // 105: carrier.v1.Carrier.CloseManifest:input_type -> carrier.v1.ManifestRequest
-	63,  // 106: carrier.v1.Carrier.Document:input_type -> carrier.v1.DocumentRequest
-	5,   // 107: carrier.v1.Carrier.Describe:output_type -> carrier.v1.Manifest
-	8,   // 108: carrier.v1.Carrier.Open:output_type -> carrier.v1.OpenAnswer
-	10,  // 109: carrier.v1.Carrier.Close:output_type -> carrier.v1.CloseAnswer
-	12,  // 110: carrier.v1.Carrier.Health:output_type -> carrier.v1.HealthAnswer
-	24,  // 111: carrier.v1.Carrier.Check:output_type -> carrier.v1.CheckAnswer
-	27,  // 112: carrier.v1.Carrier.Quote:output_type -> carrier.v1.QuoteAnswer
-	32,  // 113: carrier.v1.Carrier.Book:output_type -> carrier.v1.BookChunk
-	37,  // 114: carrier.v1.Carrier.Cancel:output_type -> carrier.v1.CancelAnswer
-	39,  // 115: carrier.v1.Carrier.Find:output_type -> carrier.v1.FindAnswer
-	42,  // 116: carrier.v1.Carrier.Track:output_type -> carrier.v1.TrackAnswer
-	52,  // 117: carrier.v1.Carrier.ReceivePush:output_type -> carrier.v1.PushAnswer
-	54,  // 118: carrier.v1.Carrier.Edit:output_type -> carrier.v1.EditAnswer
-	32,  // 119: carrier.v1.Carrier.BookReturn:output_type -> carrier.v1.BookChunk
-	56,  // 120: carrier.v1.Carrier.ValidateAddress:output_type -> carrier.v1.AddressAnswer
-	58,  // 121: carrier.v1.Carrier.SchedulePickup:output_type -> carrier.v1.PickupAnswer
-	60,  // 122: carrier.v1.Carrier.CancelPickup:output_type -> carrier.v1.CancelPickupAnswer
-	62,  // 123: carrier.v1.Carrier.CloseManifest:output_type -> carrier.v1.ManifestAnswer
-	64,  // 124: carrier.v1.Carrier.Document:output_type -> carrier.v1.DocumentChunk
-	107, // [107:125] is the sub-list for method output_type
-	89,  // [89:107] is the sub-list for method input_type
-	89,  // [89:89] is the sub-list for extension type_name
-	89,  // [89:89] is the sub-list for extension extendee
-	0,   // [0:89] is the sub-list for field type_name
+	26,  // 27: carrier.v1.QuoteAnswer.capacity:type_name -> carrier.v1.Usage
+	17,  // 28: carrier.v1.Quote.amount:type_name -> carrier.v1.Money
+	17,  // 29: carrier.v1.Quote.tax:type_name -> carrier.v1.Money
+	29,  // 30: carrier.v1.Quote.charges:type_name -> carrier.v1.Charge
+	15,  // 31: carrier.v1.Quote.pickup:type_name -> carrier.v1.TimeWindow
+	15,  // 32: carrier.v1.Quote.delivery:type_name -> carrier.v1.TimeWindow
+	17,  // 33: carrier.v1.Charge.amount:type_name -> carrier.v1.Money
+	0,   // 34: carrier.v1.BookRequest.call:type_name -> carrier.v1.Call
+	22,  // 35: carrier.v1.BookRequest.consignment:type_name -> carrier.v1.Consignment
+	17,  // 36: carrier.v1.BookRequest.quoted:type_name -> carrier.v1.Money
+	33,  // 37: carrier.v1.BookChunk.booking:type_name -> carrier.v1.Booking
+	2,   // 38: carrier.v1.BookChunk.wire:type_name -> carrier.v1.Wire
+	34,  // 39: carrier.v1.Booking.parcels:type_name -> carrier.v1.BookedParcel
+	17,  // 40: carrier.v1.Booking.amount:type_name -> carrier.v1.Money
+	29,  // 41: carrier.v1.Booking.charges:type_name -> carrier.v1.Charge
+	15,  // 42: carrier.v1.Booking.pickup:type_name -> carrier.v1.TimeWindow
+	15,  // 43: carrier.v1.Booking.delivery:type_name -> carrier.v1.TimeWindow
+	35,  // 44: carrier.v1.BookedParcel.label:type_name -> carrier.v1.Label
+	0,   // 45: carrier.v1.CancelRequest.call:type_name -> carrier.v1.Call
+	17,  // 46: carrier.v1.CancelAnswer.refund:type_name -> carrier.v1.Money
+	2,   // 47: carrier.v1.CancelAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 48: carrier.v1.FindRequest.call:type_name -> carrier.v1.Call
+	33,  // 49: carrier.v1.FindAnswer.bookings:type_name -> carrier.v1.Booking
+	2,   // 50: carrier.v1.FindAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 51: carrier.v1.TrackRequest.call:type_name -> carrier.v1.Call
+	41,  // 52: carrier.v1.TrackRequest.parcels:type_name -> carrier.v1.TrackedParcel
+	43,  // 53: carrier.v1.TrackAnswer.updates:type_name -> carrier.v1.TrackUpdate
+	2,   // 54: carrier.v1.TrackAnswer.wire:type_name -> carrier.v1.Wire
+	44,  // 55: carrier.v1.TrackUpdate.events:type_name -> carrier.v1.TrackingEvent
+	15,  // 56: carrier.v1.TrackUpdate.pickup:type_name -> carrier.v1.TimeWindow
+	15,  // 57: carrier.v1.TrackUpdate.delivery:type_name -> carrier.v1.TimeWindow
+	46,  // 58: carrier.v1.TrackUpdate.driver:type_name -> carrier.v1.Driver
+	47,  // 59: carrier.v1.TrackUpdate.vehicle:type_name -> carrier.v1.Vehicle
+	48,  // 60: carrier.v1.TrackUpdate.last_location:type_name -> carrier.v1.Location
+	49,  // 61: carrier.v1.TrackUpdate.proofs:type_name -> carrier.v1.Proof
+	17,  // 62: carrier.v1.TrackUpdate.amount:type_name -> carrier.v1.Money
+	45,  // 63: carrier.v1.TrackingEvent.reason:type_name -> carrier.v1.EventReason
+	0,   // 64: carrier.v1.PushRequest.call:type_name -> carrier.v1.Call
+	67,  // 65: carrier.v1.PushRequest.header:type_name -> carrier.v1.PushRequest.HeaderEntry
+	43,  // 66: carrier.v1.PushAnswer.updates:type_name -> carrier.v1.TrackUpdate
+	2,   // 67: carrier.v1.PushAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 68: carrier.v1.EditRequest.call:type_name -> carrier.v1.Call
+	22,  // 69: carrier.v1.EditRequest.consignment:type_name -> carrier.v1.Consignment
+	33,  // 70: carrier.v1.EditAnswer.booking:type_name -> carrier.v1.Booking
+	2,   // 71: carrier.v1.EditAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 72: carrier.v1.AddressRequest.call:type_name -> carrier.v1.Call
+	13,  // 73: carrier.v1.AddressRequest.address:type_name -> carrier.v1.Address
+	13,  // 74: carrier.v1.AddressAnswer.candidates:type_name -> carrier.v1.Address
+	2,   // 75: carrier.v1.AddressAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 76: carrier.v1.PickupRequest.call:type_name -> carrier.v1.Call
+	16,  // 77: carrier.v1.PickupRequest.at:type_name -> carrier.v1.Stop
+	19,  // 78: carrier.v1.PickupRequest.weight:type_name -> carrier.v1.Weight
+	15,  // 79: carrier.v1.PickupAnswer.window:type_name -> carrier.v1.TimeWindow
+	17,  // 80: carrier.v1.PickupAnswer.amount:type_name -> carrier.v1.Money
+	2,   // 81: carrier.v1.PickupAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 82: carrier.v1.CancelPickupRequest.call:type_name -> carrier.v1.Call
+	2,   // 83: carrier.v1.CancelPickupAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 84: carrier.v1.ManifestRequest.call:type_name -> carrier.v1.Call
+	35,  // 85: carrier.v1.ManifestAnswer.document:type_name -> carrier.v1.Label
+	2,   // 86: carrier.v1.ManifestAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 87: carrier.v1.DocumentRequest.call:type_name -> carrier.v1.Call
+	2,   // 88: carrier.v1.DocumentChunk.wire:type_name -> carrier.v1.Wire
+	51,  // 89: carrier.v1.PushRequest.HeaderEntry.value:type_name -> carrier.v1.HeaderValues
+	4,   // 90: carrier.v1.Carrier.Describe:input_type -> carrier.v1.DescribeRequest
+	7,   // 91: carrier.v1.Carrier.Open:input_type -> carrier.v1.OpenRequest
+	9,   // 92: carrier.v1.Carrier.Close:input_type -> carrier.v1.CloseRequest
+	11,  // 93: carrier.v1.Carrier.Health:input_type -> carrier.v1.HealthRequest
+	23,  // 94: carrier.v1.Carrier.Check:input_type -> carrier.v1.CheckRequest
+	25,  // 95: carrier.v1.Carrier.Quote:input_type -> carrier.v1.QuoteRequest
+	31,  // 96: carrier.v1.Carrier.Book:input_type -> carrier.v1.BookRequest
+	36,  // 97: carrier.v1.Carrier.Cancel:input_type -> carrier.v1.CancelRequest
+	38,  // 98: carrier.v1.Carrier.Find:input_type -> carrier.v1.FindRequest
+	40,  // 99: carrier.v1.Carrier.Track:input_type -> carrier.v1.TrackRequest
+	50,  // 100: carrier.v1.Carrier.ReceivePush:input_type -> carrier.v1.PushRequest
+	53,  // 101: carrier.v1.Carrier.Edit:input_type -> carrier.v1.EditRequest
+	31,  // 102: carrier.v1.Carrier.BookReturn:input_type -> carrier.v1.BookRequest
+	55,  // 103: carrier.v1.Carrier.ValidateAddress:input_type -> carrier.v1.AddressRequest
+	57,  // 104: carrier.v1.Carrier.SchedulePickup:input_type -> carrier.v1.PickupRequest
+	59,  // 105: carrier.v1.Carrier.CancelPickup:input_type -> carrier.v1.CancelPickupRequest
+	61,  // 106: carrier.v1.Carrier.CloseManifest:input_type -> carrier.v1.ManifestRequest
+	63,  // 107: carrier.v1.Carrier.Document:input_type -> carrier.v1.DocumentRequest
+	5,   // 108: carrier.v1.Carrier.Describe:output_type -> carrier.v1.Manifest
+	8,   // 109: carrier.v1.Carrier.Open:output_type -> carrier.v1.OpenAnswer
+	10,  // 110: carrier.v1.Carrier.Close:output_type -> carrier.v1.CloseAnswer
+	12,  // 111: carrier.v1.Carrier.Health:output_type -> carrier.v1.HealthAnswer
+	24,  // 112: carrier.v1.Carrier.Check:output_type -> carrier.v1.CheckAnswer
+	27,  // 113: carrier.v1.Carrier.Quote:output_type -> carrier.v1.QuoteAnswer
+	32,  // 114: carrier.v1.Carrier.Book:output_type -> carrier.v1.BookChunk
+	37,  // 115: carrier.v1.Carrier.Cancel:output_type -> carrier.v1.CancelAnswer
+	39,  // 116: carrier.v1.Carrier.Find:output_type -> carrier.v1.FindAnswer
+	42,  // 117: carrier.v1.Carrier.Track:output_type -> carrier.v1.TrackAnswer
+	52,  // 118: carrier.v1.Carrier.ReceivePush:output_type -> carrier.v1.PushAnswer
+	54,  // 119: carrier.v1.Carrier.Edit:output_type -> carrier.v1.EditAnswer
+	32,  // 120: carrier.v1.Carrier.BookReturn:output_type -> carrier.v1.BookChunk
+	56,  // 121: carrier.v1.Carrier.ValidateAddress:output_type -> carrier.v1.AddressAnswer
+	58,  // 122: carrier.v1.Carrier.SchedulePickup:output_type -> carrier.v1.PickupAnswer
+	60,  // 123: carrier.v1.Carrier.CancelPickup:output_type -> carrier.v1.CancelPickupAnswer
+	62,  // 124: carrier.v1.Carrier.CloseManifest:output_type -> carrier.v1.ManifestAnswer
+	64,  // 125: carrier.v1.Carrier.Document:output_type -> carrier.v1.DocumentChunk
+	108, // [108:126] is the sub-list for method output_type
+	90,  // [90:108] is the sub-list for method input_type
+	90,  // [90:90] is the sub-list for extension type_name
+	90,  // [90:90] is the sub-list for extension extendee
+	0,   // [0:90] is the sub-list for field type_name
 }
 
 func init() { file_carrier_proto_init() }

@@ -68,20 +68,28 @@ func fromConsignment(c *pb.Consignment) carrier.Consignment {
 
 func ToQuoteRequest(r carrier.QuoteRequest) *pb.QuoteRequest {
 	return &pb.QuoteRequest{Consignment: toConsignment(r.Consignment), Services: r.Services,
-		Usage: &pb.Usage{Open: int32(r.Usage.Open), Today: int32(r.Usage.Today)}}
+		Usage: toUsage(r.Usage)}
 }
 
 func FromQuoteRequest(r *pb.QuoteRequest) carrier.QuoteRequest {
 	return carrier.QuoteRequest{Consignment: fromConsignment(r.GetConsignment()), Services: r.GetServices(),
-		Usage: carrier.Usage{Open: int(r.GetUsage().GetOpen()), Today: int(r.GetUsage().GetToday())}}
+		Usage: fromUsage(r.GetUsage())}
+}
+
+func toUsage(u carrier.Usage) *pb.Usage {
+	return &pb.Usage{Open: int32(u.Open), Today: int32(u.Today)}
+}
+
+func fromUsage(u *pb.Usage) carrier.Usage {
+	return carrier.Usage{Open: int(u.GetOpen()), Today: int(u.GetToday())}
 }
 
 func ToQuoteAnswer(a carrier.QuoteAnswer) *pb.QuoteAnswer {
-	return &pb.QuoteAnswer{Quotes: list(a.Quotes, toQuote), Refusals: list(a.Refusals, toRefusal)}
+	return &pb.QuoteAnswer{Quotes: list(a.Quotes, toQuote), Refusals: list(a.Refusals, toRefusal), Capacity: toUsage(a.Capacity)}
 }
 
 func FromQuoteAnswer(a *pb.QuoteAnswer) carrier.QuoteAnswer {
-	return carrier.QuoteAnswer{Quotes: list(a.GetQuotes(), fromQuote), Refusals: list(a.GetRefusals(), fromRefusal)}
+	return carrier.QuoteAnswer{Quotes: list(a.GetQuotes(), fromQuote), Refusals: list(a.GetRefusals(), fromRefusal), Capacity: fromUsage(a.GetCapacity())}
 }
 
 func ToBookRequest(r carrier.BookRequest) *pb.BookRequest {
