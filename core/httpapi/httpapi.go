@@ -54,6 +54,26 @@ func New(s Settings) *Router {
 // ServeHTTP serves one request.
 func (r *Router) ServeHTTP(w http.ResponseWriter, q *http.Request) { r.mux.ServeHTTP(w, q) }
 
+// Routes lists what is mounted, each as method and path: "GET /shipments/{id}".
+func (r *Router) Routes() ([]string, error) {
+	var out []string
+	err := r.mux.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+		path, err := route.GetPathTemplate()
+		if err != nil {
+			return err
+		}
+		methods, err := route.GetMethods()
+		if err != nil {
+			return fmt.Errorf("route %s: %w", path, err)
+		}
+		for _, m := range methods {
+			out = append(out, m+" "+path)
+		}
+		return nil
+	})
+	return out, err
+}
+
 // allowed lists the methods that the request's path takes.
 func (r *Router) allowed(q *http.Request) []string {
 	var out []string

@@ -3,6 +3,7 @@ package apitest
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -50,5 +51,22 @@ func TestHoldFails(t *testing.T) {
 	err = hold(q, []byte(Order("x", "orderValue", -1)), &Answer{Status: 201, Header: good.Header, Body: good.Body, t: t})
 	if err == nil || !strings.Contains(err.Error(), "was taken") {
 		t.Errorf("a request beyond the limits that was taken: %v", err)
+	}
+}
+
+// TestEveryRouteIsOfASurface: a surface that is mounted must be looked at with a stranger's key, by a test that calls Strangers with its
+// prefixes, and is named here then. What shows a tenant's configuration, or needs no tenant's key, stands apart.
+func TestEveryRouteIsOfASurface(t *testing.T) {
+	visited := []string{"/shipments", "/rates"}
+	apart := []string{"/healthz", "/readyz", "/openapi.yaml", "/metrics", "/locations", "/providers", "/admin"}
+	routes, err := New(t).Router.Routes()
+	if err != nil || len(routes) == 0 {
+		t.Fatal(routes, err)
+	}
+	for _, r := range routes {
+		_, path, _ := strings.Cut(r, " ")
+		if !slices.ContainsFunc(append(visited, apart...), func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") }) {
+			t.Errorf("%s: no test asks it with the key of another tenant", r)
+		}
 	}
 }
