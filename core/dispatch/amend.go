@@ -164,7 +164,7 @@ func (s *Service) callEdit(ctx context.Context, sh *shipment.Shipment, a *shipme
 	ectx, trace := carrier.WithTrace(ectx)
 	_, err := acc.Edit(ectx, carrier.EditRequest{Consignment: consignment(&edited, a.Reference, rulesSettings(a.Set)),
 		CarrierRef: a.Booking.CarrierRef, ServiceID: a.ServiceID})
-	cerr := carrier.AsError(err)
+	cerr := carrierError(err)
 	if cerr != nil && cerr.Effect == carrier.EffectApplied {
 		cerr = nil
 	}

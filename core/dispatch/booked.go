@@ -66,7 +66,7 @@ func (s *Service) sentAgain(sh *shipment.Shipment, a *shipment.Attempt) bool {
 // so is put with it.
 func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, state shipment.AttemptState, user string) *store.Tx {
 	now := s.Clock.Now()
-	b := *liveBooking(found)
+	b := brief(*liveBooking(found))
 	a.State, a.Error = state, nil
 	if a.Doubt != nil {
 		a.Doubt.Needs = ""

@@ -208,13 +208,13 @@ func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *ship
 	req := carrier.CancelRequest{Reference: a.Reference, CarrierRef: a.Booking.CarrierRef, TrackingID: a.Booking.TrackingID, ServiceID: a.ServiceID,
 		Reason: "cancelled by merchant", Status: sh.Status}
 	done, err := acc.Cancel(cctx, req)
-	cerr := carrier.AsError(err)
+	cerr := carrierError(err)
 	unknown := again || a.CancelIntent != nil && a.CancelIntent.Unknown
 	if cerr != nil && cerr.Effect == carrier.EffectUnknown {
 		first := cerr
 		unknown = true
 		done, err = acc.Cancel(cctx, req)
-		if cerr = carrier.AsError(err); cerr != nil && !refusedForGood(cerr) && cerr.Code != carrier.BookingNotFound {
+		if cerr = carrierError(err); cerr != nil && !refusedForGood(cerr) && cerr.Code != carrier.BookingNotFound {
 			cerr = first // nothing was done this time, perhaps; the first time is what counts
 		}
 	}

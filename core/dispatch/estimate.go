@@ -204,7 +204,7 @@ func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) e
 			q := carrier.QuoteRequest{Consignment: goods, Services: a.services, Usage: usage}
 			q.Reference = a.reference
 			answer, err := a.account.Quote(qctx, q)
-			a.answer, a.err = answer, carrier.AsError(err)
+			a.answer, a.err = answer, carrierError(err)
 		})
 	}
 	wg.Wait()

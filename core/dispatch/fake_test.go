@@ -31,6 +31,8 @@ type fakeCarrier struct {
 	onCancel func(carrier.CancelRequest) (commit bool, err error)
 	onFind   func(carrier.FindRequest) error
 	onEdit   func(carrier.EditRequest) error
+	// onBooked changes the answer to a booking, not what the carrier has.
+	onBooked func(context.Context, *carrier.Booking)
 }
 
 func newFake(name, display string, fee int64, services ...carrier.Service) *fakeCarrier {
@@ -79,6 +81,10 @@ func (f *fakeCarrier) Book(ctx context.Context, r carrier.BookRequest) (carrier.
 	var b carrier.Booking
 	if commit {
 		b = f.commit(r)
+	}
+	if f.onBooked != nil {
+		b.Parcels = append([]carrier.BookedParcel(nil), b.Parcels...)
+		f.onBooked(ctx, &b)
 	}
 	return b, err
 }

@@ -19,6 +19,7 @@ type faultyStore struct {
 	count   int // how many in a row fail
 	written bool
 	before  func(tx *store.Tx) // called before each commit, without the lock
+	refuse  func(tx *store.Tx) error
 }
 
 // fail makes the nth commit from now on, and n-1 after it, answer that the store is unavailable; written says whether they write
@@ -49,6 +50,11 @@ func (f *faultyStore) Commit(ctx context.Context, tenant string, tx *store.Tx) e
 	}
 	if bad && !written {
 		return fmt.Errorf("commit %d: %w", n, store.ErrUnavailable)
+	}
+	if f.refuse != nil {
+		if err := f.refuse(tx); err != nil {
+			return err
+		}
 	}
 	err := f.Store.Commit(ctx, tenant, tx)
 	if bad && err == nil {

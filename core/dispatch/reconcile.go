@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/failpoint"
@@ -161,7 +162,11 @@ func (s *Service) look(ctx context.Context, sh *shipment.Shipment, a *shipment.A
 	found, err := acc.Find(ctx, carrier.FindRequest{
 		Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack), LabelFormat: a.LabelFormat,
 	})
-	f.bookings, f.err = found, carrier.AsError(err)
+	f.bookings, f.err = found, carrierError(err)
+	if f.err == nil && slices.ContainsFunc(found, func(b carrier.Booking) bool { return !readable(b) }) {
+		f.bookings, f.err = nil, &carrier.Error{Source: carrier.SourceAdapter, Effect: carrier.EffectNone, Code: carrier.CarrierProtocol,
+			Message: "The adapter found a booking without any number of it, or with what cannot be one."}
+	}
 	if f.err == nil {
 		s.fetchLabels(ctx, a, acc, m, &f)
 	}

@@ -194,6 +194,9 @@ func (s *Service) change(ctx context.Context, sh *shipment.Shipment, what string
 		}
 		tx.Shipments = append(tx.Shipments, sh)
 		err = s.commit(ctx, sh.Tenant, what, tx)
+		if errors.Is(err, store.ErrTooLarge) {
+			err = s.commitLess(ctx, sh, what, tx)
+		}
 		if err == nil {
 			s.wake(sh.ID)
 			return sh, nil

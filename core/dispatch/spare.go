@@ -190,7 +190,7 @@ func (s *Service) cancelSpares(ctx context.Context, sh *shipment.Shipment, numbe
 			ServiceID: a.ServiceID, Reason: "spare booking"})
 		cancel()
 		var err error
-		if sh, err = s.spareAnswered(ctx, sh, number, sp.CarrierRef, trace, carrier.AsError(cerr)); err != nil {
+		if sh, err = s.spareAnswered(ctx, sh, number, sp.CarrierRef, trace, carrierError(cerr)); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -339,11 +339,11 @@ func (s *Service) book(ctx context.Context, sh *shipment.Shipment, at *shipment.
 	b, err := acc.Book(ctx, carrier.BookRequest{
 		Consignment: consignment(sh, at.Reference, set), ServiceID: at.ServiceID, Token: at.Quote.Token, Quoted: at.Quote.Amount, LabelFormat: at.LabelFormat,
 	})
-	if err == nil && b.TrackingID == "" && b.CarrierRef == "" {
+	if err == nil && !readable(b) {
 		err = &carrier.Error{Source: carrier.SourceAdapter, Effect: carrier.EffectUnknown, Retry: carrier.RetryNever, Code: carrier.CarrierProtocol,
-			Message: "The adapter answered a booking without any number of it."}
+			Message: "The adapter answered a booking without any number of it, or with what cannot be one."}
 	}
-	return b, trace, carrier.AsError(err)
+	return b, trace, carrierError(err)
 }
 
 // held returns what a rule says that the order must wait for: before anybody is asked, or a guard after the offers are in.
