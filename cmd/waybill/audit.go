@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,8 +38,9 @@ func newAuditCmd(p *program) *cobra.Command {
 			"  money      the amounts differ\n" +
 			"  status     an order counts on a booking that its carrier does not hold, or has no end\n\n" +
 			"Of a booking that the store does not know, a row tells what the exchange trace shows, or that it was lost with a process.\n\n" +
-			"With --ledger the simulator there is asked; without, the carriers themselves, about each attempt of --since whose adapter can look\n" +
-			"for bookings: so no orphans are found. Run it when nothing is under way. Where an engine has the store open, it is asked for its orders, with an operator's key (server.admin_keys).\n\n" +
+			"With --ledger the simulator there is asked; without, the carriers themselves, about each attempt of --since: by its\n" +
+			"reference, and by its tracking number where that tells nothing. So no orphans are found, and of some attempts nobody can tell: those are\n" +
+			"listed as not compared, with the reason. Run it when nothing is under way. Where an engine has the store open, it is asked for its orders, with an operator's key (server.admin_keys).\n\n" +
 			"Exit codes: 0 no difference, 1 differences or a failure.",
 		Example: "  waybill audit --config waybill.yaml --ledger http://127.0.0.1:8081\n  waybill audit --config waybill.yaml --since 24h --json",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.audit(cmd.Context(), f) },
@@ -76,19 +77,19 @@ func (p *program) compare(ctx context.Context, f *auditFlags) (audit.Report, err
 		return audit.Report{}, err
 	}
 	// The carriers are asked after the orders were read: what is booked in between shows as a difference, and is never missed.
-	claims, covers, err := p.claims(ctx, f, orders)
+	claims, untold, err := p.claims(ctx, f, orders)
 	if err != nil {
 		return audit.Report{}, err
 	}
-	u := audit.New(claims, covers)
+	u := audit.New(claims, untold)
 	for _, o := range orders {
 		u.Add(o)
 	}
 	return u.Report(), nil
 }
 
-// claims is what the carriers say, and of which attempts they say something.
-func (p *program) claims(ctx context.Context, f *auditFlags, orders []audit.Order) ([]audit.Claim, func(audit.Attempt) bool, error) {
+// claims is what the carriers say, and of which attempts that says nothing, and why.
+func (p *program) claims(ctx context.Context, f *auditFlags, orders []audit.Order) ([]audit.Claim, func(audit.Attempt) string, error) {
 	if f.ledger == "" {
 		return p.askCarriers(ctx, f, orders)
 	}
@@ -96,11 +97,11 @@ func (p *program) claims(ctx context.Context, f *auditFlags, orders []audit.Orde
 	if err != nil {
 		return nil, nil, &exitError{exitConnection, err}
 	}
-	return claims, func(a audit.Attempt) bool { return slices.Contains(carriers, a.Adapter) }, nil
+	return claims, audit.Covered(carriers), nil
 }
 
 // askCarriers runs the adapters for as long as the questions take.
-func (p *program) askCarriers(ctx context.Context, f *auditFlags, orders []audit.Order) (_ []audit.Claim, _ func(audit.Attempt) bool, err error) {
+func (p *program) askCarriers(ctx context.Context, f *auditFlags, orders []audit.Order) (_ []audit.Claim, _ func(audit.Attempt) string, err error) {
 	log, err := f.log.open(p, "error")
 	if err != nil {
 		return nil, nil, err
@@ -168,6 +169,9 @@ func (p *program) showAudit(r audit.Report, asJSON bool) error {
 		if r.Differences == nil {
 			r.Differences = []audit.Row{}
 		}
+		if r.Uncompared == nil {
+			r.Uncompared = []audit.Uncompared{}
+		}
 		return p.printJSON(r)
 	}
 	if len(r.Differences) > 0 {
@@ -179,11 +183,34 @@ func (p *program) showAudit(r audit.Report, asJSON bool) error {
 			return err
 		}
 	}
-	if r.NotCompared > 0 {
-		fmt.Fprintf(p.out, "not compared: %s at carriers that were not asked\n", count(r.NotCompared, "attempt"))
-	}
+	p.showUncompared(r.Uncompared)
 	_, err := fmt.Fprintf(p.out, "%s, %s compared\ndifferences: %d\n", count(r.Orders, "order"), count(r.Attempts, "attempt"), len(r.Differences))
 	return err
+}
+
+// maxNamed is how many orders a line of attempts that were not compared names; --json has them all.
+const maxNamed = 10
+
+// showUncompared lists the attempts that were not compared, a line for each carrier and reason.
+func (p *program) showUncompared(list []audit.Uncompared) {
+	type line struct{ carrier, reason string }
+	var lines []line
+	orders := map[line][]string{}
+	for _, x := range list {
+		l := line{x.Carrier, x.Reason}
+		if orders[l] == nil {
+			lines = append(lines, l)
+		}
+		orders[l] = append(orders[l], x.Order)
+	}
+	for _, l := range lines {
+		names := orders[l]
+		more := ""
+		if len(names) > maxNamed {
+			more = fmt.Sprintf(" and %d more", len(names)-maxNamed)
+		}
+		fmt.Fprintf(p.out, "not compared: %s at %s: %s: %s%s\n", count(len(names), "attempt"), l.carrier, l.reason, strings.Join(names[:min(len(names), maxNamed)], ", "), more)
+	}
 }
 
 func noStore(dir string) error {

@@ -235,7 +235,7 @@ func recovered(t *testing.T, data string, sim *devProcess, finished, inFlight in
 		t.Fatal(err)
 	}
 	claims = slices.DeleteFunc(claims, func(c audit.Claim) bool { return !c.Live })
-	u := audit.New(claims, func(a audit.Attempt) bool { return slices.Contains(carriers, a.Adapter) })
+	u := audit.New(claims, audit.Covered(carriers))
 	st := openStore(t, data)
 	defer closeStore(t, st)
 	for n := range inFlight {

@@ -73,6 +73,7 @@ type Attempt struct {
 	IntendedAt time.Time      `json:"intendedAt"`
 	Needs      string         `json:"needs,omitempty"` // "attention" where a person must decide
 	Entity     string         `json:"entity,omitempty"`
+	Tracking   string         `json:"tracking,omitempty"` // number
 	Amount     shipping.Money `json:"amount,omitzero"`
 	Refund     shipping.Money `json:"refund,omitzero"` // without currency where the carrier has not said
 	Witness    Witness        `json:"witness,omitempty"`
@@ -88,7 +89,7 @@ func OrderOf(sh *shipment.Shipment) Order {
 			x.Needs = a.Doubt.Needs
 		}
 		if a.Booking != nil {
-			x.Entity, x.Amount = a.Booking.CarrierRef, a.Booking.Amount
+			x.Entity, x.Tracking, x.Amount = a.Booking.CarrierRef, a.Booking.TrackingID, a.Booking.Amount
 		}
 		o.Attempts = append(o.Attempts, x)
 	}
@@ -97,18 +98,18 @@ func OrderOf(sh *shipment.Shipment) Order {
 
 // Auditor compares orders, one after another, with the claims of the carriers.
 type Auditor struct {
-	covers   func(a Attempt) bool
+	untold   func(a Attempt) string
 	claims   map[string][]Claim // by carrier and reference
 	asked    map[string]bool
 	rows     []Row
 	orders   int
 	compared int
-	skipped  int
+	skipped  []Uncompared
 }
 
-// New returns an Auditor over all that the carriers claim. covers says whether a carrier that an attempt was made at is among them.
-func New(claims []Claim, covers func(a Attempt) bool) *Auditor {
-	u := &Auditor{covers: covers, claims: map[string][]Claim{}, asked: map[string]bool{}}
+// New returns an Auditor over all that the carriers claim. untold says why the claims tell nothing of an attempt, "" where they do.
+func New(claims []Claim, untold func(a Attempt) string) *Auditor {
+	u := &Auditor{untold: untold, claims: map[string][]Claim{}, asked: map[string]bool{}}
 	for _, c := range claims {
 		k := key(c.Carrier, c.Reference)
 		u.claims[k] = append(u.claims[k], c)
@@ -132,8 +133,8 @@ func (u *Auditor) Add(o Order) {
 		}
 	}
 	for _, a := range o.Attempts {
-		if !u.covers(a) {
-			u.skipped++
+		if why := u.untold(a); why != "" {
+			u.skipped = append(u.skipped, Uncompared{Tenant: o.Tenant, Order: o.ID, Attempt: a.Number, Carrier: a.Adapter, State: a.State, Reason: why})
 			continue
 		}
 		u.compared++
@@ -247,10 +248,21 @@ func (u *Auditor) row(r Row) { u.rows = append(u.rows, r) }
 
 // Report is what came of an audit.
 type Report struct {
-	Orders      int   `json:"orders"`
-	Attempts    int   `json:"attempts"`     // compared
-	NotCompared int   `json:"not_compared"` // attempts at carriers of whom nothing is known
-	Differences []Row `json:"differences"`
+	Orders      int          `json:"orders"`
+	Attempts    int          `json:"attempts"`     // compared
+	NotCompared int          `json:"not_compared"` // attempts of which nobody could tell
+	Uncompared  []Uncompared `json:"uncompared"`   // those, in the order in which they were added
+	Differences []Row        `json:"differences"`
+}
+
+// Uncompared is an attempt of which nobody could tell whether the carrier has it as the order believes.
+type Uncompared struct {
+	Tenant  string                `json:"tenant,omitempty"`
+	Order   string                `json:"order"`
+	Attempt int                   `json:"attempt"`
+	Carrier string                `json:"carrier"`
+	State   shipment.AttemptState `json:"state"`
+	Reason  string                `json:"reason"`
 }
 
 // Report adds the bookings that no order has asked for, and returns everything, sorted by kind and order.
@@ -270,5 +282,5 @@ func (u *Auditor) Report() Report {
 	slices.SortFunc(rows, func(a, b Row) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Order, b.Order), cmp.Compare(a.Attempt, b.Attempt), cmp.Compare(a.Entity, b.Entity))
 	})
-	return Report{Orders: u.orders, Attempts: u.compared, NotCompared: u.skipped, Differences: rows}
+	return Report{Orders: u.orders, Attempts: u.compared, NotCompared: len(u.skipped), Uncompared: slices.Clone(u.skipped), Differences: rows}
 }

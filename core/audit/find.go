@@ -3,33 +3,53 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // Account is an account at a carrier, as Ask uses it.
 type Account interface {
 	Manifest() (m carrier.Manifest, ok bool)
 	carrier.Finder
+	carrier.Tracker
 }
 
 const (
 	// findSlack is how far around the intent a booking is looked for: carriers' clocks are not ours.
-	findSlack   = 24 * time.Hour
-	findTimeout = 30 * time.Second
-	asksAtOnce  = 8
+	findSlack  = 24 * time.Hour
+	askTimeout = 30 * time.Second
+	asksAtOnce = 8
 )
 
-// Ask asks the carriers for each attempt since a time, by its reference. covers reports of which attempts the answer tells
-// something: not of those at adapters that cannot look for bookings, of earlier ones, nor of those for whom a carrier knows nothing and
-// cannot prove it. What no attempt has asked for is not found so: there are no orphans. An error is that a carrier could not be asked.
-func Ask(ctx context.Context, orders []Order, since, now time.Time, account func(tenant, id string) (Account, bool)) (claims []Claim, covers func(Attempt) bool, err error) {
+// The reasons for which an attempt is not compared.
+const (
+	untoldOld     = "it is older than the time that was asked about"
+	untoldAccount = "its account is not in the configuration"
+	untoldFind    = "the adapter can neither look for bookings nor track them"
+	untoldNumber  = "the carrier finds nothing under the reference, which does not prove that there is nothing, and no tracking number is known"
+	untoldTrack   = "the carrier finds nothing under the reference, and does not know the tracking number, which does not prove that there is nothing"
+	untoldQuiet   = "the carrier's tracking shows neither that the cancelled parcel is cancelled nor that it moves"
+	untoldBlind   = "the adapter cannot look for bookings, and no tracking number is known"
+)
+
+// Ask asks the carriers for each attempt since a time: by its reference, and by its tracking number where that tells nothing. untold says
+// why the answers tell nothing of an attempt, "" where they do. What no attempt has asked for is not found so: there are no orphans. An
+// error is that a carrier could not be asked.
+func Ask(ctx context.Context, orders []Order, since, now time.Time, account func(tenant, id string) (Account, bool)) (claims []Claim, untold func(Attempt) string, err error) {
+	type attempt struct {
+		carrier, reference string
+		number             int
+	}
+	of := func(a Attempt) attempt { return attempt{a.Adapter, a.Reference, a.Number} }
 	var mu sync.Mutex
-	known := map[string]bool{}
+	why := map[attempt]string{}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(asksAtOnce)
 	for _, o := range orders {
@@ -38,44 +58,97 @@ func Ask(ctx context.Context, orders []Order, since, now time.Time, account func
 				continue
 			}
 			g.Go(func() error {
-				found, told, err := ask(ctx, o, a, now, account)
+				found, reason, err := ask(ctx, o, a, now, account)
 				if err != nil {
 					return fmt.Errorf("ask account %s about attempt %d of order %s: %w", a.Account, a.Number, o.ID, err)
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				known[key(a.Adapter, a.Reference)] = told
-				claims = append(claims, found...)
+				why[of(a)] = reason
+				for _, c := range found {
+					// Attempts at several services of one account in one round have one reference, and are answered alike.
+					if !slices.ContainsFunc(claims, func(x Claim) bool {
+						return x.Carrier == c.Carrier && x.Reference == c.Reference && x.Entity == c.Entity
+					}) {
+						claims = append(claims, c)
+					}
+				}
 				return nil
 			})
 		}
 	}
 	err = g.Wait()
-	return claims, func(a Attempt) bool { return known[key(a.Adapter, a.Reference)] }, err
+	return claims, func(a Attempt) string {
+		if reason, asked := why[of(a)]; asked {
+			return reason
+		}
+		return untoldOld
+	}, err
 }
 
-// ask asks about one attempt; told says whether the answer is worth anything.
-func ask(ctx context.Context, o Order, a Attempt, now time.Time, account func(tenant, id string) (Account, bool)) (claims []Claim, told bool, err error) {
+// ask asks about one attempt; untold says why the answer is worth nothing, "" where it is worth something.
+func ask(ctx context.Context, o Order, a Attempt, now time.Time, account func(tenant, id string) (Account, bool)) (claims []Claim, untold string, err error) {
 	acc, ok := account(o.Tenant, a.Account)
 	if !ok {
-		return nil, false, nil
+		return nil, untoldAccount, nil
 	}
 	m, started := acc.Manifest()
 	if !started {
-		return nil, false, fmt.Errorf("the adapter %s has not started", a.Adapter)
+		return nil, "", fmt.Errorf("the adapter %s has not started", a.Adapter)
 	}
-	if !m.Has(carrier.CanFind) {
-		return nil, false, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	found, err := acc.Find(ctx, carrier.FindRequest{Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: now.Add(findSlack)})
+	if m.Has(carrier.CanFind) {
+		found, err := acc.Find(ctx, carrier.FindRequest{Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: now.Add(findSlack)})
+		if err != nil {
+			return nil, "", err
+		}
+		for _, b := range found {
+			claims = append(claims, Claim{Carrier: a.Adapter, Entity: b.CarrierRef, Reference: a.Reference, Live: !b.Cancelled,
+				Charged: b.Amount.Minor, Currency: b.Amount.Currency, Unpriced: b.Cancelled || b.Amount.Currency == ""})
+		}
+		if len(found) > 0 || m.Absence == carrier.Proven {
+			return claims, "", nil
+		}
+	}
+	switch {
+	case m.Has(carrier.CanTrack) && a.Tracking != "":
+		return follow(ctx, a, acc)
+	case m.Has(carrier.CanFind):
+		return nil, untoldNumber, nil
+	case m.Has(carrier.CanTrack):
+		return nil, untoldBlind, nil
+	}
+	return nil, untoldFind, nil
+}
+
+// follow asks the carrier's tracking about the number of a booking. That the number is known is a witness that the booking lives,
+// unless the last that is told of it is its cancellation; a booking that was cancelled lives only where its parcel has set out all the
+// same. A number that is not known proves nothing: tracking may lag behind the label, and forgets with time.
+func follow(ctx context.Context, a Attempt, acc Account) (claims []Claim, untold string, err error) {
+	updates, err := acc.Track(ctx, carrier.TrackRequest{Parcels: []carrier.TrackedParcel{{Number: a.Tracking, Reference: a.Reference}}})
+	if e := carrier.AsError(err); e != nil && e.Code == carrier.TrackingNotFound {
+		return nil, untoldTrack, nil
+	}
 	if err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
-	for _, b := range found {
-		claims = append(claims, Claim{Carrier: a.Adapter, Entity: b.CarrierRef, Reference: a.Reference, Live: !b.Cancelled,
-			Charged: b.Amount.Minor, Currency: b.Amount.Currency, Unpriced: b.Cancelled || b.Amount.Currency == ""})
+	at := slices.IndexFunc(updates, func(u carrier.TrackUpdate) bool {
+		return !u.Unknown && (u.Number == a.Tracking || u.Reference == a.Reference)
+	})
+	if at < 0 {
+		return nil, untoldTrack, nil
 	}
-	return claims, len(found) > 0 || m.Absence == carrier.Proven, nil
+	last := shipping.TrackingEvent{}
+	for _, e := range updates[at].Events {
+		if e.Status != "" && !e.Time.Before(last.Time.Time) {
+			last = e
+		}
+	}
+	stage := shipment.StageOf(last.Status)
+	c := Claim{Carrier: a.Adapter, Entity: a.Entity, Reference: a.Reference, Live: last.Status != shipping.OrderCancelled, Unpriced: true}
+	if a.State == shipment.Cancelled && c.Live && stage != shipment.Underway && stage != shipment.Finished {
+		return nil, untoldQuiet, nil
+	}
+	return []Claim{c}, "", nil
 }

@@ -6,15 +6,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/waybill-dev/waybill/core/audit"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // finder is a carrier that holds bookings by reference.
 type finder struct {
 	manifest carrier.Manifest
 	held     map[string][]carrier.Booking
+	tracked  map[string][]shipping.Status // by number
 	err      error
 }
 
@@ -22,6 +26,104 @@ func (f *finder) Manifest() (carrier.Manifest, bool) { return f.manifest, true }
 
 func (f *finder) Find(_ context.Context, r carrier.FindRequest) ([]carrier.Booking, error) {
 	return f.held[r.Reference], f.err
+}
+
+// Track knows the numbers in tracked, with an event for each status, the last first.
+func (f *finder) Track(_ context.Context, r carrier.TrackRequest) ([]carrier.TrackUpdate, error) {
+	var out []carrier.TrackUpdate
+	for _, p := range r.Parcels {
+		statuses, known := f.tracked[p.Number]
+		u := carrier.TrackUpdate{Number: p.Number, Unknown: !known}
+		for i, s := range statuses {
+			u.Events = append(u.Events, shipping.TrackingEvent{Status: s, Time: shipping.At(time.Unix(int64(1000-i), 0))})
+		}
+		out = append(out, u)
+	}
+	return out, f.err
+}
+
+// TestTrackingIsAWitness: where a carrier cannot prove that it has no booking, its tracking is asked, and what that cannot tell is listed.
+func TestTrackingIsAWitness(t *testing.T) {
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	var orders []audit.Order
+	add := func(name, account string, state shipment.AttemptState) {
+		n := len(orders) + 1
+		a := attempt(n, state)
+		a.Account, a.Adapter, a.IntendedAt = account, account, now
+		if a.Entity != "" {
+			a.Tracking = "T-" + name
+		}
+		orders = append(orders, audit.Order{Tenant: "acme", ID: name, Attempts: []audit.Attempt{a}})
+	}
+	ups := &finder{manifest: carrier.Manifest{Abilities: []carrier.Ability{carrier.CanFind, carrier.CanTrack}, Absence: carrier.Unproven}, tracked: map[string][]shipping.Status{
+		"T-labelled": {shipping.OrderDispatched}, "T-silent": nil, "T-odd": {""}, "T-delivered": {shipping.OrderDelivered, shipping.InTransit},
+		"T-voided": {shipping.OrderCancelled, shipping.OrderDispatched}, "T-void refused": {shipping.InTransit, shipping.OrderCancelled},
+		"T-cancelled": {shipping.OrderCancelled}, "T-moves": {shipping.InTransit}, "T-lags": {shipping.OrderDispatched},
+	}}
+	blind := &finder{manifest: carrier.Manifest{Abilities: []carrier.Ability{carrier.CanTrack}}, tracked: ups.tracked}
+	for _, name := range []string{"labelled", "silent", "odd", "voided", "void refused", "unheard of"} {
+		add(name, "ups", shipment.Booked)
+	}
+	add("delivered", "ups", shipment.Ended)
+	for _, name := range []string{"cancelled", "moves", "lags"} {
+		add(name, "ups", shipment.Cancelled)
+	}
+	add("absent", "ups", shipment.Absent)
+	add("labelled", "blind", shipment.Booked)
+	add("refused", "blind", shipment.Refused)
+	add("own", "neither", shipment.Booked)
+	add("gone", "left", shipment.Booked)
+	accounts := map[string]audit.Account{"ups": ups, "blind": blind, "neither": &finder{}}
+	account := func(_, id string) (audit.Account, bool) { a, ok := accounts[id]; return a, ok }
+	claims, untold, err := audit.Ask(t.Context(), orders, now.Add(-time.Hour), now, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := audit.New(claims, untold)
+	for _, o := range orders {
+		u.Add(o)
+	}
+	r := u.Report()
+	var rows, skipped []string
+	for _, d := range r.Differences {
+		rows = append(rows, string(d.Kind)+" "+d.Order)
+	}
+	for _, x := range r.Uncompared {
+		if x.Reason == "" || x.Attempt == 0 || x.Tenant != "acme" || x.Carrier == "" {
+			t.Errorf("%+v", x)
+		}
+		skipped = append(skipped, x.Order)
+	}
+	if diff := cmp.Diff([]string{"lost moves", "status voided"}, rows); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"unheard of", "lags", "absent", "refused", "own", "gone"}, skipped); diff != "" || r.NotCompared != 6 || r.Attempts != 9 {
+		t.Errorf("%d compared, %d not\n%s", r.Attempts, r.NotCompared, diff)
+	}
+	ups.err = errors.New("carrier is down")
+	if _, _, err := audit.Ask(t.Context(), orders[:1], now.Add(-time.Hour), now, account); !errors.Is(err, ups.err) {
+		t.Errorf("a carrier that does not answer: %v", err)
+	}
+}
+
+// TestOneReferenceOfTwoAttempts: two services of one account are tried under one reference, and asking about both finds the booking once.
+func TestOneReferenceOfTwoAttempts(t *testing.T) {
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	first, second := attempt(1, shipment.Refused), attempt(2, shipment.Booked)
+	second.Reference = first.Reference
+	first.IntendedAt, second.IntendedAt = now, now
+	ups := &finder{manifest: carrier.Manifest{Abilities: []carrier.Ability{carrier.CanFind}, Absence: carrier.Proven},
+		held: map[string][]carrier.Booking{"r1": {{CarrierRef: "e2", Amount: usd(900)}}}}
+	orders := []audit.Order{{Tenant: "acme", ID: "o", Attempts: []audit.Attempt{first, second}}}
+	claims, untold, err := audit.Ask(t.Context(), orders, now.Add(-time.Hour), now, func(string, string) (audit.Account, bool) { return ups, true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := audit.New(claims, untold)
+	u.Add(orders[0])
+	if r := u.Report(); len(r.Differences) != 0 || r.Attempts != 2 {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestCarriersAreAsked(t *testing.T) {
@@ -48,11 +150,11 @@ func TestCarriersAreAsked(t *testing.T) {
 	}}
 	accounts := map[string]audit.Account{"ups": ups, "usps": &finder{manifest: carrier.Manifest{Abilities: find, Absence: carrier.Unproven}}, "own": &finder{}}
 	account := func(_, id string) (audit.Account, bool) { a, ok := accounts[id]; return a, ok }
-	claims, covers, err := audit.Ask(t.Context(), orders, now.Add(-time.Hour), now, account)
+	claims, untold, err := audit.Ask(t.Context(), orders, now.Add(-time.Hour), now, account)
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := audit.New(claims, covers)
+	u := audit.New(claims, untold)
 	for _, o := range orders {
 		u.Add(o)
 	}

@@ -53,6 +53,16 @@ func Ledger(ctx context.Context, client *http.Client, base string) (claims []Cla
 	}
 }
 
+// Covered says of the attempts at other carriers than these that a ledger tells nothing of them.
+func Covered(carriers []string) func(Attempt) string {
+	return func(a Attempt) string {
+		if slices.Contains(carriers, a.Adapter) {
+			return ""
+		}
+		return "the simulator does not stand for its carrier"
+	}
+}
+
 // claimsOf adds the records up, in the order in which bookings were made.
 func claimsOf(records []ledgerRecord) []Claim {
 	var claims []Claim
