@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/waybill-dev/waybill/core/audit"
+	"github.com/waybill-dev/waybill/core/shipment"
 )
 
 // TestAudit runs an engine and a simulator as processes of their own: what they have agreed on shows no difference, asked while serving
@@ -81,24 +83,7 @@ func TestAudit(t *testing.T) {
 	if r := look(0, offline...); r.Orders != 30 || len(r.Differences) != 0 {
 		t.Errorf("afterwards: %+v", r)
 	}
-	_, b := sim.Sim(t, http.MethodGet, "/entities?carrier=doordash&limit=1000", "")
-	var entities struct {
-		Entities []struct{ ID, Reference, State string }
-	}
-	if err := json.Unmarshal(b, &entities); err != nil {
-		t.Fatal(err)
-	}
-	given := ""
-	for _, e := range entities.Entities {
-		if e.State == "cancelled" || e.State == "quote" || given != "" {
-			continue
-		}
-		if code, b := sim.Sim(t, http.MethodPost, "/entities/doordash/"+e.ID+"/steps", `{"to":"cancelled"}`); code == http.StatusOK {
-			given = e.ID
-		} else {
-			t.Logf("%s: %d %s", e.ID, code, b)
-		}
-	}
+	given := givenUp(t, sim, "doordash", "cancelled")
 	r := look(exitFailure, offline...)
 	if len(r.Differences) != 1 || r.Differences[0].Kind != audit.Status || r.Differences[0].Entity != given || !strings.Contains(r.Differences[0].Mend, "waybill shipments cancel audit-") {
 		t.Errorf("after DoorDash gave %s up: %+v", given, r.Differences)
@@ -116,6 +101,27 @@ func TestAudit(t *testing.T) {
 	if r := asked(exitFailure, data); r.Attempts < 10 || len(r.Differences) != 1 || r.Differences[0].Kind != audit.Status || r.Differences[0].Entity != given {
 		t.Errorf("by the adapters: %+v", r)
 	}
+	// UPS forgets references and keeps numbers: its tracking is a witness too.
+	voided := givenUp(t, sim, "ups", "VOIDED")
+	r = asked(exitFailure, data)
+	told := slices.ContainsFunc(r.Differences, func(d audit.Row) bool { return d.Kind == audit.Status && d.Carrier == "ups" && d.Entity == voided })
+	if len(r.Differences) != 2 || !told {
+		t.Errorf("by the adapters, after UPS has voided %s: %+v", voided, r.Differences)
+	}
+	if len(r.Uncompared) != r.NotCompared || r.NotCompared == 0 {
+		t.Errorf("%d attempts were not compared, listed are %v", r.NotCompared, r.Uncompared)
+	}
+	for _, x := range r.Uncompared {
+		if x.Reason == "" || x.State == shipment.Booked && x.Carrier != "selfdelivery" {
+			t.Errorf("not compared: %+v", x)
+		}
+	}
+	if code, out, _ := command(t, []string{simURLName + "=" + sim.SimURL}, "audit", "--config", cfg, "--data", data, "--plugins", plugins); code != exitFailure ||
+		!strings.Contains(out, "at selfdelivery: the adapter can neither look for bookings nor track them: audit-") {
+		t.Errorf("printed: %d %s", code, out)
+	} else {
+		t.Log(out)
+	}
 	again := filepath.Join(t.TempDir(), "again")
 	if code, _, errs := command(t, nil, "restore", "--config", cfg, "--data", again, backup); code != 0 {
 		t.Fatal(errs)
@@ -130,4 +136,28 @@ func TestAudit(t *testing.T) {
 	if code, _, errs := command(t, nil, "audit", "--config", cfg, "--data", again, "--ledger", "http://"+closedAddress(t)); code != exitConnection {
 		t.Errorf("no simulator: %d %s", code, errs)
 	}
+}
+
+// givenUp has a carrier of the simulator give up one of its live bookings, and returns that one's number.
+func givenUp(t *testing.T, sim *devProcess, carrier, state string) string {
+	t.Helper()
+	_, b := sim.Sim(t, http.MethodGet, "/entities?carrier="+carrier+"&limit=1000", "")
+	var entities struct {
+		Entities []struct{ ID, Reference, State string }
+	}
+	if err := json.Unmarshal(b, &entities); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entities.Entities {
+		if e.State == state || e.State == "quote" {
+			continue
+		}
+		if code, b := sim.Sim(t, http.MethodPost, "/entities/"+carrier+"/"+e.ID+"/steps", `{"to":"`+state+`"}`); code == http.StatusOK {
+			return e.ID
+		} else {
+			t.Logf("%s: %d %s", e.ID, code, b)
+		}
+	}
+	t.Fatalf("%s has no booking to give up: %s", carrier, b)
+	return ""
 }
