@@ -39,7 +39,11 @@ func newConfigCheckCmd(p *program) *cobra.Command {
 				return usageError(err)
 			}
 			if show {
-				masked, err := c.Masked()
+				var known map[string]config.Adapter
+				if adapters != nil {
+					known = adapters(c)
+				}
+				masked, err := c.Masked(known)
 				if err != nil {
 					return err
 				}
@@ -58,7 +62,7 @@ func newConfigCheckCmd(p *program) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&show, "print", false, "print the effective configuration, defaults filled in and secrets masked")
+	cmd.Flags().BoolVar(&show, "print", false, "print the effective configuration, defaults filled in and secrets masked; without adapters all of an account's own configuration")
 	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of the adapters that the accounts are checked against (default plugins beside this program)")
 	return cmd
 }

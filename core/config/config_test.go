@@ -214,7 +214,7 @@ func TestSecretsNeverShow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	masked, err := c.Masked()
+	masked, err := c.Masked(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,6 +231,40 @@ func TestSecretsNeverShow(t *testing.T) {
 	_, err = config.Load(write(t, t.TempDir(), "waybill.yaml", bad), env(nil))
 	if err == nil || strings.Contains(err.Error(), canary) {
 		t.Errorf("error shows a secret: %v", err)
+	}
+}
+
+// TestMaskedShowsWhatIsNoSecret: an account's own configuration is shown as far as the adapter says that it may be.
+func TestMaskedShowsWhatIsNoSecret(t *testing.T) {
+	schema := []byte(`{"type":"object","properties":{"client_id":{"type":"string"},"client_secret":{"type":"string","x-secret":true},
+		"pin":{"type":"string","x-secret":true},"base_url":{"type":"string"},"proxy":{"type":"string"},"limit":{"type":"number"},"password":{"type":"string"},
+		"zones":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"code":{"type":"string","x-secret":true}}}},
+		"extra":{"type":"object","additionalProperties":{"type":"string"}},"hidden":{"type":"object","x-secret":true}}}`)
+	text := strings.Replace(minimal, "${SECRET}", "canary-1", 1)
+	p := write(t, t.TempDir(), "waybill.yaml", text)
+	c, err := config.Load(p, env(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Tenants["demo"].Accounts["ups"].Config = `{"client_id":"me","client_secret":"canary-2","pin":"canary-3","base_url":"https://carrier.example","limit":1.50,
+		"proxy":"https://user:canary-4@proxy.example","password":"canary-5","unknown":"canary-6","hidden":{"a":"canary-7"},
+		"zones":[{"name":"north","code":"canary-8"}],"extra":{"note":"seen"}}`
+	for name, known := range map[string]map[string]config.Adapter{
+		"known": {"ups": {Schema: schema}}, "no adapters": nil, "broken": {"ups": {Schema: schema, Err: errors.New("does not start")}}, "no schema": {"ups": {}},
+	} {
+		b, err := c.Masked(known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := string(b)
+		if strings.Contains(out, "canary") {
+			t.Errorf("%s: a secret shows:\n%s", name, out)
+		}
+		for _, want := range []string{"client_id: me", "base_url: https://carrier.example", "limit: 1.50", "name: north", "note: seen", "client_secret: REDACTED"} {
+			if strings.Contains(out, want) != (name == "known") {
+				t.Errorf("%s: %q shows: %v\n%s", name, want, name != "known", out)
+			}
+		}
 	}
 }
 
