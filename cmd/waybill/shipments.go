@@ -239,7 +239,7 @@ func newListCmd(p *program, f *clientFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List orders, newest first", Args: cobra.NoArgs,
 		Long:    "List orders, newest first; without --id, --group, --created, --updated and --needs-attention those of the last 24 hours.",
-		Example: "  waybill shipments list --status ORDER_DISPATCHED --location 7709 --limit 20",
+		Example: "  waybill shipments list --status ORDER_DISPATCHED --location 7709 --limit 20\n  waybill shipments list --needs-attention",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := time.Now()
 			since := func(d time.Duration) *shipping.TimeWindow {
@@ -253,7 +253,15 @@ func newListCmd(p *program, f *clientFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.ask(cmd.Context(), f, http.MethodPost, "/shipments/list", body, (*program).showList)
+			show := (*program).showList
+			if l.Needs {
+				c, err := p.client(f)
+				if err != nil {
+					return err
+				}
+				show = func(p *program, a answer) error { return p.listAttention(cmd.Context(), c, a) }
+			}
+			return p.ask(cmd.Context(), f, http.MethodPost, "/shipments/list", body, show)
 		},
 	}
 	fl := cmd.Flags()

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// listAttention lists the orders that need a person, with what is to be decided of each: the attempts in question, and what the engine
+// knows of them.
+func (p *program) listAttention(ctx context.Context, c *client, list answer) error {
+	var v struct {
+		Data  []shipmentView `json:"data"`
+		Pages struct {
+			Next string `json:"next"`
+		} `json:"paginationToken"`
+	}
+	if err := list.decode(&v); err != nil {
+		return err
+	}
+	if len(v.Data) == 0 {
+		_, err := fmt.Fprintln(p.out, "no order needs a decision")
+		return err
+	}
+	t := newTable(p.out, "ORDER", "ATTEMPT", "CARRIER", "REFERENCE", "SINCE", "WHAT IS KNOWN")
+	for i := range v.Data {
+		a, err := c.do(ctx, http.MethodGet, shipmentPath(v.Data[i].OrderExternalID, "/decision"), nil)
+		if err != nil {
+			return err
+		}
+		var d doubtView
+		if err := a.decode(&d); err != nil {
+			return err
+		}
+		d.rows(t, &v.Data[i])
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if v.Pages.Next != "" {
+		fmt.Fprintf(p.out, "next: --page %s\n", v.Pages.Next)
+	}
+	return howToResolve(p.out)
+}
+
+// doubtView is what is in doubt about an order's attempts.
+type doubtView struct {
+	Attempts []struct {
+		Number    int    `json:"number"`
+		Provider  string `json:"provider"`
+		Reference string `json:"reference"`
+		State     string `json:"state"`
+		Doubt     *struct {
+			Since time.Time `json:"since"`
+			Last  string    `json:"last"`
+			Needs string    `json:"needs"`
+		} `json:"doubt"`
+	} `json:"attempts"`
+}
+
+func (d *doubtView) rows(t *table, sh *shipmentView) {
+	told := false
+	for _, a := range d.Attempts {
+		if a.State == "in_doubt" && a.Doubt != nil && a.Doubt.Needs != "" {
+			told = true
+			t.row(sh.OrderExternalID, number(a.Number), a.Provider, a.Reference, a.Doubt.Since.Local().Format("2006-01-02 15:04:05"), a.Doubt.Last)
+		}
+	}
+	if !told { // its attempts are decided, and a booking beside them is left
+		t.row(sh.OrderExternalID, "", sh.Provider.ID, "", "", "a spare booking is left that the carrier would not cancel; the history names it")
+	}
+}
+
+func howToResolve(out io.Writer) error {
+	_, err := fmt.Fprint(out, "\nAsk the carrier for a booking under the reference, then say what it knows:\n"+
+		"  none:  waybill shipments resolve ORDER --attempt N --outcome absent\n"+
+		"  one:   waybill shipments resolve ORDER --attempt N --outcome booked --tracking NUMBER\n"+
+		"  spare: have it cancelled there, then resolve the attempt as absent\n")
+	return err
+}
