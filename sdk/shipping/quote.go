@@ -33,7 +33,9 @@ type Charge struct {
 	Amount Money  `json:"amount"`
 }
 
-// Refusal is a service that a carrier will not do for this consignment, and why, in a code and the carrier's words.
+// Refusal is a service that a carrier will not do for this consignment, and why, in a code and the carrier's words. An order that is refused
+// with OUT_OF_ZONE, TOO_FAR, TOO_HEAVY, TOO_LARGE, NOT_SUPPORTED or DISTANCE_UNKNOWN alone is not tried again later: waiting changes none
+// of these.
 type Refusal struct {
 	ServiceID string `json:"serviceId,omitempty"` // "" for all services
 	Code      string `json:"code"`                // OUT_OF_ZONE, TOO_HEAVY, …
