@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -59,7 +60,7 @@ func TestABookingIsAlwaysRecorded(t *testing.T) {
 				if len(sh.Warnings) != 1 || sh.Warnings[0].Code != "LABEL_NOT_KEPT" {
 					t.Errorf("warnings %+v", sh.Warnings)
 				}
-				if dispatch.AsError(label).Type != dispatch.NotFound {
+				if usecase.AsError(label).Type != dispatch.NotFound {
 					t.Errorf("label: %v", label)
 				}
 			}},

@@ -36,7 +36,7 @@ func noHistory() (httpapi.Answer, error) { return httpapi.Answer{Body: []history
 // history answers the status history.
 func (s *surface) history(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	sh, changes, err := s.cases.History(q.Context(), q.Caller, id)
-	if e, ok := errors.AsType[*dispatch.Error](err); ok && e.Type == dispatch.NotFound {
+	if e, ok := errors.AsType[*usecase.Error](err); ok && e.Type == usecase.NotFound {
 		return noHistory()
 	}
 	if err != nil {

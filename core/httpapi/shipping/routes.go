@@ -60,12 +60,12 @@ func ofOrder(h func(q *httpapi.Request, id string) (httpapi.Answer, error), bad 
 }
 
 func invalidID() (httpapi.Answer, error) {
-	return httpapi.Answer{}, &dispatch.Error{Type: dispatch.InvalidData, Message: "Invalid data: Invalid Order Id. It has at most 100 characters, and no control characters."}
+	return httpapi.Answer{}, &usecase.Error{Type: usecase.InvalidData, Message: "Invalid data: Invalid Order Id. It has at most 100 characters, and no control characters."}
 }
 
 // noSuchOrder is for a cancellation, as the seed's table of that has no row for such an id.
 func noSuchOrder() (httpapi.Answer, error) {
-	return httpapi.Answer{}, &dispatch.Error{Type: dispatch.NotFound,
+	return httpapi.Answer{}, &usecase.Error{Type: usecase.NotFound,
 		Message: "An order with this id is not found: an id has at most 100 characters, and no control characters."}
 }
 
