@@ -4,11 +4,20 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/pb"
+	"github.com/dgraph-io/ristretto/v2/z"
+	"github.com/waybill-dev/waybill/core/store"
+	"google.golang.org/protobuf/proto"
 )
 
 // restoreBatches is how many writes Restore has on their way at once.
@@ -22,13 +31,17 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer leave()
-	if err := s.backup(contextWriter{ctx, w}); err != nil {
+	// Reading rows passes over what does not read in a table.
+	if err := s.verify(ctx); err != nil {
+		return fmt.Errorf("back up the store: nothing was written: %w", err)
+	}
+	if err := s.backup(ctx, contextWriter{ctx, w}); err != nil {
 		return fmt.Errorf("back up the store: %w", err)
 	}
 	return nil
 }
 
-func (s *Store) backup(w io.Writer) error {
+func (s *Store) backup(ctx context.Context, w io.Writer) error {
 	head := backupHead{Format: backupFormat, Schema: Schema}
 	if len(s.key) > 0 {
 		head.Salt = newSalt()
@@ -49,17 +62,64 @@ func (s *Store) backup(w io.Writer) error {
 		sealed := newSealer(w, aead)
 		w, end = sealed, sealed.Close
 	}
-	z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	compressed, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
 	if err != nil {
 		return err
 	}
-	if _, err := s.db.Backup(z, 0); err != nil {
+	if err := s.copyRows(ctx, compressed); err != nil {
 		return err
 	}
-	if err := z.Close(); err != nil {
+	if err := compressed.Close(); err != nil {
 		return err
 	}
 	return end()
+}
+
+// copyRows writes the newest version of each row, in the form that Badger loads: lists of rows, each after its length in 8 bytes,
+// little-endian. Badger's own copy has an empty value where one does not read, and says nothing.
+func (s *Store) copyRows(ctx context.Context, w io.Writer) error {
+	stream := s.db.NewStream()
+	var failed atomic.Pointer[error] // Badger logs what KeyToList answers, and goes on with the next row
+	stream.KeyToList = func(_ []byte, it *badger.Iterator) (*pb.KVList, error) {
+		item := it.Item()
+		if item.IsDeletedOrExpired() {
+			return nil, nil
+		}
+		value, err := item.ValueCopy(nil)
+		if err == nil && len(value) == 0 && item.ValueSize() > 0 {
+			err = s.damagedValue()
+		}
+		if err != nil {
+			failed.Store(&err)
+			return nil, err
+		}
+		return &pb.KVList{Kv: []*pb.KV{{Key: item.KeyCopy(nil), Value: value, Version: item.Version()}}}, nil
+	}
+	stream.Send = func(buf *z.Buffer) error {
+		list, err := badger.BufferToKVList(buf)
+		if err != nil {
+			return err
+		}
+		list.Kv = slices.DeleteFunc(list.Kv, func(kv *pb.KV) bool { return kv.StreamDone })
+		b, err := proto.Marshal(list)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append(binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(b)), uint64(len(b))), b...))
+		return err
+	}
+	err := stream.Orchestrate(ctx)
+	if f := failed.Load(); f != nil {
+		err = errors.Join(*f, err)
+	}
+	return err
+}
+
+// damagedValue makes the store refuse to write.
+func (s *Store) damagedValue() error {
+	err := fmt.Errorf("%w: %w", store.ErrUnavailable, damage(s.dir, filepath.Join(s.dir, "*.vlog"), "a value in one of these files does not read"))
+	s.damaged.Store(&err)
+	return err
 }
 
 // contextWriter ends a long write with its context.
@@ -89,8 +149,12 @@ func Restore(cfg Config, r io.Reader) error {
 		return errors.New("store: a backup is restored to a folder")
 	}
 	cfg = cfg.withDefaults()
-	if err := prepareDir(cfg.Dir); err != nil {
+	unlock, err := prepareDir(cfg.Dir)
+	if err != nil {
 		return err
+	}
+	if err := unlock(); err != nil {
+		return fmt.Errorf("store: %w", err)
 	}
 	files, err := os.ReadDir(cfg.Dir)
 	if err != nil {
@@ -133,6 +197,13 @@ func load(cfg Config, r io.Reader) error {
 		_, err = readMeta(db, cfg.Dir)
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	acked, _, err := inspect(cfg)
+	if err == nil {
+		err = acked.close(true)
+	}
+	if err != nil {
 		return err
 	}
 	return errors.Join(os.Remove(mark), syncDir(cfg.Dir))

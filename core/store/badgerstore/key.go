@@ -96,6 +96,9 @@ func blobKey(blob uint64, chunk int) key {
 	return newKey(kindBlob).uint(blob).uint(uint64(chunk))
 }
 
+// newestKey is written by each commit, so that its version is that of the last.
+func newestKey() key { return newKey(kindMeta).last("newest") }
+
 func jobKey(tenant, id string) key { return newKey(kindJob, tenant).last(id) }
 
 // checkParts refuses what would run into the next part of a key. It is a fault of the program, so it answers none of the

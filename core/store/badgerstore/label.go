@@ -177,7 +177,7 @@ func (s *Store) removePending() error {
 
 func (s *Store) removeBlobs(blobs []uint64) error {
 	for _, blob := range blobs {
-		err := s.db.Update(func(txn *badger.Txn) error {
+		err := s.update(func(txn *badger.Txn) error {
 			p := putter{txn: txn}
 			err := scanKeys(txn, newKey(kindBlob).uint(blob), func(k []byte) error {
 				p.delete(k)

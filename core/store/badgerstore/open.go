@@ -85,6 +85,9 @@ type Store struct {
 	committing atomic.Int32
 	damaged    atomic.Pointer[error] // what verify has found
 	written    chan struct{}         // closed when the writer has ended
+	acked      *ackFile              // nil in memory
+	unsaid     bool                  // acked was not written, and that is told once; the writer's
+	endVerify  func()                // ends what Open has left to verify
 }
 
 var _ store.Store = (*Store)(nil)
@@ -95,37 +98,50 @@ func Open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
+	var acked *ackFile
+	verified := true
 	if !cfg.InMemory {
-		if err := prepareDir(cfg.Dir); err != nil {
-			return nil, err
-		}
-		if _, err := os.Stat(filepath.Join(cfg.Dir, unfinished)); err == nil {
-			return nil, fmt.Errorf("store: restoring a backup to %s has not come to its end; empty the folder and restore again", cfg.Dir)
-		}
-	}
-	if err := cfg.roomToOpen(); err != nil {
-		return nil, err
-	}
-	if !cfg.InMemory {
-		if err := checkTables(cfg.Dir, len(cfg.EncryptionKey) > 0); err != nil {
+		var err error
+		if acked, verified, err = openFolder(cfg); err != nil {
 			return nil, err
 		}
 	}
 	db, err := openBadger(cfg)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, acked.close(false))
 	}
 	s := &Store{
 		db: db, dir: cfg.Dir, inMemory: cfg.InMemory, minFree: cfg.MinFree, free: freeBytes, log: cfg.Log, source: cfg.Source,
 		key:   cfg.EncryptionKey,
 		queue: newQueue(cfg.Source.Token(9)), jobsChanged: make(chan struct{}, 1), messagesChanged: make(chan struct{}, 1),
-		requests: make(chan *request, 256), written: make(chan struct{}),
+		requests: make(chan *request, 256), written: make(chan struct{}), acked: acked,
 	}
 	if err := s.begin(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.Close(), acked.close(false))
 	}
 	go s.write()
+	s.verifyBehind(verified)
 	return s, nil
+}
+
+// openFolder looks at what is in the folder before Badger does; verified is false where the insides of tables were left for later.
+func openFolder(cfg Config) (acked *ackFile, verified bool, err error) {
+	unlock, err := prepareDir(cfg.Dir)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }() // for Badger to take
+	if _, err := os.Stat(filepath.Join(cfg.Dir, unfinished)); err == nil {
+		return nil, false, fmt.Errorf("store: restoring a backup to %s has not come to its end; empty the folder and restore again", cfg.Dir)
+	}
+	if err := cfg.roomToOpen(); err != nil {
+		return nil, false, err
+	}
+	acked, in, err := inspect(cfg)
+	if err != nil {
+		return nil, false, err
+	}
+	return acked, in.tables <= verifyAtOpen, nil
 }
 
 func (cfg Config) withDefaults() Config {
@@ -169,6 +185,7 @@ func openBadger(cfg Config) (*badger.DB, error) {
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(0).
 		WithMetricsEnabled(false).
+		WithVerifyValueChecksum(true).
 		WithEncryptionKey(cfg.EncryptionKey).
 		WithLogger(badgerLog{cfg.Log})
 	if cfg.InMemory {
@@ -178,36 +195,39 @@ func openBadger(cfg Config) (*badger.DB, error) {
 		o = o.WithBlockCacheSize(cacheBytes).WithIndexCacheSize(cacheBytes)
 	}
 	db, err := badger.Open(o)
-	switch {
-	case err == nil:
-		return db, nil
-	case errors.Is(err, badger.ErrEncryptionKeyMismatch):
-		return nil, fmt.Errorf("store: the encryption key is not that of %s; give the key that the folder was made with; if that was given, the folder's KEYREGISTRY is damaged: restore a backup: %w", cfg.Dir, err)
+	if err != nil {
+		return nil, openingError(cfg, err)
 	}
-	return nil, fmt.Errorf("store: %s does not open: %w; its files are damaged, or not of this program: move the folder away and restore a backup", cfg.Dir, err)
+	return db, nil
 }
 
-// prepareDir says clearly what Badger would say in its own words.
-func prepareDir(dir string) error {
+func openingError(cfg Config, err error) error {
+	if errors.Is(err, badger.ErrEncryptionKeyMismatch) {
+		return fmt.Errorf("store: the encryption key is not that of %s; give the key that the folder was made with; if that was given, the folder's KEYREGISTRY is damaged: restore a backup: %w", cfg.Dir, err)
+	}
+	return fmt.Errorf("store: %s does not open: %w; its files are damaged, or not of this program: move the folder away and restore a backup", cfg.Dir, err)
+}
+
+// prepareDir says clearly what Badger would say in its own words, and locks the folder.
+func prepareDir(dir string) (unlock func() error, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("store: cannot make the folder: %w; make it, or choose another", err)
+		return nil, fmt.Errorf("store: cannot make the folder: %w; make it, or choose another", err)
 	}
 	probe, err := os.CreateTemp(dir, ".writable-*")
 	if err != nil {
-		return fmt.Errorf("store: cannot write to %s: %w; let this user write there, or choose another folder", dir, err)
+		return nil, fmt.Errorf("store: cannot write to %s: %w; let this user write there, or choose another folder", dir, err)
 	}
 	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
-		return fmt.Errorf("store: cannot write to %s: %w", dir, err)
+		return nil, fmt.Errorf("store: cannot write to %s: %w", dir, err)
 	}
 	f, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("store: cannot read %s: %w", dir, err)
+		return nil, fmt.Errorf("store: cannot read %s: %w", dir, err)
 	}
-	defer f.Close()
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
-		return fmt.Errorf("store: %s %w by %s; stop it, or choose another folder", dir, ErrInUse, lockHolder(dir))
+		return nil, errors.Join(fmt.Errorf("store: %s %w by %s; stop it, or choose another folder", dir, ErrInUse, lockHolder(dir)), f.Close())
 	}
-	return nil // closing gives the lock back, for Badger to take
+	return f.Close, nil
 }
 
 // lockHolder names the process that has the folder, from the file that Badger keeps beside its lock.
@@ -255,6 +275,9 @@ func (s *Store) begin() error {
 		return err
 	}
 	s.secret = m.Secret
+	if err := s.markNewest(); err != nil {
+		return err
+	}
 	// Rows written from here on sort after all that were: each group that was ever committed has a version of its own.
 	s.rows.Store(s.db.MaxVersion() << 20)
 	if err := s.removePending(); err != nil {
@@ -280,7 +303,19 @@ func (s *Store) loadMeta() (meta, error) {
 	if err := s.room(); err != nil {
 		return m, err
 	}
-	return m, s.db.Update(func(txn *badger.Txn) error { return txn.Set(metaKey(), b) })
+	return m, s.update(func(txn *badger.Txn) error { return txn.Set(metaKey(), b) })
+}
+
+// markNewest begins the row that each commit writes, in a store of before there was one.
+func (s *Store) markNewest() error {
+	err := s.db.View(func(txn *badger.Txn) error {
+		_, err := txn.Get(newestKey())
+		return err
+	})
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return s.update(func(*badger.Txn) error { return nil })
+	}
+	return err
 }
 
 func metaKey() key { return newKey(kindMeta).last("store") }
@@ -327,7 +362,9 @@ func (s *Store) Close() error {
 	s.closed = true
 	close(s.requests)
 	<-s.written
-	return s.db.Close()
+	s.endVerify()
+	err := s.db.Close()
+	return errors.Join(err, s.acked.close(err == nil && s.damaged.Load() == nil))
 }
 
 // enter begins a method; the caller calls the returned function when it ends.

@@ -29,7 +29,7 @@ func (s *Store) Check(ctx context.Context) error {
 	}
 	// An empty group goes through the writer: it answers as long as it lives.
 	nothing := func(*badger.Txn) error { return nil }
-	return s.send(ctx, &request{check: nothing, put: nothing})
+	return s.send(ctx, &request{check: nothing, put: nothing, idle: true})
 }
 
 // Sweep implements store.Store: it removes idempotency keys and parked updates that have expired, and reads none that have not, and
@@ -105,22 +105,45 @@ func (s *Store) expired(kind byte, now time.Time) ([]key, error) {
 	return keys, err
 }
 
-// verify reads all tables against their checksums, and makes the store refuse to write where one does not hold: opening reads only
-// the ends of tables, so that it does not grow with history, and Badger takes a block that does not read for one without the key.
-func (s *Store) verify() (err error) {
-	defer func() {
-		if p := recover(); p != nil { // Badger believes what damaged blocks say of their lengths
-			err = fmt.Errorf("a block does not read: %v", p)
-		}
-		if err != nil {
-			err = fmt.Errorf("%w: tables in %s are damaged: %w; stop it, move the folder away and restore a backup", store.ErrUnavailable, s.dir, err)
-			s.damaged.Store(&err)
-		}
-	}()
-	return s.db.VerifyChecksum()
+// verify reads the tables and the value log against their checksums, and makes the store refuse to write where one does not hold: Badger
+// takes a block that does not read for one without the key, and compacts and collects garbage as if nothing were in it.
+func (s *Store) verify(ctx context.Context) error {
+	cfg := Config{Dir: s.dir, EncryptionKey: s.key}
+	keys, err := readKeys(cfg)
+	if err == nil {
+		err = errors.Join(verifyTables(ctx, s.dir, keys, true), verifyValues(ctx, s.dir, keys))
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		s.damaged.Store(&err)
+	}
+	return err
 }
 
-// CollectGarbage checks the tables, then rewrites files of the value log that are at least half garbage, until none is left or ctx ends. A job calls it
+// verifyBehind verifies while the store serves, where opening did not.
+func (s *Store) verifyBehind(verified bool) {
+	s.endVerify = func() {}
+	if verified {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := s.verify(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("store is damaged; nothing more is accepted", "err", err)
+		}
+	}()
+	s.endVerify = func() {
+		cancel()
+		<-ended
+	}
+}
+
+// CollectGarbage checks the files, then rewrites files of the value log that are at least half garbage, until none is left or ctx ends. A job calls it
 // from time to time, and never twice at once.
 func (s *Store) CollectGarbage(ctx context.Context) error {
 	if s.inMemory {
@@ -131,7 +154,7 @@ func (s *Store) CollectGarbage(ctx context.Context) error {
 		return err
 	}
 	defer leave()
-	if err := s.verify(); err != nil {
+	if err := s.verify(ctx); err != nil {
 		return err
 	}
 	for ctx.Err() == nil {

@@ -33,6 +33,7 @@ type request struct {
 	// ahead is written and synced before the rows that name it; undo removes it where those failed.
 	ahead, undo func() error
 	done        chan error // nil where nobody waits
+	idle        bool       // it writes nothing
 }
 
 func (r *request) answer(err error) {
@@ -45,6 +46,7 @@ func (r *request) answer(err error) {
 type batch struct {
 	txn            *badger.Txn
 	bytes, entries int
+	writes         bool
 	merged         []*request
 	refused        []refusal
 	touched        touched
@@ -131,6 +133,7 @@ func (s *Store) merge(b *batch, r *request) *batch {
 	b.merged = append(b.merged, r)
 	b.bytes += r.bytes
 	b.entries += r.entries
+	b.writes = b.writes || !r.idle
 	if err := r.put(b.txn); err != nil {
 		// What of r is in the transaction cannot be taken out of it again: all of the group share its fate.
 		s.fail(b, unavailable("gather a group of commits", err))
@@ -144,7 +147,7 @@ func (s *Store) flush(b *batch) {
 		b.txn.Discard()
 		return
 	}
-	if err := s.commit(b.txn); err != nil {
+	if err := s.settle(b); err != nil {
 		s.fail(b, err)
 		return
 	}
@@ -192,16 +195,63 @@ func (s *Store) fail(b *batch, err error) {
 	s.signalJobs()
 }
 
-// commit syncs a transaction to disk.
+// settle commits a group that writes anything.
+func (s *Store) settle(b *batch) error {
+	if !b.writes {
+		b.txn.Discard()
+		return s.room()
+	}
+	return s.commit(b.txn)
+}
+
+// commit syncs a transaction to disk where there is room.
 func (s *Store) commit(txn *badger.Txn) error {
-	defer txn.Discard()
 	if err := s.room(); err != nil {
+		txn.Discard()
 		return err
 	}
-	if err := txn.Commit(); err != nil {
+	return s.sync(txn)
+}
+
+// sync commits a transaction and notes that it is durable.
+func (s *Store) sync(txn *badger.Txn) error {
+	defer txn.Discard()
+	// The newest version of a row is never compacted away, so that the tables always tell their last commit.
+	if err := txn.Set(newestKey(), nil); err != nil {
 		return unavailable("commit", err)
 	}
+	if err := txn.Commit(); err != nil {
+		if s.acked != nil {
+			err = errors.Join(err, s.acked.miss(s.version()))
+		}
+		return unavailable("commit", err)
+	}
+	if s.acked == nil {
+		return nil
+	}
+	// What is written is durable whether this succeeds or not.
+	if err := s.acked.acknowledge(s.version()); err != nil && !s.unsaid {
+		s.unsaid = true
+		s.log.Error("commits are stored, and not noted as acknowledged; damage to the last of them would not be told", "file", ackedName, "err", err)
+	}
 	return nil
+}
+
+// update commits rows of the store's own, also where there is little room.
+func (s *Store) update(put func(*badger.Txn) error) error {
+	txn := s.db.NewTransaction(true)
+	if err := put(txn); err != nil {
+		txn.Discard()
+		return err
+	}
+	return s.sync(txn)
+}
+
+// version is that of the last commit; all up to it have come to their ends.
+func (s *Store) version() uint64 {
+	txn := s.db.NewTransaction(false)
+	defer txn.Discard()
+	return txn.ReadTs()
 }
 
 // room refuses writes to damaged files, and while the disk is nearly full. Badger writes through memory maps, where a full disk kills the process.

@@ -1,0 +1,246 @@
+package badgerstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// verifyAtOpen is how many bytes of tables are read whole before the store opens, which takes a fraction of a second. Of larger stores
+// the tables are read while they serve.
+const verifyAtOpen = 256 << 20
+
+// inspection is what a folder holds, found before Badger opens it: Badger removes tables that its manifest does not name, and what it
+// cannot read of a log with all that follows.
+type inspection struct {
+	cfg     Config
+	keys    *badger.KeyRegistry
+	acked   acked
+	known   bool   // there is a record of what was acknowledged
+	version uint64 // of the last commit that is found
+	tables  int64  // bytes
+}
+
+// inspect refuses a folder that lacks what was acknowledged, and cuts off, and tells, what a crash left torn. It returns the record of
+// what is acknowledged from here on. The folder is locked.
+func inspect(cfg Config) (*ackFile, *inspection, error) {
+	in := &inspection{cfg: cfg}
+	var err error
+	if in.acked, in.known, err = readAcked(cfg.Dir); err != nil {
+		return nil, nil, err
+	}
+	if in.keys, err = readKeys(cfg); err != nil {
+		return nil, nil, openingError(cfg, err)
+	}
+	if err := errors.Join(in.readTables(), in.readLogs()); err != nil {
+		return nil, nil, err
+	}
+	first := in.acked
+	first.version, first.clean = max(first.version, in.version), false
+	a, err := openAcked(cfg.Dir, first)
+	return a, in, err
+}
+
+func readKeys(cfg Config) (*badger.KeyRegistry, error) {
+	return badger.OpenKeyRegistry(badger.KeyRegistryOptions{Dir: cfg.Dir, ReadOnly: true, EncryptionKey: cfg.EncryptionKey})
+}
+
+func (in *inspection) readTables() error {
+	tables, ok, err := readManifest(in.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		left, err := filepath.Glob(filepath.Join(in.cfg.Dir, "*.sst"))
+		if err == nil && len(left) > 0 {
+			err = damage(in.cfg.Dir, filepath.Join(in.cfg.Dir, badger.ManifestFilename), "it is missing, and there are tables")
+		}
+		return err
+	}
+	if !in.known {
+		in.cfg.Log.Warn("store has no record of what it has acknowledged; one is begun, and whether commits of before are missing cannot be told",
+			"file", filepath.Join(in.cfg.Dir, ackedName))
+	}
+	err = eachTable(in.cfg.Dir, tables, in.keys, false, func(t *tableFile) error {
+		in.version = max(in.version, t.index.MaxVersion())
+		in.tables += t.size
+		return nil
+	})
+	if err != nil || in.tables > verifyAtOpen {
+		return err
+	}
+	return verifyTables(context.Background(), in.cfg.Dir, in.keys, false)
+}
+
+// numbered lists the files of a kind by their numbers.
+func numbered(dir, extension string) (paths []string, err error) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	number := func(path string) uint64 {
+		n, _ := strconv.ParseUint(strings.TrimSuffix(filepath.Base(path), extension), 10, 64)
+		return n
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f.Name(), extension) {
+			paths = append(paths, filepath.Join(dir, f.Name()))
+		}
+	}
+	slices.SortFunc(paths, func(a, b string) int {
+		if number(a) < number(b) {
+			return -1
+		}
+		return 1
+	})
+	return paths, nil
+}
+
+// readLogs reads the logs of commits that are in no table yet, each of which goes on where the one before ends, and the last file of the
+// value log, to which their values may point.
+func (in *inspection) readLogs() error {
+	paths, err := numbered(in.cfg.Dir, ".mem")
+	if err != nil {
+		return err
+	}
+	var pointers []valuePointer
+	for i, path := range paths {
+		s, err := in.readLog(path, i == len(paths)-1)
+		if err != nil {
+			return err
+		}
+		pointers = append(pointers, s.pointers...)
+	}
+	if in.known && in.version < in.acked.version {
+		return damage(in.cfg.Dir, in.suspect(paths), "commits up to number %d were acknowledged, and those up to %d are found: it is cut short, or a log beside it is missing", in.acked.version, in.version)
+	}
+	return in.readLastValues(pointers)
+}
+
+// suspect is the file whose end would hold what is missing.
+func (in *inspection) suspect(logs []string) string {
+	if len(logs) > 0 {
+		return logs[len(logs)-1]
+	}
+	return filepath.Join(in.cfg.Dir, badger.ManifestFilename)
+}
+
+func (in *inspection) readLog(path string, last bool) (s logScan, err error) {
+	l, err := openLog(path, in.keys)
+	if err != nil {
+		return s, damage(in.cfg.Dir, path, "%w", err)
+	}
+	if l.data == nil {
+		// Made, and not yet given its size, which Badger does not open. What is missing by it is seen from the versions.
+		return s, in.removeEmpty(path)
+	}
+	s = l.commits()
+	if err := l.close(); err != nil {
+		return s, fmt.Errorf("store: %s: %w", path, err)
+	}
+	missing := s.first > in.version+1 && s.first > in.acked.holes+1
+	before := in.version
+	in.version = max(in.version, s.last)
+	switch {
+	case in.known && missing:
+		return s, damage(in.cfg.Dir, path, "it begins with commit number %d, and the files before it end with %d: they, or %s, are cut short or missing", s.first, before, badger.ManifestFilename)
+	case !s.cut:
+		return s, nil
+	case s.later || !last || in.known && in.version < in.acked.version:
+		return s, damage(in.cfg.Dir, path, "what stands at byte %d does not read, and commits behind it were acknowledged (the last is number %d, and those up to %d are found)",
+			s.end, in.acked.version, in.version)
+	}
+	return s, in.cutTorn(path, s.end)
+}
+
+func (in *inspection) removeEmpty(path string) error {
+	if err := errors.Join(os.Remove(path), syncDir(in.cfg.Dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
+
+func (in *inspection) cutTorn(path string, end int) error {
+	if err := cutLog(path, end); err != nil {
+		return fmt.Errorf("store: cut off the end of %s, which a crash left torn: %w", path, err)
+	}
+	in.cfg.Log.Warn("a crash left the last write torn; it was never acknowledged and is cut off", "file", path, "at", end, "last_commit", in.version)
+	return nil
+}
+
+func (in *inspection) readLastValues(pointers []valuePointer) error {
+	paths, err := numbered(in.cfg.Dir, ".vlog")
+	if err != nil || len(paths) == 0 {
+		return err
+	}
+	path := paths[len(paths)-1]
+	l, err := openLog(path, in.keys)
+	if err != nil {
+		return damage(in.cfg.Dir, path, "%w", err)
+	}
+	if l.data == nil {
+		return in.removeEmpty(path)
+	}
+	end, cut, behind := l.values()
+	if err := l.close(); err != nil {
+		return fmt.Errorf("store: %s: %w", path, err)
+	}
+	number, _ := strconv.ParseUint(strings.TrimSuffix(filepath.Base(path), ".vlog"), 10, 32)
+	for _, p := range pointers {
+		if uint64(p.file) == number && p.end() > end {
+			return damage(in.cfg.Dir, path, "what stands at byte %d does not read, and a commit has a value at byte %d", end, p.at)
+		}
+	}
+	if !cut {
+		return nil
+	}
+	if in.acked.clean || len(behind) > 1 || len(behind) == 1 && behind[0] <= in.acked.version {
+		return damage(in.cfg.Dir, path, "what stands at byte %d does not read, and values behind it were acknowledged", end)
+	}
+	return in.cutTorn(path, end)
+}
+
+// verifyTables reads all tables against their checksums.
+func verifyTables(ctx context.Context, dir string, keys *badger.KeyRegistry, live bool) error {
+	tables, _, err := readManifest(dir)
+	if err != nil {
+		return err
+	}
+	return eachTable(dir, tables, keys, live, func(t *tableFile) error { return t.verify(ctx) })
+}
+
+// verifyValues reads the files of the value log that are complete.
+func verifyValues(ctx context.Context, dir string, keys *badger.KeyRegistry) error {
+	paths, err := numbered(dir, ".vlog")
+	if err != nil || len(paths) == 0 {
+		return err
+	}
+	for _, path := range paths[:len(paths)-1] {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		l, err := openLog(path, keys)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // its values have moved on
+		}
+		if err != nil {
+			return damage(dir, path, "%w", err)
+		}
+		end, cut, _ := l.values()
+		if err := l.close(); err != nil {
+			return fmt.Errorf("store: %s: %w", path, err)
+		}
+		if cut {
+			return damage(dir, path, "what stands at byte %d does not read", end)
+		}
+	}
+	return nil
+}
