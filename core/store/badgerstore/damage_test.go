@@ -415,7 +415,7 @@ func writeOrders(dir, from string) error {
 
 // TestKillingNeverLooksLikeDamage kills a writer again and again on one folder, at any moment: also while it opens.
 func TestKillingNeverLooksLikeDamage(t *testing.T) {
-	const runs = 16
+	const runs = 10
 	dir := t.TempDir()
 	var said []int
 	r := rand.New(rand.NewPCG(uint64(os.Getpid()), 1))

@@ -259,6 +259,10 @@ func freeBytes(dir string) (uint64, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, err
 	}
+	// Badger writes to files that are open, and ends the program where it may not make the next one. Systems make a disk read-only that fails.
+	if err := unix.Access(dir, unix.W_OK); err != nil {
+		return 0, fmt.Errorf("cannot write to it: %w; look after the disk and make it writable, and writing goes on by itself then", err)
+	}
 	return uint64(st.Bavail) * uint64(st.Bsize), nil
 }
 
