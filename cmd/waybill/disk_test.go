@@ -41,6 +41,10 @@ func (r *diskRun) args() []string {
 	return []string{"serve", "--config", r.cfg, "--listen", "127.0.0.1:0", "--data", r.data, "--plugins", r.plugins}
 }
 
+func (r *diskRun) backup() []string {
+	return []string{"backup", "--config", r.cfg, "--data", r.data, "-o", filepath.Join(filepath.Dir(r.data), "whole.backup")}
+}
+
 func (r *diskRun) env() []string {
 	return []string{simURLName + "=" + r.sim.SimURL, "PATH=/usr/bin:/bin"}
 }
@@ -201,6 +205,9 @@ func TestCorruptedFiles(t *testing.T) {
 	}{
 		"manifest overwritten": {"MANIFEST", func(b []byte) []byte { return bytes.Repeat([]byte("damaged "), len(b)/8+1) }},
 		"manifest gone bad":    {"MANIFEST", func(b []byte) []byte { b[len(b)/2] ^= 0xff; return b }},
+		"manifest cut":         {"MANIFEST", func(b []byte) []byte { return b[:len(b)-14] }},
+		"acknowledgements":     {"ACKNOWLEDGED", func(b []byte) []byte { return bytes.Repeat([]byte{0x5a}, len(b)) }},
+		"table's first block":  {"*.sst", func(b []byte) []byte { b[100] ^= 0x01; return b }},
 		"table overwritten":    {"*.sst", func(b []byte) []byte { return bytes.Repeat([]byte{0x5a}, len(b)) }},
 		"table cut":            {"*.sst", func(b []byte) []byte { return b[:len(b)/2] }},
 		"table emptied":        {"*.sst", func([]byte) []byte { return []byte{} }},
@@ -221,8 +228,34 @@ func TestCorruptedFiles(t *testing.T) {
 			}
 			rewrite(t, newest(t, r.data, c.file), c.damage)
 			r.refused(t, r.command(t, r.binary, r.args()...), "damaged", "restore a backup")
+			r.refused(t, r.command(t, r.binary, r.backup()...), "damaged", "restore a backup")
+			if left, err := filepath.Glob(filepath.Join(filepath.Dir(r.data), "*.backup*")); err != nil || len(left) > 0 {
+				t.Errorf("a backup of damaged files has left %v, %v", left, err)
+			}
 		})
 	}
+}
+
+// TestDamagedLog flips bytes of the log of an engine that was killed, which is where its last orders are: it does not start, as these
+// orders were acknowledged, and starts with all of them when the bytes are as they were.
+func TestDamagedLog(t *testing.T) {
+	r := newDiskRun(t, filepath.Join(t.TempDir(), "store"))
+	d := r.serve(t)
+	said := acknowledge(t, d, "log-", 5)
+	d.Kill(t)
+	log := newest(t, r.data, "*.mem")
+	whole := fileOf(t, log)
+	written := len(bytes.TrimRight(whole, "\x00"))
+	for _, at := range []int{30, written / 4, written / 2, written * 3 / 4, written - 5} {
+		b := bytes.Clone(whole)
+		b[at] ^= 0x10
+		rewrite(t, log, func([]byte) []byte { return b })
+		r.refused(t, r.command(t, r.binary, r.args()...), log, "damaged", "restore a backup")
+	}
+	rewrite(t, log, func([]byte) []byte { return whole[:written/2] })
+	r.refused(t, r.command(t, r.binary, r.args()...), log, "damaged", "restore a backup")
+	rewrite(t, log, func([]byte) []byte { return whole })
+	remembered(t, r.serve(t), said)
 }
 
 // TestTornLastWrite kills an engine and leaves its newest file as a machine that lost power would: with the beginning of one more
@@ -261,6 +294,7 @@ func TestTornLastWrite(t *testing.T) {
 				d := r.serve(t)
 				remembered(t, d, said)
 				before := fileOf(t, newest(t, r.data, "*.mem"))
+				noted := fileOf(t, filepath.Join(r.data, "ACKNOWLEDGED"))
 				d.Request(t, http.MethodPost, "/shipments", boston("torn-last"))
 				d.Kill(t)
 				after := written(fileOf(t, newest(t, r.data, "*.mem")))
@@ -268,6 +302,7 @@ func TestTornLastWrite(t *testing.T) {
 					t.Fatalf("the order was not written to the file: %d bytes before, %d after", written(before), after)
 				}
 				damage = func(b []byte) []byte { return b[:after-5] }
+				rewrite(t, filepath.Join(r.data, "ACKNOWLEDGED"), func([]byte) []byte { return noted }) // nor was it acknowledged
 			}
 			rewrite(t, newest(t, r.data, "*.mem"), damage)
 			// A table that was being written when the machine died is in no manifest yet.
@@ -345,4 +380,55 @@ func TestFullDisk(t *testing.T) {
 	d.Stop(t)
 	load(16 << 20)
 	r.refused(t, r.command(t, r.binary, r.args()...), "disk is full", "give it more space")
+}
+
+// TestDiskBecomesReadOnly lays a read-only mount over the folder of a serving engine, as a system does to a disk that fails: it accepts no
+// order and says so, shows what it has, and serves again, without a restart, when it may write.
+func TestDiskBecomesReadOnly(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED, NOTHING WAS TESTED: making a folder read-only needs a bind mount")
+	}
+	r := newDiskRun(t, filepath.Join(t.TempDir(), "store"))
+	d := r.serve(t)
+	said := acknowledge(t, d, "read-write-", 3)
+	mount := func(args ...string) error {
+		out, err := exec.Command("mount", args...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
+		}
+		return nil
+	}
+	if err := mount("--bind", r.data, r.data); err != nil {
+		t.Skipf("SKIPPED, NOTHING WAS TESTED: nothing can be mounted here: %v", err)
+	}
+	mounted := true
+	umount := func() {
+		if out, err := exec.Command("umount", r.data).CombinedOutput(); mounted && err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+		mounted = false
+	}
+	t.Cleanup(func() {
+		if mounted {
+			umount()
+		}
+	})
+	if err := mount("-o", "remount,bind,ro", r.data); err != nil {
+		t.Skipf("SKIPPED, NOTHING WAS TESTED: a mount cannot be made read-only here: %v", err)
+	}
+	if code, b := d.Request(t, http.MethodPost, "/shipments", boston("refused")); code != http.StatusInternalServerError || !bytes.Contains(b, []byte("nothing was changed")) {
+		t.Errorf("an order on a read-only disk: %d %s", code, b)
+	}
+	if code, b := d.Request(t, http.MethodGet, "/readyz", ""); code != http.StatusServiceUnavailable {
+		t.Errorf("ready on a read-only disk: %d %s", code, b)
+	}
+	remembered(t, d, said)
+	umount()
+	if code, b := d.Request(t, http.MethodGet, "/shipments/refused", ""); code != http.StatusNotFound {
+		t.Errorf("an order that was refused: %d %s", code, b)
+	}
+	if code, b := d.Request(t, http.MethodGet, "/readyz", ""); code != http.StatusOK {
+		t.Errorf("ready when it may write again: %d %s", code, b)
+	}
+	remembered(t, d, acknowledge(t, d, "again-", 3))
 }
