@@ -1,6 +1,7 @@
 // Package store is the contract between the engine and its memory. It speaks in aggregates, takes the tenant first, and its
 // transaction is data: what must be so, and rows to put. A transaction commits whole or not at all; once Commit has returned
-// nil, what it wrote survives the death of the process and of the machine. Implementations pass the suite in storetest.
+// nil, what it wrote survives the death of the process and of the machine; a store that finds that it did not, as its files were
+// damaged, does not open, or accepts nothing more. Implementations pass the suite in storetest.
 package store
 
 import (
@@ -33,7 +34,7 @@ var (
 	ErrUsage = errors.New("account is in use to its limit")
 	// ErrTooLarge: the transaction is larger than the store takes.
 	ErrTooLarge = errors.New("transaction is too large")
-	// ErrUnavailable: the store cannot write now (disk full, read-only, closed). Nothing was written.
+	// ErrUnavailable: the store cannot write now (disk full, read-only, files damaged, closed). Nothing was written.
 	ErrUnavailable = errors.New("store is unavailable")
 )
 

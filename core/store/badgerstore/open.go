@@ -2,6 +2,12 @@
 // lists filter by. One goroutine writes: it merges the commits that wait, checks each against those merged before it, and syncs
 // them to disk as one group, which is several times faster than one sync each and costs a lone writer nothing. The order of due
 // jobs is held in memory and rebuilt at Open from the jobs that are left.
+//
+// Damage to the files is told and never passed over. Open compares them with the file ACKNOWLEDGED, which says up to which commit the
+// store has answered: a log, table, value or manifest behind which such commits are missing is refused by name, and nothing is changed;
+// a last write that a crash left torn was never acknowledged, and is cut off and logged. Tables are read whole at Open, above 256 MiB
+// while the store serves, before each backup and before garbage is collected. Without ACKNOWLEDGED, as when somebody has removed it to
+// serve what is left of a damaged store, only damage behind which more was written is seen, and Open logs that.
 package badgerstore
 
 import (
