@@ -43,6 +43,9 @@ func inspect(cfg Config) (*ackFile, *inspection, error) {
 	if err := errors.Join(in.readTables(), in.readLogs()); err != nil {
 		return nil, nil, err
 	}
+	if !in.known {
+		in.acked.holes = in.version // tables of before may yet lose their last version to compaction, where it removed rows
+	}
 	first := in.acked
 	first.version, first.clean = max(first.version, in.version), false
 	a, err := openAcked(cfg.Dir, first)
