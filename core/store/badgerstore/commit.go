@@ -352,6 +352,9 @@ func (w *write) check(txn *badger.Txn) error {
 			return err
 		}
 	}
+	if err := w.checkNames(txn); err != nil {
+		return err
+	}
 	return w.checkUsage(txn)
 }
 
