@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -44,7 +43,7 @@ type difference struct {
 }
 
 // waitingStatuses are those in which a job holds the order's future.
-var waitingStatuses = []shipping.Status{shipping.RequestReceived, shipping.PendingDispatch, shipping.PendingAutoRetry, shipping.EstimatesReceived}
+var waitingStatuses = []shipping.Status{shipping.RequestReceived, shipping.PendingDispatch, shipping.PendingRelease, shipping.PendingAutoRetry, shipping.EstimatesReceived}
 
 // restless is how soon a job may be due in a store that is not quiet. What is looked for at long intervals, in case it shows after
 // all, is not waited for.
@@ -130,15 +129,11 @@ func eachShipment(ctx context.Context, st store.Store, f func(*shipment.Shipment
 
 // examine compares store, ledger and what callers were told, and fills the report. The engine stands still.
 func (c *chaos) examine(ctx context.Context) error {
-	byPoint, odd := c.engine.deaths()
-	for armed, n := range byPoint { // VARIABLE=name:kill:nth
-		_, what, _ := strings.Cut(armed, "=")
-		name, _, _ := strings.Cut(what, ":")
-		c.report.FailpointDeaths[name] += n
+	c.report.FailpointDeaths = c.targets.counts()
+	if c.orders >= pointsFrom {
+		c.report.NeverReached = c.targets.missing()
 	}
-	c.report.Odd = odd
-	_, odd = c.sim.deaths()
-	c.report.Odd = append(c.report.Odd, odd...)
+	c.report.Odd = append(c.engine.ends(), c.sim.ends()...)
 	var ledger struct {
 		Records []simulator.Record `json:"records"`
 	}
@@ -178,7 +173,7 @@ func (c *chaos) audit(ctx context.Context, ledger string) error {
 	if bad := json.Unmarshal(out, &said); bad != nil {
 		return fmt.Errorf("waybill audit: %w: %s", errors.Join(err, bad), complaint.String())
 	}
-	c.report.Audit = said.Differences
+	c.report.Audit, c.report.Compared, c.report.NotCompared = said.Differences, said.Attempts, said.NotCompared
 	c.report.Differences = len(c.report.Rows)
 	for _, row := range said.Differences {
 		if !slices.ContainsFunc(c.report.Rows, func(d difference) bool {
@@ -205,6 +200,7 @@ type owned struct {
 	status   shipping.Status
 	attempts []shipment.Attempt
 	live     bool
+	erased   bool
 }
 
 // examination compares the three witnesses.
@@ -255,7 +251,7 @@ func (x *examination) differ(kind string, o *owned, h *held, format string, args
 
 // order checks what the engine believes of one order.
 func (x *examination) order(sh *shipment.Shipment) {
-	o := &owned{id: sh.Order.ExternalID, status: sh.Status, attempts: sh.Attempts}
+	o := &owned{id: sh.Order.ExternalID, status: sh.Status, attempts: sh.Attempts, erased: !sh.ErasedAt.IsZero()}
 	x.orders[o.id] = o
 	if sh.Waiting() {
 		x.differ("status", o, nil, "is still %s: a job has not come to an end", sh.Status)
@@ -267,7 +263,7 @@ func (x *examination) order(sh *shipment.Shipment) {
 		if a.Open() && !sh.Waiting() {
 			x.differ("status", o, nil, "is %s, and its attempt %d is %s", sh.Status, a.Number, a.State)
 		}
-		if a.Live() {
+		if countsOn(a) {
 			live++
 		}
 		x.attempt(o, a)
@@ -281,6 +277,9 @@ func (x *examination) order(sh *shipment.Shipment) {
 	}
 }
 
+// countsOn reports whether the order counts on the attempt's booking: one that is to be carried out, or was.
+func countsOn(a *shipment.Attempt) bool { return a.Live() || a.State == shipment.Ended }
+
 // attempt checks what the engine believes of one booking.
 func (x *examination) attempt(o *owned, a *shipment.Attempt) {
 	if a.Booking == nil || a.Adapter == "selfdelivery" { // the merchant's own drivers keep no ledger
@@ -291,7 +290,7 @@ func (x *examination) attempt(o *owned, a *shipment.Attempt) {
 		x.differ("lost", o, nil, "attempt %d is booked as %s, which %s has never heard of", a.Number, a.Booking.CarrierRef, a.Adapter)
 		return
 	}
-	if !a.Live() {
+	if !countsOn(a) {
 		if h.live {
 			h.owner = o.id
 			x.differ("status", o, h, "attempt %d is %s, and the carrier's booking is live", a.Number, a.State)
@@ -337,6 +336,12 @@ func (x *examination) promises(t *truth) {
 		case o == nil:
 		case said.cancelled == http.StatusOK && o.status != shipping.OrderCancelled:
 			x.differ("status", o, nil, "its cancellation was acknowledged, and it is %s", o.status)
+		case said.delivered == http.StatusOK && o.status != shipping.OrderDelivered:
+			x.differ("status", o, nil, "was acknowledged as delivered, and it is %s", o.status)
+		case said.erased == http.StatusOK && !o.erased:
+			x.differ("lost", o, nil, "its erasure was acknowledged, and it is not erased")
+		case o.erased && said.erased == 0:
+			x.differ("lost", o, nil, "is erased, and nobody has asked for it")
 		case o.status == shipping.OrderCancelled && said.cancelled == 0 && said.edited == 0:
 			x.differ("status", o, nil, "is cancelled, and nobody has asked for it")
 		}

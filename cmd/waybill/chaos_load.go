@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // The limits of one request that is sent until it is answered.
@@ -19,12 +22,17 @@ const (
 	chaosAnswer = 2 * time.Minute  // for any answer but a 5xx
 )
 
-// told is what a caller was told about one order.
+// chaosEncore is how much longer orders are sent when there are failpoints that the engine has not died at.
+const chaosEncore = 90 * time.Second
+
+// told is what a caller was told about one order: the HTTP status of each request, 0 where it was not sent.
 type told struct {
-	created    int // HTTP status of the create
-	cancelled  int // HTTP status of the cancellation; 0 where none was asked for
+	created    int
+	cancelled  int
 	edited     int
 	retried    int
+	delivered  int // the status set by hand
+	erased     int
 	unanswered []string // requests that were never answered but with 5xx
 }
 
@@ -47,88 +55,141 @@ func (t *truth) note(id string, f func(*told)) {
 	f(o)
 }
 
-const chaosOrder = `{"locationExternalId":"7709","orderExternalId":%q,"orderValue":10,
-"deliveryContact":{"name":"Ann","phone":"+1 617-555-0123"},
-"deliveryAddress":{"street1":"725 Albany Street","city":"Boston","state":"MA","countryCode":"US","postalCode":"02118"},
-"package":{"name":"box","size":{"length":10,"width":10,"height":10,"unit":"in"},"weight":{"value":5,"unit":"lb"},"itemQuantity":1},
-"itemList":[{"sku":"sku 1","quantity":1,"price":3,"title":"Watch"}]}`
-
-// chaosEdits change what we alone keep, what a carrier may be told of, and what takes another booking.
-var chaosEdits = []string{
-	`{"groupId":"g1","orderAttributes":{"chaos":true}}`,
-	`{"deliveryInstructions":"Leave it with the neighbour"}`,
-	`{"deliveryAddress":{"street1":"801 Albany Street","city":"Boston","state":"MA","countryCode":"US","postalCode":"02119"}}`,
-}
-
-// load sends the orders, spread over the span, and with a tenth of them a cancellation or an edit at a random moment.
+// load sends the orders, spread over the span, and goes on with orders of the rarer fates while the engine has failpoints that it
+// has not died at.
 func (c *chaos) load(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.clients)
 	begun := time.Now()
+	pace := c.span / time.Duration(c.orders)
 	for i := range c.orders {
-		due := begun.Add(c.span * time.Duration(i) / time.Duration(c.orders))
-		if err := pauseFor(ctx, time.Until(due)); err != nil {
-			break // the group knows why
+		if err := pauseFor(ctx, time.Until(begun.Add(pace*time.Duration(i)))); err != nil {
+			return errors.Join(g.Wait(), err)
 		}
-		g.Go(func() error { return c.order(ctx, i) })
+		g.Go(func() error { return c.order(ctx, i, drawFate) })
+	}
+	if err := c.encore(ctx, g, pace); err != nil {
+		return errors.Join(g.Wait(), err)
 	}
 	return g.Wait()
+}
+
+func (c *chaos) encore(ctx context.Context, g *errgroup.Group, pace time.Duration) error {
+	if c.orders < pointsFrom {
+		return nil
+	}
+	until := time.Now().Add(chaosEncore)
+	c.targets.onlyMissing()
+	for len(c.targets.missing()) > 0 && time.Now().Before(until) {
+		i := c.orders + c.report.Encore
+		c.report.Encore++
+		g.Go(func() error { return c.order(ctx, i, drawRare) })
+		if err := pauseFor(ctx, pace); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // order carries out everything that is asked of one order.
-func (c *chaos) order(ctx context.Context, i int) error {
-	id := fmt.Sprintf("chaos-%06d", i)
+func (c *chaos) order(ctx context.Context, i int, draw func(*rand.Rand) *fate) error {
 	rng := rand.New(rand.NewPCG(c.seed, uint64(i)+1))
+	f := draw(rng)
+	o := &sent{chaos: c, id: fmt.Sprintf("chaos-%06d", i), rng: rng, fate: f}
+	c.truth.mu.Lock()
+	c.report.Asked[f.name]++
+	c.truth.mu.Unlock()
+	o.body = fmt.Appendf(nil, chaosOrder, firstOf(f.location, chaosStore), o.id, firstOf(f.attributes, "{}"))
 	g, ctx := errgroup.WithContext(ctx)
-	body := fmt.Appendf(nil, chaosOrder, id)
+	created := make(chan struct{})
 	g.Go(func() error {
-		code, stored, err := c.insist(ctx, id, http.MethodPost, "/shipments", body, "Idempotency-Key", id)
-		c.truth.note(id, func(o *told) { o.created = code })
-		if err != nil || code != http.StatusUnprocessableEntity || !stored {
-			return err
-		}
-		// Nobody would carry it just now. A merchant tries again.
-		code, _, err = c.insist(ctx, id, http.MethodPost, shipmentPath(id, "/retry"), nil)
-		c.truth.note(id, func(o *told) { o.retried = code })
-		return err
+		defer close(created)
+		return o.create(ctx)
 	})
-	moment, chance := time.Duration(rng.Int64N(int64(3*time.Second))), rng.Float64()
-	edit := chaosEdits[rng.IntN(len(chaosEdits))]
-	switch {
-	case chance < .05:
+	if f.meanwhile != nil {
+		g.Go(func() error { return f.meanwhile(o, ctx) })
+	}
+	if f.then != nil {
 		g.Go(func() error {
-			code, err := c.later(ctx, id, moment, http.MethodDelete, nil)
-			c.truth.note(id, func(o *told) { o.cancelled = code })
-			return err
-		})
-	case chance < .10:
-		g.Go(func() error {
-			code, err := c.later(ctx, id, moment, http.MethodPut, []byte(edit))
-			c.truth.note(id, func(o *told) { o.edited = code })
-			return err
-		})
-	case chance < .12: // the caller's own haste: the same create twice at once
-		g.Go(func() error {
-			_, _, err := c.insist(ctx, id, http.MethodPost, "/shipments", body, "Idempotency-Key", id)
-			return err
+			<-created
+			return f.then(o, ctx)
 		})
 	}
 	return g.Wait()
 }
 
+// sent is one order that is sent.
+type sent struct {
+	*chaos
+	id   string
+	fate *fate
+	body []byte
+	rng  *rand.Rand
+}
+
+// create sends the order, and has it tried once more where nobody would carry it just now, as a merchant does.
+func (o *sent) create(ctx context.Context) error {
+	code, stored, err := o.insist(ctx, o.id, http.MethodPost, "/shipments", o.body, "Idempotency-Key", o.id)
+	o.truth.note(o.id, func(t *told) { t.created = code })
+	switch {
+	case err != nil || o.fate.attributes != "":
+		return err
+	case code == http.StatusUnprocessableEntity && stored:
+		return o.retry(ctx)
+	case code != http.StatusAccepted:
+		return nil
+	}
+	if failed, err := o.reaches(ctx, shipping.EstimatesFailed, shipping.OrderFailed); !failed {
+		return err
+	}
+	return o.retry(ctx)
+}
+
+func (o *sent) retry(ctx context.Context) error {
+	code, _, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/retry"), nil)
+	o.truth.note(o.id, func(t *told) { t.retried = code })
+	return err
+}
+
 // later changes an order after a while. An order that is not there yet is waited for: its create is on its way.
-func (c *chaos) later(ctx context.Context, id string, after time.Duration, method string, body []byte) (int, error) {
+func (o *sent) later(ctx context.Context, after time.Duration, method string, body []byte) (int, error) {
 	until := time.Now().Add(chaosAnswer)
 	for {
 		if err := pauseFor(ctx, after); err != nil {
 			return 0, err
 		}
-		code, _, err := c.insist(ctx, id, method, shipmentPath(id), body)
+		code, _, err := o.insist(ctx, o.id, method, shipmentPath(o.id), body)
 		if err != nil || code != http.StatusNotFound || time.Now().After(until) {
 			return code, err
 		}
 		after = 200 * time.Millisecond
 	}
+}
+
+// settled are the statuses that an order leaves only when somebody asks for it.
+var settled = []shipping.Status{shipping.OrderDispatched, shipping.OrderDelivered, shipping.OrderCancelled, shipping.OrderFailed, shipping.EstimatesFailed}
+
+// reaches waits until the order stands at one of the statuses; false says that it has settled at another, or did not get there in
+// the time for an answer.
+func (o *sent) reaches(ctx context.Context, wanted ...shipping.Status) (bool, error) {
+	until := time.Now().Add(chaosAnswer)
+	for time.Now().Before(until) {
+		var order struct {
+			Status shipping.Status `json:"status"`
+		}
+		if o.api.get(ctx, shipmentPath(o.id), &order) == nil {
+			if slices.Contains(wanted, order.Status) {
+				return true, nil
+			}
+			if slices.Contains(settled, order.Status) {
+				return false, nil
+			}
+		}
+		if err := pauseFor(ctx, 250*time.Millisecond); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // insist sends a request until it is answered otherwise than by a fault of the machinery, and returns the status; stored tells

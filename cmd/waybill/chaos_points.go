@@ -1,25 +1,145 @@
-//go:build failpoint
-
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/waybill-dev/waybill/core/failpoint"
 )
 
-// failpoints are the places beside commits at which this build can be made to die.
-func failpoints() []string { return failpoint.Names() }
+// outOfReach are the failpoints that a run cannot reach but by luck, with the reason. All others must be reached.
+var outOfReach = map[string]string{
+	"dispatch/before-adrift": adriftOutOfReach,
+	"dispatch/after-adrift":  adriftOutOfReach,
+}
 
-// nextPoint returns what arms each start of the engine with the next failpoint, to die there at its first or second visit.
-func (c *chaos) nextPoint() func() []string {
-	points := failpoints()
-	rng := rand.New(rand.NewPCG(c.seed, 0xfa11))
-	n := 0
-	return func() []string {
-		name := points[n%len(points)]
-		n++
-		return []string{fmt.Sprintf("%s=%s:kill:%d", failpoint.Variable, name, 1+rng.IntN(2))}
+const adriftOutOfReach = "needs two walks of one order at once, or a person's word in the instant between the claim of a reconcile job and its first " +
+	"look at the order; one process holds an order's key as long as it walks. dispatch's own tests bring it about"
+
+// pointsFrom is how many orders a run must have for the failpoints that it did not reach to be its fault.
+const pointsFrom = 2000
+
+// The failpoints that one start of the engine is armed with: several that nobody has died at yet, so that what is visited seldom is
+// not drowned by what is visited with each order.
+const (
+	armedMissing = 6
+	armedAgain   = 2
+	latestVisit  = 3 // the visit at which to die is drawn from 1 to this
+)
+
+// targets chooses at which failpoints the engine is to die, and counts where it did. It is safe for concurrent use.
+type targets struct {
+	mu     sync.Mutex
+	rng    *rand.Rand
+	on     bool
+	last   bool // only those that are missing, at their first visit
+	deaths map[string]int
+}
+
+func newTargets(seed uint64) *targets {
+	t := &targets{rng: rand.New(rand.NewPCG(seed, 0xfa11)), deaths: map[string]int{}}
+	for _, name := range reachable() {
+		t.deaths[name] = 0
 	}
+	return t
+}
+
+// reachable are the failpoints of this build that a run must reach; none where the build has none.
+func reachable() []string {
+	if !failpoint.Enabled {
+		return nil
+	}
+	return slices.DeleteFunc(failpoint.Names(), func(name string) bool { return outOfReach[name] != "" })
+}
+
+// arm is what is added to the environment of the engine's next start.
+func (t *targets) arm() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.on || !failpoint.Enabled {
+		return nil
+	}
+	// Those at which it died least come first, in random order where it died as often.
+	names := slices.Sorted(maps.Keys(t.deaths))
+	t.rng.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(t.deaths[a], t.deaths[b]) })
+	missing := len(t.missingNow())
+	n := min(missing, armedMissing)
+	if t.last {
+		n = missing
+	}
+	if missing == 0 {
+		n = armedAgain
+	}
+	points := make([]string, 0, n)
+	for _, name := range names[:n] {
+		nth := 1
+		if !t.last {
+			nth += t.rng.IntN(latestVisit)
+		}
+		points = append(points, fmt.Sprintf("%s:kill:%d", name, nth))
+	}
+	return []string{failpoint.Variable + "=" + strings.Join(points, ",")}
+}
+
+// died counts a death, by what the engine wrote in its life; false says that it was at no failpoint.
+func (t *targets) died(said []byte) bool {
+	name, ok := failpoint.DiedAt(said)
+	if !ok {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.deaths[name]++
+	return true
+}
+
+// start has every start of the engine armed from now on, until disarm.
+func (t *targets) start() { t.set(true) }
+
+// disarm ends it: from now on the engine is started without.
+func (t *targets) disarm() { t.set(false) }
+
+func (t *targets) set(on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.on = on
+}
+
+// onlyMissing has the engine die at nothing any more but where it has not died yet.
+func (t *targets) onlyMissing() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = true
+}
+
+// missing are the failpoints that were not reached.
+func (t *targets) missing() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.missingNow()
+}
+
+func (t *targets) missingNow() []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(t.deaths)) {
+		if t.deaths[name] == 0 {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// counts are the deaths by failpoint.
+func (t *targets) counts() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := maps.Clone(t.deaths)
+	maps.DeleteFunc(out, func(_ string, n int) bool { return n == 0 })
+	return out
 }

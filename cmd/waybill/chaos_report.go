@@ -14,24 +14,32 @@ import (
 // chaosReport is what a run has shown.
 type chaosReport struct {
 	Orders   int            `json:"orders"`
+	Encore   int            `json:"encore"` // orders beyond these, sent for failpoints that were not reached yet
+	Asked    map[string]int `json:"asked"`  // orders by what was asked of them
 	Seed     uint64         `json:"seed"`
 	Took     string         `json:"took"`
 	Statuses map[string]int `json:"statuses"`
 	Kills    map[string]int `json:"kills"` // by process
 	// FailpointDeaths are those of the engine beside a commit, in a build that has failpoints.
 	FailpointDeaths map[string]int `json:"failpointDeaths"`
-	Failpoints      int            `json:"failpoints"` // how many the build has
-	Faults          map[string]int `json:"faults"`     // fired, by kind
+	Failpoints      int            `json:"failpoints"`   // how many the build has that can be reached
+	NeverReached    []string       `json:"neverReached"` // failpoints
+	Faults          map[string]int `json:"faults"`       // fired, by name
 	NeverFired      []string       `json:"neverFired"`
+	Exchanges       int            `json:"exchanges"` // with the carriers, as far as they were counted before a kill
+	Disturbed       int            `json:"disturbed"` // of these
 	SentAgain       map[string]int `json:"sentAgain"` // requests, by what came instead of an answer
 	// Doubts are the attempts in doubt by how each ended, Attempts all by their state.
 	Attempts    map[string]int  `json:"attempts"`
 	Doubts      map[string]int  `json:"doubts"`
 	Attention   []attentionCase `json:"attention"`
+	Resolved    map[string]int  `json:"resolved"`         // what the run's clerk has said of attempts that need a person
 	Unanswered  []string        `json:"unanswered"`       // requests that were never answered
 	Odd         []string        `json:"odd"`              // processes that ended by themselves
 	Rows        []difference    `json:"rows"`             // of the run's own examination
 	Audit       []audit.Row     `json:"audit"`            // of `waybill audit`
+	Compared    int             `json:"compared"`         // attempts that the audit has held against the ledger
+	NotCompared int             `json:"notCompared"`      // attempts at carriers without a ledger: the merchant's own drivers
 	Differences int             `json:"differences"`      // rows, and those of the audit about other orders and bookings
 	Folder      string          `json:"folder,omitempty"` // logs, store and world of a run that has shown faults
 }
@@ -42,11 +50,13 @@ type attentionCase struct {
 	Attempt int    `json:"attempt"`
 	Account string `json:"account"`
 	Why     string `json:"why"`
+	// Ended is what became of it: in_doubt where nobody has decided.
+	Ended shipment.AttemptState `json:"ended"`
 }
 
 func newChaosReport(f *chaosFlags) chaosReport {
-	return chaosReport{Orders: f.orders, Seed: f.seed, Failpoints: len(failpoints()), Statuses: map[string]int{}, Kills: map[string]int{}, Faults: map[string]int{},
-		FailpointDeaths: map[string]int{}, SentAgain: map[string]int{}, Attempts: map[string]int{}, Doubts: map[string]int{}}
+	return chaosReport{Orders: f.orders, Seed: f.seed, Failpoints: len(reachable()), Statuses: map[string]int{}, Kills: map[string]int{}, Faults: map[string]int{},
+		Asked: map[string]int{}, Resolved: map[string]int{}, SentAgain: map[string]int{}, Attempts: map[string]int{}, Doubts: map[string]int{}}
 }
 
 // tally counts an order and its attempts.
@@ -54,19 +64,23 @@ func (r *chaosReport) tally(sh *shipment.Shipment) {
 	r.Statuses[string(sh.Status)]++
 	for _, a := range sh.Attempts {
 		r.Attempts[string(a.State)]++
-		if a.Doubt == nil {
-			continue
+		if a.Doubt != nil {
+			r.Doubts[string(a.State)]++
 		}
-		r.Doubts[string(a.State)]++
-		if a.Doubt.Needs != "" {
-			r.Attention = append(r.Attention, attentionCase{sh.Order.ExternalID, a.Number, a.Account, a.Doubt.Last})
+		for i := range a.Spares {
+			if sp := &a.Spares[i]; sp.Needs != "" {
+				r.Attention = append(r.Attention, attentionCase{sh.Order.ExternalID, a.Number, a.Account, "the carrier does not cancel the spare booking " + sp.CarrierRef, a.State})
+			}
+		}
+		if a.Doubt != nil && (a.Doubt.Needs != "" || a.Doubt.ByPerson != "") {
+			r.Attention = append(r.Attention, attentionCase{sh.Order.ExternalID, a.Number, a.Account, a.Doubt.Last, a.State})
 		}
 	}
 }
 
 // failed tells whether the run has shown a fault, of the engine or of the run itself: a storm that never broke proves nothing.
 func (r *chaosReport) failed() bool {
-	return r.Differences > 0 || len(r.NeverFired) > 0 || len(r.Unanswered) > 0 || len(r.Odd) > 0 || len(r.Kills) < 5
+	return r.Differences > 0 || len(r.NeverFired) > 0 || len(r.NeverReached) > 0 || len(r.Unanswered) > 0 || len(r.Odd) > 0 || len(r.Kills) < 5
 }
 
 func (r *chaosReport) print(out io.Writer) error {
@@ -74,20 +88,25 @@ func (r *chaosReport) print(out io.Writer) error {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-18s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	line("orders", "%d in %s, seed %d: %s", r.Orders, r.Took, r.Seed, counts(r.Statuses))
+	line("orders", "%d and %d more in %s, seed %d: %s", r.Orders, r.Encore, r.Took, r.Seed, counts(r.Statuses))
+	line("asked of them", "%s", counts(r.Asked))
 	line("kills", "%s", counts(r.Kills))
 	if r.Failpoints > 0 {
-		line("at failpoints", "%s; the build has %d", counts(r.FailpointDeaths), r.Failpoints)
+		line("at failpoints", "%d of the %d that can be reached: %s", len(r.FailpointDeaths), r.Failpoints, counts(r.FailpointDeaths))
+		for _, name := range slices.Sorted(maps.Keys(outOfReach)) {
+			fmt.Fprintf(w, "  not %s: it %s\n", name, outOfReach[name])
+		}
 	}
 	line("faults fired", "%s", counts(r.Faults))
+	line("exchanges", "%d counted, %.1f%% of them disturbed", r.Exchanges, 100*float64(r.Disturbed)/float64(max(r.Exchanges, 1)))
 	line("sent again", "%s", counts(r.SentAgain))
 	line("attempts", "%s", counts(r.Attempts))
 	line("in doubt", "%s", counts(r.Doubts))
-	line("needs attention", "%d", len(r.Attention))
+	line("needed a person", "%d; the run has resolved %s", len(r.Attention), counts(r.Resolved))
 	for _, a := range r.Attention {
-		fmt.Fprintf(w, "  %s attempt %d at %s: %s\n", a.Order, a.Attempt, a.Account, a.Why)
+		fmt.Fprintf(w, "  %s attempt %d at %s, now %s: %s\n", a.Order, a.Attempt, a.Account, a.Ended, a.Why)
 	}
-	for what, list := range map[string][]string{"kinds of faults that never fired": r.NeverFired, "requests never answered": r.Unanswered, "processes that ended by themselves": r.Odd} {
+	for what, list := range map[string][]string{"faults that never fired": r.NeverFired, "failpoints that were never reached": r.NeverReached, "requests never answered": r.Unanswered, "processes that ended by themselves": r.Odd} {
 		if len(list) > 0 {
 			fmt.Fprintf(w, "%s:\n  %s\n", what, strings.Join(list, "\n  "))
 		}
@@ -98,6 +117,7 @@ func (r *chaosReport) print(out io.Writer) error {
 	for _, d := range r.Audit {
 		fmt.Fprintf(w, "audit: %-9s order=%s %s=%s: %s; %s\n", d.Kind, d.Order, d.Carrier, d.Entity, d.Detail, d.Mend)
 	}
+	line("audit", "%d attempts compared, %d not: of the merchant's own drivers there is no ledger", r.Compared, r.NotCompared)
 	if r.Folder != "" {
 		line("kept", "%s", r.Folder)
 	}

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,33 +17,29 @@ import (
 	"time"
 )
 
+// maxLife bounds what is read of the words of one life, in bytes.
+const maxLife = 256 << 20
+
 // ward is a process that is started again whenever it ends.
 type ward struct {
 	name, exe string
 	args      []string
 	log       string
 
-	mu      sync.Mutex
-	env     func() []string // of the next start
-	cmd     *exec.Cmd
-	dying   bool   // killed by us, and not started again yet
-	armed   string // what it was started with that may let it die
-	starts  int
-	byPoint map[string]int // deaths by SIGKILL that were not ours, by what it was armed with
-	odd     []string
-	cancel  context.CancelFunc
-	done    chan struct{}
+	arm  func() []string        // what is added to the environment of each start; may be nil
+	died func(said []byte) bool // whether what it wrote in one life accounts for a SIGKILL that was not ours; may be nil
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	dying  bool // killed by us, and not started again yet
+	starts int
+	odd    []string
+	cancel context.CancelFunc
+	done   chan struct{}
 }
 
 func newWard(dir, name, exe string, args ...string) *ward {
-	return &ward{name: name, exe: exe, args: args, log: filepath.Join(dir, name+".log"), byPoint: map[string]int{}}
-}
-
-// environment says what is added to the environment at each start from now on.
-func (w *ward) environment(of func() []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.env = of
+	return &ward{name: name, exe: exe, args: args, log: filepath.Join(dir, name+".log")}
 }
 
 // keepAlive runs the process until stop.
@@ -65,20 +61,24 @@ func (w *ward) keepAlive(ctx context.Context) {
 
 // once runs the process to its end. The error tells of an end that nobody has asked for.
 func (w *ward) once(ctx context.Context) error {
-	log, err := os.OpenFile(w.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	log, err := os.OpenFile(w.log, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
+	life, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
 	cmd := exec.Command(w.exe, w.args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	w.mu.Lock()
-	cmd.Env = os.Environ()
-	if w.env != nil {
-		cmd.Env = append(cmd.Env, w.env()...)
+	var armed []string
+	if w.arm != nil {
+		armed = w.arm()
 	}
-	w.armed = strings.Join(cmd.Env[len(os.Environ()):], " ")
-	fmt.Fprintf(log, "\n== start %d %s %s\n", w.starts+1, w.armed, time.Now().Format(time.StampMilli))
+	cmd.Env = append(os.Environ(), armed...)
+	w.mu.Lock()
+	fmt.Fprintf(log, "\n== start %d %s %s\n", w.starts+1, strings.Join(armed, " "), time.Now().Format(time.StampMilli))
 	err = cmd.Start()
 	w.cmd, w.dying = cmd, false
 	w.starts++
@@ -89,6 +89,8 @@ func (w *ward) once(ctx context.Context) error {
 	asked := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	defer asked()
 	err = cmd.Wait()
+	said, unread := io.ReadAll(io.NewSectionReader(log, life, maxLife))
+	atPoint := unread == nil && w.died != nil && w.died(said)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	killed := false
@@ -97,10 +99,7 @@ func (w *ward) once(ctx context.Context) error {
 		killed = isUnix && status.Signaled() && status.Signal() == syscall.SIGKILL
 	}
 	switch {
-	case ctx.Err() != nil, w.dying && killed:
-		return nil
-	case killed && w.armed != "":
-		w.byPoint[w.armed]++
+	case ctx.Err() != nil, killed && (w.dying || atPoint):
 		return nil
 	}
 	return fmt.Errorf("%s ended by itself (%v): %s", w.name, err, tail(w.log))
@@ -142,11 +141,11 @@ func (w *ward) stop() {
 	late.Stop()
 }
 
-// deaths tells how often what the process was armed with has killed it, and of every end that nobody has asked for.
-func (w *ward) deaths() (byPoint map[string]int, odd []string) {
+// ends tells of every end that nobody has asked for.
+func (w *ward) ends() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return maps.Clone(w.byPoint), slices.Clone(w.odd)
+	return slices.Clone(w.odd)
 }
 
 func killProcess(pid int) bool { return pid != 0 && syscall.Kill(pid, syscall.SIGKILL) == nil }

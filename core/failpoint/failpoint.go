@@ -2,15 +2,20 @@
 // tag failpoint has them; in any other build a call is an empty function that costs nothing. There, the environment variable
 // WAYBILL_FAILPOINT says what happens where:
 //
-//	WAYBILL_FAILPOINT=dispatch/after-intent:kill:3
+//	WAYBILL_FAILPOINT=dispatch/after-intent:kill:3,dispatch/before-erase:kill:1
 //
-// kills the process with SIGKILL the third time that it has committed an intent; error instead of kill makes the commit's caller
-// see ErrInjected, before anything was written or after all was.
+// kills the process with SIGKILL the third time that it has committed an intent, or the first time that it is about to erase,
+// whichever comes first; error instead of kill makes the commit's caller see ErrInjected, before anything was written or after all
+// was. A process that dies at a failpoint says so on its standard error before, and DiedAt finds it there.
 package failpoint
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+	"slices"
+)
 
-// Variable is the environment variable that names a failpoint, what it does, and the how manieth visit does it.
+// Variable is the environment variable that names failpoints, what they do, and the how manieth visit does it.
 const Variable = "WAYBILL_FAILPOINT"
 
 // ErrInjected is what a failpoint answers that was told to fail.
@@ -43,3 +48,17 @@ func Names() []string {
 }
 
 func name(pkg, side, what string) string { return pkg + "/" + side + "-" + what }
+
+// lastWords stand on the standard error of a process, before the failpoint's name, when it dies there.
+const lastWords = "\nfailpoint: this process dies at "
+
+// DiedAt returns the failpoint at which a process died, by what it wrote to its standard error.
+func DiedAt(stderr []byte) (name string, ok bool) {
+	at := bytes.LastIndex(stderr, []byte(lastWords))
+	if at < 0 {
+		return "", false
+	}
+	line, _, _ := bytes.Cut(stderr[at+len(lastWords):], []byte("\n"))
+	name = string(line)
+	return name, slices.Contains(Names(), name)
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+const chaosOrder = `{"locationExternalId":%q,"orderExternalId":%q,"orderValue":10,"orderAttributes":%s,
+"deliveryContact":{"name":"Ann","phone":"+1 617-555-0123"},
+"deliveryAddress":{"street1":"725 Albany Street","city":"Boston","state":"MA","countryCode":"US","postalCode":"02118"},
+"package":{"name":"box","size":{"length":10,"width":10,"height":10,"unit":"in"},"weight":{"value":5,"unit":"lb"},"itemQuantity":1},
+"itemList":[{"sku":"sku 1","quantity":1,"price":3,"title":"Watch"}]}`
+
+// chaosEdits change what we alone keep, what a carrier may be told of, and what takes another booking.
+var chaosEdits = []string{
+	`{"groupId":"g1","orderAttributes":{"chaos":true}}`,
+	`{"deliveryInstructions":"Leave it with the neighbour"}`,
+	`{"deliveryAddress":{"street1":"801 Albany Street","city":"Boston","state":"MA","countryCode":"US","postalCode":"02119"}}`,
+}
+
+// fate is what is asked of an order besides to be carried.
+type fate struct {
+	name       string
+	share      float64 // of all orders
+	location   string  // chaosStore where empty
+	attributes string
+	meanwhile  func(*sent, context.Context) error // while it is created
+	then       func(*sent, context.Context) error // when its create was answered
+}
+
+// fates are all but the plain one, which has the rest of the orders.
+var fates = []*fate{
+	{name: "cancelled", share: .05, meanwhile: (*sent).cancelIn},
+	{name: "edited", share: .07, meanwhile: (*sent).editIn},
+	{name: "edited once booked", share: .04, then: (*sent).editBooked},
+	{name: "sent twice", share: .02, meanwhile: (*sent).again},
+	{name: "gated", share: .03, attributes: `{"gate":"shut"}`, then: (*sent).open},
+	{name: "stalled", share: .03, attributes: `{"stall":"yes"}`, then: (*sent).unstall},
+	{name: "delivered", share: .03, then: (*sent).deliver},
+	{name: "delivered and erased", share: .03, then: (*sent).deliverAndErase},
+	{name: "cancelled and erased", share: .02, then: (*sent).cancelAndErase},
+	{name: "at the desk", share: .08, location: chaosDesk},
+	{name: "at the moving account", share: .10, location: chaosMoving},
+}
+
+var plain = &fate{name: "plain"}
+
+func drawFate(rng *rand.Rand) *fate {
+	chance := rng.Float64()
+	for _, f := range fates {
+		if chance -= f.share; chance < 0 {
+			return f
+		}
+	}
+	return plain
+}
+
+// drawRare draws from those alone that are not plain.
+func drawRare(rng *rand.Rand) *fate { return fates[rng.IntN(len(fates))] }
+
+// moment is any of the first seconds of an order.
+func (o *sent) moment() time.Duration { return time.Duration(o.rng.Int64N(int64(3 * time.Second))) }
+
+func (o *sent) cancelIn(ctx context.Context) error {
+	code, err := o.later(ctx, o.moment(), http.MethodDelete, nil)
+	o.truth.note(o.id, func(t *told) { t.cancelled = code })
+	return err
+}
+
+func (o *sent) editIn(ctx context.Context) error { return o.edit(ctx, o.moment(), o.anyEdit()) }
+
+func (o *sent) anyEdit() string { return chaosEdits[o.rng.IntN(len(chaosEdits))] }
+
+func (o *sent) edit(ctx context.Context, after time.Duration, body string) error {
+	code, err := o.later(ctx, after, http.MethodPut, []byte(body))
+	o.truth.note(o.id, func(t *told) { t.edited = code })
+	return err
+}
+
+func (o *sent) editBooked(ctx context.Context) error {
+	if ok, err := o.reaches(ctx, shipping.OrderDispatched); !ok {
+		return err
+	}
+	return o.edit(ctx, 0, o.anyEdit())
+}
+
+// again is the caller's own haste: the same create twice at once.
+func (o *sent) again(ctx context.Context) error {
+	_, _, err := o.insist(ctx, o.id, http.MethodPost, "/shipments", o.body, "Idempotency-Key", o.id)
+	return err
+}
+
+// open releases an order that the rules hold.
+func (o *sent) open(ctx context.Context) error {
+	if ok, err := o.reaches(ctx, shipping.PendingRelease); !ok {
+		return err
+	}
+	return o.edit(ctx, 0, `{"orderAttributes":{"gate":"open"},"deliveryInstructions":"The gate is open"}`)
+}
+
+// unstall waits until the rules have tried in vain for the last time, takes away what kept everybody from the order, and has it
+// tried again.
+func (o *sent) unstall(ctx context.Context) error {
+	if ok, err := o.reaches(ctx, shipping.EstimatesFailed); !ok {
+		return err
+	}
+	if err := o.edit(ctx, 0, `{"orderAttributes":{"stall":"no"}}`); err != nil {
+		return err
+	}
+	return o.retry(ctx)
+}
+
+func (o *sent) deliver(ctx context.Context) error {
+	if ok, err := o.reaches(ctx, shipping.OrderDispatched); !ok {
+		return err
+	}
+	code, _, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/status"), []byte(`{"status":"ORDER_DELIVERED","note":"at the door"}`))
+	o.truth.note(o.id, func(t *told) { t.delivered = code })
+	return err
+}
+
+func (o *sent) deliverAndErase(ctx context.Context) error {
+	if err := o.deliver(ctx); err != nil {
+		return err
+	}
+	return o.erase(ctx)
+}
+
+func (o *sent) cancelAndErase(ctx context.Context) error {
+	if err := o.cancelIn(ctx); err != nil {
+		return err
+	}
+	if ok, err := o.reaches(ctx, shipping.OrderCancelled, shipping.OrderDispatched); !ok {
+		return err
+	}
+	return o.erase(ctx)
+}
+
+func (o *sent) erase(ctx context.Context) error {
+	code, _, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/erase"), nil)
+	o.truth.note(o.id, func(t *told) { t.erased = code })
+	return err
+}
