@@ -2,6 +2,7 @@ package shipping_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -124,4 +125,62 @@ func FuzzStatusBody(f *testing.F) {
 	h := apitest.New(f)
 	serve(h, "POST", "/shipments", []byte(apitest.Order("a")))
 	f.Fuzz(func(t *testing.T, body []byte) { sound(t, serve(h, "POST", "/shipments/a/status", body), 200, 409) })
+}
+
+// FuzzResolveBody asks about an order that waits for a person's word, and for the next one once a body was taken.
+func FuzzResolveBody(f *testing.F) {
+	for _, body := range []string{``, `{}`, `[]`, `{"outcome":"absent"}`, `{"outcome":"booked","trackingId":"D-77"}`, `{"attempt":1,"outcome":"absent"}`,
+		`{"attempt":2,"outcome":"absent"}`, `{"attempt":"1","outcome":"absent"}`, `{"outcome":"absent","trackingId":"x"}`, `{"attempt":1e3,"outcome":null}`} {
+		f.Add([]byte(body))
+	}
+	var ids []string
+	for i := range 50 {
+		ids = append(ids, fmt.Sprintf("o%d", i))
+	}
+	h := undecided(f, ids...)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		path := "/shipments/" + ids[0]
+		before := serve(h, "GET", path, nil).Body.String()
+		w := serve(h, "POST", path+"/resolve", body)
+		if w.Code != http.StatusOK && w.Code != http.StatusAccepted {
+			sound(t, w, http.StatusConflict)
+			if after := serve(h, "GET", path, nil).Body.String(); after != before {
+				t.Fatalf("refused with %s and changed:\n%s\n%s", w.Body, before, after)
+			}
+			return
+		}
+		if again := serve(h, "POST", path+"/resolve", body); again.Code != http.StatusConflict {
+			t.Fatalf("%s was taken twice: %d %s", body, again.Code, again.Body)
+		}
+		if len(ids) > 1 {
+			ids = ids[1:]
+		}
+	})
+}
+
+// FuzzIgnoredBody sends a body where none is read: the answer is that to none.
+func FuzzIgnoredBody(f *testing.F) {
+	for _, body := range []string{``, `{}`, `null`, `{"reason":"`, "\xff\x00"} {
+		f.Add([]byte(body))
+	}
+	h := apitest.New(f)
+	serve(h, "POST", "/shipments", []byte(apitest.Order("delivered")))
+	serve(h, "POST", "/shipments/delivered/status", []byte(`{"status":"ORDER_DELIVERED"}`))
+	serve(h, "POST", "/shipments", []byte(apitest.Order("booked")))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, c := range []struct {
+			method, path string
+			refused      int
+		}{
+			{"DELETE", "/shipments/delivered", http.StatusForbidden}, {"POST", "/shipments/delivered/retry", http.StatusConflict},
+			{"POST", "/shipments/booked/erase", http.StatusConflict},
+		} {
+			if w := serve(h, c.method, c.path, nil); w.Code != c.refused {
+				t.Fatalf("%s %s without a body: %d %s", c.method, c.path, w.Code, w.Body)
+			}
+			if w := serve(h, c.method, c.path, body); sound(t, w, c.refused) {
+				t.Fatalf("%s %s: with the body %q it is %d %s", c.method, c.path, body, w.Code, w.Body)
+			}
+		}
+	})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/waybill-dev/waybill/sdk/carrier"
 )
 
-// undecided makes an order whose booking only a person can decide on: its answer was lost, and nobody can look for it.
-func undecided(t *testing.T) *apitest.Harness {
+// undecided makes orders whose bookings only a person can decide on: the answers were lost, and nobody can look for them.
+func undecided(t testing.TB, ids ...string) *apitest.Harness {
 	t.Helper()
 	h := apitest.New(t)
 	h.Config.Dispatch.AnswerWithin = 0
@@ -21,7 +21,9 @@ func undecided(t *testing.T) *apitest.Harness {
 	h.DoorDash.Set(apitest.Hooks{Book: func(carrier.BookRequest) error {
 		return &carrier.Error{Source: carrier.SourceNetwork, Effect: carrier.EffectUnknown, Code: carrier.OutcomeUnknown, Message: "The answer was lost."}
 	}})
-	h.Do("POST", "/shipments", dallas("o")).Want(202)
+	for _, id := range ids {
+		h.Do("POST", "/shipments", dallas(id)).Want(202)
+	}
 	h.DoorDash.Set(apitest.Hooks{})
 	runner, err := jobs.New(jobs.Config{Store: h.Store, Clock: h.Clock, Source: clock.Seeded(1, h.Clock), Handlers: h.Service.Handlers()})
 	if err != nil {
@@ -47,7 +49,7 @@ func TestResolve(t *testing.T) {
 		"booked": {`{"outcome":"booked","trackingId":"D-77"}`, 200, "ORDER_DISPATCHED"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := undecided(t)
+			h := undecided(t, "o")
 			h.Do("POST", "/shipments", apitest.Order("another")).Want(201)
 			is(t, h.Do("POST", "/shipments/list", needing).Want(200), map[string]any{"data.0.orderExternalId": "o", "data.1": nil})
 			is(t, h.Do("POST", "/shipments/o/resolve", c.body).Want(c.status), map[string]any{"status": c.order})
@@ -58,7 +60,7 @@ func TestResolve(t *testing.T) {
 }
 
 func TestResolveRefusals(t *testing.T) {
-	h := undecided(t)
+	h := undecided(t, "o")
 	for body, fault := range map[string]string{
 		`{}`:                                    "outcome",
 		`{"outcome":"perhaps"}`:                 "outcome",
