@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -20,6 +19,7 @@ type chaosFlags struct {
 	orders, clients int
 	seed            uint64
 	span, every     time.Duration
+	quiet           time.Duration
 	plugins, keep   string
 	json            bool
 }
@@ -45,6 +45,7 @@ func newChaosCmd(p *program) *cobra.Command {
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of what is sent, killed and disturbed; timing is the machine's")
 	cmd.Flags().DurationVar(&f.span, "for", 0, "how long the orders are spread over, and so how many are killed (default 60ms for each order)")
 	cmd.Flags().DurationVar(&f.every, "every", time.Second, "how long from one kill to the next, on average")
+	cmd.Flags().DurationVar(&f.quiet, "quiet", 150*time.Second, "how long the last doubt may take to be cleared up, afterwards")
 	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of the adapters (default plugins beside this program)")
 	cmd.Flags().StringVar(&f.keep, "keep", "", "folder to work in, which stays (default a temporary one, which stays only after differences)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
@@ -67,11 +68,8 @@ type chaos struct {
 	report  chaosReport
 }
 
-// The limits of what comes after the storm.
-const (
-	chaosReady = 60 * time.Second  // for a process to answer after its start
-	chaosQuiet = 150 * time.Second // for the last doubt to be cleared up
-)
+// chaosReady is how long a process may take to answer after its start.
+const chaosReady = 60 * time.Second
 
 func (p *program) chaos(ctx context.Context, f *chaosFlags) (err error) {
 	if runtime.GOOS != "linux" {
@@ -156,15 +154,6 @@ func (c *chaos) prepare() (err error) {
 	return nil
 }
 
-// freeAddress is an address of this machine that nobody listens at, and that is therefore not given to others for a while.
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return ln.Addr().String(), ln.Close()
-}
-
 func (c *chaos) run(ctx context.Context) error {
 	c.sim.keepAlive(ctx)
 	c.engine.keepAlive(ctx)
@@ -181,7 +170,7 @@ func (c *chaos) run(ctx context.Context) error {
 	if err := c.storm(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(c.calm(ctx), c.quiet(ctx)); err != nil {
+	if err := errors.Join(c.calm(ctx), c.settle(ctx)); err != nil {
 		return err
 	}
 	goHome()

@@ -49,10 +49,10 @@ var waitingStatuses = []shipping.Status{shipping.RequestReceived, shipping.Pendi
 // all, is not waited for.
 const restless = time.Minute
 
-// quiet waits until no order waits, no cancellation is in doubt, and no job is due. The last two only the store tells; so the
+// settle waits until no order waits, no cancellation is in doubt, and no job is due. The last two only the store tells; so the
 // engine is stopped in between, which is one more thing that it must bear.
-func (c *chaos) quiet(ctx context.Context) error {
-	until := time.Now().Add(chaosQuiet)
+func (c *chaos) settle(ctx context.Context) error {
+	until := time.Now().Add(c.quiet)
 	body, err := json.Marshal(map[string]any{"status": waitingStatuses, "limit": 1})
 	if err != nil {
 		return err

@@ -127,22 +127,25 @@ type sent struct {
 	rng  *rand.Rand
 }
 
-// create sends the order, and has it tried once more where nobody would carry it just now, as a merchant does.
+// chaosRetries is how often a merchant has an order tried again that nobody would carry.
+const chaosRetries = 5
+
+// create sends the order, and has it tried again where nobody would carry it just now, as a merchant does.
 func (o *sent) create(ctx context.Context) error {
 	code, stored, err := o.insist(ctx, o.id, http.MethodPost, "/shipments", o.body, "Idempotency-Key", o.id)
 	o.truth.note(o.id, func(t *told) { t.created = code })
-	switch {
-	case err != nil || o.fate.attributes != "":
-		return err
-	case code == http.StatusUnprocessableEntity && stored:
-		return o.retry(ctx)
-	case code != http.StatusAccepted:
-		return nil
-	}
-	if failed, err := o.reaches(ctx, shipping.EstimatesFailed, shipping.OrderFailed); !failed {
+	if err != nil || o.fate.attributes != "" || code != http.StatusAccepted && !(code == http.StatusUnprocessableEntity && stored) {
 		return err
 	}
-	return o.retry(ctx)
+	for range chaosRetries {
+		if failed, err := o.reaches(ctx, shipping.EstimatesFailed, shipping.OrderFailed); !failed {
+			return err
+		}
+		if err := o.retry(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (o *sent) retry(ctx context.Context) error {

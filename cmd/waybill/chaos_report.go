@@ -33,7 +33,6 @@ type chaosReport struct {
 	Attempts    map[string]int  `json:"attempts"`
 	Doubts      map[string]int  `json:"doubts"`
 	Attention   []attentionCase `json:"attention"`
-	Resolved    map[string]int  `json:"resolved"`         // what the run's clerk has said of attempts that need a person
 	Unanswered  []string        `json:"unanswered"`       // requests that were never answered
 	Odd         []string        `json:"odd"`              // processes that ended by themselves
 	Rows        []difference    `json:"rows"`             // of the run's own examination
@@ -56,7 +55,7 @@ type attentionCase struct {
 
 func newChaosReport(f *chaosFlags) chaosReport {
 	return chaosReport{Orders: f.orders, Seed: f.seed, Failpoints: len(reachable()), Statuses: map[string]int{}, Kills: map[string]int{}, Faults: map[string]int{},
-		Asked: map[string]int{}, Resolved: map[string]int{}, SentAgain: map[string]int{}, Attempts: map[string]int{}, Doubts: map[string]int{}}
+		Asked: map[string]int{}, SentAgain: map[string]int{}, Attempts: map[string]int{}, Doubts: map[string]int{}}
 }
 
 // tally counts an order and its attempts.
@@ -102,7 +101,11 @@ func (r *chaosReport) print(out io.Writer) error {
 	line("sent again", "%s", counts(r.SentAgain))
 	line("attempts", "%s", counts(r.Attempts))
 	line("in doubt", "%s", counts(r.Doubts))
-	line("needed a person", "%d; the run has resolved %s", len(r.Attention), counts(r.Resolved))
+	ends := map[string]int{}
+	for _, a := range r.Attention {
+		ends[string(a.Ended)]++
+	}
+	line("needed a person", "%s", counts(ends))
 	for _, a := range r.Attention {
 		fmt.Fprintf(w, "  %s attempt %d at %s, now %s: %s\n", a.Order, a.Attempt, a.Account, a.Ended, a.Why)
 	}
