@@ -20,6 +20,7 @@ import (
 const (
 	chaosTry    = 20 * time.Second // for one answer
 	chaosAnswer = 2 * time.Minute  // for any answer but a 5xx
+	chaosStatus = 30 * time.Second // for a status that is waited for
 )
 
 // chaosEncore is how much longer orders are sent when there are failpoints that the engine has not died at.
@@ -173,9 +174,9 @@ func (o *sent) later(ctx context.Context, after time.Duration, method string, bo
 var settled = []shipping.Status{shipping.OrderDispatched, shipping.OrderDelivered, shipping.OrderCancelled, shipping.OrderFailed, shipping.EstimatesFailed}
 
 // reaches waits until the order stands at one of the statuses; false says that it has settled at another, or did not get there in
-// the time for an answer.
+// time.
 func (o *sent) reaches(ctx context.Context, wanted ...shipping.Status) (bool, error) {
-	until := time.Now().Add(chaosAnswer)
+	until := time.Now().Add(chaosStatus)
 	for time.Now().Before(until) {
 		var order struct {
 			Status shipping.Status `json:"status"`
