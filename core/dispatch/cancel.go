@@ -221,8 +221,8 @@ func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *ship
 	if cerr == nil || cerr.Effect == carrier.EffectApplied {
 		return done, trace, nil
 	}
-	if unknown && (cerr.Code == carrier.BookingNotFound || cerr.Code == carrier.CancelRefused) {
-		// One of those whose answers were lost may have done it, and the carrier refuses to do it twice.
+	if unknown && (cerr.Code == carrier.BookingNotFound || refusedForGood(cerr)) {
+		// One of those whose answers were lost may have done it, and the carrier refuses to do it twice, in whatever words.
 		return done, trace, s.afterLost(cctx, a, acc, cerr)
 	}
 	return done, trace, cerr

@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -85,6 +86,36 @@ func TestACancelWhoseAnswerIsLostIsAskedAgain(t *testing.T) {
 		t.Errorf("status = %s", st)
 	}
 	e.wantNoJobs()
+}
+
+// A carrier may refuse to cancel what it has cancelled already in words that the adapter cannot read.
+func TestARefusalAfterALostCancelIsNotBelieved(t *testing.T) {
+	for _, code := range []carrier.Code{carrier.CancelRefused, carrier.BookingNotFound, carrier.CarrierRejected} {
+		for _, done := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, done %v", code, done), func(t *testing.T) {
+				f := newFake("ups", "UPS", 500)
+				e := newEngine(t, f)
+				e.mustCreate("o1")
+				calls := 0
+				f.onCancel = func(carrier.CancelRequest) (bool, error) {
+					if calls++; calls == 1 {
+						return done, lost()
+					}
+					return false, refusal(code)
+				}
+				_, err := e.cancel("o1")
+				e.pass(time.Hour)
+				if done {
+					e.wantLive("o1", "")
+					if st := e.get("o1").Status; err != nil || st != shipping.OrderCancelled {
+						t.Errorf("status %s, answered %v", st, err)
+					}
+				} else {
+					e.wantLive("o1", "ups")
+				}
+			})
+		}
+	}
 }
 
 func TestCancelBeforeBooking(t *testing.T) {
