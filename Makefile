@@ -61,6 +61,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 5s)
 failpoints: ## the tests of the failpoints, in a build that has them
 	$(GO) vet -tags failpoint ./core/failpoint/... ./cmd/waybill
 	$(GO) test -tags failpoint ./core/failpoint/...
+	$(GO) test -tags failpoint -run '^TestTargets' ./cmd/waybill
 
 bench: build ## what it costs, each figure beside its floor
 	bin/waybill bench --orders $(ORDERS)

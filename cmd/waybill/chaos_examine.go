@@ -1,0 +1,193 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+	"github.com/waybill-dev/waybill/simulator"
+)
+
+// difference is one thing in which the engine's memory, the carriers' ledger and what callers were told do not agree.
+type difference struct {
+	// Kind is lost (what was promised is not there), duplicate (two live bookings of one order), orphan (a live booking that no
+	// order knows), money, or status.
+	Kind      string `json:"kind"`
+	Order     string `json:"order,omitempty"`
+	Carrier   string `json:"carrier,omitempty"`
+	Entity    string `json:"entity,omitempty"` // the carrier's key
+	Reference string `json:"reference,omitempty"`
+	Detail    string `json:"detail"`
+
+	Attempts []shipment.Attempt `json:"attempts,omitempty"`
+	Ledger   []simulator.Record `json:"ledger,omitempty"`
+}
+
+// held is what a carrier believes of one booking.
+type held struct {
+	carrier, entity, reference string
+	live                       bool
+	owed                       int64 // minor units
+	records                    []simulator.Record
+	owner                      string // the order that knows it
+}
+
+// owned is what an examination keeps of an order.
+type owned struct {
+	id       string
+	status   shipping.Status
+	attempts []shipment.Attempt
+	live     bool
+	erased   bool
+}
+
+// examination compares the three witnesses.
+type examination struct {
+	bookings map[[2]string]*held // by carrier and entity
+	byRef    map[string]*owned
+	orders   map[string]*owned
+	found    []difference
+}
+
+func newExamination(records []simulator.Record) *examination {
+	x := &examination{bookings: map[[2]string]*held{}, byRef: map[string]*owned{}, orders: map[string]*owned{}}
+	for _, r := range records {
+		if r.Entity == "" {
+			continue
+		}
+		k := [2]string{r.Carrier, r.Entity}
+		h := x.bookings[k]
+		if h == nil {
+			h = &held{carrier: r.Carrier, entity: r.Entity, reference: r.Reference}
+			x.bookings[k] = h
+		}
+		h.records = append(h.records, r)
+		switch r.Kind {
+		case simulator.Booking:
+			h.live = true
+		case simulator.Void:
+			h.live = false
+		case simulator.Charge:
+			h.owed += r.Amount
+		case simulator.Refund:
+			h.owed -= r.Amount
+		}
+	}
+	return x
+}
+
+func (x *examination) differ(kind string, o *owned, h *held, format string, args ...any) {
+	d := difference{Kind: kind, Detail: fmt.Sprintf(format, args...)}
+	if o != nil {
+		d.Order, d.Attempts = o.id, o.attempts
+	}
+	if h != nil {
+		d.Carrier, d.Entity, d.Reference, d.Ledger = h.carrier, h.entity, h.reference, h.records
+	}
+	x.found = append(x.found, d)
+}
+
+// order checks what the engine believes of one order.
+func (x *examination) order(sh *shipment.Shipment) {
+	o := &owned{id: sh.Order.ExternalID, status: sh.Status, attempts: sh.Attempts, erased: !sh.ErasedAt.IsZero()}
+	x.orders[o.id] = o
+	if sh.Waiting() {
+		x.differ("status", o, nil, "is still %s: a job has not come to an end", sh.Status)
+	}
+	live := 0
+	for i := range sh.Attempts {
+		a := &sh.Attempts[i]
+		x.byRef[a.Reference] = o
+		if a.Open() && !sh.Waiting() {
+			x.differ("status", o, nil, "is %s, and its attempt %d is %s", sh.Status, a.Number, a.State)
+		}
+		if countsOn(a) {
+			live++
+		}
+		x.attempt(o, a)
+	}
+	o.live = live > 0
+	if live > 1 {
+		x.differ("duplicate", o, nil, "has %d live bookings in the engine's own memory", live)
+	}
+	if live > 0 != (shipment.StageOf(sh.Status) != shipment.BeforeDispatch && sh.Status != shipping.OrderCancelled) {
+		x.differ("status", o, nil, "is %s and has %d live bookings", sh.Status, live)
+	}
+}
+
+// countsOn reports whether the order counts on the attempt's booking: one that is to be carried out, or was.
+func countsOn(a *shipment.Attempt) bool { return a.Live() || a.State == shipment.Ended }
+
+// attempt checks what the engine believes of one booking.
+func (x *examination) attempt(o *owned, a *shipment.Attempt) {
+	if a.Booking == nil || a.Adapter == "selfdelivery" { // the merchant's own drivers keep no ledger
+		return
+	}
+	h := x.bookings[[2]string{a.Adapter, a.Booking.CarrierRef}]
+	if h == nil {
+		x.differ("lost", o, nil, "attempt %d is booked as %s, which %s has never heard of", a.Number, a.Booking.CarrierRef, a.Adapter)
+		return
+	}
+	if !countsOn(a) {
+		if h.live {
+			h.owner = o.id
+			x.differ("status", o, h, "attempt %d is %s, and the carrier's booking is live", a.Number, a.State)
+		} else if h.owed != 0 {
+			x.differ("money", o, h, "attempt %d is %s, and the carrier still wants %d cents", a.Number, a.State, h.owed)
+		}
+		return
+	}
+	if h.owner != "" {
+		x.differ("duplicate", o, h, "order %s has the same booking", h.owner)
+	}
+	h.owner = o.id
+	switch {
+	case !h.live:
+		x.differ("status", o, h, "attempt %d is %s, and the carrier has ended the booking", a.Number, a.State)
+	case h.owed != a.Booking.Amount.Minor:
+		x.differ("money", o, h, "attempt %d costs %s, and the carrier wants %d cents", a.Number, a.Booking.Amount, h.owed)
+	}
+}
+
+// strangers finds the live bookings that no order has named.
+func (x *examination) strangers() {
+	for _, h := range x.bookings {
+		switch o := x.byRef[h.reference]; {
+		case !h.live || h.owner != "":
+		case o != nil && o.live:
+			x.differ("duplicate", o, h, "the carrier has a live booking beside the order's own")
+		case o != nil:
+			x.differ("orphan", o, h, "the carrier has a live booking, and the order, which is %s, does not know it", o.status)
+		default:
+			x.differ("orphan", nil, h, "the carrier has a live booking under a reference that no order has intended")
+		}
+	}
+}
+
+// promises checks what callers were told.
+func (x *examination) promises(t *truth) {
+	for id, said := range t.orders {
+		o := x.orders[id]
+		switch {
+		case o == nil && (said.created/100 == 2 || said.cancelled/100 == 2):
+			x.differ("lost", &owned{id: id}, nil, "was acknowledged with %d, and is not there", said.created)
+		case o == nil:
+		case said.cancelled == http.StatusOK && o.status != shipping.OrderCancelled:
+			x.differ("status", o, nil, "its cancellation was acknowledged, and it is %s", o.status)
+		case said.delivered == http.StatusOK && o.status != shipping.OrderDelivered:
+			x.differ("status", o, nil, "was acknowledged as delivered, and it is %s", o.status)
+		case said.erased == http.StatusOK && !o.erased:
+			x.differ("lost", o, nil, "its erasure was acknowledged, and it is not erased")
+		case o.erased && said.erased == 0:
+			x.differ("lost", o, nil, "is erased, and nobody has asked for it")
+		case o.status == shipping.OrderCancelled && said.cancelled == 0 && said.edited == 0:
+			x.differ("status", o, nil, "is cancelled, and nobody has asked for it")
+		}
+	}
+	for id, o := range x.orders {
+		if t.orders[id] == nil {
+			x.differ("status", o, nil, "is there, and nobody has sent it")
+		}
+	}
+}

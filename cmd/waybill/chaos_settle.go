@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// waitingStatuses are those in which a job holds the order's future.
+var waitingStatuses = []shipping.Status{shipping.RequestReceived, shipping.PendingDispatch, shipping.PendingRelease, shipping.PendingAutoRetry, shipping.EstimatesReceived}
+
+// restless is how soon a job may be due in a store that is not quiet. What is looked for at long intervals, in case it shows after
+// all, is not waited for.
+const restless = time.Minute
+
+// settle waits until no order waits, no cancellation is in doubt, and no job is due. The last two only the store tells; so the
+// engine is stopped in between, which is one more thing that it must bear.
+func (c *chaos) settle(ctx context.Context) error {
+	until := time.Now().Add(c.quiet)
+	body, err := json.Marshal(map[string]any{"status": waitingStatuses, "limit": 1})
+	if err != nil {
+		return err
+	}
+	for {
+		var waiting struct {
+			Data []jsontext.Value `json:"data"`
+		}
+		a, err := c.api.do(ctx, http.MethodPost, "/shipments/list", body)
+		if err == nil {
+			err = a.decode(&waiting)
+		}
+		switch {
+		case err != nil && time.Now().After(until):
+			return err
+		case err == nil && (len(waiting.Data) == 0 || time.Now().After(until)):
+			pending, err := c.pending(ctx)
+			if err != nil || !pending || time.Now().After(until) {
+				return err // what waits still is shown by the examination
+			}
+			c.engine.keepAlive(ctx)
+			if err := c.await(ctx, c.api, "/readyz"); err != nil {
+				return err
+			}
+			if err := pauseFor(ctx, 5*time.Second); err != nil {
+				return err
+			}
+		}
+		if err := pauseFor(ctx, 250*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// pending stops the engine and tells whether it has left anything to do soon.
+func (c *chaos) pending(ctx context.Context) (bool, error) {
+	c.engine.stop()
+	some := false
+	err := c.withStore(func(st store.Store) error {
+		due, ok, err := st.NextJob(ctx)
+		if some = ok && time.Until(due) < restless; some || err != nil {
+			return err
+		}
+		return eachShipment(ctx, st, func(sh *shipment.Shipment) {
+			some = some || sh.Cancel != nil || slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.CancelIntent != nil })
+		})
+	})
+	return some, err
+}
+
+// withStore opens the store of an engine that does not run.
+func (c *chaos) withStore(f func(store.Store) error) error {
+	st, err := badgerstore.Open(badgerstore.Config{Dir: filepath.Join(c.dir, "data"), Log: hclog.NewNullLogger()})
+	if err != nil {
+		return fmt.Errorf("open the engine's store: %w", err)
+	}
+	return errors.Join(f(st), st.Close())
+}
+
+func eachShipment(ctx context.Context, st store.Store, f func(*shipment.Shipment)) error {
+	for q := (store.ShipmentQuery{Limit: 500}); ; {
+		page, err := st.ListShipments(ctx, chaosTenant, q)
+		if err != nil {
+			return err
+		}
+		for _, sh := range page.Shipments {
+			f(sh)
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			return nil
+		}
+	}
+}
