@@ -19,7 +19,7 @@ var outOfReach = map[string]string{
 }
 
 const adriftOutOfReach = "needs two walks of one order at once, or a person's word in the instant between the claim of a reconcile job and its first " +
-	"look at the order: one process holds an order's key as long as it walks"
+	"look at the order: one process holds an order's key as long as it walks. A test of dispatch's brings it about"
 
 // pointsFrom is how many orders a run must have for the failpoints that it did not reach to be its fault.
 const pointsFrom = 2000

@@ -7,6 +7,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -214,5 +215,27 @@ func TestABookingThatComesCancelledIsNone(t *testing.T) {
 	if a := e.get("o1").Attempts[0]; a.State != shipment.Absent {
 		t.Errorf("attempt = %s", a.State)
 	}
+	e.wantNoJobs()
+}
+
+// A reconcile job that finds its attempt decided, and the order left without a job, has it dispatched on.
+func TestAReconcileJobWithoutAnAttemptDispatchesOn(t *testing.T) {
+	f := newFake("ups", "UPS", 500)
+	e := newEngine(t, f)
+	e.mustCreate("o1", func(r *dispatch.CreateRequest) { r.Order.DispatchAt = shipping.At(e.clock.Now().Add(time.Hour)) })
+	sh := e.get("o1")
+	lostJob := &store.Tx{Now: e.clock.Now(), DropJobs: []store.JobKey{{Kind: dispatch.JobDispatch, Key: string(sh.ID)}}}
+	if err := e.Store.Commit(context.Background(), sh.Tenant, lostJob); err != nil {
+		t.Fatal(err)
+	}
+	job := store.Job{ID: string(sh.ID) + "/" + dispatch.JobReconcile, Tenant: sh.Tenant, Kind: dispatch.JobReconcile, Key: string(sh.ID), Due: e.clock.Now()}
+	if _, err := e.RunReconcile(context.Background(), job); err != nil {
+		t.Fatal(err)
+	}
+	if e.pass(time.Minute); len(f.booked) != 0 {
+		t.Error("it was booked before its time")
+	}
+	e.pass(2 * time.Hour)
+	e.wantLive("o1", "ups")
 	e.wantNoJobs()
 }
