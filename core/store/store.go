@@ -43,7 +43,8 @@ type Store interface {
 	// Commit writes tx whole, or answers one of ErrConflict, ErrDuplicate, ErrKeyUsed, ErrLeaseLost, ErrUsage, ErrTooLarge,
 	// ErrUnavailable and writes nothing. The revisions of the shipments in tx are counted up only on success. A Commit whose
 	// context ends while it waits may have been written or not; label bytes must then be left unchanged. Where several errors
-	// hold, the answer is the first of ErrTooLarge, ErrKeyUsed, ErrLeaseLost or that of a job's lease, ErrConflict, ErrDuplicate, ErrUsage.
+	// hold, the answer is the first of ErrTooLarge, ErrKeyUsed, ErrLeaseLost or that of a job's lease, ErrConflict, ErrDuplicate, ErrUsage,
+	// ErrOverCounted.
 	Commit(ctx context.Context, tenant string, tx *Tx) error
 
 	Shipment(ctx context.Context, tenant string, id shipment.ID) (*shipment.Shipment, error)
@@ -69,12 +70,14 @@ type Store interface {
 	Tracking
 	Outbox
 	Jobs
+	Counters
+	Documents
 
 	// Retain removes a tenant's exchanges, labels, messages and deliveries that are older than they are kept, and returns how many.
 	// It may end early with ctx; what is left is removed by the next call.
 	Retain(ctx context.Context, tenant string, r Retention) (int, error)
-	// Sweep removes what has expired by now, and what is left of removed subscriptions, and returns how many things it removed. A
-	// job calls it from time to time.
+	// Sweep removes what has expired by now, what is left of removed subscriptions, and counts of long ago (see CountsKept), and
+	// returns how many things it removed. A job calls it from time to time.
 	Sweep(ctx context.Context, now time.Time) (int, error)
 	// Check reports whether the store can write now, for readiness.
 	Check(ctx context.Context) error
@@ -150,8 +153,10 @@ type Tx struct {
 	// DropJobs removes jobs by tenant-wide key and kind whoever holds them, and frees the key; none is no fault.
 	DropJobs []JobKey
 	// Keys must not exist, or must have expired by Now; else ErrKeyUsed.
-	Keys []IdempotencyKey
-	Now  time.Time
+	Keys      []IdempotencyKey
+	Counts    []Count
+	Documents []Document
+	Now       time.Time
 }
 
 // Change is a line of a shipment's history.
@@ -166,6 +171,18 @@ type Decision struct {
 	Round    int         `json:"round"`
 	At       time.Time   `json:"at"`
 	Record   []byte      `json:"record"` // JSON
+	Trial    *Trial      `json:"trial,omitempty"`
+}
+
+// Trial is what the other rules of a trial would have made of a decision. They had no part in it.
+type Trial struct {
+	// Canary says that the rules on trial decided, and the live ones looked on; else the rules on trial looked on.
+	Canary   bool     `json:"canary,omitempty"`
+	Rules    string   `json:"rules"`   // hash of those that looked on
+	Differs  bool     `json:"differs"` // they would have chosen another offer, held the order, or found nobody
+	Sentence string   `json:"sentence"`
+	By       []string `json:"by,omitempty"`      // rules that did something on one side only
+	Unknown  []string `json:"unknown,omitempty"` // what they would have needed and nobody asked; the difference is not certain then
 }
 
 // Exchange is one HTTP exchange with a carrier, or the note that exchanges were lost.

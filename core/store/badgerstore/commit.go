@@ -41,6 +41,7 @@ type write struct {
 	keys      []keyWrite
 	rows      []row
 	usage     []store.UsageDelta
+	counts    []store.Count
 	jobs      jobChange
 	labels    []labelWrite
 	erase     []shipment.ID
@@ -121,7 +122,7 @@ func (w *write) encode(tx *store.Tx) error {
 	if err := checkParts("tenant", w.tenant); err != nil {
 		return err
 	}
-	for _, step := range []func(*store.Tx) error{w.encodeShipments, w.encodeHistory, w.encodeTracking, w.encodeOutbox, w.encodeLabels, w.encodeKeys, w.encodeJobs, w.encodeErase} {
+	for _, step := range []func(*store.Tx) error{w.encodeShipments, w.encodeHistory, w.encodeTracking, w.encodeOutbox, w.encodeLabels, w.encodeKeys, w.encodeJobs, w.encodeErase, w.encodeCounts, w.encodeDocuments} {
 		if err := step(tx); err != nil {
 			return err
 		}
@@ -273,7 +274,7 @@ func (w *write) request() (*request, error) {
 	for _, x := range w.rows {
 		r.bytes += len(x.key) + len(x.value) + entryOverhead
 	}
-	r.entries = len(w.rows) + 2*len(w.keys) + 2*len(w.usage) + len(w.jobs.done) + len(w.jobs.drop)
+	r.entries = len(w.rows) + 2*len(w.keys) + 2*len(w.usage) + len(w.counts) + len(w.jobs.done) + len(w.jobs.drop)
 	for i := range w.shipments {
 		x := &w.shipments[i]
 		// A document, and at most an old and a new key of each index.
@@ -352,10 +353,10 @@ func (w *write) check(txn *badger.Txn) error {
 			return err
 		}
 	}
-	if err := w.checkNames(txn); err != nil {
+	if err := w.checkUsage(txn); err != nil {
 		return err
 	}
-	return w.checkUsage(txn)
+	return w.checkCounts(txn)
 }
 
 func readColumns(txn *badger.Txn, k key) (*columns, error) {
@@ -424,6 +425,7 @@ func (w *write) put(txn *badger.Txn) error {
 		p.count(openKey(w.tenant, u.Account), u.Open)
 		p.count(todayKey(w.tenant, u.Account, u.Day), u.Today)
 	}
+	w.putCounts(&p)
 	w.putLabels(&p)
 	w.putTracking(&p)
 	w.putOutbox(&p)

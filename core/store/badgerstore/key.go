@@ -50,6 +50,9 @@ const (
 	kindDeliveryLog     = 'Y' // tenant, subscription, position -> columns
 	kindDeliverySubject = 'w' // tenant, subject, subscription, position -> columns
 	kindDeliveryDue     = 'a' // tenant, subscription, due, position -> nothing
+
+	kindCount    = 'Q' // period, tenant, name -> count
+	kindDocument = 'F' // tenant, name
 )
 
 // maxKeyPart bounds each part of a key, so that a whole key stays far below the 64 KiB that Badger takes.

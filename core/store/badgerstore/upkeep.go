@@ -33,7 +33,7 @@ func (s *Store) Check(ctx context.Context) error {
 }
 
 // Sweep implements store.Store: it removes idempotency keys and parked updates that have expired, and reads none that have not, and
-// what removed subscriptions have left.
+// what removed subscriptions have left, and old counts.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 	leave, err := s.enter()
 	if err != nil {
@@ -49,7 +49,11 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 		return keys + parked, err
 	}
 	left, err := s.sweepDropped(ctx)
-	return keys + parked + left, err
+	if err != nil {
+		return keys + parked + left, err
+	}
+	counts, err := s.sweepCounts(ctx, store.OldPeriod(now))
+	return keys + parked + left + counts, err
 }
 
 // sweep removes the rows of one kind that say what expires when, and calls remove for each.

@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, o Options) {
 		{"trackers", trackerChecks},
 		{"log", logChecks},
 		{"subscriptions", subscriptionChecks},
+		{"counts", countChecks},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel() // the checks wait for the disk, not for the processor
