@@ -88,6 +88,15 @@ func Load(files []File, opt Options) (*Bundle, error) {
 
 // LoadDir loads the rule files of a folder: *.rules.yaml, and lists/*.csv.
 func LoadDir(fsys fs.FS, opt Options) (*Bundle, error) {
+	files, err := ReadDir(fsys)
+	if err != nil {
+		return nil, err
+	}
+	return Load(files, opt)
+}
+
+// ReadDir reads the rule files of a folder as Load takes them. One that is too large is not read; Load says so with the other problems.
+func ReadDir(fsys fs.FS) ([]File, error) {
 	var files []File
 	for _, pattern := range []string{"*.rules.yaml", "lists/*.csv"} {
 		names, err := fs.Glob(fsys, pattern)
@@ -105,12 +114,12 @@ func LoadDir(fsys fs.FS, opt Options) (*Bundle, error) {
 					return nil, fmt.Errorf("read rule file %s: %w", name, err)
 				}
 			} else {
-				file.Data = make([]byte, maxFile+1) // too large to read; Load says so with the others
+				file.Data = make([]byte, maxFile+1)
 			}
 			files = append(files, file)
 		}
 	}
-	return Load(files, opt)
+	return files, nil
 }
 
 var builtIn = func() *Bundle {
@@ -123,6 +132,9 @@ var builtIn = func() *Bundle {
 
 // Default is the bundle of a tenant without rules: cheapest, then fastest.
 func Default() *Bundle { return builtIn }
+
+// Bucket is the number 0..99 of a key in an experiment, the same one for ever: what bucket(…) gives in expressions.
+func Bucket(experiment, key string) int { return formula.Bucket(experiment, key) }
 
 // Hash names the bundle's contents: "sha256:" and 64 hex digits.
 func (b *Bundle) Hash() string { return b.hash }

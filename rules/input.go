@@ -19,6 +19,10 @@ type Input struct {
 	// Quotas and Budgets are the counts that the bundle Needs, as they were at the moment of the decision.
 	Quotas  []Quota  `json:"quotas,omitempty"`
 	Budgets []Budget `json:"budgets,omitempty"`
+	// Released are the rules that have held the order and that a person has overruled: hold rules, and guards on what they hold for.
+	Released []string `json:"released,omitempty"`
+	// Waited are the hold rules whose `for` the order has waited out.
+	Waited []string `json:"waited,omitempty"`
 }
 
 // Order is `order` in expressions.
@@ -133,6 +137,10 @@ type InputSource struct {
 	// Quotas and Budgets are what was counted; see Bundle.Needs.
 	Quotas  []Quota
 	Budgets []Budget
+
+	// Released and Waited name rules that hold the order no more; see Input.
+	Released []string
+	Waited   []string
 }
 
 // LocationSource is what is known of the pickup location. Zero members mean that the location does not say.

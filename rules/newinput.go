@@ -18,7 +18,8 @@ func NewInput(src InputSource) (Input, error) {
 	if err != nil {
 		return Input{}, fmt.Errorf("rules input of order %s: %w", src.ExternalID, err)
 	}
-	return Input{Order: order, Location: newLocation(src.Location, src.Now), Local: newLocal(src.Now, src.Location.Zone), Quotas: src.Quotas, Budgets: src.Budgets}, nil
+	return Input{Order: order, Location: newLocation(src.Location, src.Now), Local: newLocal(src.Now, src.Location.Zone),
+		Quotas: src.Quotas, Budgets: src.Budgets, Released: names(src.Released), Waited: names(src.Waited)}, nil
 }
 
 func newOrder(src InputSource) (Order, error) {
@@ -206,6 +207,14 @@ func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond).
 
 // plain is never nil, so that a record reads back as it was.
 func plain(s []string) []string { return append([]string{}, s...) }
+
+// names is sorted, and nil where there are none, so that it is left out of the record.
+func names(s []string) []string {
+	if len(s) == 0 {
+		return nil
+	}
+	return sorted(s)
+}
 
 // sorted is plain, in order and without doubles.
 func sorted(s []string) []string {

@@ -57,7 +57,7 @@ func (r *run) hold() *Hold {
 	r.phase = PhaseHold
 	for i := range r.bundle.holds {
 		rule := &r.bundle.holds[i]
-		if !r.holds(&rule.head) {
+		if r.in.overruled(rule.name, rule.duration > 0) || !r.holds(&rule.head) {
 			continue
 		}
 		h := &Hold{Rule: rule.name, Reason: r.text(rule.name, rule.reason)}
@@ -81,6 +81,12 @@ func (r *run) hold() *Hold {
 		return h
 	}
 	return nil
+}
+
+// overruled reports whether a rule that would hold the order holds it no more: a person has said so, or its time has passed, where it
+// holds for a time.
+func (in *Input) overruled(rule string, timed bool) bool {
+	return slices.Contains(in.Released, rule) || timed && slices.Contains(in.Waited, rule)
 }
 
 func (r *run) set() Settings {

@@ -69,6 +69,18 @@ func (b *Bundle) Needs() Needs {
 	return n
 }
 
+// With adds what another bundle needs.
+func (n Needs) With(m Needs) Needs {
+	n.Quotas, n.Budgets = append(slices.Clone(n.Quotas), m.Quotas...), append(slices.Clone(n.Budgets), m.Budgets...)
+	slices.SortFunc(n.Quotas, func(a, b QuotaNeed) int { return strings.Compare(a.key(), b.key()) })
+	slices.SortFunc(n.Budgets, byNeed)
+	n.Quotas, n.Budgets = slices.Compact(n.Quotas), slices.Compact(n.Budgets)
+	return n
+}
+
+// None reports whether there is nothing to count.
+func (n Needs) None() bool { return len(n.Quotas)+len(n.Budgets) == 0 }
+
 // needed keeps of an input what the bundle asks for, in the order of the record.
 func (b *Bundle) needed(in *Input) {
 	if len(in.Quotas) == 0 && len(in.Budgets) == 0 {

@@ -11,6 +11,12 @@ type Replay struct {
 	Unknown []string
 }
 
+// Differs reports whether another decision about the same order comes to something else: another offer, a hold, or nothing.
+func (d *Decision) Differs(other *Decision) bool { return changed(d, other) }
+
+// Apart lists the rules that did something in one of two decisions only, sorted.
+func (d *Decision) Apart(other *Decision) []string { return differing(d.Hits(), other.Hits()) }
+
 // Replay decides a recorded order with the rules of b. No carrier is asked.
 func (b *Bundle) Replay(record *Decision) Replay {
 	in := record.Plan.Input

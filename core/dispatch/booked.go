@@ -148,6 +148,7 @@ func (s *Service) refused(sh *shipment.Shipment, a *shipment.Attempt, err *carri
 		tx = s.cancelledLocally(sh, sh.Cancel.By)
 	}
 	tx.Usage = append(tx.Usage, uncounted(sh, a))
+	tx.Counts = countBack(a)
 	return tx
 }
 

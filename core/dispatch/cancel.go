@@ -258,18 +258,19 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 	if a.CancelIntent != nil {
 		by, wish = a.CancelIntent.By, a.CancelIntent.Replace
 	}
-	usage := ended(sh, a, shipment.Cancelled, now)
+	usage, counts := ended(sh, a, shipment.Cancelled, now), countBack(a)
 	a.Refund, a.Error = done.Refund, nil
 	if wish != nil && sh.Cancel == nil {
 		id := sh.Order.ExternalID
 		sh.Grant(wish)
+		sh.Unhold()
 		if sameID {
 			sh.Order.ExternalID = id
 		}
 		sh.Progress = shipment.Progress{}
 		sh.Retries = 0
 		tx := changed(sh, sh.Move(shipping.RequestReceived, now, by, shipment.WithNote("EDITED( rebooked )")))
-		tx.Usage = usage
+		tx.Usage, tx.Counts = usage, counts
 		if own != nil {
 			own.put(s, tx, sh)
 		} else {
@@ -287,7 +288,7 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 	}
 	tx := changed(sh, sh.Move(shipping.OrderCancelled, now, by, opts...))
 	sh.Cancel = nil
-	tx.Usage = usage
+	tx.Usage, tx.Counts = usage, counts
 	tx.DropJobs = drop(sh, JobDispatch, JobReconcile, JobCancel, JobEdit)
 	return tx
 }

@@ -31,6 +31,9 @@ func (s *Service) Create(ctx context.Context, c Caller, r CreateRequest) (Result
 	if err != nil {
 		return Result{}, err
 	}
+	if err := s.ruled(t.ID); err != nil {
+		return Result{}, err
+	}
 	if r.IdempotencyKey != "" {
 		if res, used, err := s.replay(ctx, c, r, begun); used || err != nil {
 			return res, err

@@ -100,6 +100,8 @@ type UseCases interface {
 	Edit(ctx context.Context, c Caller, externalID string, change func(shipment.Order) (shipment.Order, error)) (Result, error)
 	Cancel(ctx context.Context, c Caller, externalID string) (Result, error)
 	Retry(ctx context.Context, c Caller, externalID string) (Result, error)
+	// Release lets an order go on that a rule holds.
+	Release(ctx context.Context, c Caller, externalID string) (Result, error)
 	// Resolve takes a person's word about an attempt that nobody else can decide.
 	Resolve(ctx context.Context, c Caller, externalID string, r Resolution) (Result, error)
 	History(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, []shipment.Change, error)
@@ -108,6 +110,8 @@ type UseCases interface {
 	// Label returns the label of a parcel (from 1) of the shown booking.
 	Label(ctx context.Context, c Caller, externalID string, parcel int) (shipping.Label, error)
 	Decisions(ctx context.Context, c Caller, externalID string) ([]store.Decision, error)
+	// ExportDecisions calls each with the decisions of every order that was created since then, newest order first.
+	ExportDecisions(ctx context.Context, c Caller, since time.Time, each func(*shipment.Shipment, []store.Decision) error) error
 	Trace(ctx context.Context, c Caller, externalID string) (Trace, error)
 	// Erase removes what is known of people from an order that is at rest.
 	Erase(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, error)

@@ -205,6 +205,7 @@ func (s *Service) rewrite(ctx context.Context, e *edit, sh *shipment.Shipment) (
 		if err := s.place(ctx, e.tenant, sh, now); err != nil {
 			return nil, err
 		}
+		sh.Unhold()
 		tx := &store.Tx{}
 		if sh.Waiting() {
 			sh.Round++

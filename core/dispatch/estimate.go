@@ -23,8 +23,14 @@ type estimate struct {
 	base     int // the shipment's rounds when this one began
 	tenant   *config.Tenant
 	bundle   *rules.Bundle
+	trial    Trial
+	needs    rules.Needs // of the bundle, and of those that look on
+	input    rules.Input // all of it; the plan has what the bundle asks for
 	plan     rules.Plan
+	offers   []rules.Offer
+	refused  []rules.Refused
 	decision rules.Decision
+	tried    *store.Trial // what the other rules make of the decision
 	asked    []*asked
 	errors   []shipment.ProviderError
 	warnings []shipment.Warning
@@ -45,26 +51,40 @@ type asked struct {
 
 // estimate asks every account that the order may go to and decides. It commits nothing.
 func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.Shipment, round int, failed []string) (*estimate, error) {
-	e := &estimate{round: round, base: sh.Round, tenant: t, bundle: s.Rules(t.ID)}
-	candidates := s.candidates(e, sh)
-	in, err := rules.NewInput(s.inputSource(sh, failed))
-	if err != nil {
-		return nil, fmt.Errorf("order %s as rules see it: %w", sh.ID, err)
-	}
-	e.plan = e.bundle.Prepare(in, candidates)
-	if e.plan.Hold != nil {
-		return e, nil
-	}
-	if err := e.ask(ctx, s, sh); err != nil {
+	e := &estimate{round: round, base: sh.Round, tenant: t}
+	if err := s.chooseRules(e, sh); err != nil {
 		return nil, err
 	}
-	offers, refused := e.offers(sh.Currency)
-	e.decision = e.bundle.Decide(e.plan, offers, refused...)
-	for _, w := range e.decision.Warnings {
-		e.warnings = append(e.warnings, shipment.Warning{Code: "RULE_WARNING", Message: w.Message})
+	candidates := s.candidates(e, sh)
+	src := s.inputSource(sh, failed)
+	var err error
+	if src.Quotas, src.Budgets, err = s.counts(ctx, sh, e.needs, src.Now); err != nil {
+		return nil, err
 	}
+	if e.input, err = rules.NewInput(src); err != nil {
+		return nil, fmt.Errorf("order %s as rules see it: %w", sh.ID, err)
+	}
+	if e.plan = e.bundle.Prepare(e.input, candidates); e.plan.Hold == nil {
+		if err := e.ask(ctx, s, sh); err != nil {
+			return nil, err
+		}
+		e.take(sh.Currency)
+	}
+	e.decide()
 	return e, nil
 }
+
+// decide lets the rules choose among the offers.
+func (e *estimate) decide() {
+	e.decision = e.bundle.Decide(e.plan, e.offers, e.refused...)
+	e.warnings = slices.DeleteFunc(e.warnings, func(w shipment.Warning) bool { return w.Code == ruleWarning })
+	for _, w := range e.decision.Warnings {
+		e.warnings = append(e.warnings, shipment.Warning{Code: ruleWarning, Message: w.Message})
+	}
+}
+
+// ruleWarning is the code of what warn rules say.
+const ruleWarning = "RULE_WARNING"
 
 // candidates resolves the location's accounts against the configuration and what the caller proposed.
 func (s *Service) candidates(e *estimate, sh *shipment.Shipment) []rules.Candidate {
@@ -149,9 +169,10 @@ func (s *Service) inputSource(sh *shipment.Shipment, failed []string) rules.Inpu
 		ExternalID: o.ExternalID, Currency: sh.Currency, Value: o.Value, Tip: o.Tips, Parcels: o.Packages, Items: o.Items,
 		Delivery: o.DeliveryAddress, Pickup: sh.Pickup.Address, PickupTime: pickup, DropTime: delivery,
 		Signature: carriedSignature(deref(o.Signature)), Attributes: map[string]string{}, Locale: deref(o.Locale), Created: o.CreatedDate, PlacedAt: sh.CreatedAt,
-		DistanceMetres: sh.Distance, Failed: failed, Now: s.Clock.Now(),
+		DistanceMetres: sh.Distance, Failed: failed, Now: s.Clock.Now(), Released: sh.Released,
 		Location: rules.LocationSource{ID: sh.Pickup.ID, Tags: sh.Pickup.Tags, Zone: zoneOf(sh)},
 	}
+	src.Waited = sh.WaitedOut(src.Now)
 	if o.GroupID != nil {
 		src.GroupID = *o.GroupID
 	}
@@ -247,29 +268,28 @@ func zoneOf(sh *shipment.Shipment) *time.Location {
 	return z
 }
 
-// offers turns answers into what rules decide on, and keeps what went wrong for the caller.
-func (e *estimate) offers(currency string) (offers []rules.Offer, refused []rules.Refused) {
+// take turns answers into what rules decide on, and keeps what went wrong for the caller.
+func (e *estimate) take(currency string) {
 	for _, a := range e.asked {
 		if a.err != nil {
-			refused = append(refused, rules.Refused{Account: a.config.ID, Code: string(a.err.Code), Message: a.err.Message})
+			e.refused = append(e.refused, rules.Refused{Account: a.config.ID, Code: string(a.err.Code), Message: a.err.Message})
 			e.errors = append(e.errors, providerError(a.name(), a.err))
 			continue
 		}
 		for i, q := range a.answer.Quotes {
 			if q.Amount.Currency != currency {
 				message := fmt.Sprintf("%s asks %s, and the order is in %s: amounts in different currencies are not compared.", a.name(), q.Amount.Currency, currency)
-				refused = append(refused, rules.Refused{Account: a.config.ID, Service: q.ServiceID, Code: "CURRENCY_MISMATCH", Message: message})
+				e.refused = append(e.refused, rules.Refused{Account: a.config.ID, Service: q.ServiceID, Code: "CURRENCY_MISMATCH", Message: message})
 				e.errors = append(e.errors, shipment.ProviderError{Provider: a.name(), Type: "CURRENCY_MISMATCH", Message: message})
 				continue
 			}
-			offers = append(offers, rules.Offer{ID: fmt.Sprintf("%s/%d", a.config.ID, i), Account: a.config.ID, Quote: q})
+			e.offers = append(e.offers, rules.Offer{ID: fmt.Sprintf("%s/%d", a.config.ID, i), Account: a.config.ID, Quote: q})
 		}
 		for _, r := range a.answer.Refusals {
-			refused = append(refused, rules.Refused{Account: a.config.ID, Service: r.ServiceID, Code: r.Code, Message: r.Message})
+			e.refused = append(e.refused, rules.Refused{Account: a.config.ID, Service: r.ServiceID, Code: r.Code, Message: r.Message})
 			e.errors = append(e.errors, shipment.ProviderError{Provider: a.name(), Type: r.Code, Message: r.Message})
 		}
 	}
-	return offers, refused
 }
 
 func providerError(provider string, err *carrier.Error) shipment.ProviderError {

@@ -7,6 +7,7 @@ type metrics struct {
 	attempts *prometheus.CounterVec
 	doubt    prometheus.Counter
 	spares   prometheus.Counter
+	trials   *prometheus.CounterVec
 	walk     prometheus.Histogram
 	own      prometheus.Histogram
 }
@@ -21,13 +22,16 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Booking attempts whose outcome was unknown at first."}),
 		spares: prometheus.NewCounter(prometheus.CounterOpts{Name: "waybill_spare_bookings_total",
 			Help: "Bookings found at carriers that no order wants."}),
+		trials: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waybill_rules_trial_decisions_total",
+			Help: "Decisions that other rules looked on at, by tenant, by whether the rules on trial decided, and by what the others made of it: same, differs, unknown."},
+			[]string{"tenant", "canary", "outcome"}),
 		walk: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "waybill_dispatch_seconds",
 			Help: "Time from the start of a dispatch run to its end.", Buckets: prometheus.ExponentialBuckets(0.002, 2, 15)}),
 		own: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "waybill_dispatch_own_seconds",
 			Help: "Part of a dispatch run that was not spent waiting for carriers.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15)}),
 	}
 	if r != nil {
-		r.MustRegister(m.orders, m.attempts, m.doubt, m.spares, m.walk, m.own)
+		r.MustRegister(m.orders, m.attempts, m.doubt, m.spares, m.trials, m.walk, m.own)
 	}
 	return m
 }

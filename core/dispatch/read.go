@@ -104,6 +104,9 @@ func (s *Service) Retry(ctx context.Context, c Caller, externalID string) (Resul
 	if err != nil {
 		return Result{}, err
 	}
+	if err := s.ruled(t.ID); err != nil {
+		return Result{}, err
+	}
 	ctx, caller := context.WithoutCancel(ctx), ctx
 	var own inlineJob
 	sh, err = s.change(ctx, sh, "retry", func(sh *shipment.Shipment) (*store.Tx, error) {
@@ -189,6 +192,9 @@ func (s *Service) actual(sh *shipment.Shipment, a *shipment.Attempt, to shipping
 func (s *Service) Rates(ctx context.Context, c Caller, o shipment.Order) (Rates, error) {
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
+		return Rates{}, err
+	}
+	if err := s.ruled(t.ID); err != nil {
 		return Rates{}, err
 	}
 	var f shipping.Faults

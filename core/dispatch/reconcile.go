@@ -310,5 +310,6 @@ func (s *Service) absent(sh *shipment.Shipment, a *shipment.Attempt, watch bool)
 	if watch {
 		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, now.Add(longPause)))
 	}
+	tx.Counts = countBack(a)
 	return tx
 }

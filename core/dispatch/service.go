@@ -20,14 +20,16 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// Settings is what a Service works with. All members are required but Registerer.
+// Settings is what a Service works with. All members are required but Trial and Registerer.
 type Settings struct {
 	Store    store.Store
 	Carriers Carriers
 	Placer   Placer
 	Config   func() *config.Config
-	// Rules returns the tenant's live bundle.
-	Rules      func(tenant string) *rules.Bundle
+	// Rules returns the tenant's live bundle, nil where its rules are faulty and there are none from before.
+	Rules func(tenant string) *rules.Bundle
+	// Trial returns what is tried beside them for an order of the tenant's; nil for nothing, ever.
+	Trial      func(tenant, order string) Trial
 	Clock      clock.Clock
 	Source     clock.Source
 	Log        hclog.Logger
@@ -39,6 +41,7 @@ type Service struct {
 	Settings
 	metrics *metrics
 
+	turns   turns
 	mu      sync.Mutex
 	waiting map[shipment.ID]*waiters
 }
@@ -201,7 +204,7 @@ func (s *Service) change(ctx context.Context, sh *shipment.Shipment, what string
 			s.wake(sh.ID)
 			return sh, nil
 		}
-		if !errors.Is(err, store.ErrConflict) {
+		if !errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrOverCounted) {
 			return sh, err
 		}
 		fresh, err := s.Store.Shipment(context.WithoutCancel(ctx), sh.Tenant, sh.ID)

@@ -145,18 +145,25 @@ func (s *Service) standing(ctx context.Context, sh *shipment.Shipment, first boo
 // decideAndBook commits what was learned and decided, with the intent to book the winner, and books down the ranking until a
 // carrier has the order, one is in doubt, or none is left.
 func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *estimate, user string, past *past) (_ *shipment.Shipment, end ending, spent time.Duration, err error) {
-	if h := e.held(); h != nil {
-		sh, end, err = s.hold(ctx, sh, e, h)
-		return sh, end, 0, err
+	counted, err := s.recount(ctx, sh, e)
+	if err != nil {
+		return sh, finished, 0, err
 	}
+	defer func() { counted() }()
+	s.compare(e)
 	queue := e.queue()
 	if len(queue) == 0 {
-		sh, end, err = s.nobody(ctx, sh, e, user)
+		counted()
+		if h := e.held(); h != nil {
+			sh, end, err = s.hold(ctx, sh, e, h)
+		} else {
+			sh, end, err = s.nobody(ctx, sh, e, user)
+		}
 		return sh, end, 0, err
 	}
 	var errs []shipment.ProviderError
 	unmapped, first := false, true
-	for _, choice := range queue {
+	for n, choice := range queue {
 		a, q, ok := e.chosen(choice)
 		if !ok {
 			return sh, finished, spent, fmt.Errorf("decision of order %s names offer %q, which nobody made", sh.ID, choice.ID)
@@ -164,19 +171,26 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		if ctx.Err() != nil {
 			return sh, finished, spent, context.Cause(ctx)
 		}
-		var attempt int
-		sh, attempt, end, err = s.intend(ctx, sh, e, a, q, choice, user, first)
-		if errors.Is(err, store.ErrUsage) {
-			// Others were quoted at the same time and have taken the last place.
-			fresh, err := s.reload(ctx, sh)
-			if err != nil {
+		if n > 0 {
+			if counted, err = s.recount(ctx, sh, e); err != nil {
 				return sh, finished, spent, err
 			}
-			if sh = fresh; !past.full[choice.Account] {
-				past.full[choice.Account] = true
-				return sh, overtaken, spent, nil
+			if !e.stands(choice) {
+				return sh, overtaken, spent, nil // others have used up what it needs
 			}
-			past.failed[choice.Account] = true
+		}
+		if !e.limited(choice) {
+			counted()
+		}
+		var attempt int
+		sh, attempt, end, err = s.intend(ctx, sh, e, a, q, choice, user, first)
+		counted()
+		if errors.Is(err, store.ErrUsage) {
+			// Others were quoted at the same time and have taken the last place.
+			var again bool
+			if sh, again, err = s.full(ctx, sh, choice, past); again || err != nil {
+				return sh, overtaken, spent, err
+			}
 			errs = append(errs, shipment.ProviderError{Provider: a.name(), Type: capacityFull, Message: "Another order has taken the last place."})
 			continue
 		}
@@ -216,6 +230,20 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 
 // capacityFull is the refusal of an account that has no place left for an order.
 const capacityFull = "CAPACITY_FULL"
+
+// full notes that an account has no place left. It is asked about once more before it counts as failed.
+func (s *Service) full(ctx context.Context, sh *shipment.Shipment, choice rules.Choice, past *past) (_ *shipment.Shipment, again bool, err error) {
+	fresh, err := s.reload(ctx, sh)
+	if err != nil {
+		return sh, false, err
+	}
+	if !past.full[choice.Account] {
+		past.full[choice.Account] = true
+		return fresh, true, nil
+	}
+	past.failed[choice.Account] = true
+	return fresh, false, nil
+}
 
 // queue is the order in which offers are booked: the ranking, as far as the fallback rules let it go.
 func (e *estimate) queue() []rules.Choice {
@@ -265,7 +293,7 @@ func (s *Service) estimated(sh *shipment.Shipment, e *estimate, tx *store.Tx) er
 	sh.Round = e.round
 	sh.Failure = nil
 	sh.Warnings = append(withoutRound(sh.Warnings), e.warnings...)
-	tx.Decisions = append(tx.Decisions, store.Decision{Shipment: sh.ID, Round: e.round, At: s.Clock.Now(), Record: record})
+	tx.Decisions = append(tx.Decisions, store.Decision{Shipment: sh.ID, Round: e.round, At: s.Clock.Now(), Record: record, Trial: e.tried})
 	tx.Exchanges = append(tx.Exchanges, e.exchanges(sh)...)
 	return nil
 }
@@ -275,7 +303,7 @@ func withoutRound(ws []shipment.Warning) []shipment.Warning {
 	var out []shipment.Warning
 	for _, w := range ws {
 		switch w.Code {
-		case "RULE_WARNING", "PROVIDER_NOT_ASSIGNED", "SERVICE_NOT_OFFERED", nothingYet:
+		case ruleWarning, "PROVIDER_NOT_ASSIGNED", "SERVICE_NOT_OFFERED", nothingYet:
 		default:
 			out = append(out, w)
 		}
@@ -311,8 +339,9 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 			Account: a.config.ID, Adapter: a.manifest.Name, Provider: a.manifest.DisplayName, DisplayName: firstOf(a.config.Name, a.manifest.DisplayName),
 			ServiceID: q.ServiceID, ServiceCode: firstOf(q.ServiceCode, sv.Code), ServiceType: firstOf(q.ServiceType, sv.Name),
 			Quote: q, Fee: fee, LabelFormat: shipping.LabelFormat(firstOf(string(e.plan.Set.LabelFormat), string(a.config.LabelFormat))), Set: settingsOf(e.plan.Set),
-			IntendedAt: now, Deadline: now.Add(firstPositive(a.config.BookTimeout, s.Config().Dispatch.BookTimeout)),
+			IntendedAt: now, Deadline: now.Add(firstPositive(a.config.BookTimeout, s.Config().Dispatch.BookTimeout)), Counted: e.counted(sh, choice),
 		})
+		tx.Counts = e.count(&sh.Attempts[attempt-1])
 		sh.UpdatedAt = now
 		tx.Usage = []store.UsageDelta{{Account: a.config.ID, Day: dayOf(sh, now), Open: 1, Today: 1,
 			MaxOpen: a.answer.Capacity.Open, MaxToday: a.answer.Capacity.Today}}
@@ -323,6 +352,10 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 		return sh, attempt, end, err
 	}
 	sh, err = s.change(ctx, sh, "intent", intent)
+	if errors.Is(err, store.ErrOverCounted) { // by another node: what was decided may not stand
+		sh, err = s.reload(context.WithoutCancel(ctx), sh)
+		return sh, 0, overtaken, err
+	}
 	return sh, attempt, end, err
 }
 
@@ -354,7 +387,7 @@ func (e *estimate) held() *rules.Hold {
 	return e.decision.Hold
 }
 
-// hold puts the order aside as a rule says: until a time, or until a person changes it.
+// hold puts the order aside as a rule says: until a time, or until a person changes or releases it.
 func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate, h *rules.Hold) (_ *shipment.Shipment, end ending, err error) {
 	sh, err = s.change(ctx, sh, "hold", func(sh *shipment.Shipment) (*store.Tx, error) {
 		var stop bool
@@ -363,11 +396,11 @@ func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate, 
 		}
 		now := s.Clock.Now()
 		tx := changed(sh, sh.Move(shipping.PendingRelease, now, systemUser, shipment.WithNote(h.Rule+"( "+h.Reason+" )")))
-		if e.plan.Hold == nil {
-			if err := s.estimated(sh, e, tx); err != nil {
-				return nil, err
-			}
+		if err := s.estimated(sh, e, tx); err != nil {
+			return nil, err
 		}
+		sh.Waited = sh.WaitedOut(now)
+		sh.Hold = &shipment.Hold{Rule: h.Rule, Reason: h.Reason, Since: now, Until: h.Until}
 		if h.Until.IsZero() {
 			tx.DropJobs = drop(sh, JobDispatch)
 		} else {
@@ -419,6 +452,9 @@ func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate
 			return tx, nil
 		})
 		return sh, end, err
+	}
+	if none != nil && none.Hold {
+		return s.hold(ctx, sh, e, &rules.Hold{Rule: noOption, Reason: firstOf(none.Message, "Nobody can carry the order. "+e.reasons())})
 	}
 	f := &shipment.Failure{Type: string(NoProviderMatched), Message: "No Provider matched the criteria for the requested delivery.", Errors: e.errors}
 	for _, w := range e.warnings {

@@ -63,8 +63,24 @@ type Attempt struct {
 	// EditIntent is set before the carrier is asked to change the booking, and stays while the outcome is unknown.
 	EditIntent *EditIntent    `json:"editIntent,omitempty"`
 	Refund     shipping.Money `json:"refund,omitzero"`
+	// Counted is what the intent was counted as, nil where it was not, or was counted back.
+	Counted *Counted `json:"counted,omitempty"`
 	// Spares are bookings that the carrier made under this attempt's reference beside the one that the order wants.
 	Spares []Spare `json:"spares,omitempty"`
+}
+
+// Counted is what an attempt counts as in the quotas and budgets of rules.
+type Counted struct {
+	Location string  `json:"location"`
+	Day      string  `json:"day"` // of the location's calendar: 2026-03-08
+	Spends   []Spend `json:"spends,omitempty"`
+}
+
+// Spend is what an attempt takes from the budget of a guard. PerLocation says that each location has a budget of its own.
+type Spend struct {
+	Guard       string         `json:"guard"`
+	PerLocation bool           `json:"perLocation,omitempty"`
+	Amount      shipping.Money `json:"amount"`
 }
 
 // Booking is what the carrier has agreed to do, labels apart.

@@ -44,6 +44,9 @@ func (s *Shipment) Erase(now time.Time) {
 	for i := range s.Warnings {
 		s.Warnings[i].Message = ""
 	}
+	if s.Hold != nil {
+		s.Hold.Reason = ""
+	}
 	for i := range s.Attempts {
 		s.Attempts[i].erase()
 	}

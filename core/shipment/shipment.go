@@ -4,6 +4,7 @@
 package shipment
 
 import (
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -45,6 +46,12 @@ type Shipment struct {
 	Progress  Progress        `json:"progress"`
 	Cancel    *CancelRequest  `json:"cancel,omitempty"` // asked for and not yet done
 	Changes   int             `json:"changes"`          // status changes so far; the next Change's Seq
+	// Hold is the rule that holds the order now, or held it last; nil where none did since the order was last changed.
+	Hold *Hold `json:"hold,omitempty"`
+	// Released are rules that may not hold the order again: a person has said so. Waited are rules whose time the order has waited out.
+	// An edit that carriers would have to know begins anew.
+	Released []string `json:"released,omitempty"`
+	Waited   []string `json:"waited,omitempty"`
 
 	CreatedBy string    `json:"createdBy"` // name of the key
 	CreatedAt time.Time `json:"createdAt"`
@@ -179,6 +186,25 @@ type Attachment struct {
 	URL         string `json:"url"`
 	ContentType string `json:"contentType"`
 }
+
+// Hold is what a rule has put the order aside for. Until is the zero time where a person must release it.
+type Hold struct {
+	Rule   string    `json:"rule"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until,omitzero"`
+}
+
+// WaitedOut returns the hold rules whose time the order has waited out by now.
+func (s *Shipment) WaitedOut(now time.Time) []string {
+	if h := s.Hold; h != nil && !h.Until.IsZero() && !h.Until.After(now) && !slices.Contains(s.Waited, h.Rule) {
+		return append(slices.Clone(s.Waited), h.Rule)
+	}
+	return s.Waited
+}
+
+// Unhold forgets what rules have said of holding the order, which is not the same order any more.
+func (s *Shipment) Unhold() { s.Hold, s.Released, s.Waited = nil, nil, nil }
 
 // CancelRequest is a cancellation that was asked for while its time had not come: a booking in flight, or the carrier's answer unknown.
 type CancelRequest struct {

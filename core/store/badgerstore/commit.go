@@ -353,6 +353,9 @@ func (w *write) check(txn *badger.Txn) error {
 			return err
 		}
 	}
+	if err := w.checkNames(txn); err != nil {
+		return err
+	}
 	if err := w.checkUsage(txn); err != nil {
 		return err
 	}
