@@ -74,7 +74,7 @@ func Load(files []File, opt Options) (*Bundle, error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	c := &checker{opt: opt, lists: map[string]formula.List{}, letStage: map[string]int{}, rules: map[string]string{}}
-	c.bundle = &Bundle{hash: hashOf(files), used: map[string]bool{}}
+	c.bundle = &Bundle{hash: HashOf(files), used: map[string]bool{}}
 	if c.sizes(files) {
 		c.read(files)
 	}
@@ -163,7 +163,10 @@ func (b *Bundle) twin(f *formula.Formula) (*trace.Program, error) {
 	return known.(*trace.Program), nil
 }
 
-func hashOf(files []File) string {
+// HashOf is the Hash of the bundle that these files are, or would be if they were good.
+func HashOf(files []File) string {
+	files = slices.Clone(files)
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n", language)
 	for _, f := range files {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones must not depend on the machine
@@ -78,6 +79,9 @@ func (c *Config) defaults(dir string) {
 		fill(&t.Currency, "USD")
 		if t.Rules != "" {
 			t.Rules = resolve(dir, t.Rules)
+		}
+		if t.Trial != nil && t.Trial.Rules != "" {
+			t.Trial.Rules = resolve(dir, t.Trial.Rules)
 		}
 		for i := range t.Keys {
 			fill(&t.Keys[i].Rate.PerSecond, 50)
@@ -187,6 +191,7 @@ func checkTenant(t *Tenant, path string, at reporter) {
 		at(path+".currency", "use an ISO 4217 code such as USD", "unknown currency %q", t.Currency)
 	}
 	checkRules(t.Rules, path+".rules", at)
+	checkTrial(t.Trial, path+".trial", at)
 	for _, id := range slices.Sorted(maps.Keys(t.Accounts)) {
 		checkAccount(t.Accounts[id], path+".accounts."+id, at)
 	}
@@ -220,6 +225,19 @@ func checkRules(dir, path string, at reporter) {
 	}
 	if files, err := fs.Glob(os.DirFS(dir), "*.rules.yaml"); err != nil || len(files) == 0 {
 		at(path, "name it something.rules.yaml; without rules the cheapest offer wins", "the folder %s has no rule file", dir)
+	}
+}
+
+func checkTrial(t *Trial, path string, at reporter) {
+	if t == nil {
+		return
+	}
+	if t.Rules == "" {
+		at(path+".rules", "the folder of the rules that are to be tried", "is required")
+	}
+	checkRules(t.Rules, path+".rules", at)
+	if n, err := strconv.Atoi(strings.TrimSuffix(t.Canary, "%")); t.Canary != "" && (err != nil || n < 0 || n > 100 || !strings.HasSuffix(t.Canary, "%")) {
+		at(path+".canary", "write 5%, or leave it out to have the rules look on", "%q is no share of the orders", t.Canary)
 	}
 }
 

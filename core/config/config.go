@@ -4,6 +4,8 @@ package config
 
 import (
 	"crypto/sha256"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -120,10 +122,27 @@ type Tenant struct {
 	Currency  string               `yaml:"currency"` // default USD
 	Keys      []Key                `yaml:"keys"`
 	Rules     string               `yaml:"rules"` // folder; "" for cheapest, then fastest
+	Trial     *Trial               `yaml:"trial"` // of other rules beside these
 	Accounts  map[string]*Account  `yaml:"accounts"`
 	Locations map[string]*Location `yaml:"locations"`
 	Packages  map[string]Preset    `yaml:"packages"`  // presets by name, any case
 	Retention Retention            `yaml:"retention"` // where it differs from that of all tenants
+}
+
+// Trial is another folder of rules that is tried beside the live one. It looks on, and what it would have decided is kept with each
+// decision; as a canary it decides for a share of the orders, always the same ones, and the live rules look on.
+type Trial struct {
+	Rules  string `yaml:"rules"`  // folder
+	Canary string `yaml:"canary"` // share of the orders that it decides: 5%; "" for none
+}
+
+// Percent is the share of the orders that the rules on trial decide, 0 to 100.
+func (t *Trial) Percent() int {
+	n, err := strconv.Atoi(strings.TrimSuffix(t.Canary, "%"))
+	if err != nil {
+		return 0
+	}
+	return min(max(n, 0), 100)
 }
 
 // Key is an API key, kept as the SHA-256 of its text.

@@ -457,3 +457,62 @@ func TestRulesFolderMustBeThere(t *testing.T) {
 	write(t, filepath.Join(dir, "policies"), "a.rules.yaml", "rules: 1\n")
 	wants("")
 }
+
+// A file that comes to be where the include's pattern looks is taken within seconds.
+func TestWatcherSeesNewIncludes(t *testing.T) {
+	dir := t.TempDir()
+	p := write(t, dir, "waybill.yaml", "include: [conf.d/*.yaml]\n"+minimal)
+	if err := os.Mkdir(filepath.Join(dir, "conf.d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w, err := config.Watch(p, env(map[string]string{"SECRET": "x"}), nil, hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := make(chan *config.Config, 1)
+	w.OnChange(func(c *config.Config) { changed <- c })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	write(t, filepath.Join(dir, "conf.d"), "second.yaml", "tenants:\n  second:\n    currency: EUR\n")
+	select {
+	case c := <-changed:
+		if c.Tenants["second"] == nil || c.Tenants["demo"] == nil {
+			t.Errorf("the tenants are %v", c.Tenants)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the new file was not seen")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTrialOfRules(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "next"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "next"), "a.rules.yaml", "rules: 1\n")
+	for trial, wants := range map[string]struct {
+		percent int
+		words   string
+	}{
+		"{ rules: next }":                {0, ""},
+		"{ rules: next, canary: 5% }":    {5, ""},
+		"{ rules: next, canary: 5 }":     {0, "demo.trial.canary: "},
+		"{ rules: next, canary: 120% }":  {0, "demo.trial.canary: "},
+		"{ canary: 5% }":                 {0, "demo.trial.rules: is required"},
+		"{ rules: nowhere, canary: 5% }": {0, "there is no folder"},
+	} {
+		p := write(t, dir, "waybill.yaml", strings.Replace(minimal, "    accounts:\n", "    trial: "+trial+"\n    accounts:\n", 1))
+		c, err := config.Load(p, env(map[string]string{"SECRET": "x"}))
+		switch {
+		case wants.words == "" && (err != nil || c.Tenants["demo"].Trial.Percent() != wants.percent):
+			t.Errorf("%s: %v", trial, err)
+		case wants.words != "" && (err == nil || !strings.Contains(err.Error(), wants.words)):
+			t.Errorf("%s: %v, want %q", trial, err, wants.words)
+		}
+	}
+}

@@ -31,8 +31,14 @@ func LoadWith(path string, getenv func(string) (string, bool), adapters Adapters
 	return c, err
 }
 
-// load also returns the files that were read, those of secrets among them, for watching.
-func load(path string, getenv func(string) (string, bool), adapters Adapters) (*Config, []string, error) {
+// watched is what a configuration was read from, those of secrets among the files, and where files may come to be included.
+type watched struct {
+	files    []string
+	patterns []string
+}
+
+// load also returns what was read, for watching.
+func load(path string, getenv func(string) (string, bool), adapters Adapters) (*Config, watched, error) {
 	f := &faults{sources: map[*yaml.Node]*source{}}
 	root, files, err := readTree(f, path)
 	if err != nil {
@@ -44,7 +50,7 @@ func load(path string, getenv func(string) (string, bool), adapters Adapters) (*
 		d.decode(root, reflect.ValueOf(c).Elem(), "")
 	}
 	c.defaults(d.dir)
-	files = append(files, d.files...)
+	files.files = append(files.files, d.files...)
 	at := d.reporter()
 	check(c, at)
 	if adapters != nil {
@@ -58,18 +64,18 @@ func load(path string, getenv func(string) (string, bool), adapters Adapters) (*
 }
 
 // readTree reads the file and its includes and merges them into one mapping.
-func readTree(f *faults, path string) (*yaml.Node, []string, error) {
+func readTree(f *faults, path string) (*yaml.Node, watched, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, fmt.Errorf("there is no configuration file %s; name one with --config, or begin with examples/waybill.yaml", path)
+			return nil, watched{}, fmt.Errorf("there is no configuration file %s; name one with --config, or begin with examples/waybill.yaml", path)
 		}
-		return nil, nil, fmt.Errorf("read configuration: %w", err)
+		return nil, watched{}, fmt.Errorf("read configuration: %w", err)
 	}
-	files := []string{path}
+	read := watched{files: []string{path}}
 	root := parse(f, path, data)
 	if root == nil {
-		return nil, files, nil
+		return nil, read, nil
 	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		if root.Content[i].Value != "include" {
@@ -77,14 +83,14 @@ func readTree(f *faults, path string) (*yaml.Node, []string, error) {
 		}
 		globs := root.Content[i+1]
 		root.Content = append(root.Content[:i:i], root.Content[i+2:]...)
-		files = append(files, include(f, root, globs, filepath.Dir(path))...)
+		included := include(f, root, globs, filepath.Dir(path))
+		read.files, read.patterns = append(read.files, included.files...), included.patterns
 		break
 	}
-	return root, files, nil
+	return root, read, nil
 }
 
-func include(f *faults, root, globs *yaml.Node, dir string) []string {
-	var files []string
+func include(f *faults, root, globs *yaml.Node, dir string) (read watched) {
 	list := globs.Content
 	if globs.Kind == yaml.ScalarNode {
 		list = []*yaml.Node{globs}
@@ -94,6 +100,7 @@ func include(f *faults, root, globs *yaml.Node, dir string) []string {
 		if !filepath.IsAbs(pattern) {
 			pattern = filepath.Join(dir, pattern)
 		}
+		read.patterns = append(read.patterns, pattern)
 		matches, err := filepath.Glob(pattern)
 		if err != nil {
 			f.at(g, "include", "", "%q is not a pattern of file names", g.Value)
@@ -101,9 +108,9 @@ func include(f *faults, root, globs *yaml.Node, dir string) []string {
 		if len(matches) == 0 && !strings.ContainsAny(g.Value, "*?[") {
 			f.at(g, "include", "", "there is no file %s", pattern)
 		}
-		if len(files)+len(matches) > maxFiles {
+		if len(read.files)+len(matches) > maxFiles {
 			f.at(g, "include", "", "more than %d files are included", maxFiles)
-			return files
+			return read
 		}
 		for _, m := range matches {
 			data, err := os.ReadFile(m)
@@ -111,13 +118,13 @@ func include(f *faults, root, globs *yaml.Node, dir string) []string {
 				f.at(g, "include", "", "%s cannot be read: %v", m, err)
 				continue
 			}
-			files = append(files, m)
+			read.files = append(read.files, m)
 			if n := parse(f, m, data); n != nil {
 				merge(f, root, n, "")
 			}
 		}
 	}
-	return files
+	return read
 }
 
 // parse reads one file into its root mapping, nil where it is empty or faulty.

@@ -3,7 +3,9 @@ package config
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +27,7 @@ type Watcher struct {
 
 	mu       sync.Mutex
 	adapters Adapters
-	files    []string
+	watched  watched
 	seen     [sha256.Size]byte
 	onChange []func(*Config)
 }
@@ -37,11 +39,11 @@ const watchEvery = time.Second
 // command line says wins over the file. It starts nothing; see Run.
 func Watch(path string, getenv func(string) (string, bool), adjust func(*Config), log hclog.Logger) (*Watcher, error) {
 	w := &Watcher{path: path, getenv: getenv, adjust: adjust, log: log}
-	c, files, err := load(path, getenv, nil)
+	c, read, err := load(path, getenv, nil)
 	if err != nil {
 		return nil, err
 	}
-	w.files, w.seen = files, digest(files)
+	w.watched, w.seen = read, read.digest()
 	w.put(c)
 	return w, nil
 }
@@ -86,11 +88,11 @@ func (w *Watcher) Reload() error {
 }
 
 func (w *Watcher) reload() error {
-	c, files, err := load(w.path, w.getenv, w.adapters)
-	if len(files) > 0 {
-		w.files = files
+	c, read, err := load(w.path, w.getenv, w.adapters)
+	if len(read.files) > 0 {
+		w.watched = read
 	}
-	w.seen = digest(w.files)
+	w.seen = w.watched.digest()
 	w.problem.Store(&err)
 	if err != nil {
 		w.log.Error("configuration was not taken; the last good one stays", "err", err)
@@ -100,7 +102,7 @@ func (w *Watcher) reload() error {
 	for _, f := range w.onChange {
 		f(w.Current())
 	}
-	w.log.Info("configuration was taken", "files", len(files))
+	w.log.Info("configuration was taken", "files", len(read.files))
 	return nil
 }
 
@@ -110,7 +112,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	last := w.seen
 	for clock.Sleep(ctx, clock.Real(), watchEvery) == nil {
 		w.mu.Lock()
-		now := digest(w.files)
+		now := w.watched.digest()
 		if now != w.seen && now == last {
 			_ = w.reload() // logged and kept in problem
 			now = w.seen
@@ -121,10 +123,14 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// digest is what the files hold together; a file that cannot be read counts as such.
-func digest(files []string) [sha256.Size]byte {
+// digest is what the files hold together, and which files there are to include; a file that cannot be read counts as such.
+func (w watched) digest() [sha256.Size]byte {
 	h := sha256.New()
-	for _, f := range files {
+	for _, p := range w.patterns {
+		names, _ := filepath.Glob(p) // a pattern that is none was told when it was read
+		fmt.Fprintf(h, "%d %q\n", len(names), names)
+	}
+	for _, f := range w.files {
 		b, err := os.ReadFile(f)
 		if err != nil {
 			b = []byte(err.Error())

@@ -91,7 +91,9 @@ func TestWhatIsNoBookingIsCountedBack(t *testing.T) {
 	want := func(what string, n int) {
 		t.Helper()
 		probe++
-		cheap.set(func(f *fakeCarrier) { f.onBook = func(carrier.BookRequest) (bool, error) { return false, refusal(carrier.CarrierRejected) } })
+		cheap.set(func(f *fakeCarrier) {
+			f.onBook = func(carrier.BookRequest) (bool, error) { return false, refusal(carrier.CarrierRejected) }
+		})
 		defer cheap.set(func(f *fakeCarrier) { f.onBook = nil })
 		id := fmt.Sprint("probe", probe)
 		e.mustCreate(id) // refused by cheap, booked at dear: leaves the counts as they are

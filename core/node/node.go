@@ -115,9 +115,9 @@ func (n *Node) wire() error {
 		}
 		carriers = hostCarriers{n.Host}
 	}
-	n.rules = ruleset.New(ruleset.Settings{Config: n.Config.Current, Providers: n.providers(carriers), Log: n.Log.Named("rules"), Registerer: n.registry})
+	n.rules = ruleset.New(ruleset.Settings{Config: n.Config.Current, Providers: n.providers(carriers), Log: n.Log.Named("rules"), Registerer: n.registry, Kept: n.Store})
 	n.Dispatch = dispatch.New(dispatch.Settings{
-		Store: n.Store, Carriers: carriers, Placer: n.placer, Config: n.Config.Current, Rules: n.rules.Bundle, Clock: n.Clock, Source: n.Source,
+		Store: n.Store, Carriers: carriers, Placer: n.placer, Config: n.Config.Current, Rules: n.rules.Bundle, Trial: n.trial, Clock: n.Clock, Source: n.Source,
 		Log: n.Log.Named("dispatch"), Registerer: n.registry,
 	})
 	n.retention = retention.New(retention.Settings{Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("retention"), CollectGarbage: n.garbage})
@@ -228,11 +228,15 @@ func (n *Node) warmUp(ctx context.Context) error {
 			n.Log.Warn("some adapters are not ready yet; orders do not wait for them", "err", err)
 		}
 	}
-	if err := n.rules.Load(); err != nil {
-		n.failed = err
-		return err
-	}
-	return nil
+	_ = n.rules.Load() // logged, and told by degraded where there are rules to serve by
+	n.failed = n.rules.Missing()
+	return n.failed
+}
+
+// trial is what dispatch tries beside a tenant's live rules.
+func (n *Node) trial(tenant, order string) dispatch.Trial {
+	b, decides := n.rules.Trial(tenant, order)
+	return dispatch.Trial{Rules: b, Decides: decides}
 }
 
 func (n *Node) configDegraded() float64 {

@@ -119,19 +119,7 @@ func TestTheMetricAndTheWordsFollowTheFiles(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	s := ruleset.New(ruleset.Settings{Config: func() *config.Config { return cfg }, Log: hclog.New(&hclog.LoggerOptions{Output: &log}),
 		Providers: func(*config.Tenant) map[string]rules.Provider { return nil }, Registerer: registry})
-	degraded := func() float64 {
-		families, err := registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range families {
-			if f.GetName() == "waybill_rules_degraded" {
-				return f.GetMetric()[0].GetGauge().GetValue()
-			}
-		}
-		t.Fatal("there is no metric waybill_rules_degraded")
-		return 0
-	}
+	degraded := func() float64 { return gauge(t, registry, "waybill_rules_degraded") }
 	for _, step := range []struct {
 		text  string
 		value float64
@@ -150,4 +138,19 @@ func TestTheMetricAndTheWordsFollowTheFiles(t *testing.T) {
 			t.Errorf("degraded is %v, the log says %s", degraded(), log.String())
 		}
 	}
+}
+
+func gauge(t *testing.T, registry *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }
