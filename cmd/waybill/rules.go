@@ -14,7 +14,7 @@ import (
 
 func newRulesCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "rules", Short: "Check and test rule files, and explain decisions"}
-	cmd.AddCommand(newRulesCheckCmd(p), newRulesTestCmd(p), newRulesLintCmd(p), newRulesCoverageCmd(p), newRulesExplainCmd(p), newRulesBacktestCmd(p),
+	cmd.AddCommand(newRulesCheckCmd(p), newRulesTestCmd(p), newRulesLintCmd(p), newRulesCoverageCmd(p), newRulesExplainCmd(p), newRulesBacktestCmd(p), newRulesExportCmd(p), newRulesTrialCmd(p),
 		newRulesDiffCmd(p), newRulesFmtCmd(p), newRulesDocCmd(p), newRulesTryCmd(p))
 	return asGroup(cmd)
 }

@@ -49,6 +49,7 @@ func oneOrderCmds(p *program, f *clientFlags) []*cobra.Command {
 		one("get", "Show an order", http.MethodGet, "", (*program).showShipment),
 		one("cancel", "Cancel an order at its carrier", http.MethodDelete, "", (*program).showShipment),
 		one("retry", "Dispatch an order again that has failed", http.MethodPost, "/retry", (*program).showShipment),
+		one("release", "Let an order go on that a rule holds", http.MethodPost, "/release", (*program).showShipment),
 		one("erase", "Erase what is known of people from an order that has ended", http.MethodPost, "/erase", (*program).showShipment),
 		one("history", "Show the statuses that an order has had", http.MethodGet, "/status-history", (*program).showHistory),
 		one("decision", "Show why an order went where it went", http.MethodGet, "/decision", (*program).showDecision),

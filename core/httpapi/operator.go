@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,9 +22,35 @@ const stalled = 30 * time.Second
 // HandleOperator mounts a stream that needs an operator's key (server.admin_keys): what write writes is sent as it comes, however
 // long that takes. An error after the first byte breaks the connection, so that no caller takes a part for the whole.
 func (r *Router) HandleOperator(method, path, contentType string, write func(ctx context.Context, w io.Writer) error) {
+	r.handleStream(method, path, func(w http.ResponseWriter, q *Request) int {
+		name, err := r.operator(q.HTTP)
+		if err != nil {
+			return r.send(w, q, nil, Answer{}, err)
+		}
+		if write == nil {
+			return r.send(w, q, nil, Answer{}, &usecase.Error{Type: usecase.NotFound, Message: "This node's store cannot do that."})
+		}
+		r.Log.Info("operator asks for a stream", "request_id", q.ID, "path", q.HTTP.URL.Path, "operator", name)
+		return r.stream(w, q, contentType, func(w io.Writer) error { return write(q.Context(), w) })
+	})
+}
+
+// HandleStream mounts a stream that needs a tenant's key. An error before the first byte is answered as any refusal; one after it
+// breaks the connection, so that no caller takes a part for the whole.
+func (r *Router) HandleStream(method, path, contentType string, write func(q *Request, w io.Writer) error) {
+	r.handleStream(method, path, func(w http.ResponseWriter, q *Request) int {
+		if err := r.authenticate(q); err != nil {
+			return r.send(w, q, nil, Answer{}, err)
+		}
+		return r.stream(w, q, contentType, func(w io.Writer) error { return write(q, w) })
+	})
+}
+
+// handleStream measures what serve answers: a status, or 0 where the answer broke off.
+func (r *Router) handleStream(method, path string, serve func(w http.ResponseWriter, q *Request) int) {
 	r.mux.Handle(path, http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		begun := r.Clock.Now()
-		status := r.stream(w, hr, contentType, write)
+		status := serve(w, &Request{HTTP: hr, ID: r.Source.ID()})
 		r.metrics.requests.WithLabelValues(path, hr.Method, strconv.Itoa(status)).Inc()
 		r.metrics.seconds.WithLabelValues(path).Observe(r.Clock.Now().Sub(begun).Seconds())
 		if status == 0 {
@@ -33,28 +60,26 @@ func (r *Router) HandleOperator(method, path, contentType string, write func(ctx
 }
 
 // stream answers the status that was sent, 0 where the stream broke.
-func (r *Router) stream(w http.ResponseWriter, hr *http.Request, contentType string, write func(ctx context.Context, w io.Writer) error) int {
-	q := &Request{HTTP: hr, ID: r.Source.ID()}
-	name, err := r.operator(hr)
-	if err != nil {
-		return r.send(w, q, nil, Answer{}, err)
-	}
-	if write == nil {
-		return r.send(w, q, nil, Answer{}, &usecase.Error{Type: usecase.NotFound, Message: "This node's store cannot do that."})
-	}
-	r.Log.Info("operator asks for a stream", "request_id", q.ID, "path", hr.URL.Path, "operator", name)
+func (r *Router) stream(w http.ResponseWriter, q *Request, contentType string, write func(w io.Writer) error) int {
 	s := &streamed{w: w, control: http.NewResponseController(w), begin: func() {
 		r.secure(w, q)
 		w.Header().Set("Content-Type", contentType)
 	}}
-	err = write(hr.Context(), s)
+	err := write(s)
+	if refused, ok := errors.AsType[*usecase.Error](err); ok && !s.begun {
+		return r.send(w, q, nil, Answer{}, refused)
+	}
 	switch {
+	case err == nil && s.begun:
+		return http.StatusOK
 	case err == nil:
+		s.begin()
+		w.WriteHeader(http.StatusOK)
 		return http.StatusOK
 	case !s.begun:
 		return r.send(w, q, nil, Answer{}, &usecase.Error{Type: usecase.InternalServerError, Message: "It could not be begun; the log says why.", Err: err})
 	}
-	r.Log.Error("stream broke", "request_id", q.ID, "path", hr.URL.Path, "operator", name, "err", err)
+	r.Log.Error("stream broke", "request_id", q.ID, "path", q.HTTP.URL.Path, "err", err)
 	return 0
 }
 

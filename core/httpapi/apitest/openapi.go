@@ -33,6 +33,7 @@ var Spec = sync.OnceValues(func() (*openapi3.T, error) {
 // strict is the specification as answers are held against it: where a schema of the words that requests and answers share says
 // nothing about further members, there must be none.
 var strict = sync.OnceValues(func() (routers.Router, error) {
+	openapi3filter.RegisterBodyDecoder("application/jsonl", openapi3filter.PlainBodyDecoder)
 	doc, err := openapi3.NewLoader().LoadFromData(admin.OpenAPI())
 	if err != nil {
 		return nil, err

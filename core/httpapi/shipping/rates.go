@@ -100,6 +100,7 @@ type roundView struct {
 	Round    int            `json:"round"`
 	At       string         `json:"at"`
 	Sentence string         `json:"sentence"`
+	Trial    *store.Trial   `json:"trial,omitempty"`
 	Record   jsontext.Value `json:"record"`
 }
 
@@ -129,7 +130,7 @@ func (s *surface) decision(q *httpapi.Request, id string) (httpapi.Answer, error
 	}
 	v := decisionView{ID: sh.ID, OrderExternalID: sh.Order.ExternalID, Decisions: []roundView{}, Attempts: []attemptView{}}
 	for _, d := range ds {
-		v.Decisions = append(v.Decisions, roundView{Round: d.Round, At: millis(d.At), Sentence: dispatch.Sentence(d.Record), Record: d.Record})
+		v.Decisions = append(v.Decisions, roundView{Round: d.Round, At: millis(d.At), Sentence: dispatch.Sentence(d.Record), Trial: d.Trial, Record: d.Record})
 	}
 	for _, a := range sh.Attempts {
 		av := attemptView{Number: a.Number, Round: a.Round, Provider: a.Account, ServiceID: a.ServiceID, Reference: a.Reference, State: a.State,

@@ -37,11 +37,13 @@ func Mount(r *httpapi.Router, cases dispatch.UseCases) {
 	r.Handle(http.MethodGet, "/shipments/{id}/status-history", nil, ofOrder(s.history, noHistory))
 	r.Handle(http.MethodPost, "/shipments/{id}/status", nil, ofOrder(s.setStatus, invalidID))
 	r.Handle(http.MethodPost, "/shipments/{id}/retry", nil, ofOrder(s.retry, invalidID))
+	r.Handle(http.MethodPost, "/shipments/{id}/release", nil, ofOrder(s.release, invalidID))
 	r.Handle(http.MethodPost, "/shipments/{id}/erase", nil, ofOrder(s.erase, invalidID))
 	r.Handle(http.MethodPost, "/shipments/{id}/resolve", nil, ofOrder(s.resolve, invalidID))
 	r.Handle(http.MethodGet, "/shipments/{id}/label", nil, ofOrder(s.label, invalidID))
 	r.Handle(http.MethodGet, "/shipments/{id}/decision", nil, ofOrder(s.decision, invalidID))
 	r.Handle(http.MethodGet, "/shipments/{id}/trace", nil, ofOrder(s.trace, invalidID))
+	r.HandleStream(http.MethodGet, "/decisions", "application/jsonl", s.decisions)
 	r.Handle(http.MethodPost, "/rates", nil, s.rates)
 }
 
@@ -146,6 +148,15 @@ func (s *surface) cancel(q *httpapi.Request, id string) (httpapi.Answer, error) 
 
 func (s *surface) retry(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	res, err := s.cases.Retry(q.Context(), q.Caller, id)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	return s.answer(res, http.StatusCreated), nil
+}
+
+// release lets an order go on that a rule holds.
+func (s *surface) release(q *httpapi.Request, id string) (httpapi.Answer, error) {
+	res, err := s.cases.Release(q.Context(), q.Caller, id)
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
