@@ -116,6 +116,9 @@ func (b *bench) run(ctx context.Context, parts func(context.Context) error) (err
 
 // parts measures all of what an order costs.
 func (b *bench) parts(ctx context.Context) error {
+	if err := b.rulesReload(ctx); err != nil {
+		return fmt.Errorf("bench: reload of rules: %w", err)
+	}
 	floors, err := b.floors(ctx)
 	if err != nil {
 		return fmt.Errorf("bench: floors: %w", err)
