@@ -16,7 +16,7 @@ func Codes() map[string]string {
 		"E202": "The expression results in another kind of value than is asked for here: a condition is true or false, a score is a number.",
 		"E203": "A function is called in a way that it does not know, or with a text that is no time, date or amount.",
 		"E205": "The field never has this value. The message lists those that it can have.",
-		"E206": "Something is divided by zero, so that the result is never a number.",
+		"E206": "Something is divided by zero, or larger than numbers can be, so that the result is never a number.",
 		"E301": "The expression cannot be read: something is missing or stands in the wrong place.",
 		"E302": "The expression uses something that rules do without: methods, nil, maps, let inside an expression.",
 		"E303": "The pattern after matches cannot be read. Patterns are those of RE2.",

@@ -83,7 +83,6 @@ var weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 
 // elsewhere explains names that merchants may expect from other places.
 var elsewhere = map[string]string{
-	"business_days()":   "this version has no business days; use days(…)",
 	"within()":          "this version has no zones; use order.distance or order.to.postal_code with a list",
 	"order.customer_id": attributeHint, "order.channel": attributeHint, "order.service_hint": attributeHint, "order.gift": attributeHint,
 	"order.paid": attributeHint, "order.tags": `ask the items: any(order.items, "x" in .tags)`,

@@ -207,7 +207,7 @@ func (c *checker) readRank(d *document, n *yaml.Node) {
 		}
 		c.terms(&rule)
 		if !finite(&rule) {
-			d.fault(score, "E206", "the score, or a part of it, is never a finite number", "nothing can be divided by zero")
+			d.fault(score, "E206", "the score, or a part of it, is never a finite number", "a part of it is divided by zero, or is larger than numbers can be")
 			return
 		}
 	default:

@@ -155,7 +155,15 @@ func (p *program) rulesExplain(ctx context.Context, f *clientFlags, what, dir st
 	if err != nil {
 		return fmt.Errorf("explain %s: %w; name the folder of the rules that decided with --rules", what, err)
 	}
-	_, err = p.out.Write([]byte(text))
+	if _, err := p.out.Write([]byte(text)); err != nil {
+		return err
+	}
+	changes, err := rules.WhatIf(bundle, d)
+	for _, c := range changes {
+		if _, err := fmt.Fprintf(p.out, "counterfactual: %s\n", printable(c)); err != nil {
+			return err
+		}
+	}
 	return err
 }
 

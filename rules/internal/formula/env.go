@@ -7,7 +7,11 @@
 package formula
 
 import (
+	"fmt"
+	"maps"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr"
@@ -68,6 +72,16 @@ func (e *Env) config() *conf.Config {
 
 // List is a named list of a bundle; expressions ask whether a text is in it.
 type List struct{ Set map[string]bool }
+
+// String shows the first entries, and how many there are.
+func (l List) String() string {
+	const most = 10
+	entries := slices.Sorted(maps.Keys(l.Set))
+	if len(entries) <= most {
+		return "[" + strings.Join(entries, ", ") + "]"
+	}
+	return fmt.Sprintf("[%s, … %d in all]", strings.Join(entries[:most], ", "), len(entries))
+}
 
 var kinds = map[reflect.Type]string{
 	reflect.TypeFor[bool]():            Bool,

@@ -191,6 +191,14 @@ func isZero(n ast.Node) bool {
 		return n.Value == 0
 	case *ast.FloatNode:
 		return n.Value == 0
+	case *ast.UnaryNode:
+		return isZero(n.Node)
+	case *ast.ConstantNode:
+		number, _, ok := constantOf(n)
+		return ok && number.Sign() == 0
+	case *ast.CallNode: // minutes(0)
+		number, _, ok := constantOf(n)
+		return ok && number.Sign() == 0
 	}
 	return false
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -253,6 +254,7 @@ var functions = []expr.Option{
 	expr.Function(betweenFunction, func(args ...any) (any, error) {
 		return Between(args[0].(int), args[1].(int), args[2].(int)), nil
 	}, new(func(int, int, int) bool)),
+	expr.Function(businessFunction, businessSpan, new(func(string, int) time.Duration)),
 	step,
 	quotaOf,
 }
@@ -280,6 +282,27 @@ func span(of time.Duration) func(args ...any) (any, error) {
 		}
 		return time.Duration(d), nil
 	}
+}
+
+// maxBusinessDays bounds what business_days(…) takes: four years.
+const maxBusinessDays = 1000
+
+var weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
+
+// businessSpan is how long it takes, from a weekday on, until so many of the days from Monday to Friday have come, as whole days.
+func businessSpan(args ...any) (any, error) {
+	today, n := slices.Index(weekdays, args[0].(string)), args[1].(int)
+	if today < 0 || n < 0 || n > maxBusinessDays {
+		return nil, fmt.Errorf("business_days(%d) is out of range: it takes 0 to %d", n, maxBusinessDays)
+	}
+	days := 0
+	for left := n; left > 0; {
+		days++
+		if (today+days)%7 < 5 {
+			left--
+		}
+	}
+	return time.Duration(days) * 24 * time.Hour, nil
 }
 
 func roundTo(args ...any) (any, error) {

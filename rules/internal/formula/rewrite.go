@@ -15,7 +15,10 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-const betweenFunction = "__between"
+const (
+	betweenFunction  = "__between"
+	businessFunction = "__business_days"
+)
 
 // currencies are the functions that make money of a number.
 var currencies = map[string]string{"usd": "USD", "eur": "EUR", "gbp": "GBP", "cad": "CAD", "aud": "AUD", "mxn": "MXN", "jpy": "JPY"}
@@ -23,6 +26,7 @@ var currencies = map[string]string{"usd": "USD", "eur": "EUR", "gbp": "GBP", "ca
 // macros are the functions that are worked out while compiling: unit literals become constants, time windows plain comparisons.
 var macros = map[string]func(*ast.CallNode) (ast.Node, error){
 	"money": moneyLiteral, "time_between": timeBetween, "date_between": dateBetween, "supports": supports, "quota": quotaCall,
+	"business_days": businessDays,
 }
 
 func init() {
@@ -220,6 +224,17 @@ func dateBetween(n *ast.CallNode) (ast.Node, error) {
 		Operator: "and",
 		Left:     at(n, &ast.BinaryNode{Operator: ">=", Left: date(), Right: dates[0]}),
 		Right:    at(n, &ast.BinaryNode{Operator: "<=", Left: date(), Right: dates[1]}),
+	}, nil
+}
+
+// businessDays turns business_days(2) into a duration that hangs on the weekday.
+func businessDays(n *ast.CallNode) (ast.Node, error) {
+	if len(n.Arguments) != 1 {
+		return nil, fmt.Errorf("business_days(…) takes one whole number, such as business_days(2)")
+	}
+	return &ast.CallNode{
+		Callee:    at(n, identifier(businessFunction)),
+		Arguments: []ast.Node{at(n, member(identifier("local"), "weekday")), n.Arguments[0]},
 	}, nil
 }
 
