@@ -294,6 +294,38 @@ func (st *storm) audit() {
 	}
 }
 
+// counts checks that quotas count the bookings that were made and not cancelled, and nothing else.
+func (st *storm) counts() {
+	want := map[store.CountKey]int64{}
+	for _, id := range st.orders {
+		sh := st.get(id)
+		for i := range sh.Attempts {
+			a := &sh.Attempts[i]
+			day := a.IntendedAt.In(boston).Format(time.DateOnly)
+			key := store.CountKey{Name: "quota/" + a.Account, Period: day}
+			want[key] += 0
+			switch a.State {
+			case shipment.Refused, shipment.Absent, shipment.Voided, shipment.Cancelled:
+				if a.Counted != nil {
+					st.rt.Errorf("%s: attempt %d is %s and counts on", id, i+1, a.State)
+				}
+			default:
+				if a.Counted == nil || a.Counted.Day != day {
+					st.rt.Errorf("%s: attempt %d is %s and counts as %+v", id, i+1, a.State, a.Counted)
+				}
+				want[key]++
+			}
+		}
+	}
+	for key, n := range want {
+		if has, err := st.store.Counts(context.Background(), "demo", []store.CountKey{key}); err != nil || has[0] != n {
+			st.rt.Errorf("%s on %s: counted %v, want %d (%v)", key.Name, key.Period, has, n, err)
+		}
+	}
+}
+
+var boston, _ = time.LoadLocation("America/New_York")
+
 // bookings checks that each live booking is that of exactly one order, or is in a person's hands.
 func (st *storm) bookings(f *fakeCarrier) {
 	for ref, bs := range f.bookings {
@@ -329,6 +361,7 @@ func TestWhateverHappens(t *testing.T) {
 		}
 		st.pass(6 * 24 * time.Hour)
 		st.audit()
+		st.counts()
 		p, err := st.List(context.Background(), caller, store.ShipmentQuery{NeedsPerson: true})
 		if err == nil && len(p.Shipments) == 0 {
 			st.wantNoJobs()
