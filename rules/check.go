@@ -24,6 +24,7 @@ type checker struct {
 	providers  []string // closed list; empty where nothing is known
 	attributes []string
 	lists      map[string]formula.List
+	zones      map[string]area
 	lets       []let
 	letStage   map[string]int
 	rules      map[string]string  // phases by name
@@ -56,7 +57,7 @@ func (d *document) get(key string) *yaml.Node {
 }
 
 var topKeys = []string{
-	"rules", "name", "about", "currency", "providers", "attributes", "lists", "let",
+	"rules", "name", "about", "currency", "providers", "attributes", "lists", "zones", "let",
 	"hold", "set", "exclude", "adjust", "rank", "choose", "guard", "fallback", "warn", "none", "locations",
 }
 
@@ -99,6 +100,7 @@ func (c *checker) read(files []File) {
 		c.bundle.rank = c.strategy("cheapest")
 	}
 	c.bundle.lists = c.lists
+	c.bundle.zones = c.zones
 	c.bundle.providers = c.providers
 	c.bundle.currency = c.currency
 	c.bundle.env = c.env.option
@@ -131,7 +133,7 @@ func (c *checker) listFile(s *source) {
 	c.lists[name] = formula.List{Set: set}
 }
 
-// header reads what names things: name, currency, providers, attributes, lists.
+// header reads what names things: name, currency, providers, attributes, zones, lists.
 func (c *checker) header(d *document) {
 	if v := d.get("name"); v != nil && c.bundle.name == "" {
 		c.bundle.name = d.text(v, "name")
@@ -156,6 +158,9 @@ func (c *checker) header(d *document) {
 				c.attributes = append(c.attributes, name)
 			}
 		}
+	}
+	if v := d.get("zones"); v != nil {
+		c.readZones(d, v)
 	}
 	if v := d.get("lists"); v != nil {
 		for _, p := range d.mapping(v, "lists", nil) {

@@ -83,7 +83,6 @@ var weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 
 // elsewhere explains names that merchants may expect from other places.
 var elsewhere = map[string]string{
-	"within()":          "this version has no zones; use order.distance or order.to.postal_code with a list",
 	"order.customer_id": attributeHint, "order.channel": attributeHint, "order.service_hint": attributeHint, "order.gift": attributeHint,
 	"order.paid": attributeHint, "order.tags": `ask the items: any(order.items, "x" in .tags)`,
 	"local.is_holiday": "make a list of dates: local.date in lists.holidays",
@@ -121,13 +120,19 @@ func (c *checker) baseEnv() *formula.Env {
 		enums["order.failed_providers"] = c.providers
 		enums["option.provider"], enums["chosen.provider"] = c.providers, c.providers
 	}
+	absent := maps.Clone(elsewhere)
+	for _, at := range []string{"order.to.zones", "order.from.zones"} {
+		if enums[at] = slices.Sorted(maps.Keys(c.zones)); len(c.zones) == 0 {
+			absent[at] = `declare zones: at the top of the file, such as zones: { downtown: { center: "41.88,-87.63", radius: 3 mi } }`
+		}
+	}
 	if services, modes := c.known(); len(services) > 0 {
 		enums["option.service"], enums["chosen.service"] = services, services
 		enums["option.mode"], enums["chosen.mode"] = modes, modes
 	}
 	return &formula.Env{
 		Vars: vars, Enums: enums, Members: map[string][]string{"order.attributes": c.attributes, "lists": lists},
-		Elsewhere: maps.Clone(elsewhere),
+		Elsewhere: absent,
 	}
 }
 

@@ -23,6 +23,8 @@ type Input struct {
 	Released []string `json:"released,omitempty"`
 	// Waited are the hold rules whose `for` the order has waited out.
 	Waited []string `json:"waited,omitempty"`
+	// Zones are those that were looked for.
+	Zones []string `json:"zones,omitempty"`
 }
 
 // Order is `order` in expressions.
@@ -80,6 +82,8 @@ type Place struct {
 	HasUnit    bool   `json:"has_unit" expr:"has_unit"` // an apartment number or a second street line
 	Type       string `json:"type" expr:"type"`         // residential, business, apartment, po_box, military, unknown
 	Verified   string `json:"verified" expr:"verified"` // valid, ambiguous, unknown
+	// Zones is what within(…) asks: names of zones of the bundle, each with a mark of its shape in the record.
+	Zones []string `json:"zones,omitempty" expr:"zones"`
 }
 
 // Location is `location`: where the order is picked up.
@@ -141,6 +145,9 @@ type InputSource struct {
 	// Released and Waited name rules that hold the order no more; see Input.
 	Released []string
 	Waited   []string
+
+	// Zones are those that were looked for (ZonesKnown), and of them those that the addresses lie in (ZonesAt).
+	Zones, DeliveryZones, PickupZones []string
 }
 
 // LocationSource is what is known of the pickup location. Zero members mean that the location does not say.

@@ -19,7 +19,7 @@ func NewInput(src InputSource) (Input, error) {
 		return Input{}, fmt.Errorf("rules input of order %s: %w", src.ExternalID, err)
 	}
 	return Input{Order: order, Location: newLocation(src.Location, src.Now), Local: newLocal(src.Now, src.Location.Zone),
-		Quotas: src.Quotas, Budgets: src.Budgets, Released: names(src.Released), Waited: names(src.Waited)}, nil
+		Quotas: src.Quotas, Budgets: src.Budgets, Released: names(src.Released), Waited: names(src.Waited), Zones: names(src.Zones)}, nil
 }
 
 func newOrder(src InputSource) (Order, error) {
@@ -30,6 +30,7 @@ func newOrder(src InputSource) (Order, error) {
 		PlacedAt: instant(src.PlacedAt), Created: src.Created.UTC(), ReadyAt: src.PickupTime.StartsAt.UTC(), PromiseBy: never,
 		ASAP: src.PickupTime.IsZero() && src.DropTime.IsZero(),
 	}
+	o.To.Zones, o.From.Zones = names(src.DeliveryZones), names(src.PickupZones)
 	if o.Signature == "" {
 		o.Signature = "not_required"
 	}

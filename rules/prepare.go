@@ -17,6 +17,7 @@ import (
 func (b *Bundle) Prepare(in Input, candidates []Candidate) Plan {
 	in.Order.Attributes = b.declared(in.Order.Attributes)
 	b.needed(&in)
+	b.keepZones(&in)
 	plan := Plan{Rules: b.hash, Input: in, Candidates: slices.Clone(candidates)}
 	slices.SortFunc(plan.Candidates, func(x, y Candidate) int { return strings.Compare(x.Account, y.Account) })
 	r := b.start(&plan.Input, plan.Candidates, &Settings{})

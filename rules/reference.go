@@ -39,6 +39,7 @@ var functionReference = map[string][2]string{
 	"dollars":       {"dollars(option.cost)", "money as a number, for scores"}, "mins": {"mins(option.dropoff_in)", "a duration as a number of minutes, for scores"},
 	"time_between": {`time_between("22:00", "02:00")`, "whether it is that time of day at the location; the second time does not count"},
 	"date_between": {`date_between("2026-11-23", "2027-01-17")`, "whether it is one of those days at the location, both included"},
+	"within":       {`within(order.to, "downtown")`, "whether the place lies in that zone of the file"},
 	"supports":     {`supports("alcohol")`, "whether the service can do it"}, "bucket": {`bucket("experiment", order.id)`, "a lasting number from 0 to 99"},
 	"quota":    {`quota("ups", "month").used`, `bookings of the account this day or month; "location" as the third counts this location's only`},
 	"round_to": {"round_to(1.234, 2)", "a number with so many digits after the point"},

@@ -1,6 +1,9 @@
 package rules
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Replay is an old decision made again with other rules, from the input and the offers of then.
 type Replay struct {
@@ -73,6 +76,12 @@ func (b *Bundle) unrecorded(in *Input, rules string) []string {
 	for _, n := range needs.Quotas {
 		if !slices.ContainsFunc(in.Quotas, func(q Quota) bool { return q.QuotaNeed == n }) {
 			missing = append(missing, "quota of "+n.Account+" per "+n.Period)
+		}
+	}
+	for _, id := range b.ZonesKnown() {
+		if !slices.Contains(in.Zones, id) {
+			name, _, _ := strings.Cut(id, "@")
+			missing = append(missing, "zone "+name)
 		}
 	}
 	for _, n := range needs.Budgets {

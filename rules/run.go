@@ -31,6 +31,9 @@ func (b *Bundle) start(in *Input, candidates []Candidate, set *Settings) *run {
 	if set.Tip != nil {
 		r.order.Tip = *set.Tip
 	}
+	if len(b.zones) > 0 {
+		r.order.To.Zones, r.order.From.Zones = b.zoned(in.Order.To.Zones), b.zoned(in.Order.From.Zones)
+	}
 	vars := r.m.Vars
 	vars["order"], vars["location"], vars["local"], vars["lists"] = &r.order, &in.Location, &in.Local, b.lists
 	vars[formula.QuotasVar] = in.quotas()

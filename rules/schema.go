@@ -99,7 +99,8 @@ func shapes() map[string]any {
 		"fallback.limit": closed(object{"attempts": wholeSchema(1, 50), "within": durationSchema, "extra_cost": amountSchema}),
 		"warn.message":   text("{…} holds an expression"), "warn.level": oneOf([]string{"low", "normal", "high"}),
 		"top.rules": object{"const": 1}, "top.name": text(""), "top.currency": object{"type": "string", "pattern": "^[A-Z]{3}$"}, "top.attributes": textsSchema,
-		"top.lists": object{"type": "object", "additionalProperties": textsSchema}, "top.let": object{"type": "object", "additionalProperties": expression("any")},
+		"top.lists": object{"type": "object", "additionalProperties": textsSchema}, "top.zones": object{"type": "object", "additionalProperties": closed(object{
+			"center": text("latitude,longitude"), "radius": text("3 mi, 5 km, 500 m"), "corners": textsSchema})}, "top.let": object{"type": "object", "additionalProperties": expression("any")},
 		"top.rank": closed(object{"score": expression("number, lower is better"), "strategy": oneOf([]string{"cheapest", "fastest"}), "ties": list(expression("number or text")), "about": text("")}),
 		"top.none": closed(object{"hold_for": durationSchema, "retry": wholeSchema(1, 1000), "then": closed(object{"hold": truthSchema, "notify": text(""), "message": text("")})}),
 	}

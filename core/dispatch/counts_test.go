@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -207,3 +208,20 @@ func TestRulesThatCannotBeUsedStoreNothing(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// TestZonesAreLookedUpAndNotRecorded: the rules know the zone, and the record holds its name and no coordinates.
+func TestZonesAreLookedUpAndNotRecorded(t *testing.T) {
+	e := newEngine(t, newFake("cheap", "Cheap", 500), newFake("dear", "Dear", 900))
+	e.bundle = rulesOf(t, "rules: 1\nname: z\nzones:\n  south_end: { center: \"42.3346944,-71.071818\", radius: 500 m }\n  far: { center: \"40.1,-70.1\", radius: 1 km }\n"+
+		"exclude:\n  - { name: Not here, when: 'within(order.to, \"south_end\") and not within(order.from, \"far\")', providers: [cheap], reason: zone }\n")
+	if a := e.mustCreate("o").Live(shipment.Forward); a.Account != "dear" {
+		t.Errorf("booked at %s, which the zone excludes", a.Account)
+	}
+	ds, err := e.Decisions(context.Background(), caller, "o")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if record := string(ds[0].Record); !strings.Contains(record, `"zones":["south_end@`) || strings.Contains(record, "71.07") {
+		t.Errorf("the record holds %s", record)
+	}
+}

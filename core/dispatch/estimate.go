@@ -61,6 +61,7 @@ func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.S
 	if src.Quotas, src.Budgets, err = s.counts(ctx, sh, e.needs, src.Now); err != nil {
 		return nil, err
 	}
+	e.zones(sh, &src)
 	if e.input, err = rules.NewInput(src); err != nil {
 		return nil, fmt.Errorf("order %s as rules see it: %w", sh.ID, err)
 	}
@@ -72,6 +73,20 @@ func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.S
 	}
 	e.decide()
 	return e, nil
+}
+
+// zones looks which zones of the rules the addresses lie in: coordinates are nothing that records should hold.
+func (e *estimate) zones(sh *shipment.Shipment, src *rules.InputSource) {
+	for _, b := range []*rules.Bundle{e.bundle, e.trial.Rules} {
+		if b == nil {
+			continue
+		}
+		src.Zones = append(src.Zones, b.ZonesKnown()...)
+		src.DeliveryZones = append(src.DeliveryZones, b.ZonesAt(sh.Delivery.Latitude, sh.Delivery.Longitude)...)
+		if a := sh.Pickup.Address; a.Placed() {
+			src.PickupZones = append(src.PickupZones, b.ZonesAt(*a.Latitude, *a.Longitude)...)
+		}
+	}
 }
 
 // decide lets the rules choose among the offers.

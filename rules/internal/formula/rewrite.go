@@ -26,7 +26,7 @@ var currencies = map[string]string{"usd": "USD", "eur": "EUR", "gbp": "GBP", "ca
 // macros are the functions that are worked out while compiling: unit literals become constants, time windows plain comparisons.
 var macros = map[string]func(*ast.CallNode) (ast.Node, error){
 	"money": moneyLiteral, "time_between": timeBetween, "date_between": dateBetween, "supports": supports, "quota": quotaCall,
-	"business_days": businessDays,
+	"business_days": businessDays, "within": within,
 }
 
 func init() {
@@ -236,6 +236,17 @@ func businessDays(n *ast.CallNode) (ast.Node, error) {
 		Callee:    at(n, identifier(businessFunction)),
 		Arguments: []ast.Node{at(n, member(identifier("local"), "weekday")), n.Arguments[0]},
 	}, nil
+}
+
+// within turns within(order.to, "downtown") into "downtown" in order.to.zones.
+func within(n *ast.CallNode) (ast.Node, error) {
+	if len(n.Arguments) == 2 {
+		place, zone := pathOf(n.Arguments[0]), n.Arguments[1]
+		if _, ok := zone.(*ast.StringNode); ok && (place == "order.to" || place == "order.from") {
+			return &ast.BinaryNode{Operator: "in", Left: zone, Right: at(n, member(n.Arguments[0], "zones"))}, nil
+		}
+	}
+	return nil, fmt.Errorf(`within(…) takes order.to or order.from and a zone, such as within(order.to, "downtown")`)
 }
 
 // supports turns supports("alcohol") into "alcohol" in option.supports.
