@@ -59,7 +59,7 @@ func newBenchCmd() *cobra.Command {
 	cmd.Flags().IntVar(&b.clients, "clients", 64, "how many clients send them at once")
 	cmd.Flags().DurationVar(&b.stretch, "stretch", 500*time.Millisecond, "how long each rate of commits and questions is measured")
 	b.flags(cmd, &asJSON)
-	cmd.AddCommand(newBenchTrackersCmd(), newBenchEngineCmd(), newBenchSimulatorCmd(), newBenchEchoCmd())
+	cmd.AddCommand(newBenchTrackersCmd(), newBenchReloadCmd(), newBenchEngineCmd(), newBenchSimulatorCmd(), newBenchEchoCmd())
 	return cmd
 }
 
@@ -116,9 +116,6 @@ func (b *bench) run(ctx context.Context, parts func(context.Context) error) (err
 
 // parts measures all of what an order costs.
 func (b *bench) parts(ctx context.Context) error {
-	if err := b.rulesReload(ctx); err != nil {
-		return fmt.Errorf("bench: reload of rules: %w", err)
-	}
 	floors, err := b.floors(ctx)
 	if err != nil {
 		return fmt.Errorf("bench: floors: %w", err)

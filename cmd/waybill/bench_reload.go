@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/ruleset"
@@ -137,6 +138,20 @@ func (s *reloadStorm) decide(ctx context.Context, perSecond int) {
 			s.mixed++
 		}
 	}
+}
+
+func newBenchReloadCmd() *cobra.Command {
+	b := &bench{}
+	asJSON := false
+	cmd := &cobra.Command{
+		Use: "reload", Short: "Measure reloading rules while orders are decided", Args: cobra.NoArgs,
+		Long: fmt.Sprintf("Reload rules %d times, half of them broken, while %d orders a second are decided by them; no decision may be dropped or be\n"+
+			"made by parts of two versions.", reloadCount, reloadDecisions),
+		Example: "  waybill bench reload",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return b.report(cmd, asJSON, b.rulesReload) },
+	}
+	b.flags(cmd, &asJSON)
+	return cmd
 }
 
 // rulesReload measures the reload call under decisions.

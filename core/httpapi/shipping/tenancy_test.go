@@ -21,8 +21,9 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 	elsewhere := apitest.Order("x", "locationExternalId", "100983") // a location of the owner's
 	const nothing = `{"data":[],"paginationToken":{"next":null,"previous":null}}`
 	things := []string{"mine", "waits", "failed", "o", mine.At("id").(string)}
-	h.Strangers([]string{"/shipments", "/rates"}, things, map[string]apitest.Visit{
+	h.Strangers([]string{"/shipments", "/rates", "/decisions"}, things, map[string]apitest.Visit{
 		"POST /shipments": {Bodies: []string{elsewhere}, Status: 422},
+		"GET /decisions":  {Status: 200},
 		"POST /rates":     {Bodies: []string{elsewhere}, Status: 422},
 		"POST /shipments/list": {Status: 200, Empty: nothing, Bodies: []string{"", `{"orderExternalIds":["mine","waits","o"]}`, `{"groupId":"g"}`,
 			`{"locationExternalIds":["7709"]}`, `{"needsAttention":true}`}},
@@ -32,6 +33,7 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 		"GET /shipments/{id}/status-history": {Status: 200, Empty: "[]"},
 		"POST /shipments/{id}/status":        {Bodies: []string{`{"status":"ORDER_DELIVERED"}`}},
 		"POST /shipments/{id}/retry":         {},
+		"POST /shipments/{id}/release":       {},
 		"POST /shipments/{id}/erase":         {},
 		"POST /shipments/{id}/resolve":       {Bodies: []string{`{"outcome":"absent"}`, `{"outcome":"booked","trackingId":"T-1"}`}},
 		"GET /shipments/{id}/label":          {},
