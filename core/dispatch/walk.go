@@ -220,12 +220,18 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		errs = append(errs, providerError(a.name(), cerr))
 		unmapped = cerr.Code == carrier.CarrierRejected || cerr.Code == carrier.Internal
 	}
+	sh, end, err = s.failRound(ctx, sh, e, first, shipping.OrderFailed, user, placeFailure(errs, unmapped && len(errs) == 1))
+	return sh, end, spent, err
+}
+
+// placeFailure words that every provider that could be asked has refused to book; unmapped that the only one did so in words that
+// nobody knows.
+func placeFailure(errs []shipment.ProviderError, unmapped bool) *shipment.Failure {
 	f := &shipment.Failure{Type: string(PlaceOrderFailed), Message: "Failed to place the requested order with the configured providers.", Errors: errs}
-	if unmapped && len(errs) == 1 {
+	if unmapped {
 		f.Type, f.Message = string(UnmappedError), "Request received unidentifiable error response."
 	}
-	sh, end, err = s.failRound(ctx, sh, e, first, shipping.OrderFailed, user, f)
-	return sh, end, spent, err
+	return f
 }
 
 // capacityFull is the refusal of an account that has no place left for an order.
