@@ -3,36 +3,12 @@ package rules_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/rules/measure"
 )
-
-// manyRules is a bundle of 30 rules over all phases.
-func manyRules(t testing.TB) *rules.Bundle {
-	t.Helper()
-	var b strings.Builder
-	b.WriteString("rules: 1\ncurrency: USD\nlet:\n  dear: order.total >= usd(250) or order.quantity >= 40\nexclude:\n")
-	for i := range 18 {
-		fmt.Fprintf(&b, "  - { name: exclude %d, when: 'not dear and option.fee > usd(%d) and order.to.country == \"US\" and any(order.items, .sku startsWith \"X%d\")', reason: no }\n", i, i, i)
-	}
-	b.WriteString("adjust:\n")
-	for i := range 8 {
-		fmt.Fprintf(&b, "  - { name: adjust %d, when: 'option.dropoff_in > minutes(%d) and order.weight <= lb(70)', add: 0.%02d }\n", i, i*10, i)
-	}
-	b.WriteString("set:\n")
-	for i := range 4 {
-		fmt.Fprintf(&b, "  - { name: set %d, when: 'order.total > usd(%d)', set: { signature: required } }\n", i, i*100+900)
-	}
-	b.WriteString("rank: { score: 'dollars(option.cost) + mins(option.dropoff_in) * 0.12', ties: [option.provider] }\n")
-	bundle, err := rules.Load([]rules.File{{Name: "many.rules.yaml", Data: []byte(b.String())}}, rules.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bundle
-}
 
 const fewRules = `rules: 1
 currency: USD
@@ -59,7 +35,7 @@ func BenchmarkDecision(b *testing.B) {
 		name   string
 		bundle *rules.Bundle
 		offers []rules.Offer
-	}{{"rules=30,options=6", manyRules(b), six}, {"rules=3,options=8", few, eight}, {"rules=0,options=8", rules.Default(), eight}} {
+	}{{"rules=30,options=6", measure.ManyRules(), six}, {"rules=3,options=8", few, eight}, {"rules=0,options=8", rules.Default(), eight}} {
 		b.Run(bench.name, func(b *testing.B) {
 			in, accounts := input(b, source()), candidates()
 			b.ReportAllocs()
@@ -96,7 +72,7 @@ func BenchmarkDecision(b *testing.B) {
 
 // BenchmarkExplain shows every part of every rule for six options under thirty rules; the floor is 5 ms.
 func BenchmarkExplain(b *testing.B) {
-	bundle := manyRules(b)
+	bundle := measure.ManyRules()
 	six := append(offers(), offers()[:1]...)
 	six[5].ID = "q6"
 	d := bundle.Decide(bundle.Prepare(input(b, source()), candidates()), six)

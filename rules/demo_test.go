@@ -8,30 +8,18 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/rules/measure"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// manifests are the accounts of the demo as their adapters declare them.
-func manifests() map[string]rules.Provider {
-	signatures := []string{"signature_required", "signature_direct", "signature_adult"}
-	return map[string]rules.Provider{
-		"ups": {Services: []rules.ServiceInfo{
-			{ID: "ground", Mode: "ground", Supports: signatures}, {ID: "2nd_day_air", Mode: "air", Supports: signatures},
-			{ID: "next_day_air", Mode: "air", Supports: signatures},
-		}},
-		"doordash":  {Services: []rules.ServiceInfo{{ID: "delivery", Mode: "courier", Supports: []string{"alcohol", "signature_required"}}}},
-		"own_fleet": {Services: []rules.ServiceInfo{{ID: "delivery", Mode: "courier", Supports: signatures}}},
-	}
-}
-
-func candidates() []rules.Candidate {
-	m := manifests()
-	return []rules.Candidate{
-		{Account: "ups", Adapter: "ups", Name: "UPS", Services: m["ups"].Services},
-		{Account: "doordash", Adapter: "doordash", Name: "DoorDash", Services: m["doordash"].Services},
-		{Account: "own_fleet", Adapter: "selfdelivery", Name: "Own fleet", Services: m["own_fleet"].Services},
-	}
-}
+// The order and the accounts that most tests decide.
+var (
+	manifests  = measure.Manifests
+	candidates = measure.Candidates
+	source     = measure.Source
+	offers     = measure.Offers
+	friday     = measure.Friday
+)
 
 func demo(t testing.TB) *rules.Bundle {
 	t.Helper()
@@ -42,44 +30,12 @@ func demo(t testing.TB) *rules.Bundle {
 	return b
 }
 
-var friday = time.Date(2026, 4, 10, 22, 0, 0, 0, time.UTC) // 18:00 in New York
-
 func usd(minor int64) shipping.Money { return shipping.Money{Minor: minor, Currency: "USD"} }
-
-func source() rules.InputSource {
-	zone, err := time.LoadLocation("America/New_York")
-	if err != nil {
-		panic(err)
-	}
-	return rules.InputSource{
-		ExternalID: "7709-001", Currency: "USD", Value: shipping.MustDecimal("42.5"),
-		Parcels: []shipping.Parcel{{
-			Weight: &shipping.Weight{Value: shipping.MustDecimal("10"), Unit: "lb"}, ItemQuantity: 1, TemperatureControl: "none",
-			Size: &shipping.Size{Length: shipping.MustDecimal("10"), Width: shipping.MustDecimal("8"), Height: shipping.MustDecimal("6"), Unit: "in"},
-		}},
-		Items: []shipping.Item{{SKU: "sku 1", Title: "Watch", Quantity: 2, Price: shipping.MustDecimal("3"), Tags: []string{"gift"}}},
-		Delivery: shipping.Address{Street1: "725 Albany Street", City: "Boston", State: "MA", PostalCode: "02118", CountryCode: "US",
-			Type: "residential"},
-		Pickup:         shipping.Address{Street1: "345 Harrison Avenue", City: "Boston", State: "MA", PostalCode: "02118", CountryCode: "US"},
-		DistanceMetres: 9000, PlacedAt: friday, Now: friday,
-		Location: rules.LocationSource{ID: "7709", Tags: []string{"downtown"}, Zone: zone},
-	}
-}
 
 func quote(service, name string, minor int64, in time.Duration) shipping.Quote {
 	return shipping.Quote{
 		ServiceID: service, ServiceType: name, Amount: usd(minor), Token: []byte("t-" + service),
 		Delivery: shipping.TimeWindow{EndsAt: shipping.At(friday.Add(in))},
-	}
-}
-
-func offers() []rules.Offer {
-	return []rules.Offer{
-		{ID: "q1", Account: "ups", Quote: quote("ground", "Ground", 1033, 72*time.Hour)},
-		{ID: "q2", Account: "ups", Quote: quote("2nd_day_air", "2nd Day Air", 2210, 48*time.Hour)},
-		{ID: "q3", Account: "ups", Quote: quote("next_day_air", "Next Day Air", 4120, 20*time.Hour)},
-		{ID: "q4", Account: "doordash", Quote: quote("delivery", "Delivery", 975, 50*time.Minute)},
-		{ID: "q5", Account: "own_fleet", Quote: quote("delivery", "Delivery", 1200, 70*time.Minute)},
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 // Finding is something in sound rules that is probably not meant. Codes are W6xx.
 type Finding struct {
 	Problem
-	// Witness is an order that shows it, as members of `with:` in a test; nil where no order is needed to see it.
+	// Witness is an order that shows it, as members of `with:` in a test, and of an offer where they begin with option; empty where no order is
+	// needed to see it. WitnessTest makes a test of it.
 	Witness map[string]string `json:"witness,omitempty"`
 }
 
@@ -75,7 +76,7 @@ func (l *linter) report(h *head, code, sentence, hint string, witness map[string
 	if h.at != "" {
 		where += " at " + h.at
 	}
-	l.found = append(l.found, Finding{Problem{Code: code, File: h.file, Line: h.line, Column: h.column, End: h.column + 1, Where: where, Sentence: sentence, Hint: hint}, witness})
+	l.found = append(l.found, Finding{Problem{Code: code, File: h.file, Line: h.line, Column: h.column, End: h.column + 1, Where: where, Sentence: sentence, Hint: hint}, readable(witness)})
 }
 
 // atLeastZero are the numbers that are never negative, with the greatest value that they have, 0 for none.

@@ -35,11 +35,11 @@ func (b *Bundle) edges() []edge {
 		}
 	}
 	add(map[string]string{"order.items": "[]"}, func(*InputSource) {})
-	add(map[string]string{"order.items": "[ { sku: A } ]", "order.total": "1"}, func(s *InputSource) {
+	add(map[string]string{"order.items": "[ { sku: A } ]", "order.total": "1 " + src.Currency}, func(s *InputSource) {
 		s.Value = shipping.MustDecimal("1")
 		s.Items = []shipping.Item{{SKU: "A", Quantity: 1, Price: shipping.MustDecimal("1")}}
 	})
-	add(map[string]string{"order.total": "1000000", "order.promise_by": "2h"}, func(s *InputSource) {
+	add(map[string]string{"order.total": "1000000 " + src.Currency, "order.promise_by": "2h"}, func(s *InputSource) {
 		s.Value, s.DropTime.EndsAt = shipping.MustDecimal("1000000"), shipping.At(now.Add(2*time.Hour))
 	})
 	for _, kind := range shipping.AddressTypes {

@@ -147,6 +147,8 @@ func (l *linter) guards() {
 			z, ok2 := fixed(y.maxFee)
 			if c, err := unit.CompareMoney(a, z); ok1 && ok2 && err == nil && (c > 0 || c == 0 && i > j) && l.implies(l.trees[&x.head], l.trees[&y.head]) {
 				_, _, w := l.can(l.trees[&x.head])
+				w = maps.Clone(w)
+				w["option.fee"] = shipping.Money{Minor: a.Minor + 1, Currency: a.Currency}.String()
 				l.report(&x.head, "W618", fmt.Sprintf("it makes no difference: %q has a lower bound", y.name), "remove it, or give it a bound below", w)
 				break
 			}

@@ -189,6 +189,7 @@ func (r *suiteReader) fill(c *testCase, at setting, order *yaml.Node, with value
 	} else {
 		v.now = v.moment(nowNode, "now")
 	}
+	v.now = r.clock(v.now.In(at.zone), with)
 	in := Input{Location: newLocation(LocationSource{ID: "test", Zone: at.zone}, v.now), Local: newLocal(v.now, at.zone)}
 	in.Order, _ = newOrder(InputSource{ExternalID: "test", Currency: cmp.Or(r.bundle.currency, "USD"), Now: v.now})
 	if n := at.location; n != nil && n.Kind == yaml.ScalarNode {
@@ -205,7 +206,7 @@ func (r *suiteReader) fill(c *testCase, at setting, order *yaml.Node, with value
 	}
 	r.count(&in)
 	for _, path := range slices.Sorted(maps.Keys(with)) {
-		if path != "now" {
+		if path != "now" && !slices.Contains(clockMembers, path) {
 			given[strings.TrimPrefix(path, "order.")] = true
 			r.assign(v, &in, c, path, with[path])
 		}
@@ -270,9 +271,10 @@ func (r *suiteReader) assign(v *valueReader, in *Input, c *testCase, path string
 		v.setPath(reflect.ValueOf(&in.Location).Elem(), rest, n, path)
 	case "quota":
 		account, period, _ := strings.Cut(strings.TrimSuffix(rest, ".used"), ".")
+		period, per, _ := strings.Cut(period, ".")
 		found := false
 		for i := range in.Quotas {
-			if q := &in.Quotas[i]; q.Account == account && q.Period == period {
+			if q := &in.Quotas[i]; q.Account == account && q.Period == period && (per == "" || q.Per == per) {
 				q.Used, found = r.whole(n, path, 0, 1<<31), true
 			}
 		}
@@ -299,7 +301,7 @@ func (r *suiteReader) assign(v *valueReader, in *Input, c *testCase, path string
 			c.down[account] = !r.truth(n, path)
 			return
 		}
-		r.fault(n, "E109", fmt.Sprintf("%s cannot be given", path), "what can: now, order.…, location.…, quota.ups.day.used, budget.<guard>.spent, ups.available")
+		r.fault(n, "E109", fmt.Sprintf("%s cannot be given", path), "what can: now, local.date, local.weekday, local.hour, local.minute_of_day, order.…, location.…, quota.ups.day.used, budget.<guard>.spent, ups.available")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/rules/measure"
 )
 
 // examples are the folders of rules that the project shows, with the least number of tests that each must have.
@@ -180,39 +181,39 @@ func TestUnexpectedFaultsFail(t *testing.T) {
 	}
 }
 
-var suiteSlips = []slip{
-	{"E502", "«c»ases: []\n", "tests: 1"},
-	{"E505", "tests: «2»\ncases: []\n", "tests: 1"},
-	{"E501", "tests: 1\n«case»: []\n", "cases"},
-	{"E501", "tests: 1\ncases:\n  - { name: A, expect: { «choosen»: ups } }\n", "chosen"},
-	{"E501", "tests: 1\ncases:\n  - { name: A, order: { «totl»: 5.00 }, expect: { chosen: ups } }\n", "total"},
-	{"E503", "tests: 1\ncases:\n  - { name: A, order: { weight: «12» }, expect: { chosen: ups } }\n", "12 lb"},
-	{"E503", "tests: 1\ncases:\n  - { name: A, order: { total: «much» }, expect: { chosen: ups } }\n", "12.50 USD"},
-	{"E503", "tests: 1\ncases:\n  - { name: A, now: «tomorrow», expect: { chosen: ups } }\n", "2026-04-10"},
-	{"E109", "tests: 1\ncases:\n  - { name: A, order: «smal», expect: { chosen: ups } }\nfixtures: { orders: { small: {} } }\n", "small"},
-	{"E109", "tests: 1\ncases:\n  - { name: A, quotes: «usul», expect: { chosen: ups } }\nfixtures: { quotes: { usual: [] } }\n", "usual"},
-	{"E507", "tests: 1\ncases:\n  - { name: A, order: a, expect: { chosen: ups } }\nfixtures: { orders: { a: { like: «a» } } }\n", "itself"},
-	{"E105", "tests: 1\ncases:\n  - { name: A, quotes: [«{» provider: upps, fee: 1.00 }], expect: { chosen: ups } }\n", "ups"},
-	{"E105", "tests: 1\ncases:\n  - { name: A, expect: { excluded: { «dordash»: cap } } }\n", "doordash"},
-	{"E109", "tests: 1\ncases:\n  - { name: A, expect: { rule_hits: [«Capp»] } }\n", "Cap"},
-	{"E109", "tests: 1\ncases:\n  - { name: A, expect: { guards: { «Budgett»: warn } } }\n", "Budget"},
-	{"E109", "tests: 1\ncases:\n  - { name: A, with: { quota.ups.day.used: «3» }, expect: { chosen: ups } }\n", "no rule asks"},
-	{"E109", "tests: 1\ncases:\n  - { name: A, with: { budget.X.spent: «3.00» }, expect: { chosen: ups } }\n", "no guard"},
-	{"E109", "tests: 1\ncases:\n  - { name: A, with: { option.fee: «3.00» }, expect: { chosen: ups } }\n", "what can"},
-	{"E102", "tests: 1\ncases:\n  - { name: A, with: { order.to.stat: «MA» }, expect: { chosen: ups } }\n", "state"},
-	{"E502", "tests: 1\ncases:\n  - «{» name: A }\n", "expect"},
-	{"E502", "tests: 1\ncases:\n  - «{» expect: { chosen: ups } }\n", "name"},
-	{"E504", "tests: 1\ncases:\n  - { name: A, expect: { chosen: ups } }\n  - { name: «A», expect: { chosen: ups } }\n", "own name"},
-	{"E505", "tests: 1\ncases:\n  - { name: A, expect: { golden: «../../etc/passwd» } }\n", "below the folder"},
-	{"E505", "tests: 1\noptions: { zone: «Mars» }\ncases: []\n", "America/Denver"},
-	{"E401", "tests: 1\ncases:\n  - name: A\n    expect: { chosen: ups }\n    matrix: «{» order.quantity: [" + strings.Repeat("1,", 200) + "1], order.line_count: [" + strings.Repeat("1,", 200) + "1] }\n", "combinations"},
+var suiteSlips = []measure.Slip{
+	{Code: "E502", Text: "«c»ases: []\n", Want: "tests: 1"},
+	{Code: "E505", Text: "tests: «2»\ncases: []\n", Want: "tests: 1"},
+	{Code: "E501", Text: "tests: 1\n«case»: []\n", Want: "cases"},
+	{Code: "E501", Text: "tests: 1\ncases:\n  - { name: A, expect: { «choosen»: ups } }\n", Want: "chosen"},
+	{Code: "E501", Text: "tests: 1\ncases:\n  - { name: A, order: { «totl»: 5.00 }, expect: { chosen: ups } }\n", Want: "total"},
+	{Code: "E503", Text: "tests: 1\ncases:\n  - { name: A, order: { weight: «12» }, expect: { chosen: ups } }\n", Want: "12 lb"},
+	{Code: "E503", Text: "tests: 1\ncases:\n  - { name: A, order: { total: «much» }, expect: { chosen: ups } }\n", Want: "12.50 USD"},
+	{Code: "E503", Text: "tests: 1\ncases:\n  - { name: A, now: «tomorrow», expect: { chosen: ups } }\n", Want: "2026-04-10"},
+	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, order: «smal», expect: { chosen: ups } }\nfixtures: { orders: { small: {} } }\n", Want: "small"},
+	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, quotes: «usul», expect: { chosen: ups } }\nfixtures: { quotes: { usual: [] } }\n", Want: "usual"},
+	{Code: "E507", Text: "tests: 1\ncases:\n  - { name: A, order: a, expect: { chosen: ups } }\nfixtures: { orders: { a: { like: «a» } } }\n", Want: "itself"},
+	{Code: "E105", Text: "tests: 1\ncases:\n  - { name: A, quotes: [«{» provider: upps, fee: 1.00 }], expect: { chosen: ups } }\n", Want: "ups"},
+	{Code: "E105", Text: "tests: 1\ncases:\n  - { name: A, expect: { excluded: { «dordash»: cap } } }\n", Want: "doordash"},
+	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, expect: { rule_hits: [«Capp»] } }\n", Want: "Cap"},
+	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, expect: { guards: { «Budgett»: warn } } }\n", Want: "Budget"},
+	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, with: { quota.ups.day.used: «3» }, expect: { chosen: ups } }\n", Want: "no rule asks"},
+	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, with: { budget.X.spent: «3.00» }, expect: { chosen: ups } }\n", Want: "no guard"},
+	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, with: { option.fee: «3.00» }, expect: { chosen: ups } }\n", Want: "what can"},
+	{Code: "E102", Text: "tests: 1\ncases:\n  - { name: A, with: { order.to.stat: «MA» }, expect: { chosen: ups } }\n", Want: "state"},
+	{Code: "E502", Text: "tests: 1\ncases:\n  - «{» name: A }\n", Want: "expect"},
+	{Code: "E502", Text: "tests: 1\ncases:\n  - «{» expect: { chosen: ups } }\n", Want: "name"},
+	{Code: "E504", Text: "tests: 1\ncases:\n  - { name: A, expect: { chosen: ups } }\n  - { name: «A», expect: { chosen: ups } }\n", Want: "own name"},
+	{Code: "E505", Text: "tests: 1\ncases:\n  - { name: A, expect: { golden: «../../etc/passwd» } }\n", Want: "below the folder"},
+	{Code: "E505", Text: "tests: 1\noptions: { zone: «Mars» }\ncases: []\n", Want: "America/Denver"},
+	{Code: "E401", Text: "tests: 1\ncases:\n  - name: A\n    expect: { chosen: ups }\n    matrix: «{» order.quantity: [" + strings.Repeat("1,", 200) + "1], order.line_count: [" + strings.Repeat("1,", 200) + "1] }\n", Want: "combinations"},
 }
 
 func TestSuiteSlips(t *testing.T) {
 	b := suiteBundle(t)
 	for _, s := range suiteSlips {
-		t.Run(s.text[:min(len(s.text), 80)], func(t *testing.T) {
-			checkSlipOf(t, s, s.text, func(text string) error {
+		t.Run(s.Text[:min(len(s.Text), 80)], func(t *testing.T) {
+			checkSlipOf(t, s, s.Text, func(text string) error {
 				_, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte(text)})
 				return err
 			})
@@ -222,7 +223,7 @@ func TestSuiteSlips(t *testing.T) {
 
 func FuzzSuite(f *testing.F) {
 	for _, s := range suiteSlips {
-		f.Add([]byte(strings.NewReplacer("«", "", "»", "").Replace(s.text)))
+		f.Add([]byte(strings.NewReplacer("«", "", "»", "").Replace(s.Text)))
 	}
 	for dir := range examples {
 		files, _ := fs.Glob(os.DirFS(dir), "*.test.yaml")

@@ -57,11 +57,15 @@ func Compile(source string, options ...expr.Option) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return CompileTree(tree, config)
+	return CompileTree(tree, config, func(tree *parser.Tree, config *conf.Config) error {
+		_, err := new(checker.Checker).PatchAndCheck(tree, config)
+		return err
+	})
 }
 
-// CompileTree makes the twin of a parsed expression that is known to compile. Tree and config are used up.
-func CompileTree(tree *parser.Tree, config *conf.Config) (*Program, error) {
+// CompileTree makes the twin of a parsed expression that is known to compile. Tree and config are used up; check is how the expression
+// itself was checked.
+func CompileTree(tree *parser.Tree, config *conf.Config, check func(*parser.Tree, *conf.Config) error) (*Program, error) {
 	p := &Program{}
 	w := wrapper{program: p, source: []rune(tree.Source.String())}
 	p.root = w.wrap(&tree.Node)
@@ -85,8 +89,7 @@ func CompileTree(tree *parser.Tree, config *conf.Config) (*Program, error) {
 		},
 	}
 	config.Optimize = false
-	config.Visitors = append(config.Visitors, forgetter{})
-	if _, err := new(checker.Checker).PatchAndCheck(tree, config); err != nil {
+	if err := check(tree, config); err != nil {
 		return nil, fmt.Errorf("check the traced twin: %w", err)
 	}
 	var err error
@@ -235,23 +238,6 @@ func (w *wrapper) textOf(n ast.Node) string {
 		}
 	}
 	return string(w.source[from:to])
-}
-
-// forgetter drops the types of the reports before each pass over the operators: the checker keeps the type of a call once it has
-// one, and would never see what an overloaded operator below made of it.
-type forgetter struct{}
-
-// Reset and ShouldRepeat make the visitor run in the operators' passes, without asking for one.
-func (forgetter) Reset()             {}
-func (forgetter) ShouldRepeat() bool { return false }
-
-// Visit implements ast.Visitor.
-func (forgetter) Visit(node *ast.Node) {
-	if call, ok := (*node).(*ast.CallNode); ok {
-		if callee, ok := call.Callee.(*ast.IdentifierNode); ok && callee.Value == function {
-			call.SetType(reflect.TypeFor[any]())
-		}
-	}
 }
 
 // unbalanced counts the brackets that a text leaves open and those that it closes without having opened them.

@@ -48,7 +48,7 @@ func (e *Env) Compile(src string, want ...string) (*Formula, *Problem) {
 	if problem != nil {
 		return nil, problem
 	}
-	if _, err := new(checker.Checker).PatchAndCheck(tree, e.shared); err != nil {
+	if err := resolve(tree, e.shared); err != nil {
 		return nil, e.explain(src, tree, err)
 	}
 	f := &Formula{Source: src, Type: tree.Node.Type(), Uses: uses, env: e}
@@ -218,7 +218,7 @@ func (f *Formula) Twin() (*trace.Program, error) {
 	if problem != nil {
 		return nil, errors.New(problem.Message)
 	}
-	return trace.CompileTree(tree, config)
+	return trace.CompileTree(tree, config, resolve)
 }
 
 // Run computes a twin over the machine's values.

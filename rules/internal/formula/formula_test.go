@@ -96,14 +96,25 @@ func TestValues(t *testing.T) {
 		`round_to(10.0 / 3.0, 2)`:                             3.33,
 		`order.to.type matches "^res"`:                        true,
 		`order.quantity in 1..5`:                              true,
+		`((order.weight + lb(1) > lb(70) ? order.total : usd(1)) + usd(1)) * 2 == usd(4)`:                         true,
+		`dollars((order.quantity > 4 ? (order.total > usd(1) ? usd(2) + usd(3) : usd(4)) : usd(5)) + usd(1)) * 2`: 12.0,
 	} {
 		f, problem := env().Compile(expression)
 		if problem != nil {
 			t.Errorf("%s: %s (%s)", expression, problem.Message, problem.Hint)
 			continue
 		}
-		if got, err := machine(t).Eval(f); err != nil || !reflect.DeepEqual(got, want) {
+		m := machine(t)
+		if got, err := m.Eval(f); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is %v (%v), want %v", expression, got, err, want)
+		}
+		twin, err := f.Twin()
+		if err != nil {
+			t.Errorf("%s: %v", expression, err)
+			continue
+		}
+		if tree := m.Run(twin); tree.Err != nil || !reflect.DeepEqual(tree.Values, []any{want}) {
+			t.Errorf("%s is %v (%v) when it is traced, want %v", expression, tree.Values, tree.Err, want)
 		}
 	}
 }

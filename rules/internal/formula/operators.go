@@ -13,22 +13,46 @@ import (
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/conf"
-	"github.com/expr-lang/expr/patcher"
+	"github.com/expr-lang/expr/parser"
 
 	"github.com/waybill-dev/waybill/rules/unit"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// operators are the overloads of + - * / and the comparisons for values with units.
+// operators register the functions that stand for + - * / and the comparisons of values with units. See resolve.
 var operators = overloads()
+
+// operands are an operator and the types beside it.
+type operands struct {
+	operator    string
+	left, right reflect.Type
+}
+
+// stand is the function that stands for an operator between operands, and the type of its result.
+type stand struct {
+	function string
+	result   reflect.Type
+}
+
+var stands = map[operands]stand{}
 
 func overloads() []expr.Option {
 	var opts []expr.Option
-	byOperator := map[string]string{}
 	add := func(op, name string, fn func(...any) (any, error), types ...any) {
-		opts = append(opts, expr.Function(name, fn, types...))
-		byOperator[op] = name
+		for _, t := range types {
+			of := reflect.TypeOf(t).Elem()
+			stands[operands{op, of.In(0), of.In(1)}] = stand{name, of.Out(0)}
+		}
+		opts = append(opts, func(c *conf.Config) {
+			c.Functions[name] = &builtin.Function{Name: name, Func: fn, Validate: func(args []reflect.Type) (reflect.Type, error) {
+				if s, ok := stands[operands{op, args[0], args[1]}]; ok {
+					return s.result, nil
+				}
+				return reflect.TypeFor[any](), nil // an operand is not resolved yet
+			}}
+		})
 	}
 	comparisons := []any{
 		new(func(a, b shipping.Money) bool), new(func(a, b unit.Weight) bool), new(func(a, b unit.Length) bool),
@@ -54,38 +78,69 @@ func overloads() []expr.Option {
 		new(func(a, b shipping.Money) float64), new(func(a, b unit.Weight) float64), new(func(a, b unit.Length) float64),
 		new(func(a, b unit.Volume) float64), new(func(a, b unit.Distance) float64), new(func(a, b time.Duration) float64))...)
 	add("in", "__in", func(args ...any) (any, error) { return args[1].(List).Set[args[0].(string)], nil }, new(func(string, List) bool))
-	return append(opts, func(c *conf.Config) {
-		o := &overloader{byOperator: map[string]*patcher.OperatorOverloading{}}
-		for op, name := range byOperator {
-			o.byOperator[op] = &patcher.OperatorOverloading{
-				Operator: op, Overloads: []string{name}, Env: &c.Env, Functions: c.Functions, NtCache: &c.NtCache,
-			}
+	return opts
+}
+
+// resolve puts functions in the place of overloaded operators, and checks the types. An operator can be told only when the types beside it
+// are known, and these may hang on operators below: as in ((a > b ? x : y) > z ? p : q) + r. So it walks and checks until nothing is left to
+// do. expr's own patching stops too early for that: its checker never looks into a call again whose type it has once seen.
+func resolve(tree *parser.Tree, config *conf.Config) error {
+	for {
+		ast.Walk(&tree.Node, forgetter{})
+		_, err := checker.Check(tree, config)
+		r := &resolver{config: config}
+		ast.Walk(&tree.Node, r)
+		if !r.applied {
+			return err
 		}
-		c.Visitors = append(c.Visitors, o)
-	})
+	}
 }
 
-// overloader patches all operators in one walk; expr's own visitors, one for each operator, would check the types before each.
-type overloader struct {
-	byOperator map[string]*patcher.OperatorOverloading
-	applied    bool
+// resolver replaces the operators whose operands are known. A walk comes to the parts of a node before the node, so it hands on the types
+// that it finds out where the node's own follows from them.
+type resolver struct {
+	config  *conf.Config
+	applied bool
 }
-
-// Reset is called before every walk.
-func (o *overloader) Reset() { o.applied = false }
-
-// ShouldRepeat asks for another walk, with new types, when something was patched.
-func (o *overloader) ShouldRepeat() bool { return o.applied }
 
 // Visit implements ast.Visitor.
-func (o *overloader) Visit(node *ast.Node) {
-	b, ok := (*node).(*ast.BinaryNode)
-	if !ok || o.byOperator[b.Operator] == nil {
-		return
+func (r *resolver) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.BinaryNode:
+		s, ok := stands[operands{n.Operator, n.Left.Type(), n.Right.Type()}]
+		if !ok {
+			return
+		}
+		call := &ast.CallNode{Callee: &ast.IdentifierNode{Value: s.function}, Arguments: []ast.Node{n.Left, n.Right}}
+		ast.Patch(node, call)
+		call.SetType(s.result)
+		r.applied = true
+	case *ast.ConditionalNode:
+		if t := n.Exp1.Type(); t == n.Exp2.Type() && t != nil {
+			n.SetType(t)
+		}
+	case *ast.CallNode:
+		callee, ok := n.Callee.(*ast.IdentifierNode)
+		if !ok || len(n.Arguments) != 2 {
+			return
+		}
+		if f := r.config.Functions[callee.Value]; f != nil && f.Validate != nil {
+			if t, err := f.Validate([]reflect.Type{n.Arguments[0].Type(), n.Arguments[1].Type()}); err == nil && t != nil {
+				n.SetType(t)
+			}
+		}
 	}
-	o.byOperator[b.Operator].Visit(node)
-	if _, still := (*node).(*ast.BinaryNode); !still {
-		o.applied = true
+}
+
+// forgetter drops the types of calls.
+type forgetter struct{}
+
+// Visit implements ast.Visitor.
+func (forgetter) Visit(node *ast.Node) {
+	if call, ok := (*node).(*ast.CallNode); ok {
+		if _, ok := call.Callee.(*ast.IdentifierNode); ok {
+			call.SetType(reflect.TypeFor[any]())
+		}
 	}
 }
 

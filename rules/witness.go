@@ -1,0 +1,156 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// WitnessTest is a test file with one test: the order that shows a finding, and an offer from each provider. It expects nothing
+// but that the rules decide.
+func (b *Bundle) WitnessTest(f Finding) string {
+	with, offer := f.parts()
+	var s strings.Builder
+	fmt.Fprintf(&s, "tests: 1\ncases:\n  - name: witness of %s\n", f.Code)
+	if len(with) > 0 {
+		fmt.Fprintf(&s, "    with: %s\n", flow(with))
+	}
+	if len(b.providers) > 0 {
+		s.WriteString("    quotes:\n")
+	}
+	for _, p := range b.providers {
+		q := map[string]string{"provider": p, "fee": "10 " + cmp.Or(b.currency, "USD")}
+		if who := offer["provider"]; who == "" || who == p {
+			maps.Copy(q, offer)
+		}
+		fmt.Fprintf(&s, "      - %s\n", flow(q))
+	}
+	s.WriteString("    expect: {}\n")
+	return s.String()
+}
+
+// Witness decides the order that shows a finding. The record can be explained, and expressions can be tried over it, like that of an
+// order which was really decided.
+func (b *Bundle) Witness(f Finding) (Decision, error) {
+	suite, err := LoadSuite(b, File{Name: "witness.test.yaml", Data: []byte(b.WitnessTest(f))})
+	if err != nil {
+		return Decision{}, fmt.Errorf("the order that shows %s cannot be given as a test: %w", f.Code, err)
+	}
+	return suite.cases[0].decide(b), nil
+}
+
+// WitnessText is the order that shows a finding in one line, as members of a test; "" where no order is needed to see it.
+func (f Finding) WitnessText() string {
+	with, offer := f.parts()
+	var parts []string
+	if len(with) > 0 {
+		parts = append(parts, "with: "+flow(with))
+	}
+	if len(offer) > 0 {
+		parts = append(parts, "quotes: ["+flow(offer)+"]")
+	}
+	if also := f.Witness["also"]; also != "" {
+		parts = append(parts, "where also "+also)
+	}
+	return strings.Join(parts, " ")
+}
+
+// parts splits a witness into what stands under with: and what an offer says.
+func (f Finding) parts() (with, offer map[string]string) {
+	with, offer = map[string]string{}, map[string]string{}
+	for path, value := range f.Witness {
+		member, ofOption := strings.CutPrefix(path, "option.")
+		switch {
+		case path == "also":
+		case !ofOption:
+			with[path] = value
+		case slices.Contains(fieldNames(reflect.TypeFor[quoteText]()), member):
+			offer[member] = value
+		}
+	}
+	return with, offer
+}
+
+var inList = regexp.MustCompile(`^("(?:[^"\\]|\\.)*") in ([a-z_.]+)$`)
+
+// readable writes the values that logic has found as tests give them.
+func readable(witness map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, path := range slices.Sorted(maps.Keys(witness)) {
+		value := witness[path]
+		number, unit, _ := strings.Cut(value, " ")
+		m := inList.FindStringSubmatch(path)
+		switch {
+		case m != nil && value == "false": // a list is empty unless something is put into it
+		case m != nil:
+			path = m[2]
+			if out[path] != "" {
+				out[path] = strings.TrimSuffix(out[path], " ]") + ", " + m[1] + " ]"
+			} else {
+				out[path] = "[ " + m[1] + " ]"
+			}
+		case unit == "day":
+			days, _ := strconv.ParseInt(number, 10, 64)
+			out[path] = time.Unix(days*86400, 0).UTC().Format(time.DateOnly)
+		case unit == "s":
+			out[path] = number + "s"
+		default:
+			out[path] = value
+		}
+	}
+	return out
+}
+
+var plainText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]*( [A-Za-z0-9]+)?$`)
+
+// flow writes members on one line of YAML. A list is written as one already.
+func flow(members map[string]string) string {
+	parts := make([]string, 0, len(members))
+	for _, path := range slices.Sorted(maps.Keys(members)) {
+		value := members[path]
+		if !plainText.MatchString(value) && !strings.HasPrefix(value, "[") {
+			value = strconv.Quote(value)
+		}
+		parts = append(parts, path+": "+value)
+	}
+	return "{ " + strings.Join(parts, ", ") + " }"
+}
+
+// clockMembers are the members of local that a test may give; they move its now.
+var clockMembers = []string{"local.date", "local.weekday", "local.hour", "local.minute_of_day"}
+
+// clock moves now to where members of local say.
+func (r *suiteReader) clock(now time.Time, with values) time.Time {
+	if n := with["local.date"]; n != nil {
+		day, err := time.ParseInLocation(time.DateOnly, n.Value, now.Location())
+		if err != nil {
+			r.fault(n, "E503", "local.date must be a day", "write 2026-04-10")
+			return now
+		}
+		now = time.Date(day.Year(), day.Month(), day.Day(), now.Hour(), now.Minute(), 0, 0, now.Location())
+	}
+	if n := with["local.weekday"]; n != nil {
+		if !slices.Contains(weekdays, n.Value) {
+			r.guess(n, "E505", fmt.Sprintf("there is no weekday %q", n.Value), weekdays)
+			return now
+		}
+		for newLocal(now, now.Location()).Weekday != n.Value {
+			now = now.AddDate(0, 0, 1)
+		}
+	}
+	hour, minute := now.Hour(), now.Minute()
+	if n := with["local.hour"]; n != nil {
+		hour, minute = r.whole(n, "local.hour", 0, 23), 0
+	}
+	if n := with["local.minute_of_day"]; n != nil {
+		minutes := r.whole(n, "local.minute_of_day", 0, 24*60-1)
+		hour, minute = minutes/60, minutes%60
+	}
+	return time.Date(now.Year(), now.Month(), now.Day(), hour, minute, now.Second(), 0, now.Location())
+}
