@@ -66,6 +66,7 @@ failpoints: ## the tests of the failpoints, in a build that has them
 bench: build ## what it costs, each figure beside its floor
 	bin/waybill bench --orders $(ORDERS)
 	bin/waybill bench reload
+	bin/waybill bench rules
 
 chaos: build ## kill everything while ORDERS orders (default 2000) are dispatched; prove that nothing was lost or bought twice
 	CGO_ENABLED=0 $(GO) build -trimpath -tags failpoint -o bin/waybill-chaos ./cmd/waybill

@@ -67,9 +67,7 @@ func (e *explaining) tree(f *formula.Formula) {
 	}
 	t := e.m.Run(twin)
 	e.tell(t)
-	for line := range strings.Lines(t.String()) {
-		e.out.WriteString("    " + line)
-	}
+	t.Write(&e.out, "    ")
 }
 
 // tell hands the condition of the rule that speaks to whoever wants to know.

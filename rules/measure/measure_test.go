@@ -2,16 +2,61 @@ package measure_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/waybill-dev/waybill/rules/measure"
 )
 
-func TestTwins(t *testing.T) {
-	begun := time.Now()
-	a, err := measure.Twins(t.Context(), 2000, 2, 1, nil)
-	t.Log(time.Since(begun), a)
-	if err != nil || a.Expressions != 2000 || len(a.Different) > 0 {
-		t.Errorf("%+v (%v)", a, err)
+// The figures themselves are printed by `waybill bench rules`; the tests hold that nothing is wrong, on fewer cases.
+
+func TestTwinsAgree(t *testing.T) {
+	told := 0
+	a, err := measure.Twins(t.Context(), 1200, 2, 1, func(done int) { told = max(told, done) })
+	if err != nil || a.Expressions != 1200 || told != 1200 || len(a.Different) > 0 {
+		t.Errorf("%+v, progress told %d (%v)", a, told, err)
+	}
+	if a.Failing == 0 || a.Failing > 600 {
+		t.Errorf("%d of 1200 fail while they run: the failing ones are to be compared too, and are not to be the most", a.Failing)
+	}
+	again, err := measure.Twins(t.Context(), 1200, 1, 1, nil)
+	if err != nil || again.Failing != a.Failing || again.Refused != a.Refused {
+		t.Errorf("the same seed draws other expressions: %+v, %+v (%v)", a, again, err)
+	}
+}
+
+func TestSlipsAreToldWhereTheyAre(t *testing.T) {
+	if told := measure.Slips(); told.Mistakes < 100 || len(told.Missed) > 0 {
+		t.Errorf("%d mistakes: %v", told.Mistakes, told.Missed)
+	}
+	if told := measure.Typing(100, 1); told.Place < 95 || told.Suggested < 85 {
+		t.Errorf("%+v", told)
+	}
+}
+
+func TestPlantedFaultsAreShown(t *testing.T) {
+	if p := measure.Planted(); p.Planted < 22 || p.Found != p.Planted || p.Shown != p.Planted {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestHostileFilesAreRefused(t *testing.T) {
+	if w := measure.Hostile(); w.Files < 30 || len(w.Taken) > 0 || w.Bytes > 64<<20 {
+		t.Errorf("%+v", w)
+	}
+}
+
+func TestBacktestReplaysEveryRecord(t *testing.T) {
+	told := 0
+	r, err := measure.Backtest(4500, 2, func(done int) { told = max(told, done) })
+	if err != nil || r.Orders != 4500 || r.Changed == 0 || r.Changed == r.Orders || told == 0 || r.Bytes == 0 {
+		t.Errorf("%+v, progress told %d (%v)", r, told, err)
+	}
+}
+
+func TestTimes(t *testing.T) {
+	if d := measure.Deciding(50); d.P50 <= 0 || d.P99 < d.P50 {
+		t.Errorf("%+v", d)
+	}
+	if e, err := measure.Explaining(20); err != nil || e.P50 <= 0 || e.P99 < e.P50 {
+		t.Errorf("%+v (%v)", e, err)
 	}
 }

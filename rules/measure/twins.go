@@ -61,7 +61,7 @@ func twins(r *rand.Rand, n int) Agreement {
 	var a Agreement
 	env, values := twinEnv()
 	for a.Expressions < n {
-		g := &grower{r: r, left: 24}
+		g := &grower{r: r, left: 2 + r.IntN(22)}
 		text := g.truth()
 		if r.IntN(4) == 0 {
 			text = g.number()

@@ -5,6 +5,7 @@ package trace
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 
 	"github.com/expr-lang/expr"
@@ -129,7 +130,7 @@ type wrapper struct {
 }
 
 func (w *wrapper) add(node *ast.Node, children []*part) *part {
-	p := &part{id: len(w.program.parts), text: w.textOf(*node), op: operatorOf(*node), children: children}
+	p := &part{id: len(w.program.parts), text: strings.Join(strings.Fields(w.textOf(*node)), " "), op: operatorOf(*node), children: children}
 	w.program.parts = append(w.program.parts, p)
 	call := &ast.CallNode{Callee: &ast.IdentifierNode{Value: function}, Arguments: []ast.Node{&ast.IntegerNode{Value: p.id}, *node}}
 	ast.Patch(node, call)

@@ -21,29 +21,57 @@ type Tree struct {
 
 // String renders the tree, one part a line, with values in a column.
 func (t *Tree) String() string {
-	var lines [][2]string
-	t.lines("", "", &lines)
-	width := 0
-	for _, l := range lines {
-		width = max(width, min(utf8.RuneCountInString(l[0]), 72))
-	}
 	var b strings.Builder
-	for _, l := range lines {
-		fmt.Fprintf(&b, "%s%s  %s\n", l[0], strings.Repeat(" ", max(width-utf8.RuneCountInString(l[0]), 0)), l[1])
-	}
-	if t.Err != nil {
-		fmt.Fprintf(&b, "failed: %v\n", t.Err)
-	}
+	t.Write(&b, "")
 	return b.String()
 }
 
-func (t *Tree) lines(head, indent string, out *[][2]string) {
-	*out = append(*out, [2]string{head + strings.Join(strings.Fields(t.Text), " "), t.value()})
+// Write is String, with every line moved in by margin.
+func (t *Tree) Write(b *strings.Builder, margin string) {
+	t.lines(b, margin, nil, "", t.width(0))
+	if t.Err != nil {
+		fmt.Fprintf(b, "%sfailed: %v\n", margin, t.Err)
+	}
+}
+
+// What stands before a part: the lines of those around it, and its own. All have one width.
+const (
+	down, blank   = "|  ", "   "
+	middle, final = "|- ", "`- "
+)
+
+// width is that of the column of texts, for a part so many parts deep.
+func (t *Tree) width(deep int) int {
+	const most = 72
+	w := min(len(blank)*deep+utf8.RuneCountInString(t.Text), most)
+	for _, p := range t.Parts {
+		w = max(w, p.width(deep+1))
+	}
+	return w
+}
+
+func (t *Tree) lines(b *strings.Builder, margin string, indent []byte, head string, width int) {
+	b.WriteString(margin)
+	b.Write(indent)
+	b.WriteString(head)
+	b.WriteString(t.Text)
+	for n := len(indent) + len(head) + utf8.RuneCountInString(t.Text); n < width; n++ {
+		b.WriteByte(' ')
+	}
+	b.WriteString("  ")
+	b.WriteString(t.value())
+	b.WriteByte('\n')
+	switch head {
+	case middle:
+		indent = append(indent, down...)
+	case final:
+		indent = append(indent, blank...)
+	}
 	for i, p := range t.Parts {
-		if i == len(t.Parts)-1 {
-			p.lines(indent+"`- ", indent+"   ", out)
+		if i < len(t.Parts)-1 {
+			p.lines(b, margin, indent, middle, width)
 		} else {
-			p.lines(indent+"|- ", indent+"|  ", out)
+			p.lines(b, margin, indent, final, width)
 		}
 	}
 }

@@ -79,6 +79,11 @@ func (e *Env) parse(src string, config *conf.Config) (*parser.Tree, map[string]b
 	if problem := slip(src); problem != nil {
 		return nil, nil, problem
 	}
+	return e.parseScanned(src, config)
+}
+
+// parseScanned parses and guards what is known to be harmless to the parser.
+func (e *Env) parseScanned(src string, config *conf.Config) (*parser.Tree, map[string]bool, *Problem) {
 	tree, err := parser.ParseWithConfig(src, config)
 	if err != nil {
 		return nil, nil, e.explain(src, tree, err)
@@ -214,7 +219,7 @@ func (m *Machine) Eval(f *Formula) (any, error) {
 // Twin compiles the traced form of f.
 func (f *Formula) Twin() (*trace.Program, error) {
 	config := f.env.config()
-	tree, _, problem := f.env.parse(f.Source, config)
+	tree, _, problem := f.env.parseScanned(f.Source, config)
 	if problem != nil {
 		return nil, errors.New(problem.Message)
 	}
