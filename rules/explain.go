@@ -345,6 +345,7 @@ func (e *explaining) rest() {
 	if e.d.Plan.Hold != nil {
 		return
 	}
+	e.line("all options")
 	for i := range e.bundle.chooses {
 		h := &e.bundle.chooses[i].head
 		if c := e.d.Choose; c != nil && c.Rule == h.name {

@@ -106,27 +106,38 @@ func LoadSuites(b *Bundle, fsys fs.FS) ([]*Suite, error) {
 	return suites, nil
 }
 
-// Len is the number of tests, each combination of a matrix counted.
-func (s *Suite) Len() int { return len(s.cases) }
+// Cases are the names of the tests, each combination of a matrix one of its own.
+func (s *Suite) Cases() []string {
+	names := make([]string, len(s.cases))
+	for i := range s.cases {
+		names[i] = s.cases[i].name
+	}
+	return names
+}
 
 // Run decides every case and compares. golden reads the files that tests compare explanations with, relative to the suite's folder.
 func (s *Suite) Run(golden func(name string) ([]byte, error)) []Result {
 	results := make([]Result, 0, len(s.cases))
 	for i := range s.cases {
-		c := &s.cases[i]
-		r := Result{File: s.Name, Line: c.line, Name: c.name, Decision: c.decide(s.bundle)}
-		j := &judge{bundle: s.bundle, test: c, d: &r.Decision, result: &r, golden: golden}
-		j.judge()
-		if !r.Passed() {
-			text, err := Explain(s.bundle, r.Decision)
-			if err != nil {
-				text = err.Error()
-			}
-			r.Explanation = text
-		}
-		results = append(results, r)
+		results = append(results, s.RunCase(i, golden))
 	}
 	return results
+}
+
+// RunCase is Run for one of Cases.
+func (s *Suite) RunCase(i int, golden func(name string) ([]byte, error)) Result {
+	c := &s.cases[i]
+	r := Result{File: s.Name, Line: c.line, Name: c.name, Decision: c.decide(s.bundle)}
+	j := &judge{bundle: s.bundle, test: c, d: &r.Decision, result: &r, golden: golden}
+	j.judge()
+	if !r.Passed() {
+		text, err := Explain(s.bundle, r.Decision)
+		if err != nil {
+			text = err.Error()
+		}
+		r.Explanation = text
+	}
+	return r
 }
 
 // decide does what the engine does: it prepares, asks those that are to be asked, and decides.

@@ -61,6 +61,8 @@ var areas = []area{
 	{of: "core/httpapi", may: coreMay, never: []string{"core/node", "core/carrierhost", "core/httpapi/apitest", "core/store/badgerstore", "core/store/pgstore", "core/store/storetest"},
 		tests: []string{"core/httpapi/apitest", "core/store/..."}},
 	{of: "core/httpapi/apitest", may: coreMay, never: []string{"core/node", "core/carrierhost"}},
+	{of: "core/web", may: coreMay, never: []string{"core/node", "core/carrierhost", "core/httpapi/admin", "core/httpapi/apitest", "core/httpapi/shipping", "core/httpapi/tracker",
+		"core/store/badgerstore", "core/store/pgstore", "core/store/storetest"}, tests: []string{"core/httpapi/apitest", "core/store/..."}},
 	{of: "core/node", may: coreMay, never: []string{"core/httpapi/apitest", "core/store/storetest"}, tests: storing},
 	{of: "cmd", may: []string{"core/...", "rules/...", "sdk/...", "simulator/...", "examples"}, never: []string{"core/httpapi/apitest", "core/store/storetest"}},
 }

@@ -105,6 +105,7 @@ func (p *program) dev(ctx context.Context, f *devFlags) error {
 func (p *program) devBanner(r *rig, f *devFlags) {
 	fmt.Fprintf(p.out, `API        %s   (%s/openapi.yaml)
 Simulator  %s/_sim/
+Rules      %s/console/rules
 Key        %s
 Config     %s
 Data       %s
@@ -118,7 +119,7 @@ Try:
   waybill shipments history my-first --url %s
 
 Ctrl-C ends it.
-`, r.api, r.api, r.sim, devKey, f.config, f.data, r.api, devKey, r.api)
+`, r.api, r.api, r.sim, r.api, devKey, f.config, f.data, r.api, devKey, r.api)
 }
 
 // rigConfig says how an engine and a simulated world are put together.
@@ -176,7 +177,7 @@ func (p *program) openRig(c rigConfig) (_ *rig, err error) {
 	if err := adaptersThere(watcher.Current()); err != nil {
 		return r, err
 	}
-	r.settings = node.Settings{Config: watcher, Log: c.log, Version: version}
+	r.settings = node.Settings{Config: watcher, Log: c.log, Version: version, Examples: examples.Rules()}
 	if c.speed != 1 {
 		r.settings.Clock = engineClock{r.world.clock}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/core/carrierhost"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/node"
+	"github.com/waybill-dev/waybill/examples"
 )
 
 // overrides is what the command line says of a configuration; "" leaves a member to the file.
@@ -107,7 +108,7 @@ func (p *program) serve(ctx context.Context, path string, o overrides, l logFlag
 	if err != nil {
 		return errors.Join(usageError(err), ln.Close())
 	}
-	return runNode(ctx, node.Settings{Config: watcher, Log: log, Version: version}, ln, func() {
+	return runNode(ctx, node.Settings{Config: watcher, Log: log, Version: version, Examples: examples.Rules()}, ln, func() {
 		log.Info("ready", "listen", ln.Addr().String(), "public_url", watcher.Current().Server.PublicURL)
 	})
 }

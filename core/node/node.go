@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"sync"
@@ -31,6 +32,7 @@ import (
 	"github.com/waybill-dev/waybill/core/ruleset"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/core/web/console"
 	"github.com/waybill-dev/waybill/rules"
 )
 
@@ -44,6 +46,8 @@ type Settings struct {
 	Source clock.Source
 	// Carriers replaces the adapter processes, for measuring the engine without them; nil runs those of the configuration.
 	Carriers dispatch.Carriers
+	// Examples are folders of rules that the console offers to begin from; nil for none.
+	Examples fs.FS
 }
 
 // Node is one node. Open makes it, Run runs it, Close closes what Open has opened.
@@ -137,6 +141,7 @@ func (n *Node) wire() error {
 	trackerapi.MountDetect(router)
 	admin.Mount(router, admin.Settings{Provider: n.provider, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,
 		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})
+	console.Mount(router, console.Settings{Orders: n.Dispatch, Live: n.liveRules, Providers: n.providers(carriers), Examples: n.Examples})
 	n.server = &httpapi.Server{Handler: router, Config: cfg.Server, Log: n.Log.Named("http")}
 	return nil
 }
@@ -182,6 +187,12 @@ func (n *Node) providers(carriers dispatch.Carriers) func(*config.Tenant) map[st
 		}
 		return out
 	}
+}
+
+// liveRules tells how a tenant's rules stand.
+func (n *Node) liveRules(tenant string) console.Live {
+	s := n.rules.Status(tenant)
+	return console.Live{Bundle: n.rules.Bundle(tenant), Since: s.Since, Problem: s.Problem}
 }
 
 // Run serves on ln and does what is due until ctx ends, then stops accepting, lets requests and calls end, and returns. What it

@@ -42,6 +42,7 @@ type Set struct {
 	faults atomic.Pointer[map[folder]error] // of what stands in the folders now, nil where nothing is wrong; all that were looked at
 	mu     sync.Mutex                       // one load at a time
 	seen   map[folder][sha256.Size]byte
+	since  map[folder]time.Time // when the live rules were taken
 	loads  *prometheus.CounterVec
 }
 
@@ -86,7 +87,7 @@ func ordered(all map[folder]string) []folder {
 
 // New returns a Set that has loaded nothing yet. Load fills it.
 func New(s Settings) *Set {
-	r := &Set{Settings: s, seen: map[folder][sha256.Size]byte{},
+	r := &Set{Settings: s, seen: map[folder][sha256.Size]byte{}, since: map[folder]time.Time{},
 		loads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waybill_rules_loads_total",
 			Help: "Rule folders read, by outcome: taken, refused, or restored where the last good rules from before a restart stand in."}, []string{"outcome"})}
 	r.live.Store(&map[folder]*rules.Bundle{})
@@ -165,6 +166,7 @@ func (r *Set) look(f folder, dir string, live map[folder]*rules.Bundle) error {
 		r.loads.WithLabelValues("taken").Inc()
 		r.Log.Info("rules were taken", "tenant", f.tenant, "trial", f.trial, "version", b.Hash())
 		live[f] = b
+		r.since[f] = clock.Real().Now()
 		r.keep(f, files)
 		return nil
 	}

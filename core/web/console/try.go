@@ -1,0 +1,187 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// tryBody is what somebody wants to know: the files of a bundle, and either the order of a test in one of them or a stored one.
+type tryBody struct {
+	Files []file `json:"files"`
+	Test  string `json:"test,omitzero"`  // name of the test file
+	Case  int    `json:"case,omitzero"`  // of its cases
+	Order string `json:"order,omitzero"` // external id
+	// Foreign says that the files are not about the tenant's accounts: names of providers and services are not held against these.
+	Foreign bool `json:"foreign,omitzero"`
+}
+
+// Bounds of one question, beside those of package rules.
+const (
+	maxFiles    = 50
+	maxRun      = 100       // tests run at once; the others are offered, and run when they are chosen
+	maxExplains = 512 << 10 // bytes of one explanation
+)
+
+// tryView is the answer. Without problems of the rules there is a hash; without problems of the order, a decision.
+type tryView struct {
+	Problems []rules.Problem `json:"problems"` // mistakes, E…; and where there are none, what lint finds, W…
+	Bundle   string          `json:"bundle,omitempty"`
+	Hash     string          `json:"hash,omitempty"`
+	Rules    int             `json:"rules"`
+	Live     bool            `json:"live"` // the rules in force are these
+	Cases    []caseView      `json:"cases"`
+	Failures []rules.Failure `json:"failures,omitempty"` // of the chosen case
+	Decision *decisionView   `json:"decision,omitempty"`
+	Recorded string          `json:"recorded,omitempty"` // what was decided then, of a stored order
+	Unknown  []string        `json:"unknown,omitempty"`  // what the record does not hold
+}
+
+// caseView is a test of the chosen file. State is passed, failed, or "" where it was not run.
+type caseView struct {
+	Name  string `json:"name"`
+	State string `json:"state,omitempty"`
+}
+
+func (c *console) try(q *httpapi.Request) (httpapi.Answer, error) {
+	var body tryBody
+	if err := json.Unmarshal(q.Body, &body, json.RejectUnknownMembers(true)); err != nil {
+		return httpapi.Answer{}, &usecase.Error{Type: usecase.ValidationError, Message: "The body is not {files, test, case, order, foreign}: " + err.Error()}
+	}
+	if len(body.Files) > maxFiles {
+		return httpapi.Answer{}, usecase.Failf(usecase.ValidationError, "%d files were sent; a bundle that is tried here has at most %d.", len(body.Files), maxFiles)
+	}
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-q.Context().Done():
+		return httpapi.Answer{}, q.Context().Err()
+	}
+	v := tryView{Problems: []rules.Problem{}, Cases: []caseView{}}
+	b, err := c.load(q, body, &v)
+	if b == nil || err != nil {
+		return httpapi.Answer{Body: v}, err
+	}
+	if body.Order != "" {
+		err = c.tryOrder(q, body, b, &v)
+	} else {
+		c.tryCase(body, b, &v)
+	}
+	return httpapi.Answer{Body: v}, err
+}
+
+// load checks the files. It returns nil where they are faulty, and says so in v.
+func (c *console) load(q *httpapi.Request, body tryBody, v *tryView) (*rules.Bundle, error) {
+	var files []rules.File
+	for _, f := range body.Files {
+		if !strings.HasSuffix(f.Name, ".test.yaml") {
+			files = append(files, rules.File{Name: f.Name, Data: []byte(f.Text)})
+		}
+	}
+	opt := rules.Options{}
+	if !body.Foreign {
+		opt.Providers = c.Providers(q.Tenant)
+	}
+	b, err := rules.Load(files, opt)
+	if err != nil {
+		return nil, v.faults(err)
+	}
+	live := c.Live(q.Tenant.ID).Bundle.Hash()
+	v.Bundle, v.Hash, v.Rules, v.Live = b.Name(), b.Hash(), b.Size(), b.Hash() == live
+	for _, f := range b.Lint() {
+		p := f.Problem
+		if text := f.WitnessText(); text != "" {
+			p.Hint += "; an order that shows it: " + text
+		}
+		v.Problems = append(v.Problems, p)
+	}
+	return b, nil
+}
+
+// faults takes over what is wrong with files; any other error is the engine's.
+func (v *tryView) faults(err error) error {
+	check, ok := errors.AsType[*rules.CheckError](err)
+	if !ok {
+		return err
+	}
+	v.Problems = append(v.Problems, check.Problems...)
+	return nil
+}
+
+// tryCase runs the tests of the chosen file, and shows the decision of the chosen one.
+func (c *console) tryCase(body tryBody, b *rules.Bundle, v *tryView) {
+	for _, f := range body.Files {
+		if f.Name != body.Test {
+			continue
+		}
+		suite, err := rules.LoadSuite(b, rules.File{Name: f.Name, Data: []byte(f.Text)})
+		if err != nil {
+			_ = v.faults(err) // LoadSuite fails with a *rules.CheckError alone
+			return
+		}
+		names := suite.Cases()
+		chosen := min(max(body.Case, 0), len(names)-1)
+		for i, name := range names {
+			one := caseView{Name: name}
+			if i < maxRun || i == chosen {
+				r := suite.RunCase(i, noGolden)
+				if one.State = "passed"; !r.Passed() {
+					one.State = "failed"
+				}
+				if i == chosen {
+					v.Failures = r.Failures
+					v.decide(b, &r.Decision)
+				}
+			}
+			v.Cases = append(v.Cases, one)
+		}
+	}
+}
+
+func noGolden(name string) ([]byte, error) {
+	return nil, fmt.Errorf("%s is not read here; waybill rules test compares it", name)
+}
+
+// tryOrder decides a stored order by the given rules, from the input and the quotes of then.
+func (c *console) tryOrder(q *httpapi.Request, body tryBody, b *rules.Bundle, v *tryView) error {
+	list, err := c.Orders.Decisions(q.Context(), q.Caller, body.Order)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return usecase.Failf(usecase.NotFound, "Nothing was decided yet of order %s.", body.Order)
+	}
+	d, err := rules.ParseDecision(list[len(list)-1].Record)
+	if err != nil {
+		return fmt.Errorf("decision of order %s: %w", body.Order, err)
+	}
+	r := b.Replay(&d)
+	v.Recorded, v.Unknown = d.Sentence(), r.Unknown
+	v.decide(b, &r.Decision)
+	return nil
+}
+
+// decide shows a decision and why it came so.
+func (v *tryView) decide(b *rules.Bundle, d *rules.Decision) {
+	v.Decision = viewOf(d)
+	text, err := rules.Explain(b, *d)
+	if err != nil {
+		text = err.Error()
+	}
+	v.Decision.explain(text)
+}
+
+// money is an amount for people, "" for nothing.
+func money(m shipping.Money) string {
+	if m.IsZero() {
+		return ""
+	}
+	return m.String()
+}
