@@ -53,7 +53,8 @@ type caseView struct {
 func (c *console) try(q *httpapi.Request) (httpapi.Answer, error) {
 	var body tryBody
 	if err := json.Unmarshal(q.Body, &body, json.RejectUnknownMembers(true)); err != nil {
-		return httpapi.Answer{}, &usecase.Error{Type: usecase.ValidationError, Message: "The body is not {files, test, case, order, foreign}: " + err.Error()}
+		return httpapi.Answer{}, &usecase.Error{Type: usecase.ValidationError,
+			Message: "The body is not JSON with the members files, test, case, order and foreign.", Err: err}
 	}
 	if len(body.Files) > maxFiles {
 		return httpapi.Answer{}, usecase.Failf(usecase.ValidationError, "%d files were sent; a bundle that is tried here has at most %d.", len(body.Files), maxFiles)

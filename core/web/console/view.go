@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -167,4 +168,5 @@ func (v *decisionView) explain(text string) {
 		}
 		v.Sections[len(v.Sections)-1].Text += line
 	}
+	v.Sections = slices.DeleteFunc(v.Sections, func(s section) bool { return s.Text == "" })
 }

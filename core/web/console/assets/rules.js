@@ -53,11 +53,12 @@ const show = (inside) => {
   if (!inside) $("key").focus();
 };
 
+const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 const when = (iso) => new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 
 const tellLive = () => {
   const l = state.live;
-  $("live").replaceChildren(`${state.tenant} · live rules: ${l.name || "unnamed"}, ${l.rules} rules, version `,
+  $("live").replaceChildren(`${state.tenant} · live rules: ${l.name || "unnamed"}, ${counted(l.rules, "rule")}, version `,
     el("code", { title: l.version }, l.version.replace("sha256:", "").slice(0, 12)), l.since ? ` since ${when(l.since)}` : "");
   const trouble = [l.problem && `The files in your rules folder were not taken; the version above stays in force.\n${l.problem}`, ...(state.problems || [])].filter(Boolean);
   $("reload").textContent = trouble.join("\n");
@@ -84,6 +85,7 @@ const open = (f) => {
   $("folder").value = f ? String(state.folders.indexOf(f)) : "new";
   files = folder.files.map((x) => ({ ...x }));
   problems = [];
+  $("order").replaceChildren();
   choices(undefined);
   pick(0);
   changed();
@@ -261,24 +263,24 @@ const tryOut = async () => {
 const answered = (a) => {
   problems = a.problems;
   const errors = problems.filter((p) => p.code[0] === "E").length, hints = problems.length - errors;
-  $("count").textContent = errors ? `${errors} ${errors === 1 ? "mistake" : "mistakes"}` : hints ? `none; ${hints} ${hints === 1 ? "hint" : "hints"}` : "none";
+  $("count").textContent = errors ? counted(errors, "mistake") : hints ? `none; ${counted(hints, "hint")}` : "none";
   $("problems").replaceChildren(...problems.map(problemItem));
   tabs();
   paint();
   choices(a.cases);
   $("stale").hidden = !errors || !$("result").childElementCount;
-  $("result").classList.toggle("dim", errors > 0);
+  for (const part of ["verdict", "result"]) $(part).classList.toggle("dim", errors > 0);
   if (a.decision) decision(a);
   else if (!errors) {
     $("verdict").className = "verdict";
-    $("verdict").textContent = `The rules are good (${a.rules} rules). Choose an order to see what they decide: a test, or one of your recent orders.`;
+    $("verdict").textContent = `The rules are good (${counted(a.rules, "rule")}). Choose an order to see what they decide: a test, or one of your recent orders.`;
     $("result").replaceChildren();
   } else if (!$("result").childElementCount) {
     $("verdict").className = "verdict none";
     $("verdict").textContent = "Nothing is decided while there are mistakes.";
   }
   $("foot").className = "foot" + (errors ? " E" : "");
-  $("foot").textContent = errors ? `${errors} ${errors === 1 ? "mistake" : "mistakes"}: line ${problems[0].line}, ${problems[0].sentence}` : $("verdict").firstChild?.textContent || "";
+  $("foot").textContent = errors ? `${counted(errors, "mistake")}: line ${problems[0].line}, ${problems[0].sentence}` : $("verdict").firstChild?.textContent || "";
 };
 
 const problemItem = (p) => {
@@ -304,7 +306,7 @@ const decision = (a) => {
   const tests = a.cases.filter((c) => c.state), failed = tests.filter((c) => c.state === "failed");
   const parts = [];
   if (tests.length) {
-    parts.push(el("h3", { className: "sub" }, failed.length ? `${failed.length} of ${tests.length} tests fail` : `${tests.length} tests pass`));
+    parts.push(el("h3", { className: "sub" }, failed.length ? `${failed.length} of ${counted(tests.length, "test")} fail` : `${counted(tests.length, "test")} pass`));
     if (failed.length) {
       const f = (a.failures || []).map((x) => el("li", {}, el("span", { className: "tag failed" }, x.what), `want ${x.want}, got ${x.got}`));
       parts.push(el("ul", { className: "notes" }, ...f, ...failed.map((c) => el("li", {}, el("span", { className: "tag failed" }, "fails"), c.name))));
@@ -332,13 +334,13 @@ const offer = (o) => {
 };
 
 const sectionItem = (s, opened) => {
-  const key = s.title.split("  ")[0];
-  const pre = el("pre", { tabIndex: 0 });
-  for (const line of s.text.split("\n")) {
+  const words = s.title.split("  "), key = words[0];
+  const pre = el("pre", { tabIndex: 0, "aria-label": key });
+  for (const line of s.text.trimEnd().split("\n")) {
     const kind = / = true$/.test(line) ? "yes" : / not evaluated$/.test(line) ? "unseen" : / = false$/.test(line) ? "no" : "";
     pre.append(kind ? el("span", { className: kind }, line) : line, "\n");
   }
-  const d = el("details", { open: opened.has(key) }, el("summary", {}, s.title), pre);
+  const d = el("details", { open: opened.has(key) }, el("summary", {}, words.slice(0, 2).join(" · ")), pre);
   d.dataset.key = key;
   return d;
 };
