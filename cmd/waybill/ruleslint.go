@@ -15,15 +15,21 @@ import (
 func newRulesLintCmd(p *program) *cobra.Command {
 	var plugins, format, orders string
 	var strict bool
+	witness := 0
 	cmd := &cobra.Command{
 		Use: "lint DIR", Short: "Find rules that are sound and probably not meant", Args: cobra.ExactArgs(1),
 		Long: "Find rules that never or always apply, that others make useless or overwrite, orders that nobody may take, and what nothing uses. Where an\n" +
-			"order shows it, its members are given as they stand under with: in a test. With --orders, rules that did nothing in those\n" +
+			"order shows it, it is given as it stands in a test. --witness N prints the decision record of the order that shows the Nth finding, for\n" +
+			"'rules explain' and 'rules try'. With --orders, rules that did nothing in those\n" +
 			"decisions are named too.\n\nFindings do not change the exit code, unless --strict is given: then it is 1.",
-		Example: "  waybill rules lint examples/rules\n  waybill rules lint rules --format github --strict",
+		Example: "  waybill rules lint examples/rules\n  waybill rules lint rules --format github --strict\n" +
+			"  waybill rules lint rules --witness 1 > w.json && waybill rules explain w.json --rules rules",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format); err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("witness") {
+				return p.lintWitness(cmd.Context(), args[0], plugins, witness)
 			}
 			return p.rulesLint(cmd.Context(), args[0], plugins, orders, format, strict)
 		},
@@ -31,6 +37,7 @@ func newRulesLintCmd(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of adapters, for checking services")
 	cmd.Flags().StringVar(&orders, "orders", "", "file of decision records, one a line")
 	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif (for code hosts) or github (workflow commands)")
+	cmd.Flags().IntVar(&witness, "witness", 0, "print the decision record of the order that shows this finding, from 1")
 	cmd.Flags().BoolVar(&strict, "strict", false, "fail where something is found")
 	return cmd
 }
@@ -70,11 +77,33 @@ func (p *program) rulesLint(ctx context.Context, dir, plugins, orders, format st
 	return err
 }
 
+// lintWitness prints the decision of the order that shows a finding.
+func (p *program) lintWitness(ctx context.Context, dir, plugins string, n int) error {
+	b, err := p.loadRules(ctx, dir, plugins)
+	if err != nil {
+		return &exitError{exitRules, err}
+	}
+	findings := b.Lint()
+	if n < 1 || n > len(findings) {
+		return usageError(fmt.Errorf("--witness %d: %s has %s", n, dir, count(len(findings), "finding")))
+	}
+	d, err := b.Witness(findings[n-1])
+	if err != nil {
+		return err
+	}
+	record, err := d.JSON()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.out, "%s\n", record)
+	return err
+}
+
 func (p *program) lintText(findings []rules.Finding) error {
 	for _, f := range findings {
 		fmt.Fprintf(p.out, "%s\n", printable(f.Problem.String()))
-		if len(f.Witness) > 0 {
-			fmt.Fprintf(p.out, "      = witness: %s\n", printable(withText(f.Witness)))
+		if text := f.WitnessText(); text != "" {
+			fmt.Fprintf(p.out, "      = witness: %s\n", printable(text))
 		}
 		fmt.Fprintf(p.out, "      = help: %s\n      [%s]\n", printable(f.Hint), f.Code)
 	}
