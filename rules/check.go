@@ -16,9 +16,10 @@ import (
 
 // checker reads the files of a bundle and collects everything that is wrong with them.
 type checker struct {
-	opt      Options
-	problems []Problem
-	bundle   *Bundle
+	rulesRead int
+	opt       Options
+	problems  []Problem
+	bundle    *Bundle
 
 	currency   string
 	providers  []string // closed list; empty where nothing is known

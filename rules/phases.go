@@ -128,6 +128,10 @@ func (c *checker) phases(d *document) {
 		switch p.key {
 		case "hold", "set", "exclude", "adjust", "choose", "guard", "fallback", "warn":
 			for _, n := range d.items(p.value, p.key) {
+				if c.rulesRead++; c.rulesRead > maxRead {
+					d.fault(n, "E401", fmt.Sprintf("the bundle has more than %d rules, those that are not enabled counted; the rest is not looked at", maxRead), "remove some")
+					return
+				}
 				c.rule(d, p.key, n)
 			}
 		case "rank":

@@ -21,7 +21,8 @@ const (
 	maxBundle = 1 << 20 // bytes
 	maxFile   = 256 << 10
 	maxRules  = 500
-	maxYAML   = 16 // levels of nesting
+	maxRead   = 2 * maxRules // those that are not enabled too
+	maxYAML   = 16           // levels of nesting
 	maxReport = 100
 )
 
