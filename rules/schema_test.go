@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -60,6 +61,11 @@ func TestSchemasTakeWhatLoads(t *testing.T) {
 				}
 				if err := check(s, text); err != nil {
 					t.Errorf("%s/%s: %v", dir, name, err)
+				}
+				first, _, _ := strings.Cut(string(text), "\n")
+				hint, ok := strings.CutPrefix(first, "# yaml-language-server: $schema=")
+				if _, err := os.Stat(filepath.Join(dir, hint)); !ok || err != nil {
+					t.Errorf("%s/%s begins with %q, which leads editors to no schema (%v)", dir, name, first, err)
 				}
 			}
 		}

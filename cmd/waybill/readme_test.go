@@ -86,6 +86,32 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// TestRulesGuide runs the commands that the merchant's guide begins with, except the build, which has been done.
+func TestRulesGuide(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile(filepath.Join(repository(t), "rules", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, _ := built(t)
+	_, script, _ := strings.Cut(string(guide), "```sh\nmake build\n")
+	script, _, found := strings.Cut(script, "```")
+	if !found {
+		t.Fatal("the guide does not begin with commands")
+	}
+	cmd := exec.Command("sh", "-ec", strings.ReplaceAll(script, "bin/waybill ", binary+" "))
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"My shop: 1 rule, good", "1 test passed, of 1 bundle"} {
+		if !strings.Contains(string(out), want) || !strings.Contains(string(guide), want) {
+			t.Errorf("%q is not what the commands print:\n%s", want, out)
+		}
+	}
+}
+
 // TestCopiedAdapter does what step 1 of the adapter guide says: a copy of hello-carrier, with the two lines of go.mod that it shows.
 func TestCopiedAdapter(t *testing.T) {
 	root := repository(t)
