@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/rules/internal/formula"
 )
 
 // Proven is what came of holding lint against planted faults.
@@ -88,11 +89,10 @@ var ruleNames = []string{"A", "B", "C"}
 func claims(r *rand.Rand, base rules.Input) (made, wrong []string) {
 	phase := []string{"hold", "exclude", "set"}[r.IntN(3)]
 	conditions := make([]string, len(ruleNames))
-	text, probe := phase+":\n", "exclude:\n"
+	text := phase + ":\n"
 	for i, name := range ruleNames {
 		conditions[i] = randomCondition(r, 3)
 		text += fmt.Sprintf("  - { name: %s, %s, when: '%s' }\n", name, shapes[phase], conditions[i])
-		probe += fmt.Sprintf("  - { name: %s, when: '%s' }\n", name, conditions[i])
 	}
 	const head = "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\n"
 	found := mustLoad(head + text).Lint()
@@ -104,7 +104,7 @@ func claims(r *rand.Rand, base rules.Input) (made, wrong []string) {
 			other, _, _ = strings.Cut(rest, `"`)
 		}
 		if tables == nil {
-			tables = everyOrder(mustLoad(head+probe), base)
+			tables = everyOrder(conditions, base)
 		}
 		holds := false
 		mine, theirs := tables[rule], tables[other]
@@ -139,20 +139,27 @@ func orders(table []bool) []int {
 // totals are those that randomCondition names, with one below, between and above them.
 var totals = []int64{-100, 0, 50, 100, 150, 200, 250, 300, 350}
 
-// everyOrder says of each rule for which orders it applies, of all that randomCondition can tell apart.
-func everyOrder(b *rules.Bundle, base rules.Input) map[string][]bool {
+// everyOrder says of each condition for which orders it holds, of all that randomCondition can tell apart. The keys are ruleNames.
+func everyOrder(conditions []string, base rules.Input) map[string][]bool {
 	tables := map[string][]bool{}
-	for quantity := range 5 {
-		for _, total := range totals {
-			for place := range 10 {
-				for asap := range 2 {
-					in := base
-					in.Order.Quantity, in.Order.Total, in.Order.ASAP = quantity, usd(total), asap == 1
-					in.Order.To.State, in.Order.To.City = []string{"MA", "NY", "CA", "TX", "other"}[place/2], []string{"Boston", "Austin"}[place%2]
-					plan := b.Prepare(in, []rules.Candidate{{Account: "ups"}})
-					for _, name := range ruleNames {
-						applies := slices.ContainsFunc(plan.Excluded, func(x rules.Exclusion) bool { return x.Rule == name })
-						tables[name] = append(tables[name], applies)
+	env := &formula.Env{Vars: map[string]any{"order": rules.Order{}}}
+	m := formula.NewMachine()
+	defer m.Release()
+	o := base.Order
+	m.Vars["order"] = &o
+	for i, name := range ruleNames {
+		f, problem := env.Compile(conditions[i], formula.Bool)
+		if problem != nil {
+			panic(problem.Message) // lint has loaded it
+		}
+		for quantity := range 5 {
+			for _, total := range totals {
+				for place := range 10 {
+					for asap := range 2 {
+						o.Quantity, o.Total, o.ASAP = quantity, usd(total), asap == 1
+						o.To.State, o.To.City = []string{"MA", "NY", "CA", "TX", "other"}[place/2], []string{"Boston", "Austin"}[place%2]
+						holds, err := m.Eval(f)
+						tables[name] = append(tables[name], err == nil && holds.(bool))
 					}
 				}
 			}
