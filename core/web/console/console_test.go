@@ -53,7 +53,6 @@ type site struct {
 	t      *testing.T
 	folder string
 	live   atomic.Pointer[console.Live]
-	node   *config.Tenant
 }
 
 func open(t *testing.T) *site {
