@@ -34,6 +34,7 @@ type rulesBench struct {
 	orders                  int
 	expressions             int
 	bundles                 int
+	tries                   int // of each refusal
 	seed                    uint64
 
 	bar   progressBar
@@ -52,7 +53,7 @@ type rulesFigure struct {
 }
 
 func newBenchRulesCmd() *cobra.Command {
-	b := &rulesBench{CPUs: runtime.NumCPU()}
+	b := &rulesBench{CPUs: runtime.NumCPU(), tries: 5}
 	asJSON := false
 	cmd := &cobra.Command{
 		Use: "rules", Short: "Measure what rules promise: speed, agreement, messages, lint, refusals", Args: cobra.NoArgs,
@@ -156,7 +157,7 @@ func (b *rulesBench) messages() {
 
 func (b *rulesBench) refusals() {
 	b.bar.begin("hostile files", 0)
-	w := measure.Hostile()
+	w := measure.Hostile(b.tries)
 	mib := float64(w.Bytes) / (1 << 20)
 	b.add(len(w.Taken) == 0, "hostile files taken", "0", strings.Join(w.Taken, ", "), "%d of %d", len(w.Taken), w.Files)
 	b.add(w.CPU <= goalRefuse, "the slowest refusal", "≤ 50 ms", w.Slowest, "%.1f ms, of the processor %.1f ms", millis(w.Time), millis(w.CPU))

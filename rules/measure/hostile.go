@@ -21,14 +21,12 @@ type Worst struct {
 	Bytes   uint64 // allocated from beginning to end, freed or not, and stacks that grew
 }
 
-const tries = 3
-
-// Hostile loads every hostile file, and decides an order by every file that would run away.
-func Hostile() Worst {
+// Hostile loads every hostile file, and decides an order by every file that would run away, each so many times.
+func Hostile(tries int) Worst {
 	var w Worst
 	for _, name := range slices.Sorted(maps.Keys(HostileFiles())) {
 		files := []rules.File{{Name: "hostile.rules.yaml", Data: []byte(HostileFiles()[name])}}
-		w.see(name, func() bool {
+		w.see(name, tries, func() bool {
 			_, err := rules.Load(files, rules.Options{})
 			refused, ok := errors.AsType[*rules.CheckError](err)
 			return ok && len(refused.Problems) > 0
@@ -37,13 +35,13 @@ func Hostile() Worst {
 	in := mustInput(BusySource())
 	for _, name := range slices.Sorted(maps.Keys(RunawayFiles())) {
 		b := mustLoad(RunawayFiles()[name])
-		w.see(name, func() bool { return len(b.Prepare(in, Candidates()[:1]).Faults) > 0 })
+		w.see(name, tries, func() bool { return len(b.Prepare(in, Candidates()[:1]).Faults) > 0 })
 	}
 	return w
 }
 
 // see does one thing a few times; do reports whether it was stopped.
-func (w *Worst) see(name string, do func() bool) {
+func (w *Worst) see(name string, tries int, do func() bool) {
 	w.Files++
 	runtime.LockOSThread() // for the thread's processor time
 	defer runtime.UnlockOSThread()
