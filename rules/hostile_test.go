@@ -69,6 +69,12 @@ func TestRunawayExpressionsAreStopped(t *testing.T) {
 			if len(plan.Ask) > 0 {
 				t.Error("an exclude that fails must exclude")
 			}
+			if _, err := rules.Explain(b, b.Decide(plan, nil)); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(start); took > muchTooLong {
+				t.Errorf("with the explanation it took %v", took)
+			}
 		})
 	}
 }

@@ -21,7 +21,7 @@ type Worst struct {
 	Bytes   uint64 // allocated from beginning to end, freed or not, and stacks that grew
 }
 
-// Hostile loads every hostile file, and decides an order by every file that would run away, each so many times.
+// Hostile loads every hostile file, and decides and explains an order by every file that would run away, each so many times.
 func Hostile(tries int) Worst {
 	var w Worst
 	for _, name := range slices.Sorted(maps.Keys(HostileFiles())) {
@@ -35,7 +35,11 @@ func Hostile(tries int) Worst {
 	in := mustInput(BusySource())
 	for _, name := range slices.Sorted(maps.Keys(RunawayFiles())) {
 		b := mustLoad(RunawayFiles()[name])
-		w.see(name, tries, func() bool { return len(b.Prepare(in, Candidates()[:1]).Faults) > 0 })
+		w.see(name, tries, func() bool {
+			d := b.Decide(b.Prepare(in, Candidates()[:1]), nil)
+			_, err := rules.Explain(b, d)
+			return err == nil && len(d.Plan.Faults) > 0
+		})
 	}
 	return w
 }

@@ -223,11 +223,15 @@ func (f *Formula) Twin() (*trace.Program, error) {
 	if problem != nil {
 		return nil, errors.New(problem.Message)
 	}
-	return trace.CompileTree(tree, config, resolve)
+	return trace.CompileTree(tree, config, func(tree *parser.Tree, config *conf.Config) error {
+		ast.Walk(&tree.Node, meter{}) // an explanation may run no further than a decision
+		return resolve(tree, config)
+	})
 }
 
 // Run computes a twin over the machine's values.
 func (m *Machine) Run(twin *trace.Program) *trace.Tree {
+	m.steps = 0
 	t := twin.Run(m.Vars)
 	if t.Err != nil {
 		t.Err = failure(t.Err)
