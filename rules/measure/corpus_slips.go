@@ -85,6 +85,8 @@ var ExpressionSlips = []Slip{
 	{"E206", `order.quantity > «1/0»`, "divided by zero"},
 	{"E206", `order.quantity > «order.line_count % 0»`, "divided by zero"},
 	{"E206", `order.quantity > «0.5 / 0.0»`, "divided by zero"},
+	{"E206", `1.5 > «order.total / usd»(0)`, "divided by zero"},
+	{"E206", `1.5 > «order.weight / lb»(0)`, "divided by zero"},
 	{"E404", "«order.quantity in [" + strings.Repeat("1, ", 300) + "1]»", "lists.name"},
 	{"E404", "«order.quantity in [" + strings.Repeat("1, ", 300) + "1]»", "more than 300 parts"},
 }
@@ -142,6 +144,7 @@ var StructureSlips = []Slip{
 	{"E202", "rules: 1\nrank: { score: «option.cost» }\n", "dollars"},
 	{"E206", "rules: 1\nrank: { score: «0/0» }\n", "divided by zero"},
 	{"E206", "rules: 1\nrank: { score: dollars(option.cost) + «0/0» }\n", "divided by zero"},
+	{"E206", "rules: 1\nrank: { score: «1e308 * 1e308» }\n", "larger than numbers can be"},
 	{"E206", "rules: 1\nrank: { score: «dollars(option.cost) + 1/(1-1)» }\n", "never a finite number"},
 	{"E102", "rules: 1\nset:\n  - { name: A, set: { instructions: \"to {order.to.«citty»}\" } }\n", "city"},
 }

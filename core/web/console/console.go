@@ -34,9 +34,9 @@ type Orders interface {
 
 // Live is the state of a tenant's rules in force.
 type Live struct {
-	Bundle  *rules.Bundle
-	Since   time.Time // when they were taken; zero where that is not known
-	Problem error     // what is wrong with the files as they are now; nil where nothing is
+	Bundle  *rules.Bundle // nil where the files are faulty and there are no good ones from before
+	Since   time.Time     // when they were taken; zero where that is not known
+	Problem error         // what is wrong with the files as they are now; nil where nothing is
 }
 
 // Settings is what the console works with. Examples may be nil.

@@ -60,7 +60,10 @@ const recent = 30
 
 func (c *console) state(q *httpapi.Request) (httpapi.Answer, error) {
 	live := c.Live(q.Tenant.ID)
-	v := stateView{Tenant: q.Tenant.ID, Live: liveView{Name: live.Bundle.Name(), Version: live.Bundle.Hash(), Rules: live.Bundle.Size()}, Folders: []folder{}, Orders: []orderView{}}
+	v := stateView{Tenant: q.Tenant.ID, Folders: []folder{}, Orders: []orderView{}}
+	if b := live.Bundle; b != nil {
+		v.Live = liveView{Name: b.Name(), Version: b.Hash(), Rules: b.Size()}
+	}
 	if !live.Since.IsZero() {
 		v.Live.Since = live.Since.UTC().Format(time.RFC3339)
 	}

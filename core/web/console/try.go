@@ -94,8 +94,10 @@ func (c *console) load(q *httpapi.Request, body tryBody, v *tryView) (*rules.Bun
 	if err != nil {
 		return nil, v.faults(err)
 	}
-	live := c.Live(q.Tenant.ID).Bundle.Hash()
-	v.Bundle, v.Hash, v.Rules, v.Live = b.Name(), b.Hash(), b.Size(), b.Hash() == live
+	v.Bundle, v.Hash, v.Rules = b.Name(), b.Hash(), b.Size()
+	if live := c.Live(q.Tenant.ID).Bundle; live != nil {
+		v.Live = live.Hash() == b.Hash()
+	}
 	for _, f := range b.Lint() {
 		p := f.Problem
 		if text := f.WitnessText(); text != "" {

@@ -58,9 +58,11 @@ const when = (iso) => new Date(iso).toLocaleString([], { dateStyle: "medium", ti
 
 const tellLive = () => {
   const l = state.live;
-  $("live").replaceChildren(`${state.tenant} · live rules: ${l.name || "unnamed"}, ${counted(l.rules, "rule")}, version `,
-    el("code", { title: l.version }, l.version.replace("sha256:", "").slice(0, 12)), l.since ? ` since ${when(l.since)}` : "");
-  const trouble = [l.problem && `The files in your rules folder were not taken; the version above stays in force.\n${l.problem}`, ...(state.problems || [])].filter(Boolean);
+  const nothing = [`${state.tenant} · no rules are in force: orders are refused until the files in your rules folder are mended`];
+  const version = [`${state.tenant} · live rules: ${l.name || "unnamed"}, ${counted(l.rules, "rule")}, version `,
+    el("code", { title: l.version }, l.version.replace("sha256:", "").slice(0, 12)), l.since ? ` since ${when(l.since)}` : ""];
+  $("live").replaceChildren(...(l.version ? version : nothing));
+  const trouble = [l.problem && `The files in your rules folder were not taken${l.version ? "; the version above stays in force" : ""}.\n${l.problem}`, ...(state.problems || [])].filter(Boolean);
   $("reload").textContent = trouble.join("\n");
   $("reload").hidden = trouble.length === 0;
 };
