@@ -5,6 +5,7 @@ package tracker
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -62,15 +63,17 @@ type Tracker struct {
 	SubStatus string          `json:"subStatus,omitempty"`
 	Events    []Event         `json:"events,omitempty"` // in the order of truth, oldest first
 	Seq       int             `json:"seq"`              // events that entered so far; numbers what is told about the tracker
+	Base      *Base           `json:"base,omitempty"`   // what events have said that are not kept any more
 
 	Progress    shipment.Progress `json:"progress"`
 	SignedBy    string            `json:"signedBy,omitempty"`
 	TrackingURL string            `json:"trackingUrl,omitempty"` // the carrier's own page
+	FactsAt     time.Time         `json:"factsAt,omitzero"`      // when that happened which filled Progress last
 
 	// NextPoll is when the carrier is to be asked again; zero where it is not.
 	NextPoll time.Time `json:"nextPoll,omitzero"`
 	Polls    Polls     `json:"polls"`
-	// Stopped says why nobody asks any more: delivered, cancelled, expired, unsubscribed; "" while somebody does or pushes are waited for.
+	// Stopped says why nobody asks any more, one of the Stop constants; "" while somebody does or pushes are waited for.
 	Stopped string `json:"stopped,omitempty"`
 
 	Warnings  []shipment.Warning `json:"warnings,omitempty"`
@@ -78,6 +81,27 @@ type Tracker struct {
 	CreatedAt time.Time          `json:"createdAt"`
 	UpdatedAt time.Time          `json:"updatedAt"`
 	ErasedAt  time.Time          `json:"erasedAt,omitzero"`
+}
+
+// What Stopped says.
+const (
+	StopDelivered    = "delivered"
+	StopCancelled    = "cancelled" // by the carrier or by us, or it was never carried out
+	StopReturned     = "returned"  // or lost on its way back
+	StopExpired      = "expired"   // never known to the carrier, or silent for too long
+	StopUnsubscribed = "unsubscribed"
+	StopErased       = "erased"
+)
+
+// Base is what the oldest events have said, which are not kept any more.
+type Base struct {
+	Count     int             `json:"count"`
+	Until     time.Time       `json:"until"` // of the newest of them
+	Status    shipping.Status `json:"status"`
+	SubStatus string          `json:"subStatus,omitempty"`
+	Pickup    time.Time       `json:"pickup,omitzero"`
+	Ended     []string        `json:"ended,omitempty"` // numbers that were delivered or cancelled
+	Delivered bool            `json:"delivered,omitempty"`
 }
 
 // Source is who created a tracker, as the Tracker API shows it.
@@ -105,6 +129,7 @@ const (
 	ByPoll   Origin = "poll"
 	ByPush   Origin = "push"
 	ByManual Origin = "manual"
+	BySystem Origin = "system" // the engine has waited long enough
 )
 
 // Event is one thing that happened to a parcel or delivery, told by the carrier or set by hand. Events are told apart by their
@@ -119,7 +144,24 @@ type Event struct {
 	User     string    `json:"user,omitempty"` // the key, of an event set by hand
 	Note     string    `json:"note,omitempty"` // likewise
 	Late     bool      `json:"late,omitempty"` // entered without moving the present
+	// GivenBack: the carrier said "dispatched" of what a courier had, so the status is ORDER_UNASSIGNED.
+	GivenBack bool `json:"givenBack,omitempty"`
 	shipping.TrackingEvent
+}
+
+// Numbers are those that the carrier is asked for: of the parcels of a booking, else the one number.
+func (t *Tracker) Numbers() []string {
+	var out []string
+	prefix := ParcelTag(t.Account, "")
+	for _, tag := range t.Tags {
+		if n, ok := strings.CutPrefix(tag, prefix); ok && n != "" {
+			out = append(out, n)
+		}
+	}
+	if len(out) == 0 && t.Number != "" {
+		out = append(out, t.Number)
+	}
+	return out
 }
 
 // Name returns a name that is unique within a tenant: kind says of what the text is a name.
