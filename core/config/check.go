@@ -68,6 +68,7 @@ func (c *Config) defaults(dir string) {
 	fill(&c.Dispatch.WatchFor, 7*day)
 	fill(&c.Retention.Exchanges, 30*day)
 	fill(&c.Retention.Labels, 180*day)
+	c.Tracking.defaults()
 	if n := c.Geocoding.Nominatim; n != nil {
 		fill(&n.Timeout, 3*time.Second)
 		fill(&n.RatePerSecond, 1)
@@ -135,6 +136,8 @@ func (d *decoder) reporter() reporter {
 // check finds what is wrong between the members of a decoded configuration.
 func check(c *Config, at reporter) {
 	checkServer(c, at)
+	checkTracking(c.Tracking, "tracking", at)
+	checkPushSecrets(c, at)
 	if len(c.Tenants) == 0 {
 		at("tenants", "examples/waybill.yaml shows one", "at least one tenant is needed")
 	}
@@ -255,6 +258,7 @@ func checkAccount(a *Account, path string, at reporter) {
 	if !slices.Contains([]string{"", "watch", "attention"}, a.Doubt) {
 		at(path+".doubt", "use watch or attention", "unknown policy %q", a.Doubt)
 	}
+	checkTracking(a.Tracking, path+".tracking", at)
 	if a.Concurrency < 1 || a.Concurrency > 10_000 {
 		at(path+".concurrency", "the default is 64", "must be between 1 and 10000")
 	}

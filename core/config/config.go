@@ -19,6 +19,7 @@ type Config struct {
 	Geocoding Geocoding          `yaml:"geocoding"`
 	Dispatch  Dispatch           `yaml:"dispatch"`
 	Retention Retention          `yaml:"retention"`
+	Tracking  Tracking           `yaml:"tracking"`
 	Tenants   map[string]*Tenant `yaml:"tenants"`
 
 	keys  map[[sha256.Size]byte]keyOwner
@@ -174,6 +175,9 @@ type Account struct {
 	// Grace is how long after a call's deadline the carrier may still commit what was sent; default what the adapter declares.
 	Grace   *time.Duration `yaml:"grace"`
 	Retired bool           `yaml:"retired"` // no quotes any more, still cancel and track
+	// PushSecret is the last part of the URL that the carrier pushes to. Without one the engine makes one and keeps to it.
+	PushSecret Secret   `yaml:"push_secret"`
+	Tracking   Tracking `yaml:"tracking"` // where it differs from that of all accounts
 }
 
 // Location is a place that orders are picked up at, or returned to.

@@ -101,6 +101,7 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	sh.Failure = nil
 	line := sh.Move(shipping.OrderDispatched, now, user, shipment.WithAttempt(a.Number))
 	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+	tx.Trackers = append(tx.Trackers, s.followed(sh, a))
 	tx.DropJobs = drop(sh, JobDispatch, JobReconcile)
 	s.recordSpares(sh, a, found, tx)
 	if m, ok := s.manifest(sh.Tenant, a.Account); ok && m.Idempotency == carrier.NoIdempotency && m.Has(carrier.CanFind) && !a.SpareLeft() {
@@ -154,7 +155,7 @@ func (s *Service) refused(sh *shipment.Shipment, a *shipment.Attempt, err *carri
 
 // uncounted takes back what the intent of an attempt was counted for: it has not become a booking.
 func uncounted(sh *shipment.Shipment, a *shipment.Attempt) store.UsageDelta {
-	return store.UsageDelta{Account: a.Account, Day: dayOf(sh, a.IntendedAt), Open: -1, Today: -1}
+	return store.UsageDelta{Account: a.Account, Day: sh.Day(a.IntendedAt), Open: -1, Today: -1}
 }
 
 // doubt marks the attempt as one whose fate nobody knows, and puts the job that will find out in place of the dispatch job.

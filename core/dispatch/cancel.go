@@ -305,7 +305,7 @@ func countOut(sh *shipment.Shipment, a *shipment.Attempt, now time.Time) []store
 		return nil
 	}
 	a.EndedAt = now
-	return []store.UsageDelta{{Account: a.Account, Day: dayOf(sh, a.IntendedAt), Open: -1}}
+	return []store.UsageDelta{{Account: a.Account, Day: sh.Day(a.IntendedAt), Open: -1}}
 }
 
 // RunCancel is the handler of cancel jobs: a cancellation whose outcome is unknown is asked for again until it is certain.

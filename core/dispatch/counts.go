@@ -88,7 +88,7 @@ func (s *Service) counts(ctx context.Context, sh *shipment.Shipment, needs rules
 	if needs.None() {
 		return nil, nil, nil
 	}
-	day := dayOf(sh, at)
+	day := sh.Day(at)
 	var keys []store.CountKey
 	for _, q := range needs.Quotas {
 		period := day
@@ -159,7 +159,7 @@ func (e *estimate) limited(c rules.Choice) bool {
 
 // counted is what the attempt that books a choice counts as.
 func (e *estimate) counted(sh *shipment.Shipment, c rules.Choice) *shipment.Counted {
-	out := &shipment.Counted{Location: sh.Pickup.ID, Day: dayOf(sh, e.input.Local.Now)}
+	out := &shipment.Counted{Location: sh.Pickup.ID, Day: sh.Day(e.input.Local.Now)}
 	for _, sp := range c.Spends {
 		out.Spends = append(out.Spends, shipment.Spend{Guard: sp.Guard, PerLocation: sp.Per == "location", Amount: sp.Amount})
 	}

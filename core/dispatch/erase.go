@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
 )
 
 // JobErase erases what tells of people from an order that has grown old. Like all jobs of a shipment it has its id as key.
@@ -84,6 +85,13 @@ func (s *Service) erase(ctx context.Context, sh *shipment.Shipment, may func(*sh
 		}
 		sh.Erase(s.Clock.Now())
 		tx := &store.Tx{Erase: []shipment.ID{sh.ID}}
+		// Likewise the trackers: one that is moved meanwhile has another revision.
+		if tx.Trackers, err = s.Store.TrackersByTag(ctx, sh.Tenant, tracker.ShipmentTag(sh.ID), len(sh.Attempts)+1); err != nil {
+			return nil, err
+		}
+		for _, t := range tx.Trackers {
+			t.Erase(s.Clock.Now())
+		}
 		for _, line := range history {
 			line.Erase()
 			tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})

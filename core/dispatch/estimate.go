@@ -185,7 +185,7 @@ func (s *Service) inputSource(sh *shipment.Shipment, failed []string) rules.Inpu
 		Delivery: o.DeliveryAddress, Pickup: sh.Pickup.Address, PickupTime: pickup, DropTime: delivery,
 		Signature: carriedSignature(deref(o.Signature)), Attributes: map[string]string{}, Locale: deref(o.Locale), Created: o.CreatedDate, PlacedAt: sh.CreatedAt,
 		DistanceMetres: sh.Distance, Failed: failed, Now: s.Clock.Now(), Released: sh.Released,
-		Location: rules.LocationSource{ID: sh.Pickup.ID, Tags: sh.Pickup.Tags, Zone: zoneOf(sh)},
+		Location: rules.LocationSource{ID: sh.Pickup.ID, Tags: sh.Pickup.Tags, Zone: sh.Zone()},
 	}
 	src.Waited = sh.WaitedOut(src.Now)
 	if o.GroupID != nil {
@@ -211,7 +211,7 @@ func carriedSignature(sig string) string {
 // The error is the store's.
 func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) error {
 	begun := s.Clock.Now()
-	day := dayOf(sh, begun)
+	day := sh.Day(begun)
 	goods := consignment(sh, "", e.plan.Set)
 	var wg sync.WaitGroup
 	var keep []*asked
@@ -259,28 +259,6 @@ func firstPositive(values ...time.Duration) time.Duration {
 		}
 	}
 	return 0
-}
-
-// dayOf is the day of the pickup location's calendar.
-func dayOf(sh *shipment.Shipment, now time.Time) string {
-	return now.In(zoneOf(sh)).Format(time.DateOnly)
-}
-
-// zones keeps what was loaded: the system opens a file for each. Names come from configured locations, so there are few.
-var zones sync.Map
-
-// zoneOf is the pickup location's zone, UTC where it is not known.
-func zoneOf(sh *shipment.Shipment) *time.Location {
-	name := sh.Pickup.Zone
-	if z, ok := zones.Load(name); ok {
-		return z.(*time.Location)
-	}
-	z, err := time.LoadLocation(name)
-	if err != nil {
-		return time.UTC
-	}
-	zones.Store(name, z)
-	return z
 }
 
 // take turns answers into what rules decide on, and keeps what went wrong for the caller.

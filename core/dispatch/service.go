@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +21,13 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// Settings is what a Service works with. All members are required but Trial and Registerer.
+// Teller writes what is to be told about an order into the transaction that moves it.
+type Teller interface {
+	// Shipment tells each line of the shipment's history that tx holds.
+	Shipment(tx *store.Tx, sh *shipment.Shipment)
+}
+
+// Settings is what a Service works with. All members are required but Trial, Teller and Registerer.
 type Settings struct {
 	Store    store.Store
 	Carriers Carriers
@@ -33,6 +40,7 @@ type Settings struct {
 	Clock      clock.Clock
 	Source     clock.Source
 	Log        hclog.Logger
+	Teller     Teller // nil: nobody is told
 	Registerer prometheus.Registerer
 }
 
@@ -220,6 +228,7 @@ func (s *Service) change(ctx context.Context, sh *shipment.Shipment, what string
 // not, and what a carrier has answered must not be lost because nobody waits for it any more.
 func (s *Service) commit(ctx context.Context, tenant, what string, tx *store.Tx) error {
 	ctx = context.WithoutCancel(ctx)
+	s.tell(tx)
 	if err := failpoint.Hit("dispatch", failpoint.Before, what); err != nil {
 		return err
 	}
@@ -228,6 +237,19 @@ func (s *Service) commit(ctx context.Context, tenant, what string, tx *store.Tx)
 		return err
 	}
 	return failpoint.Hit("dispatch", failpoint.After, what)
+}
+
+// tell has written into a transaction what is to be told of it. Lines that are only rewritten are no news.
+func (s *Service) tell(tx *store.Tx) {
+	if s.Teller == nil {
+		return
+	}
+	for _, sh := range tx.Shipments {
+		news := slices.ContainsFunc(tx.Changes, func(c store.Change) bool { return c.Shipment == sh.ID })
+		if news && !slices.Contains(tx.Erase, sh.ID) {
+			s.Teller.Shipment(tx, sh)
+		}
+	}
 }
 
 // changed is the transaction that adds lines to the history.
@@ -307,4 +329,4 @@ func (i *inlineJob) run(ctx context.Context, s *Service, sh *shipment.Shipment, 
 }
 
 // systemUser is who changes a status when the engine acts by itself.
-const systemUser = "system"
+const systemUser = shipment.System

@@ -349,7 +349,7 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 		})
 		tx.Counts = e.count(&sh.Attempts[attempt-1])
 		sh.UpdatedAt = now
-		tx.Usage = []store.UsageDelta{{Account: a.config.ID, Day: dayOf(sh, now), Open: 1, Today: 1,
+		tx.Usage = []store.UsageDelta{{Account: a.config.ID, Day: sh.Day(now), Open: 1, Today: 1,
 			MaxOpen: a.answer.Capacity.Open, MaxToday: a.answer.Capacity.Today}}
 		return tx, nil
 	}

@@ -33,13 +33,14 @@ var commits = map[string][]string{
 		"order", "intent", "result", "hold", "no-offer", "failure", "settled", "adrift", "reconcile", "attention", "resolve",
 		"spare", "spare-cancelled", "cancel-intent", "cancel-result", "edit", "edit-intent", "edit-result", "reroute-intent", "retry", "status", "erase",
 	},
-	"jobs": {"outcome"},
+	"jobs":     {"outcome"},
+	"tracking": {"create", "update", "drop", "erase", "status", "news", "poll", "park"},
 }
 
 // Names lists every failpoint, as the variable takes them.
 func Names() []string {
 	var out []string
-	for _, pkg := range []string{"dispatch", "jobs"} {
+	for _, pkg := range []string{"dispatch", "jobs", "tracking"} {
 		for _, what := range commits[pkg] {
 			out = append(out, name(pkg, Before, what), name(pkg, After, what))
 		}

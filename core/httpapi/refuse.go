@@ -10,7 +10,7 @@ import (
 
 // Types that only the surface itself knows.
 const (
-	unauthorized     usecase.Type = "UNAUTHORIZED"
+	unauthorized                  = usecase.Unauthorized
 	tooManyRequests  usecase.Type = "TOO_MANY_REQUESTS"
 	methodNotAllowed usecase.Type = "METHOD_NOT_ALLOWED"
 	payloadTooLarge  usecase.Type = "PAYLOAD_TOO_LARGE"
@@ -37,6 +37,8 @@ var usual = map[usecase.Type]int{
 	usecase.OrderCancellationFailed: http.StatusUnprocessableEntity,
 	usecase.OrderAlreadyCanceled:    http.StatusConflict,
 	usecase.InvalidOperation:        http.StatusConflict,
+	usecase.InvalidTrackerData:      http.StatusUnprocessableEntity,
+	usecase.MissingTrackerData:      http.StatusBadRequest,
 	usecase.InternalServerError:     http.StatusInternalServerError,
 }
 

@@ -116,4 +116,7 @@ var manual = map[shipping.Status][]shipping.Status{
 }
 
 // ManualNext lists the statuses that may be set by hand now.
-func (s *Shipment) ManualNext() []shipping.Status { return slices.Clone(manual[s.Status]) }
+func (s *Shipment) ManualNext() []shipping.Status { return ManualFrom(s.Status) }
+
+// ManualFrom lists the statuses that may be set by hand where something stands at a status.
+func ManualFrom(status shipping.Status) []shipping.Status { return slices.Clone(manual[status]) }

@@ -330,7 +330,7 @@ func TestTheNewestEventsAreKept(t *testing.T) {
 		poll(tr, e)
 	}
 	want(t, tr, shipping.OrderDelivered, "")
-	if got := tr.Base.Count + len(tr.Events); got != 3*tracker.MaxEvents+7 {
+	if got := tr.Base.Count + len(tr.Events); got != 3*tracker.MaxEvents+6 {
 		t.Errorf("%d events are accounted for", got)
 	}
 }

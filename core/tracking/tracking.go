@@ -50,6 +50,8 @@ type UseCases interface {
 	// plans polls anew for what the tracker has become.
 	Update(ctx context.Context, c usecase.Caller, id tracker.ID, change func(*tracker.Tracker) error) (*tracker.Tracker, error)
 	Delete(ctx context.Context, c usecase.Caller, id tracker.ID) error
+	// Erase removes what is known of people. The tracker is asked for no more.
+	Erase(ctx context.Context, c usecase.Caller, id tracker.ID) (*tracker.Tracker, error)
 	// Refresh asks the carrier now and returns the tracker as it is then, at the latest when ctx ends.
 	Refresh(ctx context.Context, c usecase.Caller, id tracker.ID) (*tracker.Tracker, error)
 	// SetTrackerStatus moves a tracker by hand. A step that is not legal is InvalidOperation.

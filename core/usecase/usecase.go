@@ -38,6 +38,7 @@ const (
 	InvalidTrackerData      Type = "INVALID_TRACKER_DATA"
 	MissingTrackerData      Type = "MISSING_TRACKER_DATA"
 	InternalServerError     Type = "INTERNAL_SERVER_ERROR"
+	Unauthorized            Type = "UNAUTHORIZED"
 )
 
 // Error is a use case's refusal, in words for the caller.

@@ -1,0 +1,222 @@
+package tracking
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+)
+
+const (
+	// pushTime bounds how long an adapter may take to read a push.
+	pushTime = 20 * time.Second
+	// maxFollowers bounds how many trackers of one number hear of it.
+	maxFollowers = 100
+)
+
+// Push takes what a carrier has pushed to an account.
+func (s *Service) Push(ctx context.Context, account, secret string, p carrier.Push) (carrier.PushAnswer, error) {
+	a, err := s.pushedTo(ctx, account, secret)
+	if err != nil {
+		return carrier.PushAnswer{}, refusal("find the account of a push", err)
+	}
+	if a == nil {
+		return carrier.PushAnswer{}, usecase.Failf(usecase.NotFound, "There is no such push URL.")
+	}
+	acc, ok := s.Carriers.Account(a.Tenant, a.ID)
+	if !ok || !s.can(a.Tenant, a.ID, carrier.CanReceivePush) {
+		return carrier.PushAnswer{}, usecase.Failf(usecase.NotFound, "The carrier of this account is not known to push.")
+	}
+	cctx, cancel := context.WithTimeout(ctx, pushTime)
+	defer cancel()
+	answer, err := acc.ReceivePush(cctx, p)
+	if err != nil {
+		return carrier.PushAnswer{}, s.unread(a, carrier.AsError(err))
+	}
+	outcome := "repeated"
+	for _, u := range answer.Updates {
+		heard, err := s.hear(ctx, a, u)
+		if err != nil {
+			s.metrics.pushes.WithLabelValues(a.Adapter, "failed").Inc()
+			return carrier.PushAnswer{}, refusal("take in a push", err)
+		}
+		outcome = cmp.Or(heard, outcome)
+	}
+	s.metrics.pushes.WithLabelValues(a.Adapter, outcome).Inc()
+	return answer, nil
+}
+
+// pushedTo returns the account that a push URL names, nil for none. Several tenants may have an account of this id; the secret
+// tells whose it is. Every one is compared, each in constant time.
+func (s *Service) pushedTo(ctx context.Context, account, secret string) (*config.Account, error) {
+	given := sha256.Sum256([]byte(secret))
+	var found *config.Account
+	tenants := s.Config().Tenants
+	for _, id := range slices.Sorted(maps.Keys(tenants)) {
+		a := tenants[id].Accounts[account]
+		if a == nil {
+			continue
+		}
+		want, err := s.PushSecret(ctx, id, account)
+		if err != nil {
+			return nil, err
+		}
+		hash := sha256.Sum256([]byte(want))
+		if subtle.ConstantTimeCompare(hash[:], given[:]) == 1 {
+			found = a
+		}
+	}
+	return found, nil
+}
+
+// unread words for the carrier why its push was not taken.
+func (s *Service) unread(a *config.Account, e *carrier.Error) error {
+	s.metrics.pushes.WithLabelValues(a.Adapter, "rejected").Inc()
+	s.Log.Warn("push was not taken", "account", a.ID, "tenant", a.Tenant, "code", string(e.Code), "source", string(e.Source))
+	switch e.Code {
+	case carrier.PushRejected:
+		return &usecase.Error{Type: usecase.Unauthorized, Message: "The push does not carry what the account is configured to expect.", Err: e}
+	case carrier.CarrierProtocol, carrier.InvalidField:
+		return &usecase.Error{Type: usecase.ValidationError, Message: "The push cannot be read.", Err: e}
+	}
+	return &usecase.Error{Type: usecase.InternalServerError, Message: "The push cannot be taken at the moment. Send it again later.", Err: e}
+}
+
+// hear commits one update to every tracker that it is about, or parks it where there is none. It returns when that is written.
+func (s *Service) hear(ctx context.Context, a *config.Account, u carrier.TrackUpdate) (outcome string, err error) {
+	followers, err := s.followers(ctx, a, u)
+	if err != nil {
+		return "", err
+	}
+	var parked *store.Parked
+	if len(followers) == 0 {
+		if parked, err = s.park(ctx, a, u); err != nil || parked == nil {
+			return "parked", err
+		}
+		// Somebody may have begun to follow it just now, and have found nothing parked.
+		if followers, err = s.followers(ctx, a, u); err != nil || len(followers) == 0 {
+			return "parked", err
+		}
+	}
+	for _, t := range followers {
+		_, err := s.change(ctx, t, "news", func(t *tracker.Tracker) (*news, error) {
+			now, n := s.Clock.Now(), &news{}
+			n.merge(t, u, tracker.Heard{Origin: tracker.ByPush, At: now})
+			if parked != nil {
+				n.unpark = []string{parked.ID}
+			}
+			if !n.any() && parked == nil {
+				return nil, errUnchanged
+			}
+			outcome = "news"
+			if len(n.entered) > 0 {
+				revive(t)
+				s.schedule(t, now)
+			}
+			return n, nil
+		})
+		if err != nil && !errors.Is(err, store.ErrNotFound) { // a tracker that was removed meanwhile wants no news
+			return "", err
+		}
+	}
+	return outcome, nil
+}
+
+// followers are the trackers that an update of an account is about.
+func (s *Service) followers(ctx context.Context, a *config.Account, u carrier.TrackUpdate) ([]*tracker.Tracker, error) {
+	var tags []string
+	if u.Reference != "" {
+		tags = append(tags, tracker.ReferenceTag(u.Reference))
+	}
+	if u.Number != "" {
+		tags = append(tags, tracker.ParcelTag(a.ID, u.Number))
+	}
+	var out []*tracker.Tracker
+	for _, tag := range tags {
+		found, err := s.Store.TrackersByTag(ctx, a.Tenant, tag, maxFollowers)
+		if err != nil {
+			return nil, fmt.Errorf("trackers of a push: %w", err)
+		}
+		for _, t := range found {
+			known := slices.ContainsFunc(out, func(o *tracker.Tracker) bool { return o.ID == t.ID })
+			if t.Account == a.ID && !known {
+				out = append(out, t)
+			}
+		}
+	}
+	return out, nil
+}
+
+// park keeps an update that nobody waits for yet. The same update is parked once. An update that names nothing is dropped.
+func (s *Service) park(ctx context.Context, a *config.Account, u carrier.TrackUpdate) (*store.Parked, error) {
+	p := &store.Parked{Account: a.ID, At: s.Clock.Now()}
+	for _, key := range []string{u.Number, u.Reference} {
+		if key != "" {
+			p.Keys = append(p.Keys, key)
+		}
+	}
+	if len(p.Keys) == 0 {
+		return nil, nil
+	}
+	body, err := json.Marshal(u)
+	if err != nil {
+		return nil, fmt.Errorf("park a push: %w", err)
+	}
+	sum := sha256.Sum256(append([]byte(a.ID+"\n"), body...))
+	p.ID, p.Update, p.Expires = hex.EncodeToString(sum[:12]), body, p.At.Add(s.Config().TrackingOf(a).Park)
+	if err := s.commit(ctx, a.Tenant, "park", &store.Tx{Parked: []store.Parked{*p}}); err != nil {
+		return nil, err
+	}
+	s.metrics.parked.Inc()
+	return p, nil
+}
+
+// parkedFor returns what was pushed about a tracker before it was there.
+func (s *Service) parkedFor(ctx context.Context, t *tracker.Tracker) ([]store.Parked, error) {
+	if t.Account == "" {
+		return nil, nil
+	}
+	var out []store.Parked
+	keys := t.Numbers()
+	if t.Reference != "" {
+		keys = append(keys, t.Reference)
+	}
+	for _, key := range keys {
+		found, err := s.Store.Parked(ctx, t.Tenant, t.Account, key)
+		if err != nil {
+			return nil, fmt.Errorf("parked news of tracker %s: %w", t.ID, err)
+		}
+		for _, p := range found {
+			if !slices.ContainsFunc(out, func(o store.Parked) bool { return o.ID == p.ID }) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out, nil
+}
+
+// unpark merges parked news into a tracker.
+func (s *Service) unpark(t *tracker.Tracker, parked []store.Parked, n *news) {
+	for _, p := range parked {
+		var u carrier.TrackUpdate
+		if err := json.Unmarshal(p.Update, &u); err != nil { // it is removed all the same: nobody will ever read it
+			s.Log.Error("parked news cannot be read and are dropped", "tracker_id", t.ID, "err", err)
+		} else {
+			n.merge(t, u, tracker.Heard{Origin: tracker.ByPush, At: p.At})
+		}
+		n.unpark = append(n.unpark, p.ID)
+	}
+}
