@@ -137,7 +137,7 @@ func TestStatusByHand(t *testing.T) {
 	e := newEngine(t, f)
 	e.mustCreate("o1")
 	set := func(st shipping.Status) error {
-		_, err := e.SetStatus(context.Background(), caller, "o1", dispatch.StatusUpdate{Status: st})
+		err := e.setStatus("o1", st, "")
 		return err
 	}
 	wantType(t, set(shipping.RequestReceived), dispatch.InvalidOperation)
@@ -258,7 +258,7 @@ func TestEditBeforeDispatch(t *testing.T) {
 func TestUnderwayOnlyLocalFieldsChange(t *testing.T) {
 	e := newEngine(t, newFake("ups", "UPS", 500))
 	e.mustCreate("o1")
-	if _, err := e.SetStatus(context.Background(), caller, "o1", dispatch.StatusUpdate{Status: shipping.PickupCompleted}); err != nil {
+	if err := e.setStatus("o1", shipping.PickupCompleted, ""); err != nil {
 		t.Fatal(err)
 	}
 	ins := "x"

@@ -466,7 +466,7 @@ func TestUndeliverableTwiceCountsOnce(t *testing.T) {
 	e := newEngine(t, f)
 	e.mustCreate("o1")
 	for _, st := range []shipping.Status{shipping.PickupCompleted, shipping.OrderUndeliverable, shipping.OrderUndeliverable, shipping.OrderDelivered} {
-		if _, err := e.SetStatus(context.Background(), caller, "o1", dispatch.StatusUpdate{Status: st}); err != nil {
+		if err := e.setStatus("o1", st, ""); err != nil {
 			t.Fatalf("%s: %v", st, err)
 		}
 	}

@@ -74,15 +74,6 @@ type Rates struct {
 	Warnings []shipment.Warning
 }
 
-// StatusUpdate is a status set by hand.
-type StatusUpdate struct {
-	Status    shipping.Status
-	SubStatus string
-	Note      string
-	Reason    *shipping.EventReason
-	At        time.Time // zero for now
-}
-
 // Trace is what went over the wire for a shipment.
 type Trace struct {
 	Shipment  shipment.ID
@@ -105,7 +96,6 @@ type UseCases interface {
 	// Resolve takes a person's word about an attempt that nobody else can decide.
 	Resolve(ctx context.Context, c Caller, externalID string, r Resolution) (Result, error)
 	History(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, []shipment.Change, error)
-	SetStatus(ctx context.Context, c Caller, externalID string, u StatusUpdate) (*shipment.Shipment, error)
 	Rates(ctx context.Context, c Caller, o shipment.Order) (Rates, error)
 	// Label returns the label of a parcel (from 1) of the shown booking.
 	Label(ctx context.Context, c Caller, externalID string, parcel int) (shipping.Label, error)

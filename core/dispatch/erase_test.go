@@ -65,7 +65,7 @@ func TestErasedOrdersTellOfNobody(t *testing.T) {
 	}
 	_, err := e.Erase(context.Background(), caller, "o1")
 	wantType(t, err, dispatch.InvalidOperation) // its carrier has it
-	if _, err := e.SetStatus(context.Background(), caller, "o1", dispatch.StatusUpdate{Status: shipping.OrderDelivered, Note: "DEL( Eulalia has signed )"}); err != nil {
+	if err := e.setStatus("o1", shipping.OrderDelivered, "DEL( Eulalia has signed )"); err != nil {
 		t.Fatal(err)
 	}
 	erased, err := e.Erase(context.Background(), caller, "o1")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -26,6 +27,9 @@ func (s *Service) followed(sh *shipment.Shipment, a *shipment.Attempt) *tracker.
 		Type: "shipping", Zone: sh.Pickup.Zone, Source: tracker.Source{Type: "shipment", ID: string(sh.ID), Name: sh.Order.ExternalID},
 		Status: shipping.OrderDispatched, Progress: sh.Progress, TrackingURL: b.TrackingURL, NextPoll: now.Add(firstPoll),
 		CreatedBy: sh.CreatedBy, CreatedAt: now, UpdatedAt: now,
+	}
+	if m, known := s.manifest(sh.Tenant, a.Account); known && !m.Has(carrier.CanTrack) && !m.Has(carrier.CanReceivePush) {
+		t.NextPoll = time.Time{} // people tell how it goes
 	}
 	if a.Quote.Mode == courier {
 		t.Type = "delivery"

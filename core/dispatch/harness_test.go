@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/core/geo"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
@@ -134,6 +135,28 @@ func (e *engine) get(id string) *shipment.Shipment {
 		e.t.Fatalf("get %s: %v", id, err)
 	}
 	return sh
+}
+
+// setStatus moves an order as if its carrier had said so.
+func (e *engine) setStatus(id string, to shipping.Status, note string) error {
+	ctx := context.Background()
+	sh, err := e.Get(ctx, caller, id)
+	if err != nil {
+		return err
+	}
+	a := sh.Live(shipment.Forward)
+	if a == nil || !slices.Contains(sh.ManualNext(), to) {
+		return &dispatch.Error{Type: dispatch.InvalidOperation, Message: "not from " + string(sh.Status)}
+	}
+	lines, over := sh.Follow(a.Number, []shipment.Heard{{Status: to, Note: note, User: a.Provider, Person: true}}, e.clock.Now())
+	tx := &store.Tx{Shipments: []*shipment.Shipment{sh}, Now: e.clock.Now()}
+	for _, l := range lines {
+		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: l})
+	}
+	if over {
+		tx.Usage = []store.UsageDelta{{Account: a.Account, Day: sh.Day(a.IntendedAt), Open: -1}}
+	}
+	return e.store.Commit(ctx, sh.Tenant, tx)
 }
 
 // pass lets time go by in steps, doing what is due at each.

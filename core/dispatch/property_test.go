@@ -216,7 +216,7 @@ func (st *storm) step() {
 		_, _ = st.Retry(ctx, caller, st.order())
 	case "status":
 		to := rapid.SampledFrom([]shipping.Status{shipping.PickupCompleted, shipping.OrderUndeliverable, shipping.OrderDelivered}).Draw(st.rt, "to")
-		_, _ = st.SetStatus(ctx, caller, st.order(), dispatch.StatusUpdate{Status: to})
+		_ = st.setStatus(st.order(), to, "")
 	}
 }
 

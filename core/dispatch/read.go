@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
@@ -132,60 +130,6 @@ func (s *Service) Retry(ctx context.Context, c Caller, externalID string) (Resul
 		return Result{}, s.begunError("dispatch order", sh, err)
 	}
 	return s.answer(caller, sh, begun)
-}
-
-// SetStatus moves an order by hand, as drivers and staff do.
-func (s *Service) SetStatus(ctx context.Context, c Caller, externalID string, u StatusUpdate) (*shipment.Shipment, error) {
-	sh, err := s.load(ctx, c, externalID)
-	if err != nil {
-		return nil, err
-	}
-	ctx = context.WithoutCancel(ctx)
-	sh, err = s.change(ctx, sh, "status", func(sh *shipment.Shipment) (*store.Tx, error) {
-		if !slices.Contains(sh.ManualNext(), u.Status) || sh.Live(shipment.Forward) == nil && sh.Status != shipping.OrderUndeliverable {
-			return nil, failf(InvalidOperation, "An order in state %s cannot be set to %s. It can be set to: %v.", sh.Status, u.Status, sh.ManualNext())
-		}
-		at := u.At
-		if at.IsZero() {
-			at = s.Clock.Now()
-		}
-		opts := []func(*shipment.Change){shipment.WithNote(u.Note), shipment.WithSubStatus(u.SubStatus), shipment.WithReason(u.Reason)}
-		a := sh.Live(shipment.Forward)
-		if a != nil {
-			opts = append(opts, shipment.WithAttempt(a.Number))
-		}
-		tx := changed(sh, sh.Move(u.Status, s.Clock.Now(), c.Key, opts...))
-		s.actual(sh, a, u.Status, at, tx)
-		return tx, nil
-	})
-	if e, ok := errors.AsType[*Error](err); ok {
-		return nil, e
-	}
-	if err != nil {
-		return nil, s.storeError("set status", err)
-	}
-	return sh, nil
-}
-
-// actual notes when pickup and delivery happened, and ends the attempt when its work is done.
-func (s *Service) actual(sh *shipment.Shipment, a *shipment.Attempt, to shipping.Status, at time.Time, tx *store.Tx) {
-	if shipment.StageOf(to) == shipment.Underway && to != shipping.OrderDelayed || to == shipping.OrderDelivered {
-		if sh.Progress.ActualPickup.IsZero() {
-			sh.Progress.ActualPickup = shipping.At(at)
-		}
-	}
-	if to == shipping.OrderDelivered {
-		sh.Progress.ActualDelivery = shipping.At(at)
-	}
-	switch {
-	case a == nil || shipment.StageOf(to) != shipment.Finished:
-	case to == shipping.OrderDelivered:
-		tx.Usage = append(tx.Usage, ended(sh, a, shipment.Ended, s.Clock.Now())...)
-		sh.Cancel = nil
-		tx.DropJobs = append(tx.DropJobs, drop(sh, JobCancel, JobEdit)...)
-	default: // the booking goes on with its return, and is counted no more
-		tx.Usage = append(tx.Usage, countOut(sh, a, s.Clock.Now())...)
-	}
 }
 
 // Rates says what each account would ask, and which offer the rules choose. Nothing is stored or booked.

@@ -16,6 +16,7 @@ func TestNamesAreThoseOfTheSource(t *testing.T) {
 	called := map[string]bool{}
 	for pkg, call := range map[string]*regexp.Regexp{
 		"dispatch": regexp.MustCompile(`(?:s\.change|s\.commit|s\.commitEdit)\(ctx, [^"\n]*?"([a-z-]+)"`),
+		"tracking": regexp.MustCompile(`(?:s\.change|s\.commit)\(ctx, [^"\n]*?"([a-z-]+)"`),
 		"jobs":     regexp.MustCompile(`failpoint\.Hit\("jobs", failpoint\.(?:Before|After), "([a-z-]+)"\)`),
 	} {
 		files, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))

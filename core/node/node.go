@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"sync"
@@ -25,6 +26,7 @@ import (
 	"github.com/waybill-dev/waybill/core/geo"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/httpapi/admin"
+	"github.com/waybill-dev/waybill/core/httpapi/push"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
 	trackerapi "github.com/waybill-dev/waybill/core/httpapi/tracker"
 	"github.com/waybill-dev/waybill/core/jobs"
@@ -32,6 +34,7 @@ import (
 	"github.com/waybill-dev/waybill/core/ruleset"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/core/web/console"
 	"github.com/waybill-dev/waybill/rules"
 )
@@ -54,6 +57,7 @@ type Settings struct {
 type Node struct {
 	Settings
 	Dispatch *dispatch.Service
+	Tracking *tracking.Service
 	Store    store.Store
 	Host     *carrierhost.Host // nil where Settings.Carriers stands in
 
@@ -124,10 +128,15 @@ func (n *Node) wire() error {
 		Store: n.Store, Carriers: carriers, Placer: n.placer, Config: n.Config.Current, Rules: n.rules.Bundle, Trial: n.trial, Clock: n.Clock, Source: n.Source,
 		Log: n.Log.Named("dispatch"), Registerer: n.registry,
 	})
+	n.Tracking = tracking.New(tracking.Settings{
+		Store: n.Store, Carriers: followed{carriers}, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("tracking"),
+		Registerer: n.registry,
+	})
 	n.retention = retention.New(retention.Settings{Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("retention"), CollectGarbage: n.garbage})
 	n.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_config_degraded",
 		Help: "1 while the configuration's files are faulty and an earlier configuration serves."}, n.configDegraded))
 	handlers := n.Dispatch.Handlers()
+	maps.Copy(handlers, n.Tracking.Handlers())
 	handlers[retention.JobRetention], handlers[retention.JobUpkeep] = n.retention.RunRetention, n.retention.RunUpkeep
 	n.runner, err = jobs.New(jobs.Config{
 		Store: n.Store, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("jobs"), Metrics: jobs.NewMetrics(n.registry),
@@ -137,9 +146,10 @@ func (n *Node) wire() error {
 		return fmt.Errorf("job runner: %w", err)
 	}
 	router := httpapi.New(httpapi.Settings{Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("http"), Registerer: n.registry})
-	shippingapi.Mount(router, n.Dispatch)
+	shippingapi.Mount(router, n.Dispatch, n.Tracking)
+	push.Mount(router, n.Tracking)
 	trackerapi.MountDetect(router)
-	admin.Mount(router, admin.Settings{Provider: n.provider, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,
+	admin.Mount(router, admin.Settings{Provider: n.provider, PushURL: n.pushURL, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,
 		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})
 	console.Mount(router, console.Settings{Orders: n.Dispatch, Live: n.liveRules, Providers: n.providers(carriers), Examples: n.Examples})
 	n.server = &httpapi.Server{Handler: router, Config: cfg.Server, Log: n.Log.Named("http")}
@@ -168,6 +178,15 @@ type hostCarriers struct{ host *carrierhost.Host }
 func (h hostCarriers) Account(tenant, id string) (dispatch.Account, bool) {
 	a, ok := h.host.Account(tenant, id)
 	return a, ok
+}
+
+// followed is the same as tracking sees it. Carriers that stand in for measuring need not be able to.
+type followed struct{ dispatch.Carriers }
+
+func (f followed) Account(tenant, id string) (tracking.Account, bool) {
+	a, ok := f.Carriers.Account(tenant, id)
+	acc, can := a.(tracking.Account)
+	return acc, ok && can
 }
 
 // providers tells rules which services the tenant's accounts have, as far as their adapters have started.

@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/core/carrierhost"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/httpapi/admin"
+	"github.com/waybill-dev/waybill/core/httpapi/push"
 )
 
 // adapters tells the configuration which adapters there are and what they want to be configured with. One that is there and cannot
@@ -46,6 +47,15 @@ func (n *Node) refused(tenant, account string) string {
 		return ""
 	}
 	return "its new configuration was not taken, it goes on with the last good one: " + strings.Join(words, "; ")
+}
+
+// pushURL is where the carrier of an account pushes to.
+func (n *Node) pushURL(ctx context.Context, tenant, account string) (string, error) {
+	secret, err := n.Tracking.PushSecret(ctx, tenant, account)
+	if err != nil {
+		return "", err
+	}
+	return push.URL(n.Config.Current().Server.PublicURL, account, secret), nil
 }
 
 // provider tells the admin surface about an account.

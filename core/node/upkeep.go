@@ -16,6 +16,9 @@ func (n *Node) planRetention(ctx context.Context) {
 }
 
 func (n *Node) plan(ctx context.Context) {
+	if err := n.Tracking.Plan(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnavailable) {
+		n.Log.Error("polls of carriers are not planned; parcels are not asked for until the next start", "err", err)
+	}
 	if err := n.retention.Plan(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnavailable) {
 		n.Log.Error("retention is not planned; old data stays until the next start", "err", err)
 	}

@@ -46,11 +46,10 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 		if h.Status == "" || s.Status == h.Status && s.SubStatus == h.SubStatus {
 			continue
 		}
-		at := h.At
-		if at.IsZero() {
-			at = now
+		if h.At.IsZero() {
+			h.At = now
 		}
-		line := s.Move(h.Status, at, h.User, WithAttempt(number), WithNote(h.Note), WithSubStatus(h.SubStatus), WithReason(h.Reason),
+		line := s.Move(h.Status, h.At, h.User, WithAttempt(number), WithNote(h.Note), WithSubStatus(h.SubStatus), WithReason(h.Reason),
 			func(c *Change) { c.Late = !moves })
 		s.UpdatedAt = now
 		lines = append(lines, line)

@@ -111,8 +111,8 @@ func (t *Tracker) enter(u carrier.TrackUpdate, h Heard) map[int]bool {
 	return entered
 }
 
-// identity tells events apart by their content. The carrier's words count only where there is no code: they differ between its
-// answers and its pushes.
+// identity tells events apart by their content: what happened when and where. The carrier's code and words count only where they
+// say nothing that we know: they differ between its answers and its pushes.
 func identity(e *Event, several bool) string {
 	h := sha256.New()
 	put := func(s string) { fmt.Fprintf(h, "%d:", len(s)); _, _ = io.WriteString(h, s) } // a hash takes everything
@@ -121,11 +121,10 @@ func identity(e *Event, several bool) string {
 		stamp = e.Time.UTC().Truncate(time.Second).Format(time.RFC3339)
 	}
 	put(stamp)
-	put(strings.ToLower(e.CarrierCode))
-	if e.CarrierCode == "" {
-		put(strings.ToLower(e.CarrierWords))
-	}
 	put(string(e.Status))
+	if e.Status == "" {
+		put(strings.ToLower(cmp.Or(e.CarrierCode, e.CarrierWords)))
+	}
 	put(e.SubStatus)
 	if e.Reason != nil {
 		put(e.Reason.Code)

@@ -35,6 +35,8 @@ type Provider struct {
 type Settings struct {
 	// Provider tells about an account.
 	Provider func(tenant, account string) Provider
+	// PushURL returns where the carrier of an account pushes to; nil where nobody takes pushes.
+	PushURL func(ctx context.Context, tenant, account string) (string, error)
 	// Ready returns what keeps the node from serving, nil where nothing does.
 	Ready func(ctx context.Context) error
 	// Degraded returns what a person should mend while the node serves all the same, nil where nothing is; nil for never.
@@ -126,6 +128,7 @@ type providerView struct {
 	State       string            `json:"state"`
 	Problem     string            `json:"problem,omitempty"`
 	Retired     bool              `json:"retired"`
+	PushURL     string            `json:"pushUrl,omitempty"`
 	Abilities   []carrier.Ability `json:"abilities"`
 	Services    []serviceView     `json:"services"`
 }
@@ -140,12 +143,16 @@ type serviceView struct {
 func (s *surface) providers(q *httpapi.Request) (httpapi.Answer, error) {
 	out := []providerView{}
 	for _, id := range slices.Sorted(maps.Keys(q.Tenant.Accounts)) {
-		out = append(out, s.provider(q.Tenant.Accounts[id]))
+		v, err := s.provider(q.Context(), q.Tenant.Accounts[id])
+		if err != nil {
+			return httpapi.Answer{}, err
+		}
+		out = append(out, v)
 	}
 	return httpapi.Answer{Body: map[string]any{"data": out}}, nil
 }
 
-func (s *surface) provider(a *config.Account) providerView {
+func (s *surface) provider(ctx context.Context, a *config.Account) (providerView, error) {
 	p := s.Provider(a.Tenant, a.ID)
 	v := providerView{ID: a.ID, Name: p.Manifest.DisplayName, DisplayName: cmp.Or(a.Name, p.Manifest.DisplayName), Adapter: a.Adapter,
 		Version: p.Manifest.Version, State: p.State, Problem: p.Problem, Retired: a.Retired, Abilities: p.Manifest.Abilities, Services: []serviceView{}}
@@ -155,5 +162,11 @@ func (s *surface) provider(a *config.Account) providerView {
 	for _, sv := range p.Manifest.Services {
 		v.Services = append(v.Services, serviceView{ID: sv.ID, Type: sv.Name, Mode: sv.Mode, Supports: orEmpty(sv.Supports)})
 	}
-	return v
+	if s.PushURL != nil && p.Manifest.Has(carrier.CanReceivePush) {
+		var err error
+		if v.PushURL, err = s.PushURL(ctx, a.Tenant, a.ID); err != nil {
+			return v, err
+		}
+	}
+	return v, nil
 }

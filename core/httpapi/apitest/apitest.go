@@ -32,9 +32,11 @@ import (
 	"github.com/waybill-dev/waybill/core/geo"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/httpapi/admin"
+	"github.com/waybill-dev/waybill/core/httpapi/push"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
 	trackerapi "github.com/waybill-dev/waybill/core/httpapi/tracker"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -61,6 +63,7 @@ type Harness struct {
 	Clock    *clock.Manual
 	Store    *Store
 	Service  *dispatch.Service
+	Tracking *tracking.Service
 	Router   *httpapi.Router
 	Config   *config.Config
 	Metrics  *prometheus.Registry
@@ -113,7 +116,9 @@ func New(t testing.TB) *Harness {
 		Rules: func(string) *rules.Bundle { return h.bundle.Load() }, Clock: h.Clock, Source: source, Log: log,
 	})
 	h.Router = httpapi.New(httpapi.Settings{Config: cfg, Clock: h.Clock, Source: source, Log: log, Registerer: h.Metrics})
-	shippingapi.Mount(h.Router, h.Service)
+	h.Tracking = tracking.New(tracking.Settings{Store: h.Store, Carriers: h.followed(), Config: cfg, Clock: h.Clock, Source: source, Log: log})
+	shippingapi.Mount(h.Router, h.Service, h.Tracking)
+	push.Mount(h.Router, h.Tracking)
 	trackerapi.MountDetect(h.Router)
 	admin.Mount(h.Router, admin.Settings{
 		Provider: h.provider, Ready: h.ready, Degraded: h.degraded, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test",

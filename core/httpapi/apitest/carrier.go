@@ -33,6 +33,7 @@ type Hooks struct {
 	Book   func(carrier.BookRequest) error
 	Cancel func(carrier.CancelRequest) error
 	Edit   func(carrier.EditRequest) error
+	Track  func(carrier.TrackRequest) ([]carrier.TrackUpdate, error)
 }
 
 func newCarrier(name, display string, fee int64, label shipping.LabelFormat, services ...carrier.Service) *Carrier {

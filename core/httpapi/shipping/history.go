@@ -3,10 +3,8 @@ package shipping
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/usecase"
@@ -75,43 +73,4 @@ func ordinal(n int) string {
 		return "rd"
 	}
 	return "th"
-}
-
-type statusBody struct {
-	Status      shipping.Status       `json:"status"`
-	SubStatus   string                `json:"subStatus"`
-	Note        string                `json:"note"`
-	EventReason *shipping.EventReason `json:"eventReason"`
-	At          shipping.Instant      `json:"at"`
-}
-
-// setStatus moves an order by hand, as drivers and staff do.
-func (s *surface) setStatus(q *httpapi.Request, id string) (httpapi.Answer, error) {
-	var b statusBody
-	f, err := httpapi.Decode(q.Body, &b)
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
-	var more shipping.Faults
-	if !slices.Contains(shipping.Statuses, b.Status) {
-		more.Add("status", "must be one of the order statuses, such as PICKUP_COMPLETED or ORDER_DELIVERED")
-	}
-	more.Line("subStatus", b.SubStatus, shipping.MaxText)
-	more.Text("note", b.Note, shipping.MaxNote)
-	if r := b.EventReason; r != nil {
-		more.Required("eventReason.code", r.Code, shipping.MaxText)
-		more.Line("eventReason.title", r.Title, shipping.MaxText)
-		more.Text("eventReason.note", r.Note, shipping.MaxNote)
-	}
-	if !b.At.IsZero() && b.At.After(s.router.Clock.Now().Add(time.Minute)) {
-		more.Add("at", "must not lie in the future")
-	}
-	if f = add(f, more); len(f) > 0 {
-		return httpapi.Answer{}, invalid(f)
-	}
-	sh, err := s.cases.SetStatus(q.Context(), q.Caller, id, dispatch.StatusUpdate{Status: b.Status, SubStatus: b.SubStatus, Note: b.Note, Reason: b.EventReason, At: b.At.Time})
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
-	return httpapi.Answer{Body: show(sh, s.base())}, nil
 }

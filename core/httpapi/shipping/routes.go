@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -21,12 +22,13 @@ import (
 // surface holds what the handlers use.
 type surface struct {
 	cases  dispatch.UseCases
+	follow tracking.UseCases
 	router *httpapi.Router
 }
 
 // Mount mounts the surface.
-func Mount(r *httpapi.Router, cases dispatch.UseCases) {
-	s := &surface{cases: cases, router: r}
+func Mount(r *httpapi.Router, cases dispatch.UseCases, follow tracking.UseCases) {
+	s := &surface{cases: cases, follow: follow, router: r}
 	// The seed answers INVALID_DATA on list and edit with 400, elsewhere with 422, and has no such row for a cancellation.
 	listing := httpapi.Table{usecase.InvalidData: http.StatusBadRequest}
 	r.Handle(http.MethodPost, "/shipments", nil, s.create)
