@@ -42,6 +42,7 @@ var _ interface {
 	carrier.Canceler
 	carrier.Finder
 	carrier.Tracker
+	carrier.PushReceiver
 	carrier.Returner
 	carrier.AddressValidator
 	carrier.DocumentProvider

@@ -25,6 +25,8 @@ type Config struct {
 	SaturdayDelivery  bool `json:"saturday_delivery" title:"Saturday delivery" doc:"Also ask for Saturday delivery, and buy it where UPS offers it, at UPS's surcharge."`
 	ValidateAddresses bool `json:"validate_addresses" title:"Validate addresses" doc:"Let UPS refuse a booking whose city, state and postal code do not agree."`
 
+	PushCredential carrier.Secret `json:"push_credential,omitempty" title:"Push credential" doc:"What UPS sends with Track Alert pushes; without it every push is refused."`
+
 	Shipper *Shipper `json:"shipper" title:"Shipper" doc:"The account's own address, printed as the sender's. Without it the pickup location's is used."`
 }
 

@@ -227,6 +227,7 @@ func (d *Dialect) Entered(tx *simulator.Tx, e *simulator.Entity, _ simulator.Sta
 		return
 	}
 	s.scans = append(s.scans, scan{state: e.State, at: tx.Now(), where: s.whereNow(e.State)})
+	d.tell(tx, e, s)
 }
 
 // whereNow gives the place of the next scan and moves the shipment along its route.

@@ -9,7 +9,7 @@
 //
 // What is invented: prices and transit days follow the real ones only in their order of size; so does the zone of a
 // lane. Error codes whose wording is not published are marked where they stand. Not simulated: freight, paperless
-// documents, pickups, Mail Innovations, Roadie, Track Alert, and labels in SPL.
+// documents, pickups, Mail Innovations, Roadie, subscriptions of Track Alert, and labels in SPL.
 package ups
 
 import (
@@ -49,7 +49,8 @@ type Client struct {
 // Account is one shipper account.
 type Account struct {
 	Number   string // six characters, [0-9A-Z]
-	Discount int    // percent off the published transportation charge; 0 means that no negotiated rates are answered
+	Webhook  Webhook
+	Discount int // percent off the published transportation charge; 0 means that no negotiated rates are answered
 }
 
 // DevClient is the client of a world that names none. It opens nothing but this simulator.
