@@ -94,7 +94,6 @@ func TestCarrierFlagsAreRefused(t *testing.T) {
 	}{
 		"all faults at once": {carrierFlags{webhooks: []string{"dordash=http://x"}, profiles: []string{"ups=ground-peek", "doordash=ground-peak"}},
 			[]string{`no simulated carrier is named "dordash"; did you mean "doordash"?`, `no profile "ground-peek"; did you mean "ground-peak"?`, `simulated doordash has no profile "ground-peak"`, "doordash-rush"}},
-		"no pushes":      {carrierFlags{webhooks: []string{"ups=http://x"}}, []string{"simulated ups sends no webhooks; doordash does"}},
 		"no value":       {carrierFlags{profiles: []string{"ups"}}, []string{"write ups=VALUE"}},
 		"half a URL":     {carrierFlags{webhooks: []string{"doordash=127.0.0.1:9000"}}, []string{"such as http://"}},
 		"nobody is told": {carrierFlags{authorizations: []string{"doordash=Basic s3cret"}}, []string{"add --webhook doordash=URL"}},

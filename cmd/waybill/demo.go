@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/examples"
+	"github.com/waybill-dev/waybill/simulator/ups"
 )
 
 // demoPatience is how long the whole demonstration may take before it is given up.
@@ -70,7 +71,8 @@ func (p *program) demo(ctx context.Context, plugins string, l logFlags) (err err
 	if err := o.absolute(); err != nil {
 		return err
 	}
-	r, err := p.openRig(rigConfig{overrides: o, config: conf, simListen: "127.0.0.1:0", speed: 1, seed: 1, log: log})
+	r, err := p.openRig(rigConfig{overrides: o, config: conf, simListen: "127.0.0.1:0", speed: 1, seed: 1, log: log,
+		worldTime: true, tracking: demoTracking(), carriers: carrierSettings{pace: ups.PaceManual}})
 	if err != nil {
 		return err
 	}
@@ -127,6 +129,8 @@ func (d *demo) tell(ctx context.Context) error {
 		{"The customer has second thoughts: the parcel is cancelled at UPS", (*demo).cancel},
 		{"DoorDash turns an order down, and the next best takes it", (*demo).fallback},
 		{"Round the corner the shop's own drivers go, moved on by hand", (*demo).ownDrivers},
+		{"The courier drives: DoorDash tells by push", (*demo).courier},
+		{"A parcel's way: UPS is asked where it is", (*demo).parcel},
 		{"What the carriers' own books say", (*demo).books},
 	}
 	for i, s := range steps {

@@ -130,6 +130,8 @@ type rigConfig struct {
 	seed              uint64
 	log               hclog.Logger
 	carriers          carrierSettings
+	worldTime         bool             // the engine lives by the world's time even where that is the real one at first
+	tracking          *config.Tracking // instead of the configuration's; nil for that
 }
 
 // rig is an engine and the simulated carriers that it books with, in one process.
@@ -148,9 +150,6 @@ func (p *program) openRig(c rigConfig) (_ *rig, err error) {
 			err = errors.Join(err, r.close())
 		}
 	}()
-	if r.world, err = newWorld(worldConfig{speed: c.speed, seed: c.seed, log: c.log, carriers: c.carriers}); err != nil {
-		return r, err
-	}
 	if r.ship, err = listen("simulator", c.simListen); err != nil {
 		return r, err
 	}
@@ -170,6 +169,9 @@ func (p *program) openRig(c rigConfig) (_ *rig, err error) {
 		o.apply(cfg)
 		plain := false // one person's processes on one machine need no certificates
 		cfg.Plugins.AutoMTLS = &plain
+		if c.tracking != nil {
+			cfg.Tracking = *c.tracking
+		}
 	}, c.log.Named("config"))
 	if err != nil {
 		return r, usageError(err)
@@ -177,8 +179,12 @@ func (p *program) openRig(c rigConfig) (_ *rig, err error) {
 	if err := adaptersThere(watcher.Current()); err != nil {
 		return r, err
 	}
+	c.carriers.tell(r.api, watcher.Current())
+	if r.world, err = newWorld(worldConfig{speed: c.speed, seed: c.seed, log: c.log, carriers: c.carriers}); err != nil {
+		return r, err
+	}
 	r.settings = node.Settings{Config: watcher, Log: c.log, Version: version, Examples: examples.Rules()}
-	if c.speed != 1 {
+	if c.speed != 1 || c.worldTime {
 		r.settings.Clock = engineClock{r.world.clock}
 	}
 	return r, nil
