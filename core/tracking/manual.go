@@ -168,9 +168,10 @@ func (s *Service) byHand(t *tracker.Tracker, c usecase.Caller, u StatusUpdate) (
 	for _, p := range u.Proofs {
 		update.Proofs = append(update.Proofs, carrier.Proof{Type: p.Type, URL: p.URL, ContentType: p.ContentType})
 	}
+	newer := slices.ContainsFunc(t.Events, func(e tracker.Event) bool { return e.Status != "" && !e.Late && e.Time.After(at) })
 	n := &news{}
 	n.merge(t, update, tracker.Heard{Origin: tracker.ByManual, At: now, User: c.Key, Note: u.Note})
-	if t.Status != u.Status || t.SubStatus != u.SubStatus || len(n.entered) == 0 || n.entered[0].Late {
+	if newer || t.Status != u.Status || t.SubStatus != u.SubStatus || len(n.entered) == 0 || n.entered[0].Late {
 		return nil, usecase.Failf(usecase.InvalidOperation, "The status %s cannot be set for %s: something newer, or the same, is known already.", u.Status,
 			at.UTC().Format("2006-01-02T15:04:05Z"))
 	}

@@ -110,7 +110,8 @@ func backoff(failures int, first, last time.Duration) time.Duration {
 type pace struct {
 	tokens   float64
 	at       time.Time
-	failures int       // calls in a row that failed as a whole
+	failures int // calls in a row that failed as a whole
+	idle     time.Duration
 	asleep   time.Time // when the account's job means to look again; zero while it runs
 }
 

@@ -26,8 +26,10 @@ const (
 	batch = 50
 	// rounds is how many calls the job makes before it lets others run.
 	rounds = 20
-	// look is how long the job sleeps at most: bookings come with a time to ask first, and without telling the job.
+	// look and idle bound how long the job sleeps: bookings come with a time to ask first, and without telling the job. It sleeps twice
+	// as long each time that it finds nothing to do.
 	look = 30 * time.Second
+	idle = 5 * time.Minute
 	// callTime bounds one call.
 	callTime = time.Minute
 	// firstPause and longPause bound how long an account is left alone whose calls fail as a whole.
@@ -101,7 +103,9 @@ func (s *Service) RunPoll(ctx context.Context, j store.Job) (jobs.Outcome, error
 		return jobs.Done(), nil
 	}
 	s.mu.Lock()
-	s.pace(a.Tenant, a.ID).asleep = time.Time{}
+	p := s.pace(a.Tenant, a.ID)
+	p.asleep, p.idle = time.Time{}, min(max(look, 2*p.idle), idle)
+	rest := p.idle
 	s.mu.Unlock()
 	for range rounds {
 		now := s.Clock.Now()
@@ -113,12 +117,16 @@ func (s *Service) RunPoll(ctx context.Context, j store.Job) (jobs.Outcome, error
 			return jobs.Outcome{}, fmt.Errorf("poll %s: %w", a.ID, err)
 		}
 		if len(due) == 0 {
-			until := now.Add(look)
+			until := now.Add(rest)
 			if !next.IsZero() && next.Before(until) {
 				until = later(next, now)
 			}
 			return s.sleep(a, until)
 		}
+		s.mu.Lock()
+		p.idle = 0
+		s.mu.Unlock()
+		rest = look
 		if wait > 0 {
 			return s.sleep(a, now.Add(wait))
 		}
