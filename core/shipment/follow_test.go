@@ -1,0 +1,132 @@
+package shipment_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+var then = time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC)
+
+func booked(mode string) *shipment.Shipment {
+	return &shipment.Shipment{Status: shipping.OrderDispatched, Attempts: []shipment.Attempt{{Number: 1, Kind: shipment.Forward, State: shipment.Booked, Provider: "UPS",
+		Quote: shipping.Quote{Mode: mode}, Fee: shipping.Money{Minor: 1200, Currency: "USD"},
+		Booking: &shipment.Booking{TrackingID: "N", Amount: shipping.Money{Minor: 1000, Currency: "USD"}}}}}
+}
+
+func hear(s *shipment.Shipment, status shipping.Status, change ...func(*shipment.Heard)) ([]shipment.Change, bool) {
+	h := shipment.Heard{Status: status, At: then, User: "UPS", Note: "C( words )"}
+	for _, c := range change {
+		c(&h)
+	}
+	return s.Follow(1, []shipment.Heard{h}, then.Add(time.Minute))
+}
+
+func late(h *shipment.Heard) { h.Late = true }
+
+func TestNewsOfALiveBookingMoveTheOrder(t *testing.T) {
+	s := booked("ground")
+	lines, over := hear(s, shipping.OrderDelivered)
+	if s.Status != shipping.OrderDelivered || len(lines) != 1 || !over || s.Attempts[0].State != shipment.Ended {
+		t.Fatalf("%s, %+v, over %v", s.Status, lines, over)
+	}
+	if l := lines[0]; !l.At.Equal(then) || l.User != "UPS" || l.Note != "C( words )" || l.Attempt != 1 || l.Late {
+		t.Errorf("line = %+v", l)
+	}
+	if lines, over = hear(s, shipping.InTransit); s.Status != shipping.OrderDelivered || len(lines) != 1 || !lines[0].Late || over {
+		t.Errorf("after the end: %s, %+v, over %v", s.Status, lines, over)
+	}
+}
+
+func TestWhatDoesNotMoveTheOrder(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*shipment.Shipment)
+		late   bool
+	}{
+		"late news":              {func(*shipment.Shipment) {}, true},
+		"a booking that ended":   {func(s *shipment.Shipment) { s.Attempts[0].State = shipment.Cancelled }, false},
+		"a return":               {func(s *shipment.Shipment) { s.Attempts[0].Kind = shipment.Return }, false},
+		"an order without a way": {func(s *shipment.Shipment) { s.Status = shipping.PendingDispatch }, false},
+	} {
+		s := booked("ground")
+		c.change(s)
+		before := s.Status
+		var opts []func(*shipment.Heard)
+		if c.late {
+			opts = append(opts, late)
+		}
+		if lines, _ := hear(s, shipping.InTransit, opts...); s.Status != before || len(lines) != 1 || !lines[0].Late {
+			t.Errorf("%s: %s, %+v", name, s.Status, lines)
+		}
+	}
+	s := booked("ground")
+	s.ErasedAt = then
+	if lines, _ := hear(s, shipping.InTransit); len(lines) != 0 || s.Status != shipping.OrderDispatched {
+		t.Errorf("an erased order hears %+v", lines)
+	}
+	if lines, _ := hear(booked("ground"), ""); len(lines) != 0 {
+		t.Errorf("a word without meaning is a line: %+v", lines)
+	}
+}
+
+func TestTheFinalChargeKeepsWhatRulesCharge(t *testing.T) {
+	s := booked("ground")
+	s.Charge(1, shipping.Money{Minor: 1150, Currency: "USD"})
+	s.Charge(1, shipping.Money{Minor: 99, Currency: "EUR"})
+	if a := s.Attempts[0]; a.Fee.Minor != 1350 || a.Booking.Amount.Minor != 1150 {
+		t.Errorf("fee %v, amount %v", a.Fee, a.Booking.Amount)
+	}
+}
+
+func TestProgressIsOfTheShownBooking(t *testing.T) {
+	s := booked("ground")
+	s.Progress.EstimatedPickup = shipping.TimeWindow{StartsAt: shipping.At(then)}
+	s.Learn(1, shipment.Progress{Driver: &shipping.Driver{Name: "Bea"}, ActualPickup: shipping.At(then)})
+	if p := s.Progress; p.Driver.Name != "Bea" || p.EstimatedPickup.IsZero() || p.ActualPickup.IsZero() {
+		t.Errorf("progress = %+v", p)
+	}
+	s.Attempts[0].State = shipment.Cancelled
+	s.Attempts = append(s.Attempts, shipment.Attempt{Number: 2, Kind: shipment.Forward, State: shipment.Booked, Booking: &shipment.Booking{}})
+	s.Learn(1, shipment.Progress{Driver: &shipping.Driver{Name: "Abe"}})
+	if s.Progress.Driver.Name != "Bea" {
+		t.Error("a booking that nobody shows any more changes the driver")
+	}
+}
+
+// Whatever is told in whatever order: a booking is counted out at most once, an order that is final stays so, and the present is the
+// last line that was not late.
+func TestFollowKeepsTheBooks(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := booked(rapid.SampledFrom([]string{"courier", "ground"}).Draw(t, "mode"))
+		if rapid.Bool().Draw(t, "cancelling") {
+			s.Attempts[0].CancelIntent = &shipment.CancelIntent{}
+		}
+		counted, present := 0, s.Status
+		for range rapid.IntRange(1, 12).Draw(t, "news") {
+			final := s.Final()
+			before := s.Status
+			lines, over := hear(s, rapid.SampledFrom(shipping.Statuses).Draw(t, "status"), func(h *shipment.Heard) { h.Late = rapid.Bool().Draw(t, "late") })
+			if over {
+				counted++
+			}
+			if final && s.Status != before {
+				t.Fatalf("a final order went from %s to %s", before, s.Status)
+			}
+			for _, l := range lines {
+				if !l.Late {
+					present = l.Status
+				}
+			}
+		}
+		if counted > 1 || s.Status != present {
+			t.Fatalf("counted out %d times; %s, the history says %s", counted, s.Status, present)
+		}
+		if ended := s.Attempts[0].State == shipment.Ended; ended && counted != 1 {
+			t.Fatalf("an ended booking is still counted")
+		}
+	})
+}
