@@ -14,6 +14,11 @@
 // the ranking. An answer that was lost leaves the attempt in doubt: no other carrier is asked until a reconcile job has found
 // the booking and adopted it, or knows that there is none. No carrier is ever called inside a transaction.
 //
+// With the booking its tracker is committed, and from here on the order is followed (tracking): carriers are asked at a pace that
+// fits the milestone, their pushes are taken, and people may set what they know. All of it is merged into one timeline by the
+// carrier's own times (tracker), so that neither doubled nor late nor lost news change what it says; tracker and order move in one
+// transaction, and a push is acknowledged when that is written. News of what nobody follows yet are parked until somebody does.
+//
 // Time and randomness are injected (clock), configuration is one checked snapshot at a time (config), and one package puts a
 // node together and takes it apart in order (node).
 package core

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -165,10 +166,16 @@ func (p *program) openRig(c rigConfig) (_ *rig, err error) {
 		}
 		return p.getenv(name)
 	}
+	secret := rand.Text() // of whoever the simulated carriers push to; it need not outlive them
 	watcher, err := config.Watch(c.config, getenv, func(cfg *config.Config) {
 		o.apply(cfg)
 		plain := false // one person's processes on one machine need no certificates
 		cfg.Plugins.AutoMTLS = &plain
+		for _, a := range cfg.AllAccounts() {
+			if a.PushSecret == "" {
+				a.PushSecret = config.Secret(secret + "-" + a.Tenant + "-" + a.ID)
+			}
+		}
 		if c.tracking != nil {
 			cfg.Tracking = *c.tracking
 		}

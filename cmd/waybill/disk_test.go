@@ -28,7 +28,7 @@ func newDiskRun(t *testing.T, data string) *diskRun {
 	t.Helper()
 	r := &diskRun{cfg: thirds(t), data: data}
 	r.binary, r.plugins = built(t)
-	sim, err := launch(r.binary, t.TempDir(), nil, []string{"sim", "serve", "--listen", "127.0.0.1:0"})
+	sim, err := launch(r.binary, t.TempDir(), nil, []string{"sim", "serve", "--listen", "127.0.0.1:0", "--profile", "doordash=doordash-manual", "--profile", "ups=manual"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func TestPushesReachTheOrder(t *testing.T) {
 		{"ups", "UPS", []string{"PICKUP_COMPLETED", "IN_TRANSIT", "OUT_FOR_DELIVERY", "ORDER_DELIVERED"}},
 	} {
 		t.Run(c.account, func(t *testing.T) {
-			d := startDev(t, "--config", onlyBy(t, c.account), "--profile", "doordash=doordash-manual", "--profile", "ups=manual")
+			d := startDev(t, "--config", onlyBy(t, c.account))
 			if status, body := d.Request(t, "POST", "/shipments", boston("o1")); status != http.StatusCreated {
 				t.Fatalf("%d: %s", status, body)
 			}

@@ -87,8 +87,9 @@ func (b *lockedBuffer) String() string {
 func startDev(t testing.TB, args ...string) *devProcess {
 	t.Helper()
 	binary, _ := built(t)
+	// Nothing moves by itself, unless the test wants it.
 	d, err := launch(binary, t.TempDir(), os.Environ(), append([]string{"dev", "--listen", "127.0.0.1:0", "--sim-listen", "127.0.0.1:0",
-		"--data", filepath.Join(t.TempDir(), "data")}, args...))
+		"--profile", "doordash=doordash-manual", "--profile", "ups=manual", "--data", filepath.Join(t.TempDir(), "data")}, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
