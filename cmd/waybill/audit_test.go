@@ -33,7 +33,7 @@ func TestAudit(t *testing.T) {
 		t.Cleanup(func() { _ = d.end(syscall.SIGTERM) })
 		return d
 	}
-	sim := run(nil, "sim", "serve", "--listen", "127.0.0.1:0")
+	sim := run(nil, "sim", "serve", "--listen", "127.0.0.1:0", "--profile", "doordash=doordash-manual", "--profile", "ups=manual")
 	data := filepath.Join(t.TempDir(), "store")
 	engine := run([]string{simURLName + "=" + sim.SimURL, "PATH=/usr/bin:/bin"}, "serve", "--config", cfg, "--listen", "127.0.0.1:0", "--data", data, "--plugins", plugins)
 	id := func(i int) string { return fmt.Sprintf("audit-%02d", i) }

@@ -186,7 +186,7 @@ func TestRecovery(t *testing.T) {
 		t.Cleanup(func() { _ = d.end(syscall.SIGTERM) })
 		return d
 	}
-	sim := run(nil, "sim", "serve", "--listen", "127.0.0.1:0")
+	sim := run(nil, "sim", "serve", "--listen", "127.0.0.1:0", "--profile", "doordash=doordash-manual", "--profile", "ups=manual")
 	serve := func() *devProcess {
 		return run([]string{simURLName + "=" + sim.SimURL, "PATH=/usr/bin:/bin"}, "serve", "--config", cfg, "--listen", "127.0.0.1:0", "--data", data, "--plugins", plugins)
 	}
