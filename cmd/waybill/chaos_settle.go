@@ -16,6 +16,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -69,6 +70,14 @@ func (c *chaos) pending(ctx context.Context) (bool, error) {
 	c.engine.stop()
 	some := false
 	err := c.withStore(func(st store.Store) error {
+		// Carriers are asked for parcels for ever; the next start plans that anew.
+		polls := &store.Tx{}
+		for _, account := range chaosAccounts {
+			polls.DropJobs = append(polls.DropJobs, tracking.PollKey(account))
+		}
+		if err := st.Commit(ctx, chaosTenant, polls); err != nil {
+			return err
+		}
 		due, ok, err := st.NextJob(ctx)
 		if some = ok && time.Until(due) < restless; some || err != nil {
 			return err

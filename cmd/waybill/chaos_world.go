@@ -78,6 +78,9 @@ const chaosLocation = `      %[1]q:
         accounts: [%[2]s]
 `
 
+// chaosAccounts are those of the configuration, the moving one too.
+var chaosAccounts = []string{"ups", "desk", "doordash", "own_fleet", "moving"}
+
 // chaosRules hold what is gated until it is changed, and find nobody for what is stalled.
 const chaosRules = `rules: 1
 name: Thirds

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/jobs"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/carrier"
@@ -36,6 +37,11 @@ const (
 	firstPause = 5 * time.Second
 	longPause  = 10 * time.Minute
 )
+
+// PollKey names the job of an account.
+func PollKey(account string) store.JobKey {
+	return store.JobKey{Kind: JobPoll, Key: JobPoll + "/" + account}
+}
 
 func pollJob(tenant, account string, due time.Time) store.Job {
 	return store.Job{ID: JobPoll + "/" + account, Tenant: tenant, Kind: JobPoll, Key: JobPoll + "/" + account, Due: due}
@@ -181,11 +187,10 @@ func (s *Service) prepare(ctx context.Context, t *tracker.Tracker) (ask bool, er
 	live := true
 	if t.Shipment != "" {
 		sh, err := s.Store.Shipment(ctx, t.Tenant, t.Shipment)
-		if err != nil {
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return false, err
 		}
-		a := sh.Attempt(t.Attempt)
-		live = a != nil && a.Live() && sh.ErasedAt.IsZero()
+		live = err == nil && followed(sh, t)
 	}
 	if live && t.Polls.Count == 0 {
 		if live, err = s.takeUp(ctx, t); err != nil {
@@ -206,6 +211,12 @@ func (s *Service) prepare(ctx context.Context, t *tracker.Tracker) (ask bool, er
 		return &news{}, nil
 	})
 	return false, err
+}
+
+// followed reports whether an order still waits for what its tracker says.
+func followed(sh *shipment.Shipment, t *tracker.Tracker) bool {
+	a := sh.Attempt(t.Attempt)
+	return a != nil && a.Live() && sh.ErasedAt.IsZero()
 }
 
 // takeUp merges what was pushed before the tracker was there. It reports whether there is still something to ask for.
@@ -349,10 +360,10 @@ func (s *Service) record(ctx context.Context, a *config.Account, visits []*visit
 		return nil
 	}
 	err := s.commit(ctx, a.Tenant, "poll", quiet)
-	if !errors.Is(err, store.ErrConflict) {
+	if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrTooLarge) {
 		return err
 	}
-	for _, v := range again { // one of them was changed meanwhile
+	for _, v := range again { // one of them was changed meanwhile, or all have long timelines
 		if v.t, err = s.Store.Tracker(ctx, a.Tenant, v.t.ID); errors.Is(err, store.ErrNotFound) {
 			continue
 		}
