@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -41,6 +42,8 @@ const (
 type Store interface {
 	Commit(ctx context.Context, tenant string, tx *store.Tx) error
 	ListShipments(ctx context.Context, tenant string, q store.ShipmentQuery) (store.ShipmentPage, error)
+	Tracker(ctx context.Context, tenant string, id tracker.ID) (*tracker.Tracker, error)
+	ListTrackers(ctx context.Context, tenant string, q store.TrackerQuery) (store.TrackerPage, error)
 	Retain(ctx context.Context, tenant string, r store.Retention) (int, error)
 	Sweep(ctx context.Context, now time.Time) (int, error)
 }
@@ -115,6 +118,11 @@ func (s *Service) RunRetention(ctx context.Context, j store.Job) (jobs.Outcome, 
 		if aged, err = s.eraseAged(ctx, j.Tenant, done.Erased, edge); err != nil {
 			return jobs.Outcome{}, fmt.Errorf("erase old orders of tenant %s: %w", j.Tenant, err)
 		}
+		followed, err := s.eraseTrackers(ctx, j.Tenant, done.Erased, edge)
+		if err != nil {
+			return jobs.Outcome{}, fmt.Errorf("erase old trackers of tenant %s: %w", j.Tenant, err)
+		}
+		removed += followed
 		done.Erased = edge
 	}
 	if removed+aged > 0 {

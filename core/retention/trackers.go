@@ -1,0 +1,59 @@
+package retention
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
+)
+
+// surfaces are those whose trackers are erased by their own age. Trackers of bookings are erased with their orders.
+var surfaces = []tracker.Surface{tracker.OfAPI, tracker.OfShip24, tracker.OfTracktor, tracker.OfShop}
+
+// eraseTrackers erases what is known of people from each tracker that was created in a span of time, and answers how many those were.
+func (s *Service) eraseTrackers(ctx context.Context, tenant string, from, to time.Time) (int, error) {
+	total := 0
+	for _, surface := range surfaces {
+		q := store.TrackerQuery{Surface: surface, Limit: page, Ascending: true}
+		for {
+			p, err := s.Store.ListTrackers(ctx, tenant, q)
+			if err != nil {
+				return total, err
+			}
+			for _, t := range p.Trackers {
+				if t.CreatedAt.Before(from) || t.CreatedAt.After(to) || !t.ErasedAt.IsZero() {
+					continue
+				}
+				if err := s.eraseTracker(ctx, tenant, t); err != nil {
+					return total, err
+				}
+				total++
+			}
+			last := len(p.Trackers) - 1
+			if q.Cursor = p.Next; q.Cursor == "" || last >= 0 && p.Trackers[last].CreatedAt.After(to) {
+				break
+			}
+		}
+	}
+	return total, nil
+}
+
+// eraseTracker erases one tracker, again from the stored state when somebody else has changed it meanwhile.
+func (s *Service) eraseTracker(ctx context.Context, tenant string, t *tracker.Tracker) error {
+	for {
+		now := s.Clock.Now()
+		t.Erase(now)
+		t.UpdatedAt = now
+		err := s.Store.Commit(ctx, tenant, &store.Tx{Now: now, Trackers: []*tracker.Tracker{t}})
+		if !errors.Is(err, store.ErrConflict) || ctx.Err() != nil {
+			return err
+		}
+		if t, err = s.Store.Tracker(ctx, tenant, t.ID); errors.Is(err, store.ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
