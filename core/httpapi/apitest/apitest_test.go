@@ -58,7 +58,7 @@ func TestHoldFails(t *testing.T) {
 // prefixes, and is named here then. What shows a tenant's configuration, or needs no tenant's key, stands apart.
 func TestEveryRouteIsOfASurface(t *testing.T) {
 	visited := []string{"/shipments", "/rates", "/decisions"}
-	apart := []string{"/couriers/detect", "/healthz", "/readyz", "/openapi.yaml", "/metrics", "/locations", "/providers", "/admin"}
+	apart := []string{"/carriers", "/couriers/detect", "/healthz", "/readyz", "/openapi.yaml", "/metrics", "/locations", "/providers", "/admin"}
 	routes, err := New(t).Router.Routes()
 	if err != nil || len(routes) == 0 {
 		t.Fatal(routes, err)
