@@ -1,0 +1,49 @@
+package notify
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
+)
+
+// The shapes that subscriptions may have. A surface whose JSON is its own registers its shape in Settings.Shapes.
+const (
+	ShapeWaybill           = "waybill"            // ours
+	ShapeDeliverySolutions = "delivery_solutions" // the order webhook of Delivery Solutions
+	ShapeShip24            = "ship24"             // trackings with their new events
+	ShapeTracktor          = "tracktor"           // fulfilments and orders of a shop
+)
+
+// Snapshot is the body of a store.Message: what the subject was when it happened, so that a message reads the same whenever it is
+// delivered. One of Shipment, Tracker and Data is set.
+type Snapshot struct {
+	Shipment *shipment.Shipment `json:"shipment,omitempty"`
+	Change   *shipment.Change   `json:"change,omitempty"` // of Shipment: the line of history that is told
+	Tracker  *tracker.Tracker   `json:"tracker,omitempty"`
+	Entered  []tracker.Event    `json:"entered,omitempty"` // of Tracker: the events that have just entered
+	Data     json.RawMessage    `json:"data,omitempty"`    // of other topics
+}
+
+// Told is a message on its way to one subscription.
+type Told struct {
+	Tenant       *config.Tenant
+	Subscription *store.Subscription
+	Message      store.Message
+	Snapshot     Snapshot
+}
+
+// Rendered is the request that tells it, beside what all requests have: Content-Type, User-Agent and, where Signed, the headers of
+// Standard Webhooks.
+type Rendered struct {
+	Header http.Header
+	Body   []byte
+	Signed bool
+}
+
+// Shape words a message in the JSON of a surface. The same message must give the same bytes each time. ok is false where the shape
+// has no words for the message; it then counts as told.
+type Shape func(t Told) (r Rendered, ok bool, err error)
