@@ -69,6 +69,7 @@ func (c *Config) defaults(dir string) {
 	fill(&c.Retention.Exchanges, 30*day)
 	fill(&c.Retention.Labels, 180*day)
 	c.Tracking.defaults()
+	fill(&c.Retention.Messages, 30*day)
 	if n := c.Geocoding.Nominatim; n != nil {
 		fill(&n.Timeout, 3*time.Second)
 		fill(&n.RatePerSecond, 1)
@@ -95,6 +96,7 @@ func (c *Config) defaults(dir string) {
 		for lid, l := range t.Locations {
 			l.ID = lid
 		}
+		t.Notify.defaults()
 	}
 }
 
@@ -195,6 +197,7 @@ func checkTenant(t *Tenant, path string, at reporter) {
 	}
 	checkRules(t.Rules, path+".rules", at)
 	checkTrial(t.Trial, path+".trial", at)
+	checkNotify(&t.Notify, path+".notify", at)
 	for _, id := range slices.Sorted(maps.Keys(t.Accounts)) {
 		checkAccount(t.Accounts[id], path+".accounts."+id, at)
 	}

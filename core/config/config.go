@@ -102,6 +102,7 @@ type Dispatch struct {
 type Retention struct {
 	Exchanges time.Duration `yaml:"exchanges"` // default 30 days
 	Labels    time.Duration `yaml:"labels"`    // since the order last changed; default 180 days
+	Messages  time.Duration `yaml:"messages"`  // what was told, and the log of deliveries; default 30 days
 	// Personal is the age at which what tells of people is erased from an order; default never. History and money stay.
 	Personal time.Duration `yaml:"personal"`
 }
@@ -111,6 +112,7 @@ func (c *Config) RetentionOf(t *Tenant) Retention {
 	own := t.Retention
 	fill(&own.Exchanges, c.Retention.Exchanges)
 	fill(&own.Labels, c.Retention.Labels)
+	fill(&own.Messages, c.Retention.Messages)
 	fill(&own.Personal, c.Retention.Personal)
 	return own
 }
@@ -128,6 +130,7 @@ type Tenant struct {
 	Locations map[string]*Location `yaml:"locations"`
 	Packages  map[string]Preset    `yaml:"packages"`  // presets by name, any case
 	Retention Retention            `yaml:"retention"` // where it differs from that of all tenants
+	Notify    Notify               `yaml:"notify"`
 }
 
 // Trial is another folder of rules that is tried beside the live one. It looks on, and what it would have decided is kept with each

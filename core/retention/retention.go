@@ -1,4 +1,4 @@
-// Package retention removes what has grown old, as jobs: a tenant's exchanges and labels, what is known of people, idempotency keys
+// Package retention removes what has grown old, as jobs: a tenant's exchanges, labels and messages, what is known of people, idempotency keys
 // that have expired, and the garbage of the store. Each tenant has one retention job and the node one upkeep job; they are planned
 // once and put themselves off for a day each time.
 package retention
@@ -103,7 +103,8 @@ func (s *Service) RunRetention(ctx context.Context, j store.Job) (jobs.Outcome, 
 		return jobs.Again(now.Add(every)), nil // it may come back, and its data is there
 	}
 	keep := cfg.RetentionOf(t)
-	removed, err := s.Store.Retain(ctx, j.Tenant, store.Retention{Exchanges: before(now, keep.Exchanges), Labels: before(now, keep.Labels)})
+	removed, err := s.Store.Retain(ctx, j.Tenant, store.Retention{Exchanges: before(now, keep.Exchanges), Labels: before(now, keep.Labels),
+		Messages: before(now, keep.Messages)})
 	if err != nil {
 		return jobs.Outcome{}, fmt.Errorf("retention of tenant %s: %w", j.Tenant, err)
 	}
