@@ -1,0 +1,310 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/failpoint"
+	"github.com/waybill-dev/waybill/core/store"
+)
+
+// How much one subscription may have under way, so that one that hangs costs the others nothing.
+const (
+	maxLanes = 16  // requests at once
+	window   = 128 // messages that are read and not settled
+	perRead  = 64
+	perWrite = 32 // outcomes in one transaction, which keeps it below the store's limit
+)
+
+// item is one message on its way to the reader's subscription.
+type item struct {
+	msg      store.Message
+	delivery store.Delivery
+	fresh    bool // from the log; else a delivery that waited
+}
+
+// lane holds the messages of one subject, in their order.
+type lane struct {
+	queue []*item
+	busy  bool
+}
+
+// reader reads the log for one subscription. All its fields belong to the goroutine that runs it.
+type reader struct {
+	s      *Service
+	tenant string
+	sub    *store.Subscription
+	lanes  map[string]*lane
+	limit  int // of requests at once
+
+	requests sync.WaitGroup
+	results  chan result
+	busy     int
+
+	log      ledger
+	pending  []result        // outcomes that are not committed
+	retrying map[uint64]bool // positions of deliveries that waited and are under way
+	waiting  bool            // there may be deliveries that wait
+	next     time.Time       // when the next of them is due; zero: unknown
+	more     bool            // there may be more in the log
+	began    time.Time       // of the present row of failures, zero where the last try succeeded
+}
+
+func (s *Service) newReader(ctx context.Context, sub *store.Subscription, limit int) (*reader, error) {
+	at, err := s.Store.ReadUpTo(ctx, sub.Tenant, sub.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read how far subscription %s has come: %w", sub.ID, err)
+	}
+	return &reader{s: s, tenant: sub.Tenant, sub: sub, lanes: map[string]*lane{}, limit: limit, results: make(chan result, maxLanes),
+		log: ledger{read: at, committed: at}, retrying: map[uint64]bool{}, waiting: true, more: true, began: sub.FailingSince}, nil
+}
+
+// errStopped: the subscription is not active any more.
+var errStopped = errors.New("the subscription is not active")
+
+// step commits what has come back, reads what there is room for, and starts requests.
+func (r *reader) step(ctx, work context.Context, now time.Time) error {
+	if err := r.write(ctx, now); err != nil {
+		return err
+	}
+	if err := r.takeWaiting(ctx, now); err != nil {
+		return err
+	}
+	if err := r.takeLog(ctx, now); err != nil {
+		return err
+	}
+	r.start(work)
+	r.s.metrics.lag.WithLabelValues(r.sub.ID).Set(r.log.lag(now).Seconds())
+	return nil
+}
+
+// idle reports whether nothing is under way.
+func (r *reader) idle() bool { return r.busy == 0 && len(r.pending) == 0 && len(r.lanes) == 0 }
+
+// takeLog reads messages into lanes. One that must wait for an earlier one of its subject becomes a delivery that waits.
+func (r *reader) takeLog(ctx context.Context, now time.Time) error {
+	for r.more && r.log.open() < window {
+		n := min(perRead, window-r.log.open())
+		list, err := r.s.Store.MessageLog(ctx, r.tenant, r.log.read, n)
+		if err != nil {
+			return fmt.Errorf("read the log of messages: %w", err)
+		}
+		r.more = len(list) == n
+		var held []store.Delivery
+		for _, m := range list {
+			r.log.take(m.Position, m.At)
+			if !r.wants(m) {
+				r.log.settle(m.Position)
+				continue
+			}
+			d := store.Delivery{Subscription: r.sub.ID, Position: m.Position, Message: m.ID, Subject: m.Subject, Topic: m.Topic, CreatedAt: now}
+			until, err := r.blocked(ctx, d, now)
+			if err != nil {
+				return err
+			}
+			if !until.IsZero() {
+				d.State, d.Due = store.DeliveryWaiting, until
+				held = append(held, d)
+				continue
+			}
+			r.queue(&item{msg: m, delivery: d, fresh: true})
+		}
+		if err := r.hold(ctx, now, held); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wants reports whether a message is for the subscription. A test is for the one that it names.
+func (r *reader) wants(m store.Message) bool {
+	if m.Topic == TopicTest {
+		return m.Subject == subscriptionSubject(r.sub.ID)
+	}
+	return wanted(r.sub.Topics, m.Topic)
+}
+
+// hold puts deliveries that wait, and moves the cursor past their messages.
+func (r *reader) hold(ctx context.Context, now time.Time, held []store.Delivery) error {
+	for part := range slices.Chunk(held, perWrite) {
+		positions := make([]uint64, len(part))
+		for i, d := range part {
+			positions[i] = d.Position
+		}
+		if err := r.commit(ctx, &store.Tx{Now: now, Deliveries: part}, positions); err != nil {
+			return err
+		}
+		r.waiting, r.next = true, time.Time{}
+	}
+	return nil
+}
+
+// patience is how long a message waits for an earlier one of its subject.
+const patience = time.Minute
+
+// blocked returns until when a delivery waits for an earlier one of its subject, zero where it need not. One that will not be tried
+// within a minute is not waited for.
+func (r *reader) blocked(ctx context.Context, d store.Delivery, now time.Time) (time.Time, error) {
+	limit := d.CreatedAt.Add(patience)
+	if !r.waiting || !now.Before(limit) || d.Again {
+		return time.Time{}, nil
+	}
+	page, err := r.s.Store.Deliveries(ctx, r.tenant, store.DeliveryQuery{Subscription: r.sub.ID, Subject: d.Subject, State: store.DeliveryWaiting})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read what waits for %s: %w", d.Subject, err)
+	}
+	var until time.Time
+	for _, w := range page.Deliveries {
+		if w.Position < d.Position && w.Due.After(now) && !w.Due.After(limit) && w.Due.After(until) {
+			until = w.Due
+		}
+	}
+	return until, nil
+}
+
+// takeWaiting takes up deliveries that are due.
+func (r *reader) takeWaiting(ctx context.Context, now time.Time) error {
+	if !r.waiting || r.next.After(now) || len(r.retrying) >= window {
+		return nil
+	}
+	due, next, err := r.s.Store.DeliveriesDue(ctx, r.tenant, r.sub.ID, now, 2*window)
+	if err != nil {
+		return fmt.Errorf("read what is due: %w", err)
+	}
+	r.waiting, r.next = len(due) > 0 || !next.IsZero(), next
+	slices.SortFunc(due, func(a, b store.Delivery) int { return cmp.Compare(a.Position, b.Position) })
+	var again []store.Delivery
+	for _, d := range due {
+		if r.retrying[d.Position] || len(r.retrying) >= window {
+			continue
+		}
+		until, err := r.blocked(ctx, d, now)
+		if err != nil {
+			return err
+		}
+		if !until.IsZero() {
+			d.Due = until
+			again = append(again, d)
+			continue
+		}
+		m, ok, err := r.s.messageAt(ctx, r.tenant, d.Position)
+		if err != nil {
+			return err
+		}
+		if !ok || m.ID != d.Message {
+			d.State, d.Due = store.DeliveryDropped, time.Time{}
+			again = append(again, d)
+			continue
+		}
+		r.retrying[d.Position] = true
+		r.queue(&item{msg: m, delivery: d})
+	}
+	for part := range slices.Chunk(again, perWrite) {
+		if err := r.commit(ctx, &store.Tx{Now: now, Deliveries: part}, nil); err != nil {
+			return err
+		}
+		r.next = time.Time{}
+	}
+	return nil
+}
+
+func (s *Service) messageAt(ctx context.Context, tenant string, position uint64) (store.Message, bool, error) {
+	list, err := s.Store.MessageLog(ctx, tenant, position-1, 1)
+	if err != nil {
+		return store.Message{}, false, fmt.Errorf("read a message: %w", err)
+	}
+	if len(list) == 0 || list[0].Position != position {
+		return store.Message{}, false, nil
+	}
+	return list[0], true, nil
+}
+
+// queue puts an item into its subject's lane. What a person has asked for again does not wait in order.
+func (r *reader) queue(it *item) {
+	l := r.lanes[it.msg.Subject]
+	if l == nil {
+		l = &lane{}
+		r.lanes[it.msg.Subject] = l
+	}
+	at := len(l.queue)
+	for at > 0 && l.queue[at-1].msg.Position > it.msg.Position && (at > 1 || !l.busy) {
+		at--
+	}
+	l.queue = slices.Insert(l.queue, at, it)
+}
+
+// start gives lanes to requests, the oldest first, as many as may be.
+func (r *reader) start(work context.Context) {
+	if r.busy >= r.limit {
+		return
+	}
+	var free []*lane
+	for _, l := range r.lanes {
+		if !l.busy && len(l.queue) > 0 {
+			free = append(free, l)
+		}
+	}
+	slices.SortFunc(free, func(a, b *lane) int { return cmp.Compare(a.queue[0].msg.Position, b.queue[0].msg.Position) })
+	tenant := r.s.Config().Tenants[r.tenant]
+	for _, l := range free[:min(len(free), r.limit-r.busy)] {
+		l.busy = true
+		r.busy++
+		it, sub := l.queue[0], r.sub
+		r.requests.Go(func() {
+			res := r.s.try(work, Told{Tenant: tenant, Subscription: sub, Message: it.msg})
+			res.item = it
+			r.results <- res
+		})
+	}
+}
+
+// try offers one message.
+func (s *Service) try(ctx context.Context, t Told) result {
+	snap, err := snapshotOf(t.Message)
+	if err != nil {
+		return result{outcome: failed, try: store.Try{At: s.Clock.Now(), Error: err.Error()}}
+	}
+	t.Snapshot = snap
+	return s.offer(ctx, t)
+}
+
+// take notes a result until it is committed.
+func (r *reader) take(res result) {
+	r.busy--
+	subject := res.item.msg.Subject
+	l := r.lanes[subject]
+	l.busy = false
+	l.queue = l.queue[1:]
+	if len(l.queue) == 0 {
+		delete(r.lanes, subject)
+	}
+	r.pending = append(r.pending, res)
+}
+
+// commit commits between two failpoints, with the cursor where it can move once these positions count as settled, and settles them.
+func (r *reader) commit(ctx context.Context, tx *store.Tx, positions []uint64) error {
+	ctx = context.WithoutCancel(ctx)
+	to := r.log.with(positions)
+	if to > r.log.committed {
+		tx.Cursors = []store.Cursor{{Subscription: r.sub.ID, Position: to}}
+	}
+	if len(tx.Deliveries)+len(tx.Cursors)+len(tx.Messages)+len(tx.Subscriptions) == 0 {
+		return nil
+	}
+	if err := failpoint.Hit("notify", failpoint.Before, "deliveries"); err != nil {
+		return err
+	}
+	if err := r.s.Store.Commit(ctx, r.tenant, tx); err != nil {
+		return fmt.Errorf("write deliveries: %w", err)
+	}
+	for _, p := range positions {
+		r.log.settle(p)
+	}
+	r.log.committed = max(r.log.committed, to)
+	return failpoint.Hit("notify", failpoint.After, "deliveries")
+}

@@ -1,0 +1,92 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/waybill-dev/waybill/core/clock"
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/tracking"
+)
+
+// Store is what notify needs of a store.Store.
+type Store interface {
+	Commit(ctx context.Context, tenant string, tx *store.Tx) error
+	ShipmentByExternalID(ctx context.Context, tenant, externalID string) (*shipment.Shipment, error)
+	store.Outbox
+}
+
+// Settings is what a Service works with. All members are required but ShowTracker, Shapes, Resolve and Registerer.
+type Settings struct {
+	Store  Store
+	Config func() *config.Config
+	Clock  clock.Clock
+	Source clock.Source
+	Log    hclog.Logger
+	// ShowShipment and ShowTracker give the JSON of the Shipping Order and Tracker API for the shape waybill. Where ShowTracker is
+	// nil, that shape has no words for trackers.
+	ShowShipment func(*shipment.Shipment) any
+	ShowTracker  func(*tracker.Tracker) any
+	// Shapes are those of other surfaces, by name.
+	Shapes map[string]Shape
+	// Resolve looks up a name before a subscription is created; nil for the machine's resolver.
+	Resolve    func(ctx context.Context, host string) ([]netip.Addr, error)
+	Registerer prometheus.Registerer
+}
+
+// Service tells everybody. It keeps nothing that a crash may not take.
+type Service struct {
+	Settings
+	shapes    map[string]Shape
+	interest  *interest
+	metrics   *metrics
+	client    *clients
+	templates templates
+	changed   chan struct{} // subscriptions have changed
+}
+
+var _ tracking.Teller = (*Service)(nil)
+
+// New checks s and fills in what is not set. It starts nothing.
+func New(s Settings) (*Service, error) {
+	if s.Store == nil || s.Config == nil || s.Clock == nil || s.Source == nil || s.Log == nil || s.ShowShipment == nil {
+		return nil, errors.New("notify: Store, Config, Clock, Source, Log and ShowShipment are required")
+	}
+	if s.Resolve == nil {
+		s.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	words, err := builtIn()
+	if err != nil {
+		return nil, err
+	}
+	service := &Service{Settings: s, interest: newInterest(), metrics: newMetrics(s.Registerer), client: newClients(), templates: words,
+		changed: make(chan struct{}, 1)}
+	service.shapes = map[string]Shape{ShapeWaybill: service.waybill, ShapeDeliverySolutions: deliverySolutions}
+	for name := range s.Shapes {
+		if _, taken := service.shapes[name]; taken || isAlert(name) {
+			return nil, fmt.Errorf("notify: the shape %q is built in and cannot be replaced", name)
+		}
+	}
+	maps.Copy(service.shapes, s.Shapes)
+	return service, nil
+}
+
+// poke makes Run look for subscriptions that have changed.
+func (s *Service) poke() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
