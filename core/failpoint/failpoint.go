@@ -34,13 +34,14 @@ var commits = map[string][]string{
 		"spare", "spare-cancelled", "cancel-intent", "cancel-result", "edit", "edit-intent", "edit-result", "reroute-intent", "retry", "release", "erase",
 	},
 	"jobs":     {"outcome"},
+	"notify":   {"deliveries"},
 	"tracking": {"create", "update", "drop", "erase", "status", "news", "poll", "park"},
 }
 
 // Names lists every failpoint, as the variable takes them.
 func Names() []string {
 	var out []string
-	for _, pkg := range []string{"dispatch", "jobs", "tracking"} {
+	for _, pkg := range []string{"dispatch", "jobs", "notify", "tracking"} {
 		for _, what := range commits[pkg] {
 			out = append(out, name(pkg, Before, what), name(pkg, After, what))
 		}

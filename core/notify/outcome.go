@@ -105,7 +105,7 @@ func (r *reader) after(res result, now time.Time) (d store.Delivery, ok bool) {
 	switch res.outcome {
 	case delivered:
 		d.State = store.DeliveryDelivered
-	case gone:
+	case gone, refused:
 		d.State = store.DeliveryFailed
 	default:
 		rand := r.s.Source.Rand("notify", r.sub.ID, d.Message, strconv.Itoa(d.Tried))

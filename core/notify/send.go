@@ -37,6 +37,7 @@ const (
 	delivered   outcome = iota
 	failed              // to be tried again
 	gone                // 410: the subscriber wants no more
+	refused             // an alert that trying again does not help
 	unspoken            // the shape has no words for it
 	interrupted         // the node stops; nothing is known
 )
@@ -73,7 +74,7 @@ func (c *clients) close() {
 // offer words a message and sends it once.
 func (s *Service) offer(ctx context.Context, t Told) result {
 	r := result{try: store.Try{At: s.Clock.Now()}}
-	if !t.Message.At.IsZero() && t.Tenant == nil {
+	if t.Tenant == nil {
 		r.outcome, r.try.Error = failed, "the tenant is not in the configuration any more"
 		return r
 	}

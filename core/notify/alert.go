@@ -1,0 +1,293 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/mail"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Alerts to buyers are subscriptions of the engine's own, one for each medium that a tenant has configured: they read the log, keep
+// order, and try again as others do. They are no business of the API.
+const (
+	shapeEmail = "email"
+	shapeSMS   = "sms"
+)
+
+func isAlert(shape string) bool { return shape == shapeEmail || shape == shapeSMS }
+
+func alertID(shape string) string { return "alert-" + shape }
+
+// staleAfter is the age from which a buyer is not told any more: what was news is then confusing.
+const staleAfter = 24 * time.Hour
+
+// planAlerts makes a tenant's own subscriptions what its configuration says. One that begins, or begins again, begins with what
+// happens from now on.
+func (s *Service) planAlerts(ctx context.Context, t *config.Tenant) error {
+	wanted := map[string][]string{}
+	if a := t.Notify.Alerts.Email; a != nil {
+		wanted[shapeEmail] = alertTopics(a.Statuses)
+	}
+	if a := t.Notify.Alerts.SMS; a != nil {
+		wanted[shapeSMS] = alertTopics(a.Statuses)
+	}
+	list, err := s.Store.Subscriptions(ctx, t.ID)
+	if err != nil {
+		return fmt.Errorf("read the subscriptions of tenant %s: %w", t.ID, err)
+	}
+	for _, shape := range []string{shapeEmail, shapeSMS} {
+		var have *store.Subscription
+		for _, sub := range list {
+			if sub.ID == alertID(shape) {
+				have = sub
+			}
+		}
+		if err := s.planAlert(ctx, t.ID, shape, have, wanted[shape]); err != nil && !errors.Is(err, store.ErrConflict) {
+			return fmt.Errorf("plan the alerts of tenant %s by %s: %w", t.ID, shape, err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) planAlert(ctx context.Context, tenant, shape string, have *store.Subscription, topics []string) error {
+	now := s.Clock.Now()
+	sub := &store.Subscription{ID: alertID(shape), Tenant: tenant, Shape: shape, State: Disabled, CreatedBy: "system", CreatedAt: now}
+	if have != nil {
+		again := *have
+		sub = &again
+	}
+	was := sub.State
+	sub.State, sub.UpdatedAt = Active, now
+	if len(topics) == 0 {
+		sub.State = Disabled
+	}
+	if have == nil && sub.State == Disabled || have != nil && was == sub.State && slices.Equal(sub.Topics, topics) {
+		return nil
+	}
+	sub.Topics = topics
+	tx := &store.Tx{Now: now, Subscriptions: []*store.Subscription{sub}}
+	if was != Active && sub.State == Active {
+		end, err := s.Store.LogEnd(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		tx.Cursors = []store.Cursor{{Subscription: sub.ID, Position: end}}
+	}
+	return s.Store.Commit(ctx, tenant, tx)
+}
+
+// alert tells the buyer of a message, and adds the communication to the log with the outcome.
+func (s *Service) alert(ctx context.Context, t Told, r result) result {
+	r.outcome = unspoken
+	b, ok := buyerOf(t)
+	if !ok || r.try.At.Sub(t.Message.At) > staleAfter {
+		return r
+	}
+	alerts := t.Tenant.Notify.Alerts
+	words, ok := s.templates.of(alerts, b.locale, b.status)
+	if !ok {
+		return r
+	}
+	c := communication{Status: "sent", Medium: t.Subscription.Shape, SentAt: millis(r.try.At), EventType: t.Message.Topic, ContentType: "text/plain", Order: b.event}
+	var err error
+	switch {
+	case t.Subscription.Shape == shapeEmail && alerts.Email != nil && b.contact.Email != "":
+		err = s.mail(ctx, alerts.Email, b, words, t.Message.ID, &c)
+	case t.Subscription.Shape == shapeSMS && alerts.SMS != nil && b.contact.Phone != "":
+		err = s.text(ctx, alerts.SMS, b, words, t.Message.ID, &c)
+	default:
+		return r
+	}
+	r.try.Latency = s.Clock.Now().Sub(r.try.At)
+	r.outcome = delivered
+	if err != nil {
+		r.outcome, r.try.Error, c.Status = failed, err.Error(), "failed"
+		if _, final := errors.AsType[*finalError](err); final {
+			r.outcome = refused
+		}
+	}
+	if ctx.Err() != nil && r.outcome == failed {
+		r.outcome = interrupted
+	}
+	if r.outcome == failed || r.outcome == interrupted {
+		return r
+	}
+	m, err := communicated(t.Message, c, r.try.At)
+	if err != nil {
+		s.Log.Error("a communication cannot be noted", "message", t.Message.ID, "err", err)
+		return r
+	}
+	r.then = append(r.then, m)
+	return r
+}
+
+// communicated is the message that says that a buyer was told. It stands with its shipment or tracker, and is erased with it.
+func communicated(about store.Message, c communication, now time.Time) (store.Message, error) {
+	data, err := json.Marshal(c, wire)
+	if err != nil {
+		return store.Message{}, err
+	}
+	body, err := json.Marshal(Snapshot{Data: data}, codec)
+	if err != nil {
+		return store.Message{}, err
+	}
+	return store.Message{ID: about.ID + "_" + c.Medium, Subject: about.Subject, Seq: about.Seq, Topic: TopicCommunication, At: now, Body: body}, nil
+}
+
+// finalError is a refusal that trying again does not help.
+type finalError struct{ err error }
+
+func (e *finalError) Error() string { return e.err.Error() }
+func (e *finalError) Unwrap() error { return e.err }
+
+// mail sends a mail. Its Message-ID is the same at each try, by which mail servers and readers know it again.
+func (s *Service) mail(ctx context.Context, cfg *config.EmailAlerts, b buyer, words config.AlertTemplate, id string, c *communication) error {
+	subject, err := fill(words.Subject, nil, b.words)
+	if err != nil {
+		return &finalError{err}
+	}
+	if c.Contents, err = fill(words.Text, nil, b.words); err != nil {
+		return &finalError{err}
+	}
+	from, err := mail.ParseAddress(cfg.From)
+	if err != nil {
+		return &finalError{errors.New("alerts.email.from is not an address of mail")}
+	}
+	c.Subject = oneLine(subject)
+	c.From, c.To = party{Type: "email", Email: from.Address, Name: from.Name}, party{Type: "email", Email: b.contact.Email}
+	c.Provider.Name = cfg.Host
+	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	m.FromMailAddress(from)
+	if err := m.To(b.contact.Email); err != nil {
+		return &finalError{errors.New("the buyer's address of mail cannot be used")}
+	}
+	m.Subject(c.Subject)
+	m.SetDateWithValue(s.Clock.Now())
+	_, domain, _ := strings.Cut(from.Address, "@")
+	m.SetMessageIDWithValue(id + "@" + domain)
+	m.SetBodyString(gomail.TypeTextPlain, c.Contents)
+	client, err := mailClient(cfg)
+	if err != nil {
+		return &finalError{fmt.Errorf("alerts.email cannot be used: %w", err)}
+	}
+	if err := client.DialAndSendWithContext(ctx, m); err != nil {
+		return mailError(err)
+	}
+	return nil
+}
+
+func mailClient(cfg *config.EmailAlerts) (*gomail.Client, error) {
+	opts := []gomail.Option{gomail.WithPort(cfg.Port), gomail.WithTimeout(sendTimeout)}
+	switch cfg.Security {
+	case "tls":
+		opts = append(opts, gomail.WithSSL())
+	case "none":
+		opts = append(opts, gomail.WithTLSPolicy(gomail.NoTLS))
+	default:
+		opts = append(opts, gomail.WithTLSPolicy(gomail.TLSMandatory))
+	}
+	if cfg.Username != "" {
+		auth := gomail.SMTPAuthAutoDiscover
+		if cfg.Security == "none" { // the configuration allows that to this machine alone
+			auth = gomail.SMTPAuthPlainNoEnc
+		}
+		opts = append(opts, gomail.WithSMTPAuth(auth), gomail.WithUsername(cfg.Username), gomail.WithPassword(cfg.Password.Reveal()))
+	}
+	return gomail.NewClient(cfg.Host, opts...)
+}
+
+// mailError words what a mail server said, without the buyer's address, and tells whether it said so for good.
+func mailError(err error) error {
+	e, ok := errors.AsType[*gomail.SendError](err)
+	if !ok {
+		return errors.New("the mail server does not take mail: " + wordsOf(err))
+	}
+	code := e.ErrorCode()
+	said := fmt.Errorf("the mail server refused the mail with %d", code)
+	if code >= 500 && code < 600 && !e.IsTemp() {
+		return &finalError{said}
+	}
+	return said
+}
+
+// sms is what a gateway's body is made of.
+type sms struct{ To, From, Text, ID string }
+
+// text sends an SMS through the gateway. The message's id goes along, by which a gateway that can knows a repetition.
+func (s *Service) text(ctx context.Context, cfg *config.SMSAlerts, b buyer, words config.AlertTemplate, id string, c *communication) error {
+	var err error
+	if c.Contents, err = fill(words.SMS, nil, b.words); err != nil {
+		return &finalError{err}
+	}
+	c.From, c.To = party{Type: "sms", Phone: cfg.From}, party{Type: "sms", Phone: b.contact.Phone}
+	q, err := gatewayRequest(ctx, cfg, sms{To: b.contact.Phone, From: cfg.From, Text: c.Contents, ID: id})
+	if err != nil {
+		return &finalError{err}
+	}
+	c.Provider.Name = q.URL.Host
+	answer, err := s.client.open.Do(q)
+	if err != nil {
+		return errors.New("the SMS gateway does not answer: " + wordsOf(err))
+	}
+	if _, err := readAnswer(answer.Body); err != nil {
+		return errors.New("the answer of the SMS gateway broke off")
+	}
+	said := fmt.Errorf("the SMS gateway answered %d", answer.StatusCode)
+	switch code := answer.StatusCode; {
+	case code/100 == 2:
+		return nil
+	case code/100 == 4 && code != http.StatusTooManyRequests && code != http.StatusRequestTimeout && code != http.StatusUnauthorized && code != http.StatusForbidden:
+		return &finalError{said}
+	default: // a wrong key is the operator's to mend, and the message can then go
+		return said
+	}
+}
+
+func gatewayRequest(ctx context.Context, cfg *config.SMSAlerts, m sms) (*http.Request, error) {
+	target, err := fill(cfg.URL, quoting, m)
+	if err != nil {
+		return nil, err
+	}
+	var body io.Reader
+	if cfg.Method != http.MethodGet {
+		text, err := fill(cfg.Body, quoting, m)
+		if err != nil {
+			return nil, err
+		}
+		body = strings.NewReader(text)
+	}
+	q, err := http.NewRequestWithContext(ctx, cfg.Method, target, body)
+	if err != nil {
+		return nil, errors.New("alerts.sms.url cannot be used")
+	}
+	q.Header.Set("User-Agent", "Waybill-Alerts/1")
+	q.Header.Set("Idempotency-Key", m.ID)
+	for name, value := range cfg.Headers {
+		q.Header.Set(name, value.Reveal())
+	}
+	return q, nil
+}
+
+// inZone shows the end of a window in the zone of a place, "" where it is not known.
+func inZone(w shipping.TimeWindow, zone string) string {
+	if w.EndsAt.IsZero() {
+		return ""
+	}
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		loc = time.UTC
+	}
+	return w.EndsAt.In(loc).Format("2006-01-02 15:04")
+}
