@@ -40,7 +40,7 @@ func (s *Service) Test(ctx context.Context, c usecase.Caller, id string) (messag
 		return "", err
 	}
 	now := s.Clock.Now()
-	m, err := message(Event{Subject: subscriptionSubject(id), Seq: int(now.UnixMilli() % 1_000_000_000), Topic: TopicTest, At: now, Snapshot: Snapshot{Data: data}})
+	m, err := message(Event{Subject: subscriptionSubject(id), Topic: TopicTest, At: now, Snapshot: Snapshot{Data: data}})
 	if err != nil {
 		return "", err
 	}
@@ -86,13 +86,12 @@ func (s *Service) Redeliver(ctx context.Context, c usecase.Caller, id string, r 
 	for part := range slices.Chunk(list, perWrite) {
 		tx := &store.Tx{Now: now}
 		for _, m := range part {
-			d, err := s.Store.Delivery(ctx, c.Tenant, id, m.Position)
+			old, err := s.Store.Delivery(ctx, c.Tenant, id, m.Position)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return 0, storeError("read a delivery", err)
 			}
-			d = store.Delivery{Subscription: id, Position: m.Position, Message: m.ID, Subject: m.Subject, Topic: m.Topic, State: store.DeliveryWaiting,
-				Due: now, CreatedAt: now, Tries: d.Tries, Again: true}
-			tx.Deliveries = append(tx.Deliveries, d)
+			tx.Deliveries = append(tx.Deliveries, store.Delivery{Subscription: id, Position: m.Position, Message: m.ID, Subject: m.Subject, Topic: m.Topic,
+				State: store.DeliveryWaiting, Due: now, CreatedAt: now, Tries: old.Tries, Again: true})
 		}
 		if err := s.Store.Commit(ctx, c.Tenant, tx); err != nil {
 			return 0, storeError("make messages due again", err)

@@ -224,7 +224,7 @@ func (s *Service) messageAt(ctx context.Context, tenant string, position uint64)
 	return list[0], true, nil
 }
 
-// queue puts an item into its subject's lane. What a person has asked for again does not wait in order.
+// queue puts an item into its subject's lane, in the order of the log.
 func (r *reader) queue(it *item) {
 	l := r.lanes[it.msg.Subject]
 	if l == nil {

@@ -254,7 +254,13 @@ func (s *Service) runOne(ctx context.Context, sub *store.Subscription, now time.
 	if err != nil {
 		return 0, err
 	}
-	defer r.requests.Wait()
+	if r.began.IsZero() {
+		r.began = s.failing[sub.ID]
+	}
+	defer func() {
+		r.requests.Wait()
+		s.failing[sub.ID] = r.began
+	}()
 	for {
 		if err := r.step(ctx, ctx, now); errors.Is(err, errStopped) {
 			return made, nil

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,7 +53,8 @@ type Service struct {
 	metrics   *metrics
 	client    *clients
 	templates templates
-	changed   chan struct{} // subscriptions have changed
+	changed   chan struct{}        // subscriptions have changed
+	failing   map[string]time.Time // since when, between two calls of RunDue, by subscription
 }
 
 var _ tracking.Teller = (*Service)(nil)
@@ -72,7 +74,7 @@ func New(s Settings) (*Service, error) {
 		return nil, err
 	}
 	service := &Service{Settings: s, interest: newInterest(), metrics: newMetrics(s.Registerer), client: newClients(), templates: words,
-		changed: make(chan struct{}, 1)}
+		changed: make(chan struct{}, 1), failing: map[string]time.Time{}}
 	service.shapes = map[string]Shape{ShapeWaybill: service.waybill, ShapeDeliverySolutions: deliverySolutions}
 	for name := range s.Shapes {
 		if _, taken := service.shapes[name]; taken || isAlert(name) {

@@ -97,4 +97,3 @@ func signed(body any) (Rendered, bool, error) {
 
 // millis is RFC 3339 with milliseconds, in UTC.
 func millis(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
