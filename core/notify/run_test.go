@@ -1,0 +1,220 @@
+package notify_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"pgregory.net/rapid"
+
+	"github.com/waybill-dev/waybill/core/clock"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// running starts Run on the real clock, and ends it with the test.
+func running(t *testing.T) *office {
+	t.Helper()
+	st, err := badgerstore.Open(badgerstore.Config{InMemory: true, Log: hclog.NewNullLogger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := officeOn(t, st, clock.Real(), nil)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- o.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return o
+}
+
+// hanging never answers until the test ends.
+func hanging(t *testing.T) *subscriber {
+	t.Helper()
+	release := make(chan struct{})
+	s := newSubscriber(t, func(_ http.ResponseWriter, q *http.Request) {
+		select {
+		case <-release:
+		case <-q.Context().Done():
+		}
+	})
+	t.Cleanup(func() { close(release) })
+	return s
+}
+
+// TestHangingSubscribersDoNotSlowAGoodOne: fifty of them hold all that they can get, and everything still reaches the good one.
+func TestHangingSubscribersDoNotSlowAGoodOne(t *testing.T) {
+	good := newSubscriber(t, nil) // before the others: it is closed after them
+	o := running(t)
+	bad := hanging(t)
+	for range 50 {
+		o.subscribe(bad.URL)
+	}
+	o.subscribe(good.URL)
+	for i := range 100 { // more subjects than one subscription may have requests
+		o.happen(fmt.Sprint("order-", i), shipping.OrderDispatched)
+	}
+	for range 50 * 16 { // every hanging one has got as many as it may have at once
+		<-bad.came
+	}
+	for i := range 100 {
+		o.happen(fmt.Sprint("order-", i), shipping.OrderDelivered)
+	}
+	for range 200 {
+		<-good.came
+	}
+	if n := len(bad.all()); n != 50*16 {
+		t.Errorf("hanging subscribers have %d requests, want %d", n, 50*16)
+	}
+	if order := firstOutOfOrder(good.all()); order != "" {
+		t.Errorf("%s came in the wrong order", order)
+	}
+}
+
+// firstOutOfOrder names a subject whose messages came in another order than that of their numbers.
+func firstOutOfOrder(list []heard) string {
+	last := map[string]int{}
+	for _, h := range list {
+		id := h.header.Get("webhook-id")
+		var seq int
+		subject := id[:len("msg_shipment_")+24]
+		if _, err := fmt.Sscanf(id[len(subject):], "_%d", &seq); err != nil || seq < last[subject] {
+			return id
+		}
+		last[subject] = seq
+	}
+	return ""
+}
+
+// TestARunningNodeHearsOfSubscriptions: one that comes while it runs, and one that is removed.
+func TestARunningNodeHearsOfSubscriptions(t *testing.T) {
+	first, second := newSubscriber(t, nil), newSubscriber(t, nil)
+	o := running(t)
+	one := o.subscribe(first.URL)
+	o.happen("a", shipping.OrderDispatched)
+	<-first.came
+	o.subscribe(second.URL)
+	if err := o.Unsubscribe(t.Context(), caller, one.ID); err != nil {
+		t.Fatal(err)
+	}
+	o.happen("a", shipping.OrderDelivered)
+	<-second.came
+	if got := topics(t, second.all()); !slices.Equal(got, []string{"shipment.order_delivered"}) {
+		t.Errorf("told %v", got)
+	}
+}
+
+// brittle is a store that a crash can come to: from then on nothing is written.
+type brittle struct {
+	store.Store
+	dead    atomic.Bool
+	commits atomic.Int64
+	dieAt   int64 // how manieth commit of deliveries is not written any more; 0 for never
+}
+
+var errDead = errors.New("the process is dead")
+
+func (b *brittle) Commit(ctx context.Context, tenant string, tx *store.Tx) error {
+	if len(tx.Deliveries) > 0 && b.dieAt > 0 && b.commits.Add(1) == b.dieAt {
+		b.dead.Store(true)
+	}
+	if b.dead.Load() {
+		return errDead
+	}
+	return b.Store.Commit(ctx, tenant, tx)
+}
+
+// TestEverythingIsToldAtLeastOnceInOrder lets the process die after requests and before their outcome is written, lets subscribers
+// fail, and holds what was heard against what happened.
+func TestEverythingIsToldAtLeastOnceInOrder(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		manual := clock.NewManual(start)
+		st, err := badgerstore.Open(badgerstore.Config{InMemory: true, Log: hclog.NewNullLogger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := st.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		fails := map[int]bool{}
+		for _, n := range rapid.SliceOfN(rapid.IntRange(1, 30), 0, 6).Draw(r, "failing requests") {
+			fails[n] = true
+		}
+		var asked atomic.Int64
+		s := newSubscriber(t, func(w http.ResponseWriter, _ *http.Request) {
+			if fails[int(asked.Add(1))] {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		})
+		defer s.Close()
+		alive := &brittle{Store: st}
+		o := officeOn(t, alive, manual, manual)
+		sub := o.subscribe(s.URL)
+		happened := map[string]bool{}
+		statuses := []shipping.Status{shipping.OrderDispatched, shipping.PickupCompleted, shipping.OutForDelivery, shipping.OrderDelivered}
+		for range rapid.IntRange(1, 5).Draw(r, "lives") {
+			for range rapid.IntRange(1, 6).Draw(r, "events") {
+				order := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "order")
+				o.happen(order, statuses[rapid.IntRange(0, 3).Draw(r, "status")])
+				sh := o.orders[order]
+				happened[fmt.Sprintf("msg_shipment_%s_%d", sh.ID, sh.Changes)] = true
+			}
+			alive.dieAt = int64(rapid.IntRange(0, 3).Draw(r, "dies at"))
+			alive.commits.Store(0)
+			if _, err := o.RunDue(context.Background(), manual.Now()); err != nil && !errors.Is(err, errDead) {
+				t.Fatal(err)
+			}
+			orders := o.orders
+			alive = &brittle{Store: st}
+			o = officeOn(t, alive, manual, manual)
+			o.orders = orders
+		}
+		for range 6 {
+			o.pass(30 * time.Minute)
+		}
+		for _, h := range s.all() {
+			delete(happened, h.header.Get("webhook-id"))
+		}
+		if len(happened) > 0 {
+			r.Errorf("never told: %v", happened)
+		}
+		if w := o.deliveries(sub.ID, store.DeliveryQuery{State: store.DeliveryWaiting}); len(w) > 0 {
+			r.Errorf("still waiting: %+v", w)
+		}
+		if err := firstTimesInOrder(s.all()); err != nil {
+			r.Error(err)
+		}
+	})
+}
+
+// firstTimesInOrder holds the first time that each message was heard against the order of its subject; later times are repetitions.
+func firstTimesInOrder(list []heard) error {
+	var first []heard
+	seen := map[string]bool{}
+	for _, h := range list {
+		if id := h.header.Get("webhook-id"); !seen[id] {
+			seen[id] = true
+			first = append(first, h)
+		}
+	}
+	if id := firstOutOfOrder(first); id != "" {
+		return fmt.Errorf("%s was heard before an earlier one", id)
+	}
+	return nil
+}
