@@ -1,0 +1,83 @@
+package notify_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-dev/waybill/core/notify"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// golden holds JSON against a file.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Indent(&b, got, "", "  "); err != nil {
+		t.Fatalf("%v\n%s", err, got)
+	}
+	b.WriteByte('\n')
+	path := filepath.Join("testdata", name+".json")
+	if *update {
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (run the test with -update to write it)", err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("%s differs from its golden file (-want +got):\n%s", name, diff)
+	}
+}
+
+func TestShapes(t *testing.T) {
+	o := newOffice(t, func(s *notify.Settings) {
+		s.ShowTracker = func(tr *tracker.Tracker) any { return map[string]any{"id": tr.ID, "trackingId": tr.Number} }
+	})
+	ours, ds := newSubscriber(t, nil), newSubscriber(t, nil)
+	o.subscribe(ours.URL, "*")
+	if _, err := o.Subscribe(t.Context(), caller, notify.NewSubscription{URL: ds.URL, Topics: []string{"*"}, Shape: notify.ShapeDeliverySolutions}); err != nil {
+		t.Fatal(err)
+	}
+	o.happen("7709-001", shipping.OutForDelivery)
+	tx := &store.Tx{Now: start}
+	of := func(surface tracker.Surface) *tracker.Tracker {
+		return &tracker.Tracker{ID: "65f0a1b2c3d4e5f600112233", Tenant: "shop", Surface: surface, Number: "9400"}
+	}
+	event := func(seq int, status shipping.Status) tracker.Event {
+		return tracker.Event{ID: "00000000000000e" + string(rune('0'+seq)), Seq: seq, Received: start, TrackingEvent: shipping.TrackingEvent{
+			Time: shipping.At(start), CarrierCode: "OF", CarrierWords: "Out", Status: status, City: "Boston"}}
+	}
+	entered := []tracker.Event{event(1, shipping.InTransit), event(2, shipping.InTransit), event(3, shipping.OrderDelivered)}
+	o.Tracker(tx, of(tracker.OfAPI), entered)
+	o.Tracker(tx, of(tracker.OfShipment), entered) // is told with its shipment
+	if len(tx.Messages) != 2 {
+		t.Errorf("%d messages of one tracker, want one for each run of a status", len(tx.Messages))
+	}
+	if err := o.store.Commit(t.Context(), "shop", tx); err != nil {
+		t.Fatal(err)
+	}
+	o.due()
+	if got := topics(t, ours.all()); !slices.Equal(got, []string{"shipment.out_for_delivery", "tracker.in_transit", "tracker.order_delivered"}) {
+		t.Fatalf("told %v", got)
+	}
+	golden(t, "waybill-shipment", ours.all()[0].body)
+	golden(t, "waybill-tracker", ours.all()[1].body)
+	if len(ds.all()) != 1 {
+		t.Fatalf("Delivery Solutions' shape told %d, want the shipment alone", len(ds.all()))
+	}
+	golden(t, "delivery-solutions-order", ds.all()[0].body)
+}
