@@ -77,7 +77,7 @@ func (r *Router) Routes() ([]string, error) {
 // allowed lists the methods that the request's path takes.
 func (r *Router) allowed(q *http.Request) []string {
 	var out []string
-	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		other := *q
 		other.Method = m
 		var match mux.RouteMatch

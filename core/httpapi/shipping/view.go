@@ -116,6 +116,9 @@ func text(s string) *string {
 	return &s
 }
 
+// Show turns a shipment into what GET /shipments/{id} answers, for those who tell of it elsewhere. base is what links begin with.
+func Show(sh *shipment.Shipment, base string) any { return show(sh, base) }
+
 // show turns a shipment into its answer. base is what links begin with.
 func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
 	o := sh.Order
