@@ -29,9 +29,12 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi/push"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
 	trackerapi "github.com/waybill-dev/waybill/core/httpapi/tracker"
+	"github.com/waybill-dev/waybill/core/httpapi/webhooks"
 	"github.com/waybill-dev/waybill/core/jobs"
+	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/retention"
 	"github.com/waybill-dev/waybill/core/ruleset"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/tracking"
@@ -58,6 +61,7 @@ type Node struct {
 	Settings
 	Dispatch *dispatch.Service
 	Tracking *tracking.Service
+	Notify   *notify.Service
 	Store    store.Store
 	Host     *carrierhost.Host // nil where Settings.Carriers stands in
 
@@ -124,13 +128,16 @@ func (n *Node) wire() error {
 		carriers = hostCarriers{n.Host}
 	}
 	n.rules = ruleset.New(ruleset.Settings{Config: n.Config.Current, Providers: n.providers(carriers), Log: n.Log.Named("rules"), Registerer: n.registry, Kept: n.Store})
+	if err := n.openNotify(); err != nil {
+		return err
+	}
 	n.Dispatch = dispatch.New(dispatch.Settings{
 		Store: n.Store, Carriers: carriers, Placer: n.placer, Config: n.Config.Current, Rules: n.rules.Bundle, Trial: n.trial, Clock: n.Clock, Source: n.Source,
-		Log: n.Log.Named("dispatch"), Registerer: n.registry,
+		Log: n.Log.Named("dispatch"), Teller: n.Notify, Registerer: n.registry,
 	})
 	n.Tracking = tracking.New(tracking.Settings{
 		Store: n.Store, Carriers: followed{carriers}, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("tracking"),
-		Registerer: n.registry,
+		Teller: n.Notify, Registerer: n.registry,
 	})
 	n.retention = retention.New(retention.Settings{Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("retention"), CollectGarbage: n.garbage})
 	n.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_config_degraded",
@@ -148,12 +155,21 @@ func (n *Node) wire() error {
 	router := httpapi.New(httpapi.Settings{Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("http"), Registerer: n.registry})
 	shippingapi.Mount(router, n.Dispatch, n.Tracking)
 	push.Mount(router, n.Tracking)
+	webhooks.Mount(router, n.Notify)
 	trackerapi.MountDetect(router)
 	admin.Mount(router, admin.Settings{Provider: n.provider, PushURL: n.pushURL, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,
 		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})
 	console.Mount(router, console.Settings{Orders: n.Dispatch, Live: n.liveRules, Providers: n.providers(carriers), Examples: n.Examples})
 	n.server = &httpapi.Server{Handler: router, Config: cfg.Server, Log: n.Log.Named("http")}
 	return nil
+}
+
+func (n *Node) openNotify() (err error) {
+	n.Notify, err = notify.New(notify.Settings{
+		Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("notify"), Registerer: n.registry,
+		ShowShipment: func(sh *shipment.Shipment) any { return shippingapi.Show(sh, n.Config.Current().Server.PublicURL) },
+	})
+	return err
 }
 
 func (n *Node) openHost(cfg *config.Config) (err error) {
@@ -240,6 +256,7 @@ func (n *Node) Run(ctx context.Context, ln net.Listener) error {
 		inner, ictx := errgroup.WithContext(gctx)
 		inner.Go(func() error { return n.rules.Run(ictx) })
 		inner.Go(func() error { return n.runner.Run(ictx) })
+		inner.Go(func() error { return n.Notify.Run(ictx) })
 		return inner.Wait()
 	})
 	err := g.Wait()

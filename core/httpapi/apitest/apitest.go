@@ -35,6 +35,9 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi/push"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
 	trackerapi "github.com/waybill-dev/waybill/core/httpapi/tracker"
+	"github.com/waybill-dev/waybill/core/httpapi/webhooks"
+	"github.com/waybill-dev/waybill/core/notify"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/rules"
@@ -64,6 +67,7 @@ type Harness struct {
 	Store    *Store
 	Service  *dispatch.Service
 	Tracking *tracking.Service
+	Notify   *notify.Service // delivers when its RunDue is called
 	Router   *httpapi.Router
 	Config   *config.Config
 	Metrics  *prometheus.Registry
@@ -111,14 +115,20 @@ func New(t testing.TB) *Harness {
 	h.bundle.Store(rules.Default())
 	log := hclog.New(&hclog.LoggerOptions{Output: h.log, Level: hclog.Debug, JSONFormat: true})
 	cfg := func() *config.Config { return h.Config }
+	h.Notify, err = notify.New(notify.Settings{Store: h.Store, Config: cfg, Clock: h.Clock, Source: source, Log: log,
+		ShowShipment: func(sh *shipment.Shipment) any { return shippingapi.Show(sh, h.Config.Server.PublicURL) }})
+	if err != nil {
+		t.Fatal(err)
+	}
 	h.Service = dispatch.New(dispatch.Settings{
 		Store: h.Store, Carriers: carriers{"ups": h.UPS, "doordash": h.DoorDash, "quiet": h.Quiet}, Placer: placer, Config: cfg,
-		Rules: func(string) *rules.Bundle { return h.bundle.Load() }, Clock: h.Clock, Source: source, Log: log,
+		Rules: func(string) *rules.Bundle { return h.bundle.Load() }, Clock: h.Clock, Source: source, Log: log, Teller: h.Notify,
 	})
 	h.Router = httpapi.New(httpapi.Settings{Config: cfg, Clock: h.Clock, Source: source, Log: log, Registerer: h.Metrics})
-	h.Tracking = tracking.New(tracking.Settings{Store: h.Store, Carriers: h.followed(), Config: cfg, Clock: h.Clock, Source: source, Log: log})
+	h.Tracking = tracking.New(tracking.Settings{Store: h.Store, Carriers: h.followed(), Config: cfg, Clock: h.Clock, Source: source, Log: log, Teller: h.Notify})
 	shippingapi.Mount(h.Router, h.Service, h.Tracking)
 	push.Mount(h.Router, h.Tracking)
+	webhooks.Mount(h.Router, h.Notify)
 	trackerapi.MountDetect(h.Router)
 	admin.Mount(h.Router, admin.Settings{
 		Provider: h.provider, Ready: h.ready, Degraded: h.degraded, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test",

@@ -57,7 +57,7 @@ func TestHoldFails(t *testing.T) {
 // TestEveryRouteIsOfASurface: a surface that is mounted must be looked at with a stranger's key, by a test that calls Strangers with its
 // prefixes, and is named here then. What shows a tenant's configuration, or needs no tenant's key, stands apart.
 func TestEveryRouteIsOfASurface(t *testing.T) {
-	visited := []string{"/shipments", "/rates", "/decisions"}
+	visited := []string{"/shipments", "/rates", "/decisions", "/webhooks"}
 	apart := []string{"/carriers", "/couriers/detect", "/healthz", "/readyz", "/openapi.yaml", "/metrics", "/locations", "/providers", "/admin"}
 	routes, err := New(t).Router.Routes()
 	if err != nil || len(routes) == 0 {

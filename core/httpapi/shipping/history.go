@@ -7,6 +7,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
