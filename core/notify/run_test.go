@@ -141,17 +141,19 @@ func (b *brittle) Commit(ctx context.Context, tenant string, tx *store.Tx) error
 // TestEverythingIsToldAtLeastOnceInOrder lets the process die after requests and before their outcome is written, lets subscribers
 // fail, and holds what was heard against what happened.
 func TestEverythingIsToldAtLeastOnceInOrder(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		manual := clock.NewManual(start)
-		st, err := badgerstore.Open(badgerstore.Config{InMemory: true, Log: hclog.NewNullLogger()})
-		if err != nil {
-			t.Fatal(err)
+	manual := clock.NewManual(start)
+	st, err := badgerstore.Open(badgerstore.Config{InMemory: true, Log: hclog.NewNullLogger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
 		}
-		defer func() {
-			if err := st.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
+	}()
+	worlds := 0
+	rapid.Check(t, func(r *rapid.T) {
+		worlds++ // each has its own orders
 		fails := map[int]bool{}
 		for _, n := range rapid.SliceOfN(rapid.IntRange(1, 30), 0, 6).Draw(r, "failing requests") {
 			fails[n] = true
@@ -170,7 +172,7 @@ func TestEverythingIsToldAtLeastOnceInOrder(t *testing.T) {
 		statuses := []shipping.Status{shipping.OrderDispatched, shipping.PickupCompleted, shipping.OutForDelivery, shipping.OrderDelivered}
 		for range rapid.IntRange(1, 5).Draw(r, "lives") {
 			for range rapid.IntRange(1, 6).Draw(r, "events") {
-				order := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "order")
+				order := fmt.Sprint(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "order"), worlds)
 				o.happen(order, statuses[rapid.IntRange(0, 3).Draw(r, "status")])
 				sh := o.orders[order]
 				happened[fmt.Sprintf("msg_shipment_%s_%d", sh.ID, sh.Changes)] = true
@@ -199,6 +201,9 @@ func TestEverythingIsToldAtLeastOnceInOrder(t *testing.T) {
 		}
 		if err := firstTimesInOrder(s.all()); err != nil {
 			r.Error(err)
+		}
+		if err := o.Unsubscribe(context.Background(), caller, sub.ID); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -31,7 +31,7 @@ type changeData struct {
 	Note           *string               `json:"note"`
 	StatusUser     string                `json:"statusUser"`
 	EventReason    *shipping.EventReason `json:"eventReason,omitempty"`
-	Late           bool                  `json:"late,omitempty"` // entered history without moving the present
+	Late           bool                  `json:"late,omitzero"` // entered history without moving the present
 }
 
 type trackerData struct {
@@ -51,7 +51,7 @@ type eventData struct {
 	State        string                `json:"state,omitempty"`
 	PostalCode   string                `json:"postalCode,omitempty"`
 	CountryCode  string                `json:"countryCode,omitempty"`
-	Late         bool                  `json:"late,omitempty"`
+	Late         bool                  `json:"late,omitzero"`
 }
 
 // waybill is our own shape.

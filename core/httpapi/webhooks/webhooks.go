@@ -309,7 +309,7 @@ type tryView struct {
 }
 
 type exchangeView struct {
-	Status  int               `json:"status,omitempty"`
+	Status  int               `json:"status,omitzero"`
 	Headers map[string]string `json:"headers"`
 	Body    string            `json:"body"`
 }
