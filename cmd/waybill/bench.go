@@ -59,7 +59,7 @@ func newBenchCmd() *cobra.Command {
 	cmd.Flags().IntVar(&b.clients, "clients", 64, "how many clients send them at once")
 	cmd.Flags().DurationVar(&b.stretch, "stretch", 500*time.Millisecond, "how long each rate of commits and questions is measured")
 	b.flags(cmd, &asJSON)
-	cmd.AddCommand(newBenchTrackersCmd(), newBenchReloadCmd(), newBenchRulesCmd(), newBenchEngineCmd(), newBenchSimulatorCmd(), newBenchEchoCmd())
+	cmd.AddCommand(newBenchTrackersCmd(), newBenchReloadCmd(), newBenchRulesCmd(), newBenchEngineCmd(), newBenchSimulatorCmd(), newBenchEchoCmd(), newBenchWebhooksCmd())
 	return cmd
 }
 

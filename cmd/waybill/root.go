@@ -22,7 +22,7 @@ func newRoot(p *program) (root *cobra.Command, started *bool) {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newServeCmd(p), newDevCmd(p), newDemoCmd(p),
-		newShipmentsCmd(p), newTrackersCmd(p), newRulesCmd(p), newPluginCmd(p), newSimCmd(p),
+		newShipmentsCmd(p), newTrackersCmd(p), newWebhooksCmd(p), newRulesCmd(p), newPluginCmd(p), newSimCmd(p),
 		newKeysCmd(p), newConfigCmd(p), newBenchCmd(), newVersionCmd(p),
 		newBackupCmd(p), newRestoreCmd(p), newAuditCmd(p),
 		newChaosCmd(p),
