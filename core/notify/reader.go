@@ -13,12 +13,14 @@ import (
 	"github.com/waybill-dev/waybill/core/store"
 )
 
-// How much one subscription may have under way, so that one that hangs costs the others nothing.
+// How much one subscription may have under way, so that one that hangs costs the others nothing. It begins with few requests at
+// once; each that succeeds lets one more be, each that fails halves them.
 const (
-	maxLanes = 16  // requests at once
-	window   = 128 // messages that are read and not settled
-	perRead  = 64
-	perWrite = 32 // outcomes in one transaction, which keeps it below the store's limit
+	firstLanes = 2
+	maxLanes   = 16 // requests at once
+	perLane    = 8  // messages that are read and not settled, for each request that may be
+	perRead    = 64
+	perWrite   = 32 // outcomes in one transaction, which keeps it below the store's limit
 )
 
 // item is one message on its way to the reader's subscription.
@@ -41,6 +43,7 @@ type reader struct {
 	sub    *store.Subscription
 	lanes  map[string]*lane
 	limit  int // of requests at once
+	width  int // as many as may be now
 
 	requests sync.WaitGroup
 	results  chan result
@@ -60,7 +63,7 @@ func (s *Service) newReader(ctx context.Context, sub *store.Subscription, limit 
 	if err != nil {
 		return nil, fmt.Errorf("read how far subscription %s has come: %w", sub.ID, err)
 	}
-	return &reader{s: s, tenant: sub.Tenant, sub: sub, lanes: map[string]*lane{}, limit: limit, results: make(chan result, maxLanes),
+	return &reader{s: s, tenant: sub.Tenant, sub: sub, lanes: map[string]*lane{}, limit: limit, width: min(firstLanes, limit), results: make(chan result, maxLanes),
 		log: ledger{read: at, committed: at}, retrying: map[uint64]bool{}, waiting: true, more: true, began: sub.FailingSince}, nil
 }
 
@@ -88,7 +91,7 @@ func (r *reader) idle() bool { return r.busy == 0 && len(r.pending) == 0 && len(
 
 // takeLog reads messages into lanes. One that must wait for an earlier one of its subject becomes a delivery that waits.
 func (r *reader) takeLog(ctx context.Context, now time.Time) error {
-	for r.more && r.log.open() < window {
+	for window := r.width * perLane; r.more && r.log.open() < window; {
 		n := min(perRead, window-r.log.open())
 		list, err := r.s.Store.MessageLog(ctx, r.tenant, r.log.read, n)
 		if err != nil {
@@ -169,6 +172,7 @@ func (r *reader) blocked(ctx context.Context, d store.Delivery, now time.Time) (
 
 // takeWaiting takes up deliveries that are due.
 func (r *reader) takeWaiting(ctx context.Context, now time.Time) error {
+	window := r.width * perLane
 	if !r.waiting || r.next.After(now) || len(r.retrying) >= window {
 		return nil
 	}
@@ -240,7 +244,7 @@ func (r *reader) queue(it *item) {
 
 // start gives lanes to requests, the oldest first, as many as may be.
 func (r *reader) start(work context.Context) {
-	if r.busy >= r.limit {
+	if r.busy >= r.width {
 		return
 	}
 	var free []*lane
@@ -251,7 +255,7 @@ func (r *reader) start(work context.Context) {
 	}
 	slices.SortFunc(free, func(a, b *lane) int { return cmp.Compare(a.queue[0].msg.Position, b.queue[0].msg.Position) })
 	tenant := r.s.Config().Tenants[r.tenant]
-	for _, l := range free[:min(len(free), r.limit-r.busy)] {
+	for _, l := range free[:min(len(free), r.width-r.busy)] {
 		l.busy = true
 		r.busy++
 		it, sub := l.queue[0], r.sub
@@ -284,6 +288,26 @@ func (r *reader) take(res result) {
 		delete(r.lanes, subject)
 	}
 	r.pending = append(r.pending, res)
+	switch res.outcome {
+	case delivered:
+		r.width = min(r.width+1, r.limit)
+	case failed:
+		r.width = max(r.width/2, 1)
+	}
+	r.s.measure(r.sub.Shape, res)
+}
+
+// measure counts a try.
+func (s *Service) measure(shape string, res result) {
+	switch res.outcome {
+	case delivered:
+		s.metrics.tries.WithLabelValues(shape, "delivered").Inc()
+		if res.item.delivery.Tried == 0 {
+			s.metrics.seconds.WithLabelValues(shape).Observe(max(0, res.try.At.Add(res.try.Latency).Sub(res.item.msg.At).Seconds()))
+		}
+	case failed, gone, refused:
+		s.metrics.tries.WithLabelValues(shape, "failed").Inc()
+	}
 }
 
 // commit commits between two failpoints, with the cursor where it can move once these positions count as settled, and settles them.
