@@ -180,7 +180,7 @@ func TestArrows(t *testing.T) {
 	if len(plain) < 30 {
 		t.Fatalf("only %d packages were found", len(plain))
 	}
-	all := slices.Concat(plain, list(t, root, "-tags", "failpoint", "./..."), list(t, filepath.Join(root, "examples", "hello-carrier"), "./..."))
+	all := slices.Concat(plain, list(t, root, "-tags", "failpoint", "./..."), list(t, filepath.Join(root, "examples", "hello-carrier"), "./..."), list(t, filepath.Join(root, "examples", "webhook-receiver"), "./..."))
 	wrong := wrongArrows(all)
 	slices.Sort(wrong)
 	for _, w := range slices.Compact(wrong) {

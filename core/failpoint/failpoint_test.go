@@ -18,6 +18,7 @@ func TestNamesAreThoseOfTheSource(t *testing.T) {
 		"dispatch": regexp.MustCompile(`(?:s\.change|s\.commit|s\.commitEdit)\(ctx, [^"\n]*?"([a-z-]+)"`),
 		"tracking": regexp.MustCompile(`(?:s\.change|s\.commit)\(ctx, [^"\n]*?"([a-z-]+)"`),
 		"jobs":     regexp.MustCompile(`failpoint\.Hit\("jobs", failpoint\.(?:Before|After), "([a-z-]+)"\)`),
+		"notify":   regexp.MustCompile(`failpoint\.Hit\("notify", failpoint\.(?:Before|After), "([a-z-]+)"\)`),
 	} {
 		files, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
 		if err != nil || len(files) == 0 {

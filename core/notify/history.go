@@ -45,7 +45,7 @@ func (s *Service) Test(ctx context.Context, c usecase.Caller, id string) (messag
 		return "", err
 	}
 	m.ID += "_" + s.Source.ID()
-	if err := s.Store.Commit(ctx, c.Tenant, &store.Tx{Now: now, Messages: []store.Message{m}}); err != nil {
+	if err := s.commit(ctx, c.Tenant, &store.Tx{Now: now, Messages: []store.Message{m}}); err != nil {
 		return "", storeError("write a test message", err)
 	}
 	return m.ID, nil
@@ -93,11 +93,10 @@ func (s *Service) Redeliver(ctx context.Context, c usecase.Caller, id string, r 
 			tx.Deliveries = append(tx.Deliveries, store.Delivery{Subscription: id, Position: m.Position, Message: m.ID, Subject: m.Subject, Topic: m.Topic,
 				State: store.DeliveryWaiting, Due: now, CreatedAt: now, Tries: old.Tries, Again: true})
 		}
-		if err := s.Store.Commit(ctx, c.Tenant, tx); err != nil {
+		if err := s.commit(ctx, c.Tenant, tx); err != nil {
 			return 0, storeError("make messages due again", err)
 		}
 	}
-	s.poke()
 	return len(list), nil
 }
 

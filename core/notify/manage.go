@@ -263,7 +263,7 @@ func (s *Service) change(ctx context.Context, c usecase.Caller, id string, f fun
 	return nil, storeError("change a subscription", store.ErrConflict)
 }
 
-// commit commits what changes subscriptions, and takes notice of it.
+// commit commits what changes subscriptions or what is due for them, and takes notice of it.
 func (s *Service) commit(ctx context.Context, tenant string, tx *store.Tx) error {
 	if err := s.Store.Commit(context.WithoutCancel(ctx), tenant, tx); err != nil {
 		return err
