@@ -156,6 +156,15 @@ func TestFaults(t *testing.T) {
 		{"bad package", "    accounts:\n", "    packages: { p: { weight: { value: -1, unit: lb } } }\n    accounts:\n", "3:39", "must be more than 0"},
 		{"bad package unit", "    accounts:\n", "    packages: { p: { weight: { value: 1, unit: stone } } }\n    accounts:\n", "3:48", "must be one of lb, oz, kg, g"},
 		{"bad geocoder", "tenants:", "geocoding: { nominatim: { base_url: x } }\ntenants:", "1:37", "is not a URL"},
+		{"alert of no status", "    accounts:\n", "    notify: { alerts: { sms: { url: 'https://s.example/', statuses: [DELIVERED] } } }\n    accounts:\n", "3:70", `"DELIVERED" is not a status`},
+		{"alerts of none", "    accounts:\n", "    notify: { alerts: { sms: { url: 'https://s.example/' } } }\n    accounts:\n", "", "at least one status is needed"},
+		{"gateway that is none", "    accounts:\n", "    notify: { alerts: { sms: { url: gateway, statuses: [IN_TRANSIT] } } }\n    accounts:\n", "3:37", "is not a URL"},
+		{"bad template of SMS", "    accounts:\n", "    notify: { alerts: { sms: { url: 'https://s.example/', statuses: [IN_TRANSIT], body: '{{.To' } } }\n    accounts:\n", "", "cannot be read"},
+		{"mail without a host", "    accounts:\n", "    notify: { alerts: { email: { statuses: [IN_TRANSIT], from: a@b.example } } }\n    accounts:\n", "", "is required"},
+		{"mail from nobody", "    accounts:\n", "    notify: { alerts: { email: { statuses: [IN_TRANSIT], host: h, from: shop } } }\n    accounts:\n", "3:73", "is not an address of mail"},
+		{"mail in the clear", "    accounts:\n", "    notify: { alerts: { email: { statuses: [IN_TRANSIT], host: h.example, from: a@b.example, security: none, username: u, password: p } } }\n    accounts:\n", "", "sent in the clear"},
+		{"bad words", "    accounts:\n", "    notify: { alerts: { templates: { fr: { IN_TRANSIT: { sms: '{{if}}' } } } } }\n    accounts:\n", "3:63", "cannot be read"},
+		{"words of no status", "    accounts:\n", "    notify: { alerts: { templates: { fr: { TRANSIT: { sms: x } } } } }\n    accounts:\n", "", "is not a status"},
 		{"empty", minimal, "", "", "at least one tenant is needed"},
 	}
 	for _, c := range cases {

@@ -131,6 +131,7 @@ func (n *Node) wire() error {
 	if err := n.openNotify(); err != nil {
 		return err
 	}
+	n.Config.OnChange(func(*config.Config) { n.Notify.Reload() })
 	n.Dispatch = dispatch.New(dispatch.Settings{
 		Store: n.Store, Carriers: carriers, Placer: n.placer, Config: n.Config.Current, Rules: n.rules.Bundle, Trial: n.trial, Clock: n.Clock, Source: n.Source,
 		Log: n.Log.Named("dispatch"), Teller: n.Notify, Registerer: n.registry,

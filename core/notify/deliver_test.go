@@ -45,6 +45,9 @@ func TestEventsAreToldSignedAndInOrder(t *testing.T) {
 	if n := o.due(); n != 3 {
 		t.Errorf("%d requests, want 3", n)
 	}
+	if n := o.metric("waybill_notify_tries_total", "outcome", "delivered"); n != 3 {
+		t.Errorf("the metric counts %v delivered", n)
+	}
 	list := s.all()
 	if got := topics(t, list); !slices.Equal(got, []string{"shipment.order_dispatched", "shipment.out_for_delivery", "shipment.order_delivered"}) {
 		t.Errorf("told %v", got)
@@ -180,6 +183,9 @@ func TestGoneEndsASubscription(t *testing.T) {
 	o.due()
 	if got := o.get(sub.ID); got.State != notify.Disabled || !strings.Contains(got.Reason, "410") {
 		t.Errorf("%s: %s", got.State, got.Reason)
+	}
+	if n := o.metric("waybill_notify_subscriptions_stopped_total", "state", notify.Disabled); n != 1 {
+		t.Errorf("the metric counts %v stopped", n)
 	}
 	o.happen("a", shipping.OrderDelivered)
 	s.say(nil)

@@ -248,3 +248,25 @@ func with(status int, headers ...string) http.HandlerFunc {
 		w.WriteHeader(status)
 	}
 }
+
+// metric is the value of a counter with a label.
+func (o *office) metric(name, label, value string) float64 {
+	o.t.Helper()
+	families, err := o.metrics.Gather()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == label && l.GetValue() == value {
+					return m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return 0
+}

@@ -21,6 +21,8 @@ const (
 	// rotatedFor is how long a secret stays good after it was replaced.
 	rotatedFor = 24 * time.Hour
 	maxSecrets = 5
+	// lookUpFor bounds the look-up of a name; one that takes longer counts as one that does not resolve.
+	lookUpFor = 3 * time.Second
 )
 
 // NewSubscription is what a surface asks for.
@@ -86,6 +88,8 @@ func (s *Service) newSecret(now time.Time) store.SigningSecret {
 
 // check finds everything that is wrong with a subscription.
 func (s *Service) check(ctx context.Context, tenant string, n NewSubscription) error {
+	ctx, cancel := context.WithTimeout(ctx, lookUpFor)
+	defer cancel()
 	var f shipping.Faults
 	t := s.Config().Tenants[tenant]
 	switch {

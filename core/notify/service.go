@@ -85,6 +85,9 @@ func New(s Settings) (*Service, error) {
 	return service, nil
 }
 
+// Reload makes Run look at the configuration, which has changed.
+func (s *Service) Reload() { s.poke() }
+
 // poke makes Run look for subscriptions that have changed.
 func (s *Service) poke() {
 	select {
