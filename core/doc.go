@@ -19,6 +19,9 @@
 // carrier's own times (tracker), so that neither doubled nor late nor lost news change what it says; tracker and order move in one
 // transaction, and a push is acknowledged when that is written. News of what nobody follows yet are parked until somebody does.
 //
+// Each line of the order's history is put into the tenant's log of messages by the transaction that makes it, where somebody wants
+// to be told (notify). Webhooks read the log at their own pace, each for itself; buyers are told by mail and SMS the same way.
+//
 // Time and randomness are injected (clock), configuration is one checked snapshot at a time (config), and one package puts a
 // node together and takes it apart in order (node).
 package core

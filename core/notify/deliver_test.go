@@ -387,3 +387,23 @@ func TestTestAndRedelivery(t *testing.T) {
 		t.Errorf("another tenant: %v", err)
 	}
 }
+
+// TestWhatIsErasedOnItsWayStaysErased: the order is erased while a webhook has its event and has not answered.
+func TestWhatIsErasedOnItsWayStaysErased(t *testing.T) {
+	o := newOffice(t)
+	s := newSubscriber(t, func(w http.ResponseWriter, _ *http.Request) {
+		if err := o.store.Commit(context.Background(), "shop", &store.Tx{Now: start, Erase: []shipment.ID{o.orders["a"].ID}}); err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	sub := o.subscribe(s.URL)
+	o.happen("a", shipping.OrderDispatched)
+	o.pass(time.Hour)
+	if d := o.deliveries(sub.ID, store.DeliveryQuery{}); len(d) != 0 || len(s.all()) != 1 {
+		t.Errorf("%d requests, and the log has %+v", len(s.all()), d)
+	}
+	if err := o.Unsubscribe(t.Context(), caller, sub.ID); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -39,6 +39,14 @@ func (r *reader) write(ctx context.Context, now time.Time) error {
 			if res.item.fresh {
 				positions = append(positions, res.item.msg.Position)
 			}
+			// What was erased meanwhile must not come back with what was sent of it.
+			_, there, err := r.s.messageAt(ctx, r.tenant, res.item.msg.Position)
+			if err != nil {
+				return err
+			}
+			if !there {
+				continue
+			}
 			if d, ok := r.after(res, now); ok {
 				tx.Deliveries = append(tx.Deliveries, d)
 			}
