@@ -116,7 +116,10 @@ func (b *webhookBench) measure(ctx context.Context, hanging int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopGood()) }()
-	bad, stopBad, err := serveHTTP(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) { <-q.Context().Done() }))
+	bad, stopBad, err := serveHTTP(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+		_, _ = io.Copy(io.Discard, q.Body) // that the caller leaves is noticed behind the body
+		<-q.Context().Done()
+	}))
 	if err != nil {
 		return err
 	}
