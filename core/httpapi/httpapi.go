@@ -32,9 +32,10 @@ type Settings struct {
 // Router authenticates, limits, measures and routes. It is an http.Handler.
 type Router struct {
 	Settings
-	mux     *mux.Router
-	limits  *limits
-	metrics *metrics
+	mux      *mux.Router
+	limits   *limits
+	metrics  *metrics
+	dialects []prefixed
 }
 
 // New returns a Router without routes.
@@ -103,6 +104,9 @@ type Request struct {
 	Caller usecase.Caller
 	Tenant *config.Tenant
 	Body   []byte
+
+	dialect *Dialect
+	header  http.Header // of the answer, whatever it is
 }
 
 // Context is that of the request.
@@ -122,12 +126,17 @@ type Handler func(q *Request) (Answer, error)
 
 // Handle mounts a handler that needs a key. table says which HTTP status each refusal has on this route.
 func (r *Router) Handle(method, path string, table Table, h Handler) {
-	r.mux.Handle(path, r.wrap(path, table, true, h)).Methods(methods(method)...)
+	r.mux.Handle(path, r.wrap(route{path: path, table: table, keyed: true}, h)).Methods(methods(method)...)
+}
+
+// HandleSlow is Handle for a handler that may take as long as within, whatever the server's timeouts are.
+func (r *Router) HandleSlow(method, path string, table Table, within time.Duration, h Handler) {
+	r.mux.Handle(path, r.wrap(route{path: path, table: table, keyed: true, within: within}, h)).Methods(methods(method)...)
 }
 
 // HandleOpen mounts a handler that needs no key.
 func (r *Router) HandleOpen(method, path string, h Handler) {
-	r.mux.Handle(path, r.wrap(path, nil, false, h)).Methods(methods(method)...)
+	r.mux.Handle(path, r.wrap(route{path: path}, h)).Methods(methods(method)...)
 }
 
 // HandleRaw mounts an http.Handler that needs no key, such as the metrics.
@@ -136,7 +145,7 @@ func (r *Router) HandleRaw(method, path string, h http.Handler) {
 }
 
 // Open wraps a handler that needs no key and stands on no path of its own.
-func (r *Router) Open(h Handler) http.Handler { return r.wrap("", nil, false, h) }
+func (r *Router) Open(h Handler) http.Handler { return r.wrap(route{}, h) }
 
 // Server serves a Router under the limits of the configuration.
 type Server struct {

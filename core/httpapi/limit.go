@@ -1,6 +1,9 @@
 package httpapi
 
 import (
+	"math"
+	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -24,8 +27,27 @@ type bucket struct {
 
 func newLimits(c clock.Clock) *limits { return &limits{clock: c, byKey: map[string]*bucket{}} }
 
-// take takes a token; where there is none it says how long to wait.
-func (l *limits) take(k *config.Key) (wait time.Duration, ok bool) {
+// allowance is what a key may ask after a request was counted. wait is how long the next request must wait, 0 where this one was
+// taken.
+type allowance struct {
+	wait      time.Duration
+	limit     int           // requests at once
+	remaining int           // of these
+	reset     time.Duration // until remaining is limit
+}
+
+// tell sets the headers that tell a caller how much it may ask.
+func (a allowance) tell(h http.Header) {
+	h.Set("RateLimit-Limit", strconv.Itoa(a.limit))
+	h.Set("RateLimit-Remaining", strconv.Itoa(a.remaining))
+	h.Set("RateLimit-Reset", wholeSeconds(a.reset))
+}
+
+// wholeSeconds rounds up, so that whoever waits so long has waited long enough.
+func wholeSeconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
+
+// take takes a token, where there is one.
+func (l *limits) take(k *config.Key) allowance {
 	l.mu.Lock()
 	b := l.byKey[k.SHA256]
 	if b == nil || b.rate != k.Rate {
@@ -34,10 +56,15 @@ func (l *limits) take(k *config.Key) (wait time.Duration, ok bool) {
 	}
 	l.mu.Unlock()
 	now := l.clock.Now()
+	a := allowance{limit: k.Rate.Burst}
 	res := b.limiter.ReserveN(now, 1)
-	if wait = res.DelayFrom(now); wait > 0 {
+	if a.wait = res.DelayFrom(now); a.wait > 0 {
 		res.CancelAt(now)
-		return wait, false
 	}
-	return 0, true
+	tokens := max(0, b.limiter.TokensAt(now))
+	a.remaining = int(tokens)
+	if k.Rate.PerSecond > 0 {
+		a.reset = time.Duration((float64(a.limit) - tokens) / k.Rate.PerSecond * float64(time.Second))
+	}
+	return a
 }

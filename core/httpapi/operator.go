@@ -50,7 +50,7 @@ func (r *Router) HandleStream(method, path, contentType string, write func(q *Re
 func (r *Router) handleStream(method, path string, serve func(w http.ResponseWriter, q *Request) int) {
 	r.mux.Handle(path, http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		begun := r.Clock.Now()
-		status := serve(w, &Request{HTTP: hr, ID: r.Source.ID()})
+		status := serve(w, r.request(hr))
 		r.metrics.requests.WithLabelValues(path, hr.Method, strconv.Itoa(status)).Inc()
 		r.metrics.seconds.WithLabelValues(path).Observe(r.Clock.Now().Sub(begun).Seconds())
 		if status == 0 {
@@ -85,7 +85,7 @@ func (r *Router) stream(w http.ResponseWriter, q *Request, contentType string, w
 
 // operator returns the name of the key that came with a request.
 func (r *Router) operator(hr *http.Request) (string, error) {
-	hash := sha256.Sum256([]byte(keyText(hr)))
+	hash := sha256.Sum256([]byte(KeyText(hr)))
 	key := r.Config().AdminKeyByHash(hash)
 	if key != nil {
 		if want, err := hex.DecodeString(key.SHA256); err == nil && subtle.ConstantTimeCompare(want, hash[:]) == 1 {

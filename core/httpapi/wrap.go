@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -37,15 +37,23 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
+// route is what wrap needs to know of a route.
+type route struct {
+	path   string // as it was mounted; "" for what stands on no path of its own
+	table  Table
+	keyed  bool
+	within time.Duration // how long the handler may take, where that is longer than the server's timeouts; else 0
+}
+
 // wrap turns a Handler into an http.Handler: request id, key, limit, body, panic, answer, measure.
-func (r *Router) wrap(route string, table Table, keyed bool, h Handler) http.Handler {
+func (r *Router) wrap(on route, h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		begun := r.Clock.Now()
-		q := &Request{HTTP: hr, ID: r.Source.ID()}
-		a, err := r.run(q, w, keyed, h)
-		status := r.send(w, q, table, a, err)
-		r.metrics.requests.WithLabelValues(route, method(hr.Method), strconv.Itoa(status)).Inc()
-		r.metrics.seconds.WithLabelValues(route).Observe(r.Clock.Now().Sub(begun).Seconds())
+		q := r.request(hr)
+		a, err := r.run(q, w, on, h)
+		status := r.send(w, q, on.table, a, err)
+		r.metrics.requests.WithLabelValues(on.path, method(hr.Method), strconv.Itoa(status)).Inc()
+		r.metrics.seconds.WithLabelValues(on.path).Observe(r.Clock.Now().Sub(begun).Seconds())
 	})
 }
 
@@ -58,7 +66,11 @@ func method(m string) string {
 	return "other"
 }
 
-func (r *Router) run(q *Request, w http.ResponseWriter, keyed bool, h Handler) (a Answer, err error) {
+func (r *Router) request(hr *http.Request) *Request {
+	return &Request{HTTP: hr, ID: r.Source.ID(), dialect: r.dialectOf(hr), header: http.Header{}}
+}
+
+func (r *Router) run(q *Request, w http.ResponseWriter, on route, h Handler) (a Answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if e, ok := p.(error); ok && errors.Is(e, http.ErrAbortHandler) {
@@ -68,7 +80,7 @@ func (r *Router) run(q *Request, w http.ResponseWriter, keyed bool, h Handler) (
 			a, err = Answer{}, usecase.AsError(fmt.Errorf("panic: %v", p))
 		}
 	}()
-	if keyed {
+	if on.keyed {
 		if err := r.authenticate(q); err != nil {
 			return Answer{}, err
 		}
@@ -76,7 +88,24 @@ func (r *Router) run(q *Request, w http.ResponseWriter, keyed bool, h Handler) (
 	if err := r.readBody(q, w); err != nil {
 		return Answer{}, err
 	}
+	if on.within > 0 {
+		if err := putOff(w, on.within); err != nil {
+			return Answer{}, err
+		}
+	}
 	return h(q)
+}
+
+// putOff lets a handler take longer than the server's timeouts. A timeout for reading that passed meanwhile would end the request
+// as if the caller had left.
+func putOff(w http.ResponseWriter, within time.Duration) error {
+	control := http.NewResponseController(w)
+	until := time.Now().Add(within + stalled) //wallclock: net.Conn knows no other
+	err := errors.Join(control.SetReadDeadline(until), control.SetWriteDeadline(until))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("put off the deadlines of a slow request: %w", err)
+	}
+	return nil
 }
 
 // authenticate finds the caller by the key in x-api-key or Authorization, and takes a token from the key's bucket.
@@ -85,7 +114,10 @@ func (r *Router) authenticate(q *Request) error {
 		return &refusal{header: http.Header{"Www-Authenticate": {`Bearer realm="waybill"`}},
 			err: &usecase.Error{Type: unauthorized, Message: "Unauthorized: " + message}}
 	}
-	text := keyText(q.HTTP)
+	text, err := q.dialect.Key(q.HTTP)
+	if err != nil {
+		return err
+	}
 	if text == "" {
 		return no("no key was sent. Send it as x-api-key or as Authorization: Bearer.")
 	}
@@ -101,8 +133,12 @@ func (r *Router) authenticate(q *Request) error {
 	if id := q.HTTP.Header.Get("tenantId"); id != "" && id != tenant.ID {
 		return no("the tenantId header names another tenant than the key.")
 	}
-	if wait, ok := r.limits.take(key); !ok {
-		seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
+	left := r.limits.take(key)
+	if q.dialect.TellLimits {
+		left.tell(q.header)
+	}
+	if left.wait > 0 {
+		seconds := wholeSeconds(left.wait)
 		return &refusal{header: http.Header{"Retry-After": {seconds}}, err: &usecase.Error{Type: tooManyRequests,
 			Message: "Too many requests received per second. Try again in " + seconds + " s."}}
 	}
@@ -111,8 +147,8 @@ func (r *Router) authenticate(q *Request) error {
 	return nil
 }
 
-// keyText is the key that came with a request, "" for none.
-func keyText(hr *http.Request) string {
+// KeyText is the key that came with a request, "" for none.
+func KeyText(hr *http.Request) string {
 	if text := hr.Header.Get("x-api-key"); text != "" {
 		return text
 	}
@@ -150,12 +186,18 @@ func (r *Router) readBody(q *Request, w http.ResponseWriter) error {
 
 func (r *Router) send(w http.ResponseWriter, q *Request, table Table, a Answer, err error) int {
 	h := r.secure(w, q)
+	for k, v := range q.header {
+		h[k] = v
+	}
 	if err != nil {
+		var header http.Header
 		if x, ok := errors.AsType[*refusal](err); ok {
-			a.Header = x.header
+			header = x.header
 		}
 		e := usecase.AsError(err)
-		a.Status, a.Body, a.Raw = statusOf(e.Type, table), errorBody(e, q.ID), nil
+		status := q.dialect.status(e.Type, table)
+		a = q.dialect.Refuse(q, status, e)
+		a.Status, a.Header = status, header
 		if a.Status >= http.StatusInternalServerError {
 			r.Log.Error("request failed", "request_id", q.ID, "method", q.HTTP.Method, "tenant", q.Caller.Tenant, "err", err)
 		}
@@ -173,7 +215,7 @@ func (r *Router) send(w http.ResponseWriter, q *Request, table Table, a Answer, 
 		if raw, err = json.Marshal(a.Body, json.Deterministic(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 			r.Log.Error("answer could not be encoded", "request_id", q.ID, "err", err)
 			a.Status = http.StatusInternalServerError
-			raw, _ = json.Marshal(errorBody(usecase.AsError(err), q.ID)) // plain words, which can always be encoded
+			raw, _ = json.Marshal(q.dialect.Refuse(q, a.Status, usecase.AsError(err)).Body) // plain words, which can always be encoded
 		}
 	}
 	h.Set("Content-Type", a.ContentType)
