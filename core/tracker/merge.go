@@ -140,17 +140,27 @@ func identity(e *Event, several bool) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// placed is when the event happened. A local time without a zone is one of the tracker's zone; a time that cannot be is that of arrival.
-func (t *Tracker) placed(e shipping.TrackingEvent, received time.Time) shipping.Instant {
-	at := e.Time.Time
+// Local is where local times of the tracker's events are from, nil where that is not known: they are then kept as if they were UTC.
+func (t *Tracker) Local() *time.Location {
 	zone := t.Zone
 	if zone == "" && t.Pickup != nil {
 		zone = t.Pickup.Zone
 	}
-	if !e.ZoneKnown && !at.IsZero() && zone != "" {
-		if l, err := time.LoadLocation(zone); err == nil {
-			at = time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), l)
-		}
+	if zone == "" {
+		return nil
+	}
+	l, err := time.LoadLocation(zone)
+	if err != nil {
+		return nil
+	}
+	return l
+}
+
+// placed is when the event happened. A local time without a zone is one of the tracker's zone; a time that cannot be is that of arrival.
+func (t *Tracker) placed(e shipping.TrackingEvent, received time.Time) shipping.Instant {
+	at := e.Time.Time
+	if l := t.Local(); l != nil && !e.ZoneKnown && !at.IsZero() {
+		at = time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), l)
 	}
 	if at.Year() < 1971 || at.After(received.Add(ahead)) {
 		at = received

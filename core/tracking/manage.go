@@ -158,7 +158,7 @@ func share(t, other *tracker.Tracker, n *news, now time.Time) {
 			continue
 		}
 		te := e.TrackingEvent
-		te.ZoneKnown = true // it was placed when it came
+		te.ZoneKnown = te.ZoneKnown || other.Local() != nil // then it is an instant by now
 		if e.GivenBack {
 			te.Status = shipping.OrderDispatched
 		}

@@ -54,6 +54,9 @@ type UseCases interface {
 	Erase(ctx context.Context, c usecase.Caller, id tracker.ID) (*tracker.Tracker, error)
 	// Refresh asks the carrier now and returns the tracker as it is then, at the latest when ctx ends.
 	Refresh(ctx context.Context, c usecase.Caller, id tracker.ID) (*tracker.Tracker, error)
+	// Look asks the carrier about a tracker that is not kept, and returns it as it is then, at the latest when ctx ends. The surface
+	// has filled it in as for Create.
+	Look(ctx context.Context, c usecase.Caller, t *tracker.Tracker) (*tracker.Tracker, error)
 	// SetTrackerStatus moves a tracker by hand. A step that is not legal is InvalidOperation.
 	SetTrackerStatus(ctx context.Context, c usecase.Caller, id tracker.ID, u StatusUpdate) (*tracker.Tracker, error)
 	// SetShipmentStatus moves an order by hand.
