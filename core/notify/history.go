@@ -63,9 +63,10 @@ func (s *Service) Deliveries(ctx context.Context, c usecase.Caller, q store.Deli
 	return page, nil
 }
 
-// Redelivery says what to send again: one message, or all that happened in a span of time, both ends inclusive.
+// Redelivery says what to send again: one message, all about one subject, or all that happened in a span of time, both ends inclusive.
 type Redelivery struct {
 	MessageID string
+	Subject   string
 	From, To  time.Time
 }
 
@@ -111,6 +112,13 @@ func (s *Service) again(ctx context.Context, tenant string, sub *store.Subscript
 			return nil, invalid(shipping.Faults{{Path: "messageId", Message: "is a message of the topic " + m.Topic + ", which the webhook does not ask for"}})
 		}
 		return []store.Message{m}, nil
+	}
+	if r.Subject != "" {
+		list, err := s.Store.MessagesOf(ctx, tenant, r.Subject)
+		if err != nil {
+			return nil, storeError("read messages", err)
+		}
+		return slices.DeleteFunc(list, func(m store.Message) bool { return !(&reader{sub: sub}).wants(m) }), nil
 	}
 	var out []store.Message
 	for after := uint64(0); ; {
