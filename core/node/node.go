@@ -27,6 +27,7 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/httpapi/admin"
 	"github.com/waybill-dev/waybill/core/httpapi/push"
+	"github.com/waybill-dev/waybill/core/httpapi/ship24"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
 	trackerapi "github.com/waybill-dev/waybill/core/httpapi/tracker"
 	"github.com/waybill-dev/waybill/core/httpapi/webhooks"
@@ -156,6 +157,7 @@ func (n *Node) wire() error {
 	router := httpapi.New(httpapi.Settings{Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("http"), Registerer: n.registry})
 	shippingapi.Mount(router, n.Dispatch, n.Tracking)
 	push.Mount(router, n.Tracking)
+	ship24.Mount(router, n.Tracking, n.Notify)
 	webhooks.Mount(router, n.Notify)
 	trackerapi.MountDetect(router)
 	admin.Mount(router, admin.Settings{Provider: n.provider, PushURL: n.pushURL, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,
