@@ -47,6 +47,24 @@ func Decode(body []byte, v any) (shipping.Faults, error) {
 	return f, nil
 }
 
+// DecodeList splits a JSON body that is a list into its elements. What is not JSON is an error as in Decode.
+func DecodeList(body []byte) ([]jsontext.Value, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, invalidBody("the body is empty; a JSON list is expected")
+	}
+	if tooDeep(body) {
+		return nil, invalidBody(fmt.Sprintf("the body's objects and lists are nested more than %d deep", maxNesting))
+	}
+	if err := wellFormed(body); err != nil {
+		return nil, err
+	}
+	var out []jsontext.Value
+	if jsontext.Value(body).Kind() != '[' || json.Unmarshal(body, &out) != nil {
+		return nil, invalidBody("the body must be a JSON list")
+	}
+	return out, nil
+}
+
 func invalidBody(message string) error {
 	return &usecase.Error{Type: usecase.ValidationError, Message: "Invalid Data: " + message,
 		Faults: shipping.Faults{{Path: "", Message: message}}}

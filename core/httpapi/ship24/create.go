@@ -1,13 +1,10 @@
 package ship24
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/waybill-dev/waybill/core/httpapi"
@@ -100,7 +97,7 @@ const maxBulk = 100
 type bulkAnswer struct {
 	Status  string       `json:"status"` // success, partial or error
 	Summary *bulkSummary `json:"summary"`
-	Data    []bulkItem   `json:"data,format:emitnull"`
+	Data    *[]bulkItem  `json:"data"`
 	Error   *fault       `json:"error"`
 }
 
@@ -115,12 +112,12 @@ type bulkItem struct {
 	Status  string         `json:"itemStatus"` // created, existing or error
 	Input   jsontext.Value `json:"inputData"`
 	Tracker *trackerView   `json:"tracker"`
-	Errors  []fault        `json:"errors,format:emitnull"`
+	Errors  *[]fault       `json:"errors"`
 }
 
 // bulk creates trackers one after another: what is wrong with one does not keep the others.
 func (s *surface) bulk(q *httpapi.Request) (httpapi.Answer, error) {
-	items, err := list(q.Body)
+	items, err := httpapi.DecodeList(q.Body)
 	if err != nil {
 		return bulkRefusal(http.StatusBadRequest, faultsOf(usecase.AsError(err))[0]), nil
 	}
@@ -131,7 +128,8 @@ func (s *surface) bulk(q *httpapi.Request) (httpapi.Answer, error) {
 		return bulkRefusal(http.StatusForbidden, fault{tooManyInBulk, fmt.Sprintf("The list has %d trackers. Send at most %d at a time.", len(items), maxBulk)}), nil
 	}
 	sum := bulkSummary{Inputs: len(items)}
-	out := bulkAnswer{Status: "success", Summary: &sum}
+	done := []bulkItem{}
+	out := bulkAnswer{Status: "success", Summary: &sum, Data: &done}
 	for _, input := range items {
 		item := bulkItem{Status: "existing", Input: input}
 		t, created, err := s.follow(q, input)
@@ -144,14 +142,15 @@ func (s *surface) bulk(q *httpapi.Request) (httpapi.Answer, error) {
 		case e.Type == usecase.InternalServerError:
 			return httpapi.Answer{}, err // the list may be sent again: what was created is found
 		default:
-			item.Status, item.Errors = "error", faultsOf(e)
+			why := faultsOf(e)
+			item.Status, item.Errors = "error", &why
 			sum.Errors++
 		}
 		if err == nil {
 			v := show(t)
 			item.Tracker = &v
 		}
-		out.Data = append(out.Data, item)
+		done = append(done, item)
 	}
 	status := http.StatusCreated
 	switch sum.Errors {
@@ -167,23 +166,4 @@ func (s *surface) bulk(q *httpapi.Request) (httpapi.Answer, error) {
 
 func bulkRefusal(status int, f fault) httpapi.Answer {
 	return httpapi.Answer{Status: status, Body: bulkAnswer{Status: "error", Error: &f}}
-}
-
-// list splits a body that is a list. What is wrong with the JSON as a whole is told as for any other body, so it is read as the
-// one member of an object first.
-func list(body []byte) ([]jsontext.Value, error) {
-	whole := struct {
-		Items jsontext.Value `json:"items"`
-	}{}
-	if len(bytes.TrimSpace(body)) == 0 {
-		body = []byte("null")
-	}
-	if _, err := httpapi.Decode(slices.Concat([]byte(`{"items":`), body, []byte("}")), &whole); err != nil {
-		return nil, err
-	}
-	var items []jsontext.Value
-	if json.Unmarshal(whole.Items, &items) != nil || whole.Items.Kind() != '[' {
-		return nil, &usecase.Error{Type: parsing, Message: "The body must be a list of trackers."}
-	}
-	return items, nil
 }

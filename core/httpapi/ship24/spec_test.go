@@ -25,6 +25,8 @@ const specFile = "../shared/carriers/specs/ship24/ship24-tracking-api.yaml"
 
 var exampleRef = regexp.MustCompile(`\$ref: "#/components/examples/response-bulk[^"]*"`)
 
+var nullable = regexp.MustCompile(`type: (\w+)\n((?: +format: [\w-]+\n)?) +nullable: true`)
+
 // document is Ship24's OpenAPI document as its prose and its own examples have it; errors.Is fs.ErrNotExist where there is none.
 var document = sync.OnceValues(func() (*openapi3.T, error) {
 	root, err := os.Getwd()
@@ -46,6 +48,8 @@ var document = sync.OnceValues(func() (*openapi3.T, error) {
 		[]byte("        $ref: \"#/components/schemas/tracker-create-request\"\n"), 1)
 	// Examples are pointed to that stand a level deeper than examples may.
 	text = exampleRef.ReplaceAll(text, []byte("value: {}"))
+	// "nullable" is of OpenAPI 3.0 and means nothing in a document of 3.1.
+	text = nullable.ReplaceAll(text, []byte("type: [$1, \"null\"]\n$2"))
 	doc, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {
 		return nil, err
@@ -66,9 +70,8 @@ var document = sync.OnceValues(func() (*openapi3.T, error) {
 	// What was sent need not be as it should have been: the example has a trackingNumber that is too short.
 	item.Properties["inputData"] = &openapi3.SchemaRef{Value: &openapi3.Schema{}}
 	// A tracker that could not be created is null in the example; "nullable" beside a $ref has no effect.
-	nullable := *item.Properties["tracker"].Value
-	nullable.Nullable = true
-	item.Properties["tracker"] = nullable.NewRef()
+	none := &openapi3.Schema{Type: &openapi3.Types{openapi3.TypeNull}}
+	item.Properties["tracker"] = openapi3.NewSchemaRef("", &openapi3.Schema{AnyOf: openapi3.SchemaRefs{item.Properties["tracker"], none.NewRef()}})
 	return doc, nil
 })
 
