@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
+	"github.com/waybill-dev/waybill/core/usecase"
 )
 
 func TestKeys(t *testing.T) {
@@ -294,5 +295,85 @@ func TestServerThatCannotServe(t *testing.T) {
 	s := &httpapi.Server{Handler: http.NotFoundHandler(), Log: hclog.NewNullLogger()}
 	if err := s.Serve(t.Context(), ln); err == nil || !strings.Contains(err.Error(), "serve the API") {
 		t.Errorf("Serve = %v", err)
+	}
+}
+
+// TestSlowRoutesOutlastTheServer: a server whose time to write has passed before it begins answers slow routes alone.
+func TestSlowRoutesOutlastTheServer(t *testing.T) {
+	h := apitest.New(t)
+	ok := func(*httpapi.Request) (httpapi.Answer, error) { return httpapi.Answer{Body: "done"}, nil }
+	h.Router.HandleSlow(http.MethodGet, "/slow", nil, time.Minute, ok)
+	h.Router.Handle(http.MethodGet, "/fast", nil, ok)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	s := &httpapi.Server{Handler: h.Router, Log: hclog.NewNullLogger(), Config: config.Server{ReadTimeout: time.Minute, WriteTimeout: 1, IdleTimeout: time.Minute}}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, ln) }()
+	get := func(path string) (string, error) {
+		q, err := http.NewRequest(http.MethodGet, "http://"+ln.Addr().String()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("x-api-key", h.Key)
+		res, err := http.DefaultClient.Do(q)
+		if err != nil {
+			return "", err
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		return string(b), err
+	}
+	if got, err := get("/slow"); err != nil || got != `"done"` {
+		t.Errorf("slow: %q, %v", got, err)
+	}
+	if got, err := get("/fast"); err == nil {
+		t.Errorf("fast: %q, though the time was over", got)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDialects: a surface words what all surfaces refuse, on its own paths alone.
+func TestDialects(t *testing.T) {
+	h := apitest.New(t)
+	const stop usecase.Type = "stop"
+	h.Router.Speak("/theirs/", &httpapi.Dialect{
+		Table: httpapi.Table{stop: http.StatusTeapot, usecase.NotFound: http.StatusGone},
+		Key: func(q *http.Request) (string, error) {
+			if q.Header.Get("x-api-key") == "" {
+				return "", usecase.Failf(stop, "No key, no tea.")
+			}
+			return httpapi.KeyText(q), nil
+		},
+		Refuse: func(q *httpapi.Request, status int, e *usecase.Error) httpapi.Answer {
+			return httpapi.Answer{Raw: fmt.Appendf(nil, "%d %s", status, e.Type), ContentType: "text/plain"}
+		},
+	})
+	broken := func(*httpapi.Request) (httpapi.Answer, error) { panic("broken") }
+	h.Router.Handle(http.MethodGet, "/theirs/broken", nil, broken)
+	h.Router.Handle(http.MethodGet, "/theirs/own", httpapi.Table{usecase.NotFound: http.StatusConflict}, func(*httpapi.Request) (httpapi.Answer, error) {
+		return httpapi.Answer{}, usecase.Failf(usecase.NotFound, "not here")
+	})
+	for _, c := range []struct{ method, path, key, want string }{
+		{"GET", "/theirs/own", "", "418 stop"}, {"GET", "/theirs/own", h.Key, "409 NOT_FOUND"}, {"GET", "/theirs/own", "nobody", "401 UNAUTHORIZED"},
+		{"GET", "/theirs/broken", h.Key, "500 INTERNAL_SERVER_ERROR"}, {"GET", "/theirs/nowhere", h.Key, "410 NOT_FOUND"}, {"POST", "/theirs/own", h.Key, "405 METHOD_NOT_ALLOWED"},
+	} {
+		q := httptest.NewRequest(c.method, c.path, nil)
+		if c.key != "" {
+			q.Header.Set("x-api-key", c.key)
+		}
+		w := httptest.NewRecorder()
+		h.Router.ServeHTTP(w, q)
+		if got := w.Body.String(); got != c.want || !strings.HasPrefix(c.want, fmt.Sprint(w.Code)) {
+			t.Errorf("%s %s: %d %q, want %q", c.method, c.path, w.Code, got, c.want)
+		}
+	}
+	if ours := h.Do("GET", "/theirs", "", "x-api-key", "").Want(404); ours.At("type") != "NOT_FOUND" {
+		t.Errorf("%s", ours.Body)
 	}
 }

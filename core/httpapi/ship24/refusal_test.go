@@ -62,7 +62,7 @@ func TestWrongBodies(t *testing.T) {
 		`{"trackingNumber":"9876543210"}`: {"validation_error"}, `{"trackingNumber":"0000000"}`: {"validation_error"}, `{"trackingNumber":"-----"}`: {"validation_error"},
 		`{` + number + `,"originCountryCode":"XX"}`: {"validation_error"}, `{` + number + `,"destinationCountryCode":"840"}`: {"validation_error"},
 		`{` + number + `,"destinationCountryCode":"EUR","originCountryCode":"United States"}`: {"validation_error", "validation_error"},
-		`{` + number + `,"shippingDate":"yesterday"}`: {"validation_error"}, `{` + number + `,"shippingDate":"2021-02-30"}`: {"validation_error"},
+		`{` + number + `,"shippingDate":"yesterday"}`:                                         {"validation_error"}, `{` + number + `,"shippingDate":"2021-02-30"}`: {"validation_error"},
 		`{` + number + `,"courierCode":["a","b","c","d"]}`: {"validation_error"}, `{` + number + `,"courierCode":[5]}`: {"validation_error"}, `{` + number + `,"courierCode":{}}`: {"validation_error"},
 		`{` + number + `,"recipient":{"email":"nobody"}}`: {"validation_error"}, `{` + number + `,"recipient":5}`: {"validation_error"},
 		`{` + number + `,"settings":{"restrictTrackingToCourierCode":"yes"}}`: {"validation_error"}, `{` + number + `,"title":"a\u0000b"}`: {"validation_error"},

@@ -144,3 +144,31 @@ func TestDocumentIsRead(t *testing.T) {
 		t.Errorf("the document has %d paths", n)
 	}
 }
+
+// TestHoldFails shows that what Ship24's document does not say cannot pass unseen.
+func TestHoldFails(t *testing.T) {
+	if _, err := document(); err != nil {
+		t.Skip("SKIPPED: " + err.Error())
+	}
+	a := newAPI(t)
+	good := a.ask("POST", "/trackers/track", full).want(200)
+	for what, change := range map[string][2]string{"a member missing": {`"isTracked":`, `"x":`}, "null": {`"trackingNumber":"` + ours + `"`, `"trackingNumber":null`},
+		"a time that is none": {`"createdAt":"2026`, `"createdAt":"in 2026`}, "text for a list": {`"events":[]`, `"events":""`}} {
+		bad := bytes.Replace(good.body, []byte(change[0]), []byte(change[1]), 1)
+		if bytes.Equal(bad, good.body) {
+			t.Fatalf("%s: %s is not in %s", what, change[0], good.body)
+		}
+		seen := &witness{TB: t}
+		if hold(seen, good.Request, 200, good.Header, bad); !seen.failed {
+			t.Errorf("%s passes", what)
+		}
+	}
+}
+
+// witness takes notice of a failure instead of failing.
+type witness struct {
+	testing.TB
+	failed bool
+}
+
+func (w *witness) Errorf(string, ...any) { w.failed = true }
