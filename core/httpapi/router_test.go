@@ -120,7 +120,7 @@ func TestRateLimitAtOnce(t *testing.T) {
 
 func TestUnknownPathsAndMethods(t *testing.T) {
 	h := apitest.New(t)
-	for _, path := range []string{"/", "/nowhere", "/shipments/", "/shipments/o/", "/shipments/o/x", "/Shipments", "//shipments", "/shipments/../locations", "/v1/shipments"} {
+	for _, path := range []string{"/", "/nowhere", "/shipments/", "/shipments/o/", "/shipments/o/x", "/Shipments", "//shipments", "/shipments/../locations", "/v2/shipments"} {
 		a := h.Do("GET", path, "").Want(404)
 		if a.At("type") != "NOT_FOUND" || a.At("requestId") == "" {
 			t.Errorf("%s: %s", path, a.Body)

@@ -171,6 +171,7 @@ func (n *Node) openNotify() (err error) {
 	n.Notify, err = notify.New(notify.Settings{
 		Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("notify"), Registerer: n.registry,
 		ShowShipment: func(sh *shipment.Shipment) any { return shippingapi.Show(sh, n.Config.Current().Server.PublicURL) },
+		Shapes:       map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook},
 	})
 	return err
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/httpapi/admin"
 	"github.com/waybill-dev/waybill/core/httpapi/push"
+	"github.com/waybill-dev/waybill/core/httpapi/ship24"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
 	trackerapi "github.com/waybill-dev/waybill/core/httpapi/tracker"
 	"github.com/waybill-dev/waybill/core/httpapi/webhooks"
@@ -116,7 +117,8 @@ func New(t testing.TB) *Harness {
 	log := hclog.New(&hclog.LoggerOptions{Output: h.log, Level: hclog.Debug, JSONFormat: true})
 	cfg := func() *config.Config { return h.Config }
 	h.Notify, err = notify.New(notify.Settings{Store: h.Store, Config: cfg, Clock: h.Clock, Source: source, Log: log,
-		ShowShipment: func(sh *shipment.Shipment) any { return shippingapi.Show(sh, h.Config.Server.PublicURL) }})
+		ShowShipment: func(sh *shipment.Shipment) any { return shippingapi.Show(sh, h.Config.Server.PublicURL) },
+		Shapes:       map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +130,7 @@ func New(t testing.TB) *Harness {
 	h.Tracking = tracking.New(tracking.Settings{Store: h.Store, Carriers: h.followed(), Config: cfg, Clock: h.Clock, Source: source, Log: log, Teller: h.Notify})
 	shippingapi.Mount(h.Router, h.Service, h.Tracking)
 	push.Mount(h.Router, h.Tracking)
+	ship24.Mount(h.Router, h.Tracking, h.Notify)
 	webhooks.Mount(h.Router, h.Notify)
 	trackerapi.MountDetect(h.Router)
 	admin.Mount(h.Router, admin.Settings{

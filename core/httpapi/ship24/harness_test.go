@@ -13,14 +13,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/go-hclog"
 
-	"github.com/waybill-dev/waybill/core/clock"
-	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
 	"github.com/waybill-dev/waybill/core/httpapi/ship24"
 	"github.com/waybill-dev/waybill/core/notify"
-	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
@@ -37,8 +33,7 @@ func TestMain(m *testing.M) {
 // api is the surface with everything behind it: the real use cases, store and notifications, and a UPS that is made up.
 type api struct {
 	*apitest.Harness
-	t      testing.TB
-	notify *notify.Service
+	t testing.TB
 }
 
 func newAPI(t testing.TB) *api {
@@ -48,14 +43,7 @@ func newAPI(t testing.TB) *api {
 		c.SetManifest(func(m *carrier.Manifest) { m.Abilities = append(m.Abilities, carrier.CanTrack, carrier.CanReceivePush) })
 	}
 	h.Config.Tenants["shop"].Notify.AllowPrivate = true
-	n, err := notify.New(notify.Settings{Store: h.Store, Config: func() *config.Config { return h.Config }, Clock: h.Clock, Source: clock.Seeded(2, h.Clock),
-		Log: hclog.NewNullLogger(), ShowShipment: func(sh *shipment.Shipment) any { return sh.ID }, Shapes: map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.Tracking.Teller = n
-	ship24.Mount(h.Router, h.Tracking, n)
-	return &api{Harness: h, t: t, notify: n}
+	return &api{Harness: h, t: t}
 }
 
 // answer is what came back.
@@ -241,7 +229,7 @@ func (a *api) subscribe() *subscriber {
 		_, _ = io.WriteString(w, "OK")
 	}))
 	a.t.Cleanup(s.Close)
-	if _, err := a.notify.Subscribe(a.t.Context(), caller, notify.NewSubscription{URL: s.URL, Shape: notify.ShapeShip24, Bearer: "the-secret"}); err != nil {
+	if _, err := a.Notify.Subscribe(a.t.Context(), caller, notify.NewSubscription{URL: s.URL, Shape: notify.ShapeShip24, Bearer: "the-secret"}); err != nil {
 		a.t.Fatal(err)
 	}
 	return s
@@ -250,7 +238,7 @@ func (a *api) subscribe() *subscriber {
 // deliver sends what is due and returns what the subscriber heard since.
 func (a *api) deliver(s *subscriber) []heard {
 	a.t.Helper()
-	if _, err := a.notify.RunDue(context.Background(), a.Clock.Now()); err != nil {
+	if _, err := a.Notify.RunDue(context.Background(), a.Clock.Now()); err != nil {
 		a.t.Fatal(err)
 	}
 	s.mu.Lock()

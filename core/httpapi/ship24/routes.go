@@ -32,7 +32,7 @@ type surface struct {
 // firstAnswer is how long a caller waits for what a carrier says first.
 const firstAnswer = time.Minute
 
-// Mount mounts the surface. webhooks is nil where the node tells nobody; trackers then have no webhook's history.
+// Mount mounts the surface.
 func Mount(r *httpapi.Router, cases tracking.UseCases, webhooks Webhooks) {
 	s := &surface{cases: cases, webhooks: webhooks, router: r}
 	for _, base := range []string{"/public/v1", "/v1"} {

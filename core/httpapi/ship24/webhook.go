@@ -44,9 +44,6 @@ func Webhook(t notify.Told) (r notify.Rendered, ok bool, err error) {
 
 // subscriptions are the webhooks of this surface.
 func (s *surface) subscriptions(q *httpapi.Request) ([]*store.Subscription, error) {
-	if s.webhooks == nil {
-		return nil, nil
-	}
 	all, err := s.webhooks.Subscriptions(q.Context(), q.Caller)
 	if err != nil {
 		return nil, err
