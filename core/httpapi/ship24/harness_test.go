@@ -16,7 +16,6 @@ import (
 
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
 	"github.com/waybill-dev/waybill/core/httpapi/ship24"
-	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
@@ -215,7 +214,7 @@ type subscriber struct {
 	got    []heard
 }
 
-// subscribe gives the tenant a webhook of the shape ship24.
+// subscribe gives the tenant a webhook of the shape ship24, through the API.
 func (a *api) subscribe() *subscriber {
 	a.t.Helper()
 	s := &subscriber{status: 200}
@@ -229,9 +228,7 @@ func (a *api) subscribe() *subscriber {
 		_, _ = io.WriteString(w, "OK")
 	}))
 	a.t.Cleanup(s.Close)
-	if _, err := a.Notify.Subscribe(a.t.Context(), caller, notify.NewSubscription{URL: s.URL, Shape: notify.ShapeShip24, Bearer: "the-secret"}); err != nil {
-		a.t.Fatal(err)
-	}
+	a.Do("POST", "/webhooks", apitest.JSON(map[string]any{"url": s.URL, "shape": "ship24", "bearer": "the-secret"})).Want(201)
 	return s
 }
 
