@@ -79,6 +79,7 @@ func (c *Config) defaults(dir string) {
 		t.ID = id
 		fill(&t.Brand, id)
 		fill(&t.Currency, "USD")
+		t.Portal.defaults(t)
 		if t.Rules != "" {
 			t.Rules = resolve(dir, t.Rules)
 		}
@@ -198,6 +199,7 @@ func checkTenant(t *Tenant, path string, at reporter) {
 	checkRules(t.Rules, path+".rules", at)
 	checkTrial(t.Trial, path+".trial", at)
 	checkNotify(&t.Notify, path+".notify", at)
+	checkPortal(&t.Portal, path+".portal", at)
 	for _, id := range slices.Sorted(maps.Keys(t.Accounts)) {
 		checkAccount(t.Accounts[id], path+".accounts."+id, at)
 	}

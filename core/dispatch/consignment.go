@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -27,7 +28,7 @@ func consignment(sh *shipment.Shipment, reference string, set rules.Settings) ca
 		Instructions: firstOf(set.Instructions, deref(o.DeliveryInstructions)),
 	}
 	c.Delivery.Address.Latitude, c.Delivery.Address.Longitude = &sh.Delivery.Latitude, &sh.Delivery.Longitude
-	c.Delivery.Contact.Phone = firstOf(e164(o.DeliveryContact.Phone, o.DeliveryAddress.CountryCode), o.DeliveryContact.Phone)
+	c.Delivery.Contact.Phone = firstOf(usecase.E164(o.DeliveryContact.Phone, o.DeliveryAddress.CountryCode), o.DeliveryContact.Phone)
 	if sh.Return != nil {
 		back := stop(*sh.Return)
 		c.Return = &back
@@ -67,7 +68,7 @@ func placePhone(p shipment.Place) string {
 	if known, ok := placePhones.Load(key); ok {
 		return known.(string)
 	}
-	phone := e164(p.Contact.Phone, p.Address.CountryCode)
+	phone := usecase.E164(p.Contact.Phone, p.Address.CountryCode)
 	placePhones.Store(key, phone)
 	return phone
 }

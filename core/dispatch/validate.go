@@ -2,14 +2,12 @@ package dispatch
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
-	"github.com/nyaruka/phonenumbers"
-
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -58,14 +56,14 @@ func validateOrder(f *shipping.Faults, t *config.Tenant, o shipment.Order) {
 
 	o.DeliveryAddress.Validate(f, "deliveryAddress")
 	o.DeliveryContact.Validate(f, "deliveryContact")
-	if p := o.DeliveryContact.Phone; strings.TrimSpace(p) != "" && e164(p, o.DeliveryAddress.CountryCode) == "" {
+	if p := o.DeliveryContact.Phone; strings.TrimSpace(p) != "" && usecase.E164(p, o.DeliveryAddress.CountryCode) == "" {
 		f.Add("deliveryContact.phone", "is not a possible phone number")
 	}
 	o.PickupTime.Validate(f, "pickupTime")
 	o.DeliveryTime.Validate(f, "deliveryTime")
 	validatePackages(f, t, o)
-	validateItems(f, o, currency)
-	validateAttributes(f, o.Attributes)
+	usecase.CheckItems(f, o.Items, currency)
+	usecase.CheckAttributes(f, o.Attributes)
 	validateProposed(f, o.Proposed)
 }
 
@@ -106,46 +104,6 @@ func presetOf(t *config.Tenant, name string) (config.Preset, bool) {
 		}
 	}
 	return config.Preset{}, false
-}
-
-func validateItems(f *shipping.Faults, o shipment.Order, currency string) {
-	if len(o.Items) > shipping.MaxItems {
-		f.Add("itemList", "must have at most %d entries", shipping.MaxItems)
-	}
-	seen := map[string]int{}
-	for i, it := range o.Items {
-		path := fmt.Sprintf("itemList[%d]", i)
-		it.Validate(f, path, currency)
-		if it.SKU == "" {
-			continue
-		}
-		if first, twice := seen[it.SKU]; twice {
-			f.Add(path+".sku", "stands already in itemList[%d]; a sku stands once, with its quantity", first)
-			continue
-		}
-		seen[it.SKU] = i
-	}
-}
-
-// maxAttributes bounds orderAttributes, which are kept with the order and shown to rules.
-const maxAttributes = 100
-
-func validateAttributes(f *shipping.Faults, attributes map[string]any) {
-	if len(attributes) > maxAttributes {
-		f.Add("orderAttributes", "must have at most %d members", maxAttributes)
-	}
-	for _, k := range slices.Sorted(maps.Keys(attributes)) {
-		v := attributes[k]
-		path := "orderAttributes." + k
-		f.Line(path, k, shipping.MaxText)
-		switch v := v.(type) {
-		case string:
-			f.Text(path, v, shipping.MaxNote)
-		case nil, bool, float64:
-		default:
-			f.Add(path, "must be text, a number, true, false or null")
-		}
-	}
 }
 
 func validateProposed(f *shipping.Faults, proposed []shipment.ProposedProvider) {
@@ -194,13 +152,4 @@ func (s *Service) shared(t *config.Tenant, accounts []string, name string) bool 
 		}
 	}
 	return n > 1
-}
-
-// e164 returns a phone number as carriers want it, "" where the text is not a possible number in the country.
-func e164(phone, country string) string {
-	n, err := phonenumbers.Parse(phone, country)
-	if err != nil || !phonenumbers.IsPossibleNumber(n) {
-		return ""
-	}
-	return phonenumbers.Format(n, phonenumbers.E164)
 }

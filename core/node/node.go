@@ -40,6 +40,7 @@ import (
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/core/web/console"
+	"github.com/waybill-dev/waybill/core/web/portal"
 	"github.com/waybill-dev/waybill/rules"
 )
 
@@ -72,6 +73,8 @@ type Node struct {
 	retention *retention.Service
 	runner    *jobs.Runner
 	server    *httpapi.Server
+	pages     *portal.Pages
+	carriers  dispatch.Carriers
 	registry  *prometheus.Registry
 	backup    func(ctx context.Context, w io.Writer) error
 	garbage   func(ctx context.Context) error
@@ -128,6 +131,7 @@ func (n *Node) wire() error {
 		}
 		carriers = hostCarriers{n.Host}
 	}
+	n.carriers = carriers
 	n.rules = ruleset.New(ruleset.Settings{Config: n.Config.Current, Providers: n.providers(carriers), Log: n.Log.Named("rules"), Registerer: n.registry, Kept: n.Store})
 	if err := n.openNotify(); err != nil {
 		return err
@@ -154,12 +158,16 @@ func (n *Node) wire() error {
 	if err != nil {
 		return fmt.Errorf("job runner: %w", err)
 	}
+	if err := n.openPages(); err != nil {
+		return err
+	}
 	router := httpapi.New(httpapi.Settings{Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("http"), Registerer: n.registry})
-	shippingapi.Mount(router, n.Dispatch, n.Tracking)
+	shippingapi.Mount(router, n.Dispatch, n.Tracking, n.pages)
 	push.Mount(router, n.Tracking)
 	ship24.Mount(router, n.Tracking, n.Notify)
 	webhooks.Mount(router, n.Notify)
-	trackerapi.MountDetect(router)
+	trackerapi.Mount(router, trackerapi.Settings{Cases: n.Tracking, Manifest: n.manifest, Placer: n.placer, Pages: n.pages})
+	n.pages.Mount(router)
 	admin.Mount(router, admin.Settings{Provider: n.provider, PushURL: n.pushURL, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,
 		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})
 	console.Mount(router, console.Settings{Orders: n.Dispatch, Live: n.liveRules, Providers: n.providers(carriers), Examples: n.Examples})
@@ -252,6 +260,7 @@ func (n *Node) Run(ctx context.Context, ln net.Listener) error {
 	g.Go(func() error { return n.Config.Run(gctx) })
 	g.Go(func() error { return trim(gctx, lookEvery) })
 	g.Go(func() error { return n.server.Serve(gctx, ln) })
+	g.Go(func() error { return n.pages.Run(gctx) })
 	g.Go(func() error {
 		if err := n.warmUp(gctx); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // Tracking is the part of the store that keeps trackers and what pushes have said of numbers that nobody follows.
@@ -25,11 +26,12 @@ type Tracking interface {
 // TrackerQuery asks for a page of trackers by creation, then by id. Page by Cursor, or by Offset where a surface counts pages; with a
 // Cursor, Offset is not looked at.
 type TrackerQuery struct {
-	Surface   tracker.Surface // only those of this surface; "": of all
-	Tag       string          // only those with this tag
-	Limit     int             // 0: DefaultLimit
-	Offset    int             // how many of the first to pass over
-	Ascending bool            // oldest first; else newest first
+	Surface   tracker.Surface   // only those of this surface; "": of all
+	Tag       string            // only those with this tag
+	Statuses  []shipping.Status // only those that stand at one of these; none: at any
+	Limit     int               // 0: DefaultLimit
+	Offset    int               // how many of the first to pass over
+	Ascending bool              // oldest first; else newest first
 	Cursor    string
 }
 

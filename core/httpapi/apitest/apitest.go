@@ -41,6 +41,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/tracking"
+	"github.com/waybill-dev/waybill/core/web/portal"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -70,6 +71,7 @@ type Harness struct {
 	Tracking *tracking.Service
 	Notify   *notify.Service // delivers when its RunDue is called
 	Router   *httpapi.Router
+	Pages    *portal.Pages // each tenant's are off until its configuration says otherwise
 	Config   *config.Config
 	Metrics  *prometheus.Registry
 	// UPS has labels and two services; DoorDash one and no label but a driver; Quiet is at the location nolabel alone.
@@ -79,9 +81,10 @@ type Harness struct {
 	// Degraded is what it tells of while it is ready.
 	Degraded atomic.Pointer[error]
 
-	t      testing.TB
-	log    *safeBuffer
-	bundle atomic.Pointer[rules.Bundle]
+	t         testing.TB
+	stopPages func()
+	log       *safeBuffer
+	bundle    atomic.Pointer[rules.Bundle]
 }
 
 // Leaks fails m's run when a goroutine outlives it, but for those that Badger and OpenCensus keep for the process.
@@ -128,17 +131,20 @@ func New(t testing.TB) *Harness {
 	})
 	h.Router = httpapi.New(httpapi.Settings{Config: cfg, Clock: h.Clock, Source: source, Log: log, Registerer: h.Metrics})
 	h.Tracking = tracking.New(tracking.Settings{Store: h.Store, Carriers: h.followed(), Config: cfg, Clock: h.Clock, Source: source, Log: log, Teller: h.Notify})
-	shippingapi.Mount(h.Router, h.Service, h.Tracking)
+	h.Pages = h.pages(log)
+	h.Pages.Mount(h.Router)
+	shippingapi.Mount(h.Router, h.Service, h.Tracking, h.Pages)
 	push.Mount(h.Router, h.Tracking)
 	ship24.Mount(h.Router, h.Tracking, h.Notify)
 	webhooks.Mount(h.Router, h.Notify)
-	trackerapi.MountDetect(h.Router)
+	trackerapi.Mount(h.Router, trackerapi.Settings{Cases: h.Tracking, Manifest: h.manifest, Placer: placer, Pages: h.Pages})
 	admin.Mount(h.Router, admin.Settings{
 		Provider: h.provider, Ready: h.ready, Degraded: h.degraded, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test",
 	})
 	server := httptest.NewServer(h.Router)
 	h.URL = server.URL
 	t.Cleanup(func() {
+		h.stopPages() // streams end with them, and the server waits for streams
 		server.Close()
 		placer.Close()
 		if err := kept.Close(); err != nil {
@@ -151,6 +157,34 @@ func New(t testing.TB) *Harness {
 		}
 	})
 	return h
+}
+
+// pages are the buyers' pages, kept up to date until the test ends.
+func (h *Harness) pages(log hclog.Logger) *portal.Pages {
+	secret, err := h.Store.Secret(context.Background(), "portal")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	p := portal.New(portal.Settings{Reader: h.Store, Config: func() *config.Config { return h.Config }, Clock: h.Clock, Log: log, Secret: secret})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	h.stopPages = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			h.t.Errorf("pages: %v", err)
+		}
+	}
+	return p
+}
+
+// manifest is that of an account's adapter.
+func (h *Harness) manifest(_, account string) (carrier.Manifest, bool) {
+	a, ok := h.followed()[account]
+	if !ok {
+		return carrier.Manifest{}, false
+	}
+	return a.Manifest()
 }
 
 // load reads the configuration from a real file, as a node does.

@@ -5,12 +5,12 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -131,34 +131,13 @@ func decodeOrder(q *httpapi.Request, validate func(shipment.Order) shipping.Faul
 		return shipment.Order{}, err
 	}
 	o := b.order(&f)
-	if f = add(f, validate(o)); len(f) > 0 {
+	if f = shape.Add(f, validate(o)); len(f) > 0 {
 		return o, invalid(f)
 	}
 	return o, nil
 }
 
-// add adds to f what other finds at places where f has found nothing yet: a member that could not be read is not also missing.
-func add(f, other shipping.Faults) shipping.Faults {
-	had := f
-	for _, x := range other {
-		known := false
-		for _, h := range had {
-			known = known || covers(h.Path, x.Path) || covers(x.Path, h.Path)
-		}
-		if !known {
-			f = append(f, x)
-		}
-	}
-	return f
-}
-
-func covers(outer, inner string) bool {
-	return inner == outer || len(inner) > len(outer) && inner[:len(outer)] == outer && (inner[len(outer)] == '.' || inner[len(outer)] == '[')
-}
-
-func invalid(f shipping.Faults) error {
-	return &usecase.Error{Type: usecase.ValidationError, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
-}
+func invalid(f shipping.Faults) error { return shape.Invalid(usecase.ValidationError, f) }
 
 // editOf returns the change that an edit's body asks for: an absent member stays, null clears, objects merge member by member,
 // lists and time windows are replaced whole. Coordinates do not outlive the words of the address that they belonged to.
@@ -225,6 +204,3 @@ func dropStaleCoordinates(now *shipping.Address, old shipping.Address, given jso
 		now.Latitude, now.Longitude = nil, nil
 	}
 }
-
-// millis is RFC 3339 with milliseconds, in UTC.
-func millis(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

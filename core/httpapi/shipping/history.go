@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -45,12 +46,12 @@ func (s *surface) history(q *httpapi.Request, id string) (httpapi.Answer, error)
 		zone = time.UTC
 	}
 	v := historyView{OrderID: sh.ID, TenantID: sh.Tenant, OrderStatus: make([]statusView, 0, len(changes))}
-	if a := sh.Shown(); a != nil {
-		v.TrackingURL = text(a.Booking.TrackingURL)
+	if v.TrackingURL = shape.Text(s.pages.ShipmentPage(sh)); v.TrackingURL == nil && sh.Shown() != nil {
+		v.TrackingURL = shape.Text(sh.Shown().Booking.TrackingURL)
 	}
 	for _, c := range changes {
 		v.OrderStatus = append(v.OrderStatus, statusView{Status: c.Status, UpdatedAt: inWords(c.At.In(zone)), UpdatedAtEpoch: c.At.UnixMilli(),
-			Note: text(c.Note), StatusUser: c.User, EventReason: c.Reason, SubStatus: c.SubStatus})
+			Note: shape.Text(c.Note), StatusUser: c.User, EventReason: c.Reason, SubStatus: c.SubStatus})
 	}
 	return httpapi.Answer{Body: []historyView{v}}, nil
 }

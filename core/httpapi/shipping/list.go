@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -125,13 +126,8 @@ func window(f *shipping.Faults, path string, w *shipping.TimeWindow, now time.Ti
 }
 
 type listView struct {
-	Data            []view    `json:"data"`
-	PaginationToken tokenView `json:"paginationToken"`
-}
-
-type tokenView struct {
-	Next     *string `json:"next"`
-	Previous *string `json:"previous"`
+	Data            []view       `json:"data"`
+	PaginationToken shape.Tokens `json:"paginationToken"`
 }
 
 func (s *surface) list(q *httpapi.Request) (httpapi.Answer, error) {
@@ -147,16 +143,16 @@ func (s *surface) list(q *httpapi.Request) (httpapi.Answer, error) {
 		return httpapi.Answer{}, &e
 	}
 	query, more := b.query(s.router.Clock.Now())
-	if f = add(f, more); len(f) > 0 {
+	if f = shape.Add(f, more); len(f) > 0 {
 		return httpapi.Answer{}, &usecase.Error{Type: usecase.InvalidData, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
 	}
 	page, err := s.cases.List(q.Context(), q.Caller, query)
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	out := listView{Data: []view{}, PaginationToken: tokenView{Next: text(page.Next), Previous: text(page.Previous)}}
+	out := listView{Data: []view{}, PaginationToken: shape.Tokens{Next: shape.Text(page.Next), Previous: shape.Text(page.Previous)}}
 	for _, sh := range page.Shipments {
-		out.Data = append(out.Data, show(sh, s.base()))
+		out.Data = append(out.Data, s.show(sh))
 	}
 	return httpapi.Answer{Body: out}, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -73,7 +74,7 @@ func rate(row dispatch.RateRow) rateView {
 	qt := row.Quote
 	v := rateView{
 		Type: "delivery", Provider: row.Provider, ProviderID: row.Account.ID, ProviderDisplayName: cmp.Or(row.Account.Name, row.Provider),
-		ServiceType: qt.ServiceType, ServiceID: qt.ServiceID, ServiceCode: text(qt.ServiceCode), Mode: text(qt.Mode),
+		ServiceType: qt.ServiceType, ServiceID: qt.ServiceID, ServiceCode: shape.Text(qt.ServiceCode), Mode: shape.Text(qt.Mode),
 		EstimatedPickupTime: qt.Pickup, EstimatedDeliveryTime: qt.Delivery, Expires: qt.Expires,
 		CurrencyCode: qt.Amount.Currency, Amount: qt.Amount.Major(), Fee: row.Fee.Major(), ChargeDetails: []chargeView{}, RuleApplied: row.RuleApplied,
 	}
@@ -130,13 +131,13 @@ func (s *surface) decision(q *httpapi.Request, id string) (httpapi.Answer, error
 	}
 	v := decisionView{ID: sh.ID, OrderExternalID: sh.Order.ExternalID, Decisions: []roundView{}, Attempts: []attemptView{}}
 	for _, d := range ds {
-		v.Decisions = append(v.Decisions, roundView{Round: d.Round, At: millis(d.At), Sentence: dispatch.Sentence(d.Record), Trial: d.Trial, Record: d.Record})
+		v.Decisions = append(v.Decisions, roundView{Round: d.Round, At: shape.Millis(d.At), Sentence: dispatch.Sentence(d.Record), Trial: d.Trial, Record: d.Record})
 	}
 	for _, a := range sh.Attempts {
 		av := attemptView{Number: a.Number, Round: a.Round, Provider: a.Account, ServiceID: a.ServiceID, Reference: a.Reference, State: a.State,
-			IntendedAt: millis(a.IntendedAt), Fee: a.Fee.Major(), Error: a.Error, Doubt: a.Doubt}
+			IntendedAt: shape.Millis(a.IntendedAt), Fee: a.Fee.Major(), Error: a.Error, Doubt: a.Doubt}
 		if a.Booking != nil {
-			av.TrackingID = text(a.Booking.TrackingID)
+			av.TrackingID = shape.Text(a.Booking.TrackingID)
 		}
 		v.Attempts = append(v.Attempts, av)
 	}
@@ -182,15 +183,15 @@ func (s *surface) trace(q *httpapi.Request, id string) (httpapi.Answer, error) {
 }
 
 func exchange(x store.Exchange) exchangeView {
-	v := exchangeView{Provider: x.Account, Op: x.Op, Attempt: number(x.Attempt), Round: x.Round, Lost: text(x.Lost)}
+	v := exchangeView{Provider: x.Account, Op: x.Op, Attempt: number(x.Attempt), Round: x.Round, Lost: shape.Text(x.Lost)}
 	if x.Lost != "" {
 		return v
 	}
-	at, ms := millis(x.At), float64(x.Duration.Microseconds())/1000
+	at, ms := shape.Millis(x.At), float64(x.Duration.Microseconds())/1000
 	v.At, v.DurationMillis, v.Method, v.URL, v.Status = &at, &ms, &x.Method, &x.URL, number(x.Exchange.Status)
-	v.RequestHeader, v.RequestBody = x.RequestHeader, text(x.RequestBody)
-	v.ResponseHeader, v.ResponseBody = x.ResponseHeader, text(x.ResponseBody)
-	v.Truncated, v.Error = x.Truncated, text(x.Error)
+	v.RequestHeader, v.RequestBody = x.RequestHeader, shape.Text(x.RequestBody)
+	v.ResponseHeader, v.ResponseBody = x.ResponseHeader, shape.Text(x.ResponseBody)
+	v.Truncated, v.Error = x.Truncated, shape.Text(x.Error)
 	return v
 }
 

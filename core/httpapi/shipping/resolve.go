@@ -5,6 +5,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -35,7 +36,7 @@ func (s *surface) resolve(q *httpapi.Request, id string) (httpapi.Answer, error)
 	default:
 		more.Add("outcome", "must be absent or booked")
 	}
-	if f = add(f, more); len(f) > 0 {
+	if f = shape.Add(f, more); len(f) > 0 {
 		return httpapi.Answer{}, invalid(f)
 	}
 	res, err := s.cases.Resolve(q.Context(), q.Caller, id, dispatch.Resolution{Attempt: b.Attempt, Outcome: b.Outcome, TrackingID: b.TrackingID})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/core/usecase"
@@ -23,12 +24,13 @@ import (
 type surface struct {
 	cases  dispatch.UseCases
 	follow tracking.UseCases
+	pages  shape.Pages
 	router *httpapi.Router
 }
 
 // Mount mounts the surface.
-func Mount(r *httpapi.Router, cases dispatch.UseCases, follow tracking.UseCases) {
-	s := &surface{cases: cases, follow: follow, router: r}
+func Mount(r *httpapi.Router, cases dispatch.UseCases, follow tracking.UseCases, pages shape.Pages) {
+	s := &surface{cases: cases, follow: follow, pages: pages, router: r}
 	// The seed answers INVALID_DATA on list and edit with 400, elsewhere with 422, and has no such row for a cancellation.
 	listing := httpapi.Table{usecase.InvalidData: http.StatusBadRequest}
 	r.Handle(http.MethodPost, "/shipments", nil, s.create)
@@ -38,6 +40,7 @@ func Mount(r *httpapi.Router, cases dispatch.UseCases, follow tracking.UseCases)
 	r.Handle(http.MethodDelete, "/shipments/{id}", nil, ofOrder(s.cancel, noSuchOrder))
 	r.Handle(http.MethodGet, "/shipments/{id}/status-history", nil, ofOrder(s.history, noHistory))
 	r.Handle(http.MethodPost, "/shipments/{id}/status", nil, ofOrder(s.setStatus, invalidID))
+	r.Handle(http.MethodGet, "/shipments/{id}/events", nil, ofOrder(s.events, invalidID))
 	r.Handle(http.MethodPost, "/shipments/{id}/retry", nil, ofOrder(s.retry, invalidID))
 	r.Handle(http.MethodPost, "/shipments/{id}/release", nil, ofOrder(s.release, invalidID))
 	r.Handle(http.MethodPost, "/shipments/{id}/erase", nil, ofOrder(s.erase, invalidID))
@@ -77,7 +80,7 @@ func (s *surface) answer(res dispatch.Result, done int) httpapi.Answer {
 	if res.Waiting && done == http.StatusCreated {
 		done = http.StatusAccepted
 	}
-	return httpapi.Answer{Status: done, Body: show(res.Shipment, s.base(), res.Warnings...)}
+	return httpapi.Answer{Status: done, Body: s.show(res.Shipment, res.Warnings...)}
 }
 
 func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
@@ -122,7 +125,7 @@ func (s *surface) get(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return httpapi.Answer{Body: show(sh, s.base())}, nil
+	return httpapi.Answer{Body: s.show(sh)}, nil
 }
 
 func (s *surface) edit(q *httpapi.Request, id string) (httpapi.Answer, error) {
@@ -170,7 +173,7 @@ func (s *surface) erase(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return httpapi.Answer{Body: show(sh, s.base())}, nil
+	return httpapi.Answer{Body: s.show(sh)}, nil
 }
 
 func (s *surface) label(q *httpapi.Request, id string) (httpapi.Answer, error) {

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -23,8 +24,8 @@ type view struct {
 	CurrencyCode          string                      `json:"currencyCode"`
 	DeliveryContact       shipping.Contact            `json:"deliveryContact"`
 	DeliveryAddress       shipping.Address            `json:"deliveryAddress"`
-	PickupContact         contactView                 `json:"pickupContact"`
-	PickupAddress         addressView                 `json:"pickupAddress"`
+	PickupContact         shape.Contact               `json:"pickupContact"`
+	PickupAddress         shape.Address               `json:"pickupAddress"`
 	Package               *shipping.Parcel            `json:"package"`
 	Packages              []shipping.Parcel           `json:"packages,omitempty"`
 	ItemList              []shipping.Item             `json:"itemList"`
@@ -42,7 +43,7 @@ type view struct {
 	OrderAttributes       map[string]any              `json:"orderAttributes"`
 	ProposedProviders     []shipment.ProposedProvider `json:"proposedProviders"`
 	Dispatch              *dispatchBody               `json:"dispatch,omitempty"`
-	Provider              providerView                `json:"provider"`
+	Provider              shape.Provider              `json:"provider"`
 	TrackingID            *string                     `json:"trackingId"`
 	Parcels               []parcelView                `json:"parcels,omitempty"`
 	Amount                shipping.Decimal            `json:"amount"`
@@ -61,14 +62,6 @@ type view struct {
 	Warnings              []shipment.Warning          `json:"warnings,omitempty"`
 }
 
-type providerView struct {
-	ID          string  `json:"id"`
-	Name        string  `json:"name"`
-	DisplayName string  `json:"displayName"`
-	ServiceID   *string `json:"serviceId"`
-	ServiceType *string `json:"serviceType"`
-}
-
 type parcelView struct {
 	TrackingID string  `json:"trackingId"`
 	Label      *string `json:"label"`
@@ -79,41 +72,19 @@ type linksView struct {
 	QRCodeLink  *string `json:"qrcodeLink"`
 }
 
-// contactView and addressView leave out what a merchant's own place has not.
-type contactView struct {
-	Name  string `json:"name"`
-	Phone string `json:"phone"`
-	Email string `json:"email,omitempty"`
-}
-
-type addressView struct {
-	Street1         string   `json:"street1"`
-	Street2         string   `json:"street2"`
-	ApartmentNumber string   `json:"apartmentNumber,omitempty"`
-	City            string   `json:"city"`
-	State           string   `json:"state"`
-	PostalCode      string   `json:"postalCode"`
-	CountryCode     string   `json:"countryCode"`
-	Latitude        *float64 `json:"latitude"`
-	Longitude       *float64 `json:"longitude"`
-}
-
 type returnView struct {
-	Name    string      `json:"name"`
-	Address addressView `json:"address"`
-	Contact contactView `json:"contact"`
+	Name    string        `json:"name"`
+	Address shape.Address `json:"address"`
+	Contact shape.Contact `json:"contact"`
 }
 
-func placeAddress(a shipping.Address) addressView {
-	return addressView{Street1: a.Street1, Street2: a.Street2, ApartmentNumber: a.ApartmentNumber, City: a.City, State: a.State,
-		PostalCode: a.PostalCode, CountryCode: a.CountryCode, Latitude: a.Latitude, Longitude: a.Longitude}
-}
-
-func text(s string) *string {
-	if s == "" {
-		return nil
+// show is the answer that a shipment makes. The page that a buyer follows it on comes before the carrier's own.
+func (s *surface) show(sh *shipment.Shipment, more ...shipment.Warning) view {
+	v := show(sh, s.base(), more...)
+	if page := s.pages.ShipmentPage(sh); page != "" {
+		v.ReferenceLinks.TrackingURL = &page
 	}
-	return &s
+	return v
 }
 
 // Show turns a shipment into what GET /shipments/{id} answers, for those who tell of it elsewhere. base is what links begin with.
@@ -126,20 +97,20 @@ func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
 		ID: sh.ID, TenantID: sh.Tenant, BrandExternalID: sh.Brand, LocationExternalID: o.LocationID, OrderExternalID: o.ExternalID, GroupID: o.GroupID,
 		Status: sh.Status, SubStatus: sh.SubStatus, OrderValue: o.Value, Tips: o.Tips, CurrencyCode: sh.Currency,
 		DeliveryContact: o.DeliveryContact, DeliveryAddress: o.DeliveryAddress,
-		PickupContact: contactView(sh.Pickup.Contact), PickupAddress: placeAddress(sh.Pickup.Address),
+		PickupContact: shape.Contact(sh.Pickup.Contact), PickupAddress: shape.PlaceAddress(sh.Pickup.Address),
 		ItemList: o.Items, PickupTime: sh.PickupTime, DeliveryTime: sh.DeliveryTime,
 		EstimatedPickupTime: sh.Progress.EstimatedPickup, EstimatedDeliveryTime: sh.Progress.EstimatedDelivery,
 		ActualPickupTime: sh.Progress.ActualPickup, ActualDeliveryTime: sh.Progress.ActualDelivery,
 		Signature: "not_required", DeliveryInstructions: o.DeliveryInstructions, PickupInstructions: o.PickupInstructions,
 		Locale: o.Locale, CreatedDate: o.CreatedDate, OrderAttributes: o.Attributes, ProposedProviders: o.Proposed,
 		Driver: sh.Progress.Driver, Vehicle: sh.Progress.Vehicle, LastLocation: sh.Progress.LastLocation, Attachments: sh.Progress.Proofs,
-		CreatedAt: millis(sh.CreatedAt), LastUpdatedAt: millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...),
+		CreatedAt: shape.Millis(sh.CreatedAt), LastUpdatedAt: shape.Millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...),
 	}
 	if o.Signature != nil {
 		v.Signature = *o.Signature
 	}
 	if v.PickupInstructions == nil {
-		v.PickupInstructions = text(sh.Pickup.Instructions)
+		v.PickupInstructions = shape.Text(sh.Pickup.Instructions)
 	}
 	if v.OrderAttributes == nil {
 		v.OrderAttributes = map[string]any{}
@@ -161,7 +132,7 @@ func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
 	}
 	if r := sh.Return; r != nil {
 		v.ReturnLocationID = &r.ID
-		v.UndeliverableReturn = &returnView{Name: r.Name, Address: placeAddress(r.Address), Contact: contactView(r.Contact)}
+		v.UndeliverableReturn = &returnView{Name: r.Name, Address: shape.PlaceAddress(r.Address), Contact: shape.Contact(r.Contact)}
 	}
 	if a := sh.Shown(); a != nil {
 		showBooking(&v, sh, a, base)
@@ -171,10 +142,10 @@ func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
 
 // showBooking fills what only a booking knows.
 func showBooking(v *view, sh *shipment.Shipment, a *shipment.Attempt, base string) {
-	v.Provider = providerView{ID: a.Account, Name: a.Provider, DisplayName: a.DisplayName, ServiceID: text(a.ServiceID), ServiceType: text(a.ServiceType)}
-	v.TrackingID = text(a.Booking.TrackingID)
+	v.Provider = shape.Provider{ID: a.Account, Name: a.Provider, DisplayName: a.DisplayName, ServiceID: shape.Text(a.ServiceID), ServiceType: shape.Text(a.ServiceType)}
+	v.TrackingID = shape.Text(a.Booking.TrackingID)
 	v.Amount, v.Fee = a.Booking.Amount.Major(), a.Fee.Major()
-	v.ReferenceLinks.TrackingURL = text(a.Booking.TrackingURL)
+	v.ReferenceLinks.TrackingURL = shape.Text(a.Booking.TrackingURL)
 	label := base + "/shipments/" + url.PathEscape(sh.Order.ExternalID) + "/label"
 	for i, p := range a.Booking.Parcels {
 		pv := parcelView{TrackingID: p.Number}

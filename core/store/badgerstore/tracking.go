@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -98,13 +99,20 @@ func trackers(ctx context.Context, txn *badger.Txn, tenant string, q store.Track
 		if from == nil {
 			skip = q.Offset
 		}
-		return walkIndex(ctx, txn, prefix, edge(prefix, from, newer), from, newer, limit, func(_ position, item *badger.Item) (found, ended bool, err error) {
+		return walkIndex(ctx, txn, prefix, edge(prefix, from, newer), from, newer, limit, func(at position, item *badger.Item) (found, ended bool, err error) {
 			found = true
 			if q.Tag != "" && q.Surface != "" {
 				err = item.Value(func(b []byte) error {
 					found = string(b) == string(q.Surface)
 					return nil
 				})
+			}
+			if found && err == nil && len(q.Statuses) > 0 {
+				t, lerr := loadTracker(txn, tenant, tracker.ID(at[createdBytes:]))
+				if lerr != nil {
+					return false, false, lerr
+				}
+				found = slices.Contains(q.Statuses, t.Status)
 			}
 			if found && skip > 0 {
 				skip--

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 var trackerChecks = []check{
@@ -263,7 +264,7 @@ func checkTrackerPages(t *testing.T, s store.Store) {
 		x.CreatedAt = now.Add(time.Duration(i/4) * time.Second) // four at each instant: the smaller id first
 		x.Tags = []string{"tag"}
 		if i%2 == 0 {
-			x.Surface = tracker.OfTracktor
+			x.Surface, x.Status = tracker.OfTracktor, shipping.OrderDelivered
 			mine = append(mine, x.ID)
 		}
 		all = append(all, x.ID)
@@ -277,6 +278,9 @@ func checkTrackerPages(t *testing.T, s store.Store) {
 			{store.TrackerQuery{Surface: tracker.OfTracktor}, mine},
 			{store.TrackerQuery{Surface: tracker.OfTracktor, Tag: "tag"}, mine},
 			{store.TrackerQuery{}, all},
+			{store.TrackerQuery{Statuses: []shipping.Status{shipping.OrderFailed, shipping.OrderDelivered}}, mine},
+			{store.TrackerQuery{Statuses: []shipping.Status{shipping.OrderDelivered}, Tag: "tag"}, mine},
+			{store.TrackerQuery{Statuses: []shipping.Status{shipping.OrderFailed}}, nil},
 			{store.TrackerQuery{Surface: tracker.OfShop}, nil},
 		} {
 			q, want := c.q, slices.Clone(c.want)

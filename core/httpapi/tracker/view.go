@@ -1,0 +1,134 @@
+package tracker
+
+import (
+	"cmp"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/httpapi/shape"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// view is a tracker as every route answers it, null where unknown.
+type view struct {
+	ID                    tracker.ID            `json:"id"`
+	TrackerExternalID     *string               `json:"trackerExternalId"`
+	OrderExternalID       *string               `json:"orderExternalId"`
+	LocationExternalID    *string               `json:"locationExternalId"`
+	BrandExternalID       string                `json:"brandExternalId"`
+	TrackingID            string                `json:"trackingId"`
+	Barcodes              []string              `json:"barcodes"`
+	Type                  string                `json:"type"`
+	GroupID               *string               `json:"groupId"`
+	Status                shipping.Status       `json:"status"`
+	SubStatus             string                `json:"subStatus,omitempty"`
+	Milestone             string                `json:"milestone"`
+	Category              *string               `json:"category"`
+	Code                  *string               `json:"code"`
+	Provider              shape.Provider        `json:"provider"`
+	OrderAttributes       map[string]any        `json:"orderAttributes"`
+	OrderValue            shipping.Decimal      `json:"orderValue"`
+	CurrencyCode          string                `json:"currencyCode"`
+	Tips                  shipping.Decimal      `json:"tips"`
+	Packages              []shipping.Parcel     `json:"packages"`
+	ItemList              []shipping.Item       `json:"itemList"`
+	PickupTime            shipping.TimeWindow   `json:"pickupTime"`
+	DeliveryTime          shipping.TimeWindow   `json:"deliveryTime"`
+	EstimatedPickupTime   shipping.TimeWindow   `json:"estimatedPickupTime"`
+	EstimatedDeliveryTime shipping.TimeWindow   `json:"estimatedDeliveryTime"`
+	ActualPickupTime      shipping.Instant      `json:"actualPickupTime"`
+	ActualDeliveryTime    shipping.Instant      `json:"actualDeliveryTime"`
+	LastLocation          *shipping.Location    `json:"lastLocation"`
+	Driver                *shipping.Driver      `json:"driver"`
+	Vehicle               *shipping.Vehicle     `json:"vehicle"`
+	Attachments           []shipment.Attachment `json:"attachments"`
+	SignedBy              *string               `json:"signedBy"`
+	DeliveryAddress       *shipping.Address     `json:"deliveryAddress"`
+	DeliveryContact       *shipping.Contact     `json:"deliveryContact"`
+	DeliveryInstructions  *string               `json:"deliveryInstructions"`
+	PickupAddress         *shape.Address        `json:"pickupAddress"`
+	PickupContact         *shape.Contact        `json:"pickupContact"`
+	PickupInstructions    *string               `json:"pickupInstructions"`
+	TimeZone              string                `json:"timeZone"`
+	Locale                *string               `json:"locale"`
+	CreatedDate           shipping.Instant      `json:"createdDate"`
+	ReferenceLinks        linksView             `json:"referenceLinks"`
+	Source                tracker.Source        `json:"source"`
+	CreatedAt             string                `json:"createdAt"`
+	LastUpdatedAt         string                `json:"lastUpdatedAt"`
+	Warnings              []shipment.Warning    `json:"warnings,omitempty"`
+}
+
+type linksView struct {
+	CustomerWebflowURL *string `json:"customerWebflowUrl"`
+	TrackingURL        *string `json:"trackingUrl"` // the carrier's own page
+}
+
+// show turns a tracker into its answer.
+func (s *surface) show(tenant *config.Tenant, t *tracker.Tracker) view {
+	o := t.Order
+	if o == nil {
+		o = &shipment.Order{}
+	}
+	var x extra
+	_ = json.Unmarshal(t.Extra, &x) // ours; absent once it was erased
+	m := t.Milestone()
+	v := view{
+		ID: t.ID, TrackerExternalID: shape.Text(o.ExternalID), OrderExternalID: shape.Text(o.ExternalID), LocationExternalID: shape.Text(o.LocationID),
+		BrandExternalID: tenant.Brand, TrackingID: t.Number, Barcodes: list(x.Barcodes), Type: t.Type, GroupID: o.GroupID,
+		Status: t.Status, SubStatus: t.SubStatus, Milestone: m.Milestone, Category: shape.Text(m.Category), Code: shape.Text(m.Code),
+		Provider: s.provider(tenant, t), OrderAttributes: o.Attributes, OrderValue: o.Value, CurrencyCode: tenant.Currency, Tips: o.Tips,
+		Packages: list(o.Packages), ItemList: list(o.Items), PickupTime: o.PickupTime, DeliveryTime: o.DeliveryTime,
+		EstimatedPickupTime: t.Progress.EstimatedPickup, EstimatedDeliveryTime: t.Progress.EstimatedDelivery,
+		ActualPickupTime: t.Progress.ActualPickup, ActualDeliveryTime: t.Progress.ActualDelivery, LastLocation: t.Progress.LastLocation,
+		Driver: t.Progress.Driver, Vehicle: t.Progress.Vehicle, Attachments: list(t.Progress.Proofs), SignedBy: shape.Text(t.SignedBy),
+		DeliveryInstructions: o.DeliveryInstructions, PickupInstructions: o.PickupInstructions, TimeZone: t.Zone, Locale: o.Locale, CreatedDate: o.CreatedDate,
+		ReferenceLinks: linksView{CustomerWebflowURL: shape.Text(s.Pages.TrackerPage(t)), TrackingURL: shape.Text(t.TrackingURL)},
+		Source:         t.Source, CreatedAt: shape.Millis(t.CreatedAt), LastUpdatedAt: shape.Millis(t.UpdatedAt), Warnings: t.Warnings,
+	}
+	if l := tenant.Locations[o.LocationID]; l != nil {
+		v.BrandExternalID, v.CurrencyCode = cmp.Or(l.Brand, v.BrandExternalID), cmp.Or(l.Currency, v.CurrencyCode)
+	}
+	if v.OrderAttributes == nil {
+		v.OrderAttributes = map[string]any{}
+	}
+	if o.DeliveryAddress != (shipping.Address{}) {
+		v.DeliveryAddress = &o.DeliveryAddress
+	}
+	if o.DeliveryContact != (shipping.Contact{}) {
+		v.DeliveryContact = &o.DeliveryContact
+	}
+	if p := t.Pickup; p != nil {
+		address, contact := shape.PlaceAddress(p.Address), shape.Contact(p.Contact)
+		v.PickupAddress, v.PickupContact = &address, &contact
+		if v.PickupInstructions == nil {
+			v.PickupInstructions = shape.Text(p.Instructions)
+		}
+	}
+	return v
+}
+
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}
+
+// provider names who carries. Which service was booked is known to who has booked it alone.
+func (s *surface) provider(tenant *config.Tenant, t *tracker.Tracker) shape.Provider {
+	p := shape.Provider{ID: t.Account, Name: t.Provider, DisplayName: t.Provider}
+	a := tenant.Accounts[t.Account]
+	if a == nil {
+		return p
+	}
+	p.Name = a.Adapter
+	if m, known := s.Manifest(tenant.ID, a.ID); known {
+		p.Name = m.DisplayName
+	}
+	p.DisplayName = cmp.Or(a.Name, p.Name)
+	return p
+}
