@@ -136,6 +136,9 @@ func TestEveryRow(t *testing.T) {
 	rows := map[string][2]string{}
 	for line := range strings.Lines(string(table)) {
 		f := strings.Fields(line)
+		if strings.HasPrefix(f[1], "/trackers") { // another surface's
+			continue
+		}
 		rows[strings.Join(f[:3], " ")] = [2]string{f[3], f[4]}
 	}
 	seen := map[string]bool{}

@@ -11,8 +11,6 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
 )
 
-func TestMain(m *testing.M) { apitest.Leaks(m) }
-
 func TestDetect(t *testing.T) {
 	h := apitest.New(t)
 	for number, want := range map[string]string{
