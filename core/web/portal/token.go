@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"strings"
 )
 
 // kind says what a token leads to.
@@ -43,7 +44,8 @@ func seal(secret []byte, r ref) string {
 
 // unseal reads a token; ok is false where it is not one of ours.
 func unseal(secret []byte, token string) (r ref, ok bool) {
-	if len(token) > base64.RawURLEncoding.EncodedLen(1+idBytes+maxTenant+macBytes) {
+	// The decoder passes over line breaks; a token has one writing.
+	if strings.ContainsAny(token, "\r\n") || len(token) > base64.RawURLEncoding.EncodedLen(1+idBytes+maxTenant+macBytes) {
 		return ref{}, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)

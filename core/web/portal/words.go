@@ -71,7 +71,7 @@ func wordsFor(p *config.Portal, locale, accept string) words {
 	for _, lang := range []string{names[i], base.String()} {
 		w.layers = append(w.layers, p.Words[lang], builtin[lang])
 	}
-	w.layers = append(w.layers, builtin[languages[0]])
+	w.layers = append(w.layers, p.Words[languages[0]], builtin[languages[0]])
 	return w
 }
 
