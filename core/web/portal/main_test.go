@@ -161,6 +161,7 @@ func scans(h *apitest.Harness) {
 	at := func(ago time.Duration) shipping.Instant { return shipping.At(apitest.Start.Add(-ago)) }
 	h.UPS.Set(apitest.Hooks{Track: func(r carrier.TrackRequest) ([]carrier.TrackUpdate, error) {
 		return []carrier.TrackUpdate{{Number: r.Parcels[0].Number, Delivery: shipping.TimeWindow{StartsAt: at(-2 * time.Hour), EndsAt: at(-4 * time.Hour)},
+			Driver: &shipping.Driver{Name: "Joe Miller", Phone: "+12142342232"}, Vehicle: &shipping.Vehicle{Type: "van", Color: "white", Number: "TX 4711"},
 			TrackingURL: "https://www.ups.example/track?n=1", Events: []shipping.TrackingEvent{
 				{Time: at(26 * time.Hour), ZoneKnown: true, Status: shipping.PickupCompleted, CarrierCode: "OR", CarrierWords: "Origin Scan", City: "Boston", State: "MA", CountryCode: "US"},
 				{Time: at(25 * time.Hour), ZoneKnown: true, Status: shipping.InTransit, CarrierCode: "DP", CarrierWords: "Departed from Facility", City: "Boston", State: "MA", CountryCode: "US"},
