@@ -9,8 +9,16 @@ import (
 )
 
 func newTrackersCmd(p *program) *cobra.Command {
-	cmd := &cobra.Command{Use: "trackers", Aliases: []string{"tracker"}, Short: "Follow parcels by their tracking numbers"}
+	cmd := &cobra.Command{Use: "trackers", Aliases: []string{"tracker"}, Short: "Follow parcels by their tracking numbers",
+		Long: "Follow parcels and deliveries that were booked elsewhere, at a running engine.\n\n" +
+			"Exit codes: 1 where the engine refuses, 2 where the command is wrong, 3 where no engine answers.",
+	}
 	cmd.AddCommand(newDetectCmd(p))
+	f := &clientFlags{}
+	for _, c := range trackerCmds(p, f) {
+		f.add(c)
+		cmd.AddCommand(c)
+	}
 	return asGroup(cmd)
 }
 

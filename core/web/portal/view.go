@@ -1,14 +1,17 @@
 package portal
 
 import (
+	"cmp"
 	"html/template"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/tracker/number"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -68,6 +71,7 @@ type eventView struct {
 type writer struct {
 	words
 	now     time.Time
+	tenant  *config.Tenant
 	returns func(*shipment.Shipment, *tracker.Tracker) string
 }
 
@@ -235,6 +239,11 @@ func (w *writer) steps(d *delivery, zone *time.Location) []stepView {
 		at = n
 	}
 	stopped := status == shipping.OrderCancelled || status == shipping.OrderUndeliverable || status == shipping.ErrorException
+	for _, later := range reached[1:] {
+		if !later.IsZero() && later.Before(reached[0]) { // a tracker may come after the parcel is on its way
+			reached[0] = time.Time{}
+		}
+	}
 	out := make([]stepView, len(labels))
 	for i, label := range labels {
 		s := stepView{Label: w.Say(label)}
@@ -396,7 +405,7 @@ func (w *writer) facts(v *partView, d *delivery) {
 			}
 		}
 	} else {
-		carrier, number, page = d.tracker.Provider, d.tracker.Number, d.tracker.TrackingURL
+		carrier, number, page = w.carrierOf(d.tracker), d.tracker.Number, d.tracker.TrackingURL
 	}
 	add("carrier", carrier)
 	add("number", number)
@@ -412,6 +421,18 @@ func (w *writer) facts(v *partView, d *delivery) {
 			v.Items = append(v.Items, times(it.Quantity)+it.Title)
 		}
 	}
+}
+
+// carrierOf names the carrier of a tracker: as its account is called, else as it calls itself.
+func (w *writer) carrierOf(t *tracker.Tracker) string {
+	a := w.tenant.Accounts[t.Account]
+	if a == nil {
+		return t.Provider
+	}
+	if courier, ok := number.Lookup(a.Adapter); ok && a.Name == "" {
+		return courier.Name
+	}
+	return cmp.Or(a.Name, t.Provider, a.Adapter)
 }
 
 func (d *delivery) pickup() *shipment.Place {

@@ -55,7 +55,7 @@ func (p *Pages) write(t *config.Tenant, d *dossier, accept string) (httpapi.Answ
 		locale = *l
 	}
 	portal := &t.Portal
-	w := &writer{words: wordsFor(portal, locale, accept), now: p.Clock.Now(), returns: p.Returns}
+	w := &writer{words: wordsFor(portal, locale, accept), now: p.Clock.Now(), tenant: t, returns: p.Returns}
 	v := &pageView{words: w.words, Title: w.Say("title"), Shop: portal.Name, Logo: portal.LogoURL, Support: template.URL(portal.SupportURL), // checked by config
 		Style: style(portal), Script: template.JS(scriptText), Version: d.version()}
 	if d.asked.erased() {
