@@ -60,6 +60,8 @@ var areas = []area{
 	{of: "core/tracking", may: coreMay, never: append(coreNever, "core/dispatch"), tests: storing},
 	{of: "core/httpapi", may: coreMay, never: []string{"core/node", "core/carrierhost", "core/httpapi/apitest", "core/store/badgerstore", "core/store/pgstore", "core/store/storetest"},
 		tests: []string{"core/httpapi/apitest", "core/store/..."}},
+	{of: "core/web", may: coreMay, never: []string{"core/node", "core/carrierhost", "core/httpapi/apitest", "core/store/badgerstore", "core/store/pgstore", "core/store/storetest"},
+		tests: []string{"core/httpapi/apitest"}},
 	{of: "core/httpapi/apitest", may: coreMay, never: []string{"core/node", "core/carrierhost"}},
 	{of: "core/web", may: coreMay, never: []string{"core/node", "core/carrierhost", "core/httpapi/admin", "core/httpapi/apitest", "core/httpapi/shipping", "core/httpapi/tracker",
 		"core/store/badgerstore", "core/store/pgstore", "core/store/storetest"}, tests: []string{"core/httpapi/apitest", "core/store/..."}},
