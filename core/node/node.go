@@ -35,7 +35,6 @@ import (
 	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/retention"
 	"github.com/waybill-dev/waybill/core/ruleset"
-	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/tracking"
@@ -133,6 +132,9 @@ func (n *Node) wire() error {
 	}
 	n.carriers = carriers
 	n.rules = ruleset.New(ruleset.Settings{Config: n.Config.Current, Providers: n.providers(carriers), Log: n.Log.Named("rules"), Registerer: n.registry, Kept: n.Store})
+	if err := n.openPages(); err != nil {
+		return err
+	}
 	if err := n.openNotify(); err != nil {
 		return err
 	}
@@ -158,9 +160,6 @@ func (n *Node) wire() error {
 	if err != nil {
 		return fmt.Errorf("job runner: %w", err)
 	}
-	if err := n.openPages(); err != nil {
-		return err
-	}
 	router := httpapi.New(httpapi.Settings{Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("http"), Registerer: n.registry})
 	shippingapi.Mount(router, n.Dispatch, n.Tracking, n.pages)
 	push.Mount(router, n.Tracking)
@@ -173,15 +172,6 @@ func (n *Node) wire() error {
 	console.Mount(router, console.Settings{Orders: n.Dispatch, Live: n.liveRules, Providers: n.providers(carriers), Examples: n.Examples})
 	n.server = &httpapi.Server{Handler: router, Config: cfg.Server, Log: n.Log.Named("http")}
 	return nil
-}
-
-func (n *Node) openNotify() (err error) {
-	n.Notify, err = notify.New(notify.Settings{
-		Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("notify"), Registerer: n.registry,
-		ShowShipment: func(sh *shipment.Shipment) any { return shippingapi.Show(sh, n.Config.Current().Server.PublicURL) },
-		Shapes:       map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook},
-	})
-	return err
 }
 
 func (n *Node) openHost(cfg *config.Config) (err error) {

@@ -40,6 +40,7 @@ import (
 	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/core/web/portal"
 	"github.com/waybill-dev/waybill/rules"
@@ -119,9 +120,13 @@ func New(t testing.TB) *Harness {
 	h.bundle.Store(rules.Default())
 	log := hclog.New(&hclog.LoggerOptions{Output: h.log, Level: hclog.Debug, JSONFormat: true})
 	cfg := func() *config.Config { return h.Config }
+	h.Pages = h.pages(log)
 	h.Notify, err = notify.New(notify.Settings{Store: h.Store, Config: cfg, Clock: h.Clock, Source: source, Log: log,
-		ShowShipment: func(sh *shipment.Shipment) any { return shippingapi.Show(sh, h.Config.Server.PublicURL) },
-		Shapes:       map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook}})
+		ShowShipment: func(sh *shipment.Shipment) any { return shippingapi.Show(sh, h.Config.Server.PublicURL, h.Pages) },
+		ShowTracker: func(t *tracker.Tracker) any {
+			return trackerapi.Settings{Manifest: h.manifest, Pages: h.Pages}.Show(h.Config.Tenants[t.Tenant], t)
+		},
+		Shapes: map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +136,6 @@ func New(t testing.TB) *Harness {
 	})
 	h.Router = httpapi.New(httpapi.Settings{Config: cfg, Clock: h.Clock, Source: source, Log: log, Registerer: h.Metrics})
 	h.Tracking = tracking.New(tracking.Settings{Store: h.Store, Carriers: h.followed(), Config: cfg, Clock: h.Clock, Source: source, Log: log, Teller: h.Notify})
-	h.Pages = h.pages(log)
 	h.Pages.Mount(h.Router)
 	shippingapi.Mount(h.Router, h.Service, h.Tracking, h.Pages)
 	push.Mount(h.Router, h.Tracking)

@@ -40,6 +40,7 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 		"GET /shipments/{id}/decision":       {},
 		"GET /shipments/{id}/trace":          {},
 		"GET /shipments/{id}/communications": {},
+		"GET /shipments/{id}/events":         {},
 	}, "mine", mine.At("id").(string), mine.At("trackingId").(string), "Harrison", "carrier.example", "DoorDash_123")
 	rival := []string{"x-api-key", h.OtherKey}
 	// Ids and idempotency keys are the tenant's own.

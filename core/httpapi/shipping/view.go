@@ -78,17 +78,26 @@ type returnView struct {
 	Contact shape.Contact `json:"contact"`
 }
 
-// show is the answer that a shipment makes. The page that a buyer follows it on comes before the carrier's own.
+// show is the answer that a shipment makes.
 func (s *surface) show(sh *shipment.Shipment, more ...shipment.Warning) view {
-	v := show(sh, s.base(), more...)
-	if page := s.pages.ShipmentPage(sh); page != "" {
+	return linked(sh, s.base(), s.pages, more...)
+}
+
+// Show turns a shipment into what GET /shipments/{id} answers, for those who tell of it elsewhere. base is what links begin with; pages
+// may be nil.
+func Show(sh *shipment.Shipment, base string, pages shape.Pages) any { return linked(sh, base, pages) }
+
+// linked puts the page that a buyer follows the order on before the carrier's own.
+func linked(sh *shipment.Shipment, base string, pages shape.Pages, more ...shipment.Warning) view {
+	v := show(sh, base, more...)
+	if pages == nil {
+		return v
+	}
+	if page := pages.ShipmentPage(sh); page != "" {
 		v.ReferenceLinks.TrackingURL = &page
 	}
 	return v
 }
-
-// Show turns a shipment into what GET /shipments/{id} answers, for those who tell of it elsewhere. base is what links begin with.
-func Show(sh *shipment.Shipment, base string) any { return show(sh, base) }
 
 // show turns a shipment into its answer. base is what links begin with.
 func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {

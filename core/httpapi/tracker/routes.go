@@ -40,6 +40,11 @@ type Settings struct {
 	Pages    shape.Pages
 }
 
+// Show returns the JSON of a tracker as this surface answers it, for those who tell of it. It needs Manifest and Pages.
+func (s Settings) Show(tenant *config.Tenant, t *tracker.Tracker) any {
+	return (&surface{Settings: s}).show(tenant, t)
+}
+
 type surface struct {
 	Settings
 	router *httpapi.Router
