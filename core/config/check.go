@@ -148,6 +148,7 @@ func check(c *Config, at reporter) {
 		checkTenant(c.Tenants[id], "tenants."+id, at)
 	}
 	checkKeys(c, at)
+	checkTracktorNames(c, at)
 }
 
 type reporter func(path, hint, format string, args ...any)
@@ -200,6 +201,7 @@ func checkTenant(t *Tenant, path string, at reporter) {
 	checkTrial(t.Trial, path+".trial", at)
 	checkNotify(&t.Notify, path+".notify", at)
 	checkPortal(&t.Portal, path+".portal", at)
+	checkTracktor(t, path+".tracktor", at)
 	for _, id := range slices.Sorted(maps.Keys(t.Accounts)) {
 		checkAccount(t.Accounts[id], path+".accounts."+id, at)
 	}

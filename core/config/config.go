@@ -131,7 +131,8 @@ type Tenant struct {
 	Packages  map[string]Preset    `yaml:"packages"`  // presets by name, any case
 	Retention Retention            `yaml:"retention"` // where it differs from that of all tenants
 	Notify    Notify               `yaml:"notify"`
-	Portal    Portal               `yaml:"portal"` // the page that buyers follow a delivery on
+	Portal    Portal               `yaml:"portal"`   // the page that buyers follow a delivery on
+	Tracktor  Tracktor             `yaml:"tracktor"` // the shop as the Tracktor surface shows it
 }
 
 // Trial is another folder of rules that is tried beside the live one. It looks on, and what it would have decided is kept with each
