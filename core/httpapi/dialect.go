@@ -23,7 +23,7 @@ type Dialect struct {
 var house = &Dialect{
 	Key: func(q *http.Request) (string, error) { return KeyText(q), nil },
 	Refuse: func(q *Request, _ int, e *usecase.Error) Answer {
-		return Answer{Body: errorBody(e, q.ID)}
+		return Answer{Body: BodyOf(e, q.ID)}
 	},
 }
 

@@ -84,8 +84,8 @@ type ErrorItem struct {
 // maxErrors bounds how many faults one answer lists; a hostile body could have more than fit in memory.
 const maxErrors = 100
 
-// errorBody words a refusal, within bounds: a hostile body would else be answered with as much as it holds.
-func errorBody(e *usecase.Error, requestID string) ErrorBody {
+// BodyOf words a refusal, within bounds: a hostile body would else be answered with as much as it holds.
+func BodyOf(e *usecase.Error, requestID string) ErrorBody {
 	message := short(e.Message, maxMessage)
 	b := ErrorBody{Type: string(e.Type), Message: message, Severity: severityOf(e.Type), RequestID: requestID, ID: string(e.Shipment), Errors: []ErrorItem{}}
 	for i, f := range e.Faults {

@@ -36,9 +36,12 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi/ship24"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
 	trackerapi "github.com/waybill-dev/waybill/core/httpapi/tracker"
+	"github.com/waybill-dev/waybill/core/httpapi/tracktor"
 	"github.com/waybill-dev/waybill/core/httpapi/webhooks"
+	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/shop"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/tracking"
@@ -71,6 +74,7 @@ type Harness struct {
 	Service  *dispatch.Service
 	Tracking *tracking.Service
 	Notify   *notify.Service // delivers when its RunDue is called
+	Shop     *shop.Service
 	Router   *httpapi.Router
 	Pages    *portal.Pages // each tenant's are off until its configuration says otherwise
 	Config   *config.Config
@@ -86,6 +90,7 @@ type Harness struct {
 	stopPages func()
 	log       *safeBuffer
 	bundle    atomic.Pointer[rules.Bundle]
+	runner    *jobs.Runner
 }
 
 // Leaks fails m's run when a goroutine outlives it, but for those that Badger and OpenCensus keep for the process.
@@ -126,7 +131,7 @@ func New(t testing.TB) *Harness {
 		ShowTracker: func(t *tracker.Tracker) any {
 			return trackerapi.Settings{Manifest: h.manifest, Pages: h.Pages}.Show(h.Config.Tenants[t.Tenant], t)
 		},
-		Shapes: map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook}})
+		Shapes: map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook, notify.ShapeTracktor: tracktor.Shape}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,13 +140,14 @@ func New(t testing.TB) *Harness {
 		Rules: func(string) *rules.Bundle { return h.bundle.Load() }, Clock: h.Clock, Source: source, Log: log, Teller: h.Notify,
 	})
 	h.Router = httpapi.New(httpapi.Settings{Config: cfg, Clock: h.Clock, Source: source, Log: log, Registerer: h.Metrics})
-	h.Tracking = tracking.New(tracking.Settings{Store: h.Store, Carriers: h.followed(), Config: cfg, Clock: h.Clock, Source: source, Log: log, Teller: h.Notify})
+	h.follow(source, log)
 	h.Pages.Mount(h.Router)
 	shippingapi.Mount(h.Router, h.Service, h.Tracking, h.Pages)
 	push.Mount(h.Router, h.Tracking)
 	ship24.Mount(h.Router, h.Tracking, h.Notify)
 	webhooks.Mount(h.Router, h.Notify)
 	trackerapi.Mount(h.Router, trackerapi.Settings{Cases: h.Tracking, Manifest: h.manifest, Placer: placer, Pages: h.Pages})
+	tracktor.Mount(h.Router, tracktor.Settings{Shop: h.Shop, Webhooks: h.Notify, Config: cfg, Log: log})
 	admin.Mount(h.Router, admin.Settings{
 		Provider: h.provider, Ready: h.ready, Degraded: h.degraded, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test",
 	})

@@ -139,6 +139,9 @@ func holdRefusal(route *routers.Route, a *Answer) error {
 	}
 	body := a.Object()
 	row := fmt.Sprintf("%v (%v)", body["type"], body["severity"])
+	if e, ok := body["error"].(map[string]any); ok { // of the Tracktor surface, which tells no severity
+		row = fmt.Sprintf("%v (", e["code"])
+	}
 	text := *route.Operation.Responses.Status(a.Status).Value.Description
 	if !strings.Contains(text, row) {
 		return fmt.Errorf("%s %s answers %d with %s, which openapi.yaml does not list there: %s", route.Method, route.Path, a.Status, row, text)

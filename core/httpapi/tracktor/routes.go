@@ -51,8 +51,8 @@ const base = "/apps/tracktor/api/admin/{uuid}/"
 // Mount mounts the surface, for clients and for the shop.
 func Mount(r *httpapi.Router, settings Settings) {
 	s := &surface{settings}
-	as := httpapi.Manner{Refusal: showError, Table: httpapi.Table{usecase.ValidationError: http.StatusUnprocessableEntity}}
-	handle := func(method, path string, h httpapi.Handler) { r.HandleAs(method, base+path, as, s.ofTenant(h)) }
+	r.Speak("/apps/tracktor/", dialect)
+	handle := func(method, path string, h httpapi.Handler) { r.Handle(method, base+path, nil, s.ofTenant(h)) }
 	handle(http.MethodGet, "fulfillments/{fulfillment_id}.json", s.fulfillment)
 	handle(http.MethodGet, "orders/{order_id}.json", s.order)
 	handle(http.MethodPost, "orders/{order_id}.json", s.update)
@@ -60,7 +60,15 @@ func Mount(r *httpapi.Router, settings Settings) {
 	handle(http.MethodGet, "webhooks.json", s.list)
 	handle(http.MethodPost, "webhooks.json", s.create)
 	handle(http.MethodDelete, "webhooks/{webhook_id}.json", s.remove)
-	r.HandleAs(http.MethodPost, "/apps/tracktor/shopify/{uuid}", httpapi.Manner{Open: true, Refusal: showError}, s.shopify)
+	r.HandleOpen(http.MethodPost, "/apps/tracktor/shopify/{uuid}", s.shopify)
+}
+
+// dialect says refusals in this surface's shape.
+var dialect = &httpapi.Dialect{
+	Key: func(q *http.Request) (string, error) { return httpapi.KeyText(q), nil },
+	Refuse: func(q *httpapi.Request, _ int, e *usecase.Error) httpapi.Answer {
+		return httpapi.Answer{Body: showError(httpapi.BodyOf(e, q.ID))}
+	},
 }
 
 // ofTenant lets a handler see requests only whose path names the key's own tenant.
@@ -156,7 +164,7 @@ func invalid(f shipping.Faults) error {
 	if len(f) == 0 {
 		return nil
 	}
-	return &usecase.Error{Type: usecase.ValidationError, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
+	return &usecase.Error{Type: usecase.InvalidData, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
 }
 
 func (s *surface) options(q *httpapi.Request) (httpapi.Answer, error) {
