@@ -1,8 +1,6 @@
 package apitest
 
 import (
-	"context"
-
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/waybill-dev/waybill/core/clock"
@@ -29,15 +27,15 @@ func (h *Harness) follow(source clock.Source, log hclog.Logger) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if err := h.Tracking.Plan(context.Background()); err != nil {
-		h.t.Fatal(err)
-	}
 	h.runner = runner
 }
 
 // Catch does all that is due now: carriers are asked, and who wants to be told is.
 func (h *Harness) Catch() {
 	h.t.Helper()
+	if err := h.Tracking.Plan(h.t.Context()); err != nil {
+		h.t.Fatal(err)
+	}
 	if _, err := h.runner.RunDue(h.t.Context(), h.Clock.Now()); err != nil {
 		h.t.Fatal(err)
 	}
