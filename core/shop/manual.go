@@ -71,6 +71,10 @@ func (o *order) check(u ManualUpdate) (shipping.Status, error) {
 	if len(f) > 0 {
 		return "", &usecase.Error{Type: usecase.InvalidData, Message: fmt.Sprintf("%s %s", f[0].Path, f[0].Message), Faults: f}
 	}
+	erased := func(p *parcel) bool { return !p.t.ErasedAt.IsZero() }
+	if erased(&parcel{t: o.t}) || slices.ContainsFunc(o.parcels, erased) {
+		return "", usecase.Failf(usecase.InvalidOperation, "What was known of the order was erased; it is not followed any more.")
+	}
 	if len(o.parcels) == 0 {
 		return "", usecase.Failf(usecase.InvalidOperation, "The order has no fulfillment yet; there is nothing whose status could be set.")
 	}

@@ -8,6 +8,7 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -184,7 +185,9 @@ func (s *Service) load(ctx context.Context, tenant string, id int64) (*order, er
 			o.parcels = append(o.parcels, &parcel{t: t, doc: doc})
 		}
 	}
-	slices.SortStableFunc(o.parcels, func(a, b *parcel) int { return a.doc.CreatedAt.Compare(b.doc.CreatedAt) })
+	slices.SortStableFunc(o.parcels, func(a, b *parcel) int {
+		return cmp.Or(a.doc.CreatedAt.Compare(b.doc.CreatedAt), cmp.Compare(idOf(a.t), idOf(b.t)))
+	})
 	return o, nil
 }
 

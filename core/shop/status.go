@@ -180,7 +180,7 @@ func (p *parcel) begun() time.Time {
 func (p *parcel) present(c catalogue) moment {
 	line := p.timeline(c)
 	m := line[len(line)-1]
-	if len(line) == 1 && p.doc.Manual == nil && p.t.Polls.Unknown > 0 && p.t.Polls.FoundAt.IsZero() {
+	if len(line) == 1 && p.t.Stopped == "" && p.t.Polls.Unknown > 0 && p.t.Polls.FoundAt.IsZero() {
 		m.Exception = Pending
 	}
 	return m

@@ -58,7 +58,7 @@ type Step struct {
 	Key       string    `json:"key"`
 	Label     string    `json:"label"`
 	Position  int       `json:"position"`
-	Completed bool      `json:"completed"`
+	Completed bool      `json:"completed"`   // what every shop has counts as completed where it was passed over
 	At        time.Time `json:"at,omitzero"` // when; zero where it was passed over
 }
 
@@ -95,7 +95,7 @@ func (o *order) view(now time.Time, at map[*parcel]moment) OrderView {
 func (o *order) viewOf(p *parcel, m moment) FulfilmentView {
 	c := catalogueOf(o.tenant)
 	v := FulfilmentView{Fulfilment: p.doc.Fulfilment, ShopURL: o.tenant.Tracktor.ShopURL, OrderName: o.doc.Name, Fulfilled: o.doc.Fulfilled,
-		Number: p.t.Number, Status: m.Status, Exception: m.Exception, Automatic: p.doc.Manual == nil && p.t.Account != "" && p.t.Number != ""}
+		Number: p.t.Number, Status: m.Status, Exception: m.Exception, Automatic: p.doc.Manual == nil && !p.doc.Cancelled && p.t.ErasedAt.IsZero() && p.t.Account != "" && p.t.Number != ""}
 	v.ID, v.OrderID = idOf(p.t), orderOf(p.t)
 	if v.OrderName == "" { // the order has not come yet: a fulfilment is called #1001.1
 		v.OrderName, _, _ = strings.Cut(p.doc.Name, ".")
@@ -105,8 +105,12 @@ func (o *order) viewOf(p *parcel, m moment) FulfilmentView {
 	line := p.timeline(c)
 	for _, s := range c {
 		step := Step{Key: s.Key, Label: s.Label, Position: s.Position, Completed: s.Position <= here}
-		if i := slices.IndexFunc(line, func(x moment) bool { return x.Status == s.Key && !x.At.After(m.At) }); i >= 0 && step.Completed {
+		i := slices.IndexFunc(line, func(x moment) bool { return x.Status == s.Key && !x.At.After(m.At) })
+		switch {
+		case i >= 0 && step.Completed:
 			step.At = line[i].At
+		case !isBuiltIn(s.Key): // nobody must come by it
+			step.Completed = false
 		}
 		v.Steps = append(v.Steps, step)
 		if s.Key == last && step.Completed {
