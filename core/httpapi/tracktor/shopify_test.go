@@ -1,12 +1,10 @@
 package tracktor_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -310,41 +308,4 @@ func TestStoreThatFails(t *testing.T) {
 		t.Errorf("%s", a.Body)
 	}
 	s.is(fulfillmentID, "order_ready", "")
-}
-
-// FuzzShopify lets a shop say anything. Whatever was taken can be read.
-func FuzzShopify(f *testing.F) {
-	f.Add("orders/create", []byte(order(orderID, "2026-03-05T10:00:00-05:00")))
-	f.Add("orders/updated", []byte(order(orderID, "2026-03-05T10:00:00-05:00", `"fulfillments":[`+fulfillment(fulfillmentID, orderID, "2026-03-06T10:00:00-05:00", "UPS", upsNumber)+`]`)))
-	f.Add("fulfillments/create", []byte(fulfillment(fulfillmentID, orderID, "2026-03-06T10:00:00-05:00", "Royal Mail", upsNumber)))
-	f.Add("fulfillments/update", []byte(`{"id":1,"order_id":820982911946154508,"updated_at":"2026-03-06T10:00:00-05:00","line_items":[{}],"tracking_numbers":["a","a\n"],"status":"cancelled"}`))
-	f.Add("orders/create", []byte(`{"id":820982911946154508,"updated_at":"2026-03-06T10:00:00Z","total_price":1e3,"line_items":[1,"a",null]}`))
-	f.Add("orders/create", []byte(`{"id":820982911946154508,"updated_at":"0000-01-01T00:00:00Z","total_price":"-0"}`))
-	s := open(f)
-	f.Fuzz(func(t *testing.T, topic string, body []byte) {
-		if strings.ContainsFunc(topic, func(r rune) bool { return r < ' ' || r > '~' }) {
-			return // no HTTP header
-		}
-		s.sent++
-		headers := map[string]string{"X-Shopify-Topic": topic, "X-Shopify-Hmac-Sha256": sign(apitest.ShopSecret, string(body)), "X-Shopify-Webhook-Id": fmt.Sprint(s.sent)}
-		if a := s.serve("POST", door, body, headers); a.Code != 200 && a.Code != 400 && a.Code != 422 {
-			t.Fatalf("%d %s", a.Code, a.Body)
-		}
-		for _, path := range []string{fmt.Sprintf("orders/%d.json", orderID), fmt.Sprintf("fulfillments/%d.json", fulfillmentID)} {
-			if a := s.serve("GET", admin+path, nil, map[string]string{"x-api-key": apitest.Key}); a.Code != 200 && a.Code != 404 {
-				t.Fatalf("%d %s", a.Code, a.Body)
-			}
-		}
-	})
-}
-
-// serve makes a request without a network in between.
-func (s *shop) serve(method, path string, body []byte, headers map[string]string) *httptest.ResponseRecorder {
-	q := httptest.NewRequest(method, path, bytes.NewReader(body))
-	for k, v := range headers {
-		q.Header.Set(k, v)
-	}
-	w := httptest.NewRecorder()
-	s.Router.ServeHTTP(w, q)
-	return w
 }
