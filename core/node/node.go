@@ -30,11 +30,13 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi/ship24"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
 	trackerapi "github.com/waybill-dev/waybill/core/httpapi/tracker"
+	"github.com/waybill-dev/waybill/core/httpapi/tracktor"
 	"github.com/waybill-dev/waybill/core/httpapi/webhooks"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/retention"
 	"github.com/waybill-dev/waybill/core/ruleset"
+	"github.com/waybill-dev/waybill/core/shop"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/tracking"
@@ -145,13 +147,15 @@ func (n *Node) wire() error {
 	})
 	n.Tracking = tracking.New(tracking.Settings{
 		Store: n.Store, Carriers: followed{carriers}, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("tracking"),
-		Teller: n.Notify, Registerer: n.registry,
+		Teller: shop.Teller{Next: n.Notify, Clock: n.Clock}, Registerer: n.registry,
 	})
 	n.retention = retention.New(retention.Settings{Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("retention"), CollectGarbage: n.garbage})
 	n.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_config_degraded",
 		Help: "1 while the configuration's files are faulty and an earlier configuration serves."}, n.configDegraded))
 	handlers := n.Dispatch.Handlers()
 	maps.Copy(handlers, n.Tracking.Handlers())
+	shops := shop.New(shop.Settings{Store: n.Store, Tracking: n.Tracking, Messages: n.Notify, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("shop")})
+	maps.Copy(handlers, shops.Handlers())
 	handlers[retention.JobRetention], handlers[retention.JobUpkeep] = n.retention.RunRetention, n.retention.RunUpkeep
 	n.runner, err = jobs.New(jobs.Config{
 		Store: n.Store, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("jobs"), Metrics: jobs.NewMetrics(n.registry),
@@ -167,6 +171,7 @@ func (n *Node) wire() error {
 	webhooks.Mount(router, n.Notify)
 	trackerapi.Mount(router, trackerapi.Settings{Cases: n.Tracking, Manifest: n.manifest, Placer: n.placer, Pages: n.pages})
 	n.pages.Mount(router)
+	tracktor.Mount(router, tracktor.Settings{Shop: shops, Webhooks: n.Notify, Config: n.Config.Current, Log: n.Log.Named("shop")})
 	admin.Mount(router, admin.Settings{Provider: n.provider, PushURL: n.pushURL, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,
 		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})
 	console.Mount(router, console.Settings{Orders: n.Dispatch, Live: n.liveRules, Providers: n.providers(carriers), Examples: n.Examples})

@@ -4,6 +4,7 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi/ship24"
 	shippingapi "github.com/waybill-dev/waybill/core/httpapi/shipping"
 	trackerapi "github.com/waybill-dev/waybill/core/httpapi/tracker"
+	"github.com/waybill-dev/waybill/core/httpapi/tracktor"
 	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
@@ -23,7 +24,7 @@ func (n *Node) openNotify() (err error) {
 			}
 			return t
 		},
-		Shapes: map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook},
+		Shapes: map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook, notify.ShapeTracktor: tracktor.Shape},
 	})
 	return err
 }

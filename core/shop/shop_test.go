@@ -104,6 +104,7 @@ var keys = []string{"order_ready", "in_transit", "out_for_delivery", "delivered"
 // told as delivered once, when all is.
 func TestWhatIsTold(t *testing.T) {
 	h := apitest.New(t)
+	h.Config.Tenants["shop"].Notify.AllowPrivate = true
 	h.UPS.SetManifest(func(m *carrier.Manifest) { m.Abilities = append(m.Abilities, carrier.CanReceivePush) })
 	id := int64(0)
 	rapid.Check(t, func(t *rapid.T) {

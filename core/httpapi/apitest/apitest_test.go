@@ -58,8 +58,8 @@ func TestHoldFails(t *testing.T) {
 // prefixes, and is named here then. What shows a tenant's configuration, or needs no tenant's key, stands apart, and so does Ship24's
 // API, whose own test speaks its dialect.
 func TestEveryRouteIsOfASurface(t *testing.T) {
-	visited := []string{"/shipments", "/rates", "/decisions", "/webhooks", "/trackers"}
-	apart := []string{"/public/v1", "/v1", "/carriers", "/track", "/couriers/detect", "/healthz", "/readyz", "/openapi.yaml", "/metrics", "/locations", "/providers", "/admin"}
+	visited := []string{"/shipments", "/rates", "/decisions", "/webhooks", "/trackers", "/apps/tracktor/api/admin"}
+	apart := []string{"/public/v1", "/v1", "/carriers", "/track", "/apps/tracktor/shopify", "/couriers/detect", "/healthz", "/readyz", "/openapi.yaml", "/metrics", "/locations", "/providers", "/admin"}
 	routes, err := New(t).Router.Routes()
 	if err != nil || len(routes) == 0 {
 		t.Fatal(routes, err)
