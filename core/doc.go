@@ -22,6 +22,9 @@
 // Each line of the order's history is put into the tenant's log of messages by the transaction that makes it, where somebody wants
 // to be told (notify). Webhooks read the log at their own pace, each for itself; buyers are told by mail and SMS the same way.
 //
+// Orders that a web shop has shipped elsewhere come in by the shop's webhooks (shop): each fulfilment is followed like any other
+// parcel, and a job of its order tells what the fulfilments have come to.
+//
 // Time and randomness are injected (clock), configuration is one checked snapshot at a time (config), and one package puts a
 // node together and takes it apart in order (node).
 package core

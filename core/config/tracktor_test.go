@@ -17,7 +17,7 @@ func shops(t *testing.T, one, other string) (*config.Config, error) {
 }
 
 func TestTracktor(t *testing.T) {
-	c, err := shops(t, `aliases: [Shop-1.example, 0f8fad5b-d9cb-469f-a165-70867728950e]
+	_, err := shops(t, `aliases: [Shop-1.example, 0f8fad5b-d9cb-469f-a165-70867728950e]
 webhook_secret: ${HOOK}
 carrier_mapping: { Brown Truck: ups, Royal Mail: gb-post }
 statuses:
@@ -27,7 +27,7 @@ statuses:
 	if err == nil || !strings.Contains(err.Error(), "statuses[0].position") {
 		t.Fatalf("position 99 of 7 statuses: %v", err)
 	}
-	c, err = shops(t, `aliases: [Shop-1.example, 0f8fad5b-d9cb-469f-a165-70867728950e]
+	c, err := shops(t, `aliases: [Shop-1.example, 0f8fad5b-d9cb-469f-a165-70867728950e]
 webhook_secret: ${HOOK}
 carrier_mapping: { Brown Truck: ups, Royal Mail: gb-post }
 statuses:
