@@ -85,10 +85,9 @@ func compareOffers(a, b *Offer) int {
 // optionOf is an offer as expressions see it.
 func (r *run) optionOf(account string, q *shipping.Quote) option {
 	now := r.in.Local.Now
-	o := option{
-		Provider: account, Service: q.ServiceID, Mode: q.Mode, Vehicle: q.Vehicle, Fee: q.Amount, Cost: q.Amount, Tax: q.Tax,
-		PickupAt: never, DropoffAt: never, TransitDays: q.TransitDays, Guaranteed: q.Guaranteed, Distance: unit.Metres(q.DistanceMetres),
-	}
+	o := r.providerOption(account)
+	o.Service, o.Mode, o.Vehicle, o.Fee, o.Cost, o.Tax = q.ServiceID, q.Mode, q.Vehicle, q.Amount, q.Amount, q.Tax
+	o.PickupAt, o.DropoffAt, o.TransitDays, o.Guaranteed, o.Distance = never, never, q.TransitDays, q.Guaranteed, unit.Metres(q.DistanceMetres)
 	switch {
 	case !q.Pickup.StartsAt.IsZero():
 		o.PickupAt = q.Pickup.StartsAt.Time
@@ -151,6 +150,9 @@ func (r *deciding) judge() {
 			if !declared(p.Candidates, o.Account, o.Service) {
 				least = stageService
 				r.d.Excluded = r.unsupported(o.Account, o.Service, nil, r.d.Excluded)
+			}
+			if small := p.Set.tooSmall(o.Quote.Vehicle); small != "" {
+				r.d.Excluded = append(r.d.Excluded, exclusion(o.Account, o.Service, "vehicle", small, PhaseBuiltin))
 			}
 			r.d.Excluded = r.run.excluded(o.Account, o.Service, least, stageQuote, r.d.Excluded)
 		}

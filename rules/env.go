@@ -36,6 +36,9 @@ type option struct {
 	TransitDays int           `expr:"transit_days"`
 	Guaranteed  bool          `expr:"guaranteed"`
 	Distance    unit.Distance `expr:"distance"` // the carrier's; 0 where it does not say
+
+	OnTimeRate float64 `expr:"on_time_rate_30d"` // share of the account's deliveries of 30 days that came in time; 1 where there were none
+	CancelRate float64 `expr:"cancel_rate_7d"`   // share of the account's bookings of 7 days that the carrier gave up; 0 where there were none
 }
 
 // bestOffer is `best`: the extremes over the options that are still eligible, each on its own.
@@ -57,6 +60,8 @@ const (
 	stageQuote           // and everything of a quote
 )
 
+var providerFields = map[string]bool{"option.provider": true, "option.on_time_rate_30d": true, "option.cancel_rate_7d": true}
+
 var serviceFields = map[string]bool{"option.service": true, "option.mode": true, "option.supports": true}
 
 // stageOf says when an expression that uses these names can be computed.
@@ -65,7 +70,7 @@ func (c *checker) stageOf(uses map[string]bool) int {
 	for path := range uses {
 		at := stageOrder
 		switch {
-		case path == "option.provider":
+		case providerFields[path]:
 			at = stageProvider
 		case serviceFields[path]:
 			at = stageService
@@ -83,12 +88,7 @@ var weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 
 // elsewhere explains names that merchants may expect from other places.
 var elsewhere = map[string]string{
-	"order.customer_id": attributeHint, "order.channel": attributeHint, "order.service_hint": attributeHint, "order.gift": attributeHint,
-	"order.paid": attributeHint, "order.tags": `ask the items: any(order.items, "x" in .tags)`,
-	"local.is_holiday": "make a list of dates: local.date in lists.holidays",
-	"location.caps":    `compare with a number, and patch the rule at the location: quota("ups", "day", "location").used >= 200`, "location.subsidy_budget": "give the guard a daily_budget, and patch it at the location",
-	"location.prep":         "this version has no preparation time",
-	"option.cancel_rate_7d": "this version keeps no rates of carriers", "option.on_time_rate_30d": "this version keeps no rates of carriers",
+	"order.payment": attributeHint, "order.source": attributeHint, "order.customer": "the shop's own number of the customer is order.customer_id",
 	"best.cost": "best has fee and dropoff_in, each over the options that are left",
 }
 
@@ -131,7 +131,7 @@ func (c *checker) baseEnv() *formula.Env {
 		enums["option.mode"], enums["chosen.mode"] = modes, modes
 	}
 	return &formula.Env{
-		Vars: vars, Enums: enums, Members: map[string][]string{"order.attributes": c.attributes, "lists": lists},
+		Vars: vars, Enums: enums, Members: map[string][]string{"order.attributes": c.attributes, "lists": lists, "location.caps": c.providers},
 		Elsewhere: absent,
 	}
 }

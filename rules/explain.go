@@ -142,7 +142,8 @@ func (e *explaining) unasked() {
 			if rule.name != x.Rule || x.Phase != PhaseExclude {
 				continue
 			}
-			o := option{Provider: x.Account, Service: x.Service}
+			o := e.providerOption(x.Account)
+			o.Service = x.Service
 			for _, c := range e.candidates {
 				for _, s := range c.Services {
 					if c.Account == x.Account && s.ID == x.Service {

@@ -46,6 +46,12 @@ type Order struct {
 	Items       []Item            `json:"items" expr:"items"`
 	Content     []string          `json:"content" expr:"content"` // alcohol, lithium, …
 	Failed      []string          `json:"failed_providers" expr:"failed_providers"`
+	CustomerID  string            `json:"customer_id,omitempty" expr:"customer_id"`   // from orderAttributes, as the five below; "" where the shop sends none
+	Channel     string            `json:"channel,omitempty" expr:"channel"`           // where the order was placed, in the shop's words
+	ServiceHint string            `json:"service_hint,omitempty" expr:"service_hint"` // the service that the customer asked for, in the shop's words
+	Tags        []string          `json:"tags,omitempty" expr:"tags"`                 // sent as one text with commas
+	Gift        bool              `json:"gift,omitempty" expr:"gift"`
+	Paid        bool              `json:"paid,omitempty" expr:"paid"`
 	Attributes  map[string]string `json:"attributes" expr:"attributes"`
 	Group       string            `json:"group" expr:"group"`
 	Temperature string            `json:"temperature" expr:"temperature"` // none, ambient, refrigerated, frozen: the strictest of any parcel
@@ -57,7 +63,7 @@ type Order struct {
 
 	Created    time.Time `json:"created" expr:"created"`       // the shop's own date; PlacedAt where it gave none
 	PlacedAt   time.Time `json:"placed_at" expr:"placed_at"`   // when the order came to us
-	ReadyAt    time.Time `json:"ready_at" expr:"ready_at"`     // start of the pickup window, else now
+	ReadyAt    time.Time `json:"ready_at" expr:"ready_at"`     // start of the pickup window, else now and the location's time to prepare
 	PromiseBy  time.Time `json:"promise_by" expr:"promise_by"` // end of the delivery window, year 9999 where there is none
 	HasPromise bool      `json:"has_promise" expr:"has_promise"`
 	ASAP       bool      `json:"asap" expr:"asap"` // neither window was given
@@ -96,6 +102,11 @@ type Location struct {
 	NextOpening         time.Time `json:"next_opening" expr:"next_opening"`                   // now where the location keeps no hours
 	NextBusinessMorning time.Time `json:"next_business_morning" expr:"next_business_morning"` // 08:00 of the next weekday where it keeps none
 	CutoffMinute        int       `json:"cutoff_minute" expr:"cutoff_minute"`                 // minute of the day; 1440 where there is none
+
+	Holidays      []string       `json:"holidays,omitempty" expr:"holidays"`            // days of the next year that it is closed: 2026-12-24
+	Caps          map[string]int `json:"caps,omitempty" expr:"caps"`                    // bookings a day; 999999999 for a provider without a cap
+	SubsidyBudget shipping.Money `json:"subsidy_budget,omitzero" expr:"subsidy_budget"` // for a day; 9999999999.99 where there is none
+	Prep          time.Duration  `json:"prep,omitempty" expr:"prep"`                    // from the order until it can be picked up
 }
 
 // Local is `local`: the moment of the decision in the location's zone.
@@ -106,6 +117,7 @@ type Local struct {
 	Weekday     string    `json:"weekday" expr:"weekday"` // mon … sun
 	Hour        int       `json:"hour" expr:"hour"`
 	MinuteOfDay int       `json:"minute_of_day" expr:"minute_of_day"`
+	IsHoliday   bool      `json:"is_holiday,omitempty" expr:"is_holiday"` // today is one of the location's holidays
 }
 
 // InputSource is what an Input is made from. The addresses, parcels, items and windows must have passed their Validate; amounts
@@ -159,4 +171,12 @@ type LocationSource struct {
 	NextOpening         time.Time
 	NextBusinessMorning time.Time
 	CutoffMinute        int
+	// Holidays are the days of the next year that the location is closed, 2026-12-24, today's included.
+	Holidays []string
+	// Caps bound the bookings of a day, by account.
+	Caps map[string]int
+	// SubsidyBudget is what a day's fees may come to; zero is no bound.
+	SubsidyBudget shipping.Money
+	// Prep is how long an order takes until it can be picked up.
+	Prep time.Duration
 }

@@ -18,7 +18,8 @@ func NewInput(src InputSource) (Input, error) {
 	if err != nil {
 		return Input{}, fmt.Errorf("rules input of order %s: %w", src.ExternalID, err)
 	}
-	return Input{Order: order, Location: newLocation(src.Location, src.Now), Local: newLocal(src.Now, src.Location.Zone),
+	location := newLocation(src.Location, src.Now)
+	return Input{Order: order, Location: location, Local: newLocal(src.Now, src.Location.Zone, location.Holidays),
 		Quotas: src.Quotas, Budgets: src.Budgets, Released: names(src.Released), Waited: names(src.Waited), Zones: names(src.Zones)}, nil
 }
 
@@ -30,6 +31,7 @@ func newOrder(src InputSource) (Order, error) {
 		PlacedAt: instant(src.PlacedAt), Created: src.Created.UTC(), ReadyAt: src.PickupTime.StartsAt.UTC(), PromiseBy: never,
 		ASAP: src.PickupTime.IsZero() && src.DropTime.IsZero(),
 	}
+	o.told(src.Attributes)
 	o.To.Zones, o.From.Zones = names(src.DeliveryZones), names(src.PickupZones)
 	if o.Signature == "" {
 		o.Signature = "not_required"
@@ -41,7 +43,7 @@ func newOrder(src InputSource) (Order, error) {
 		o.Created = o.PlacedAt
 	}
 	if src.PickupTime.StartsAt.IsZero() {
-		o.ReadyAt = instant(src.Now)
+		o.ReadyAt = instant(src.Now.Add(src.Location.Prep))
 	}
 	if end := src.DropTime.EndsAt; !end.IsZero() {
 		o.HasPromise, o.PromiseBy = true, end.UTC()
@@ -57,6 +59,21 @@ func newOrder(src InputSource) (Order, error) {
 		return o, err
 	}
 	return o, o.addParcels(src.Parcels)
+}
+
+// told reads the attributes that have names of their own in rules: what shops know of an order and the API has no member for.
+func (o *Order) told(attributes map[string]string) {
+	o.CustomerID, o.Channel, o.ServiceHint = attributes["customer_id"], attributes["channel"], attributes["service_hint"]
+	yes := func(name string) bool {
+		return slices.Contains([]string{"true", "yes", "1"}, strings.ToLower(attributes[name]))
+	}
+	o.Gift, o.Paid = yes("gift"), yes("paid")
+	for tag := range strings.SplitSeq(attributes["tags"], ",") {
+		if tag = strings.TrimSpace(tag); tag != "" {
+			o.Tags = append(o.Tags, tag)
+		}
+	}
+	o.Tags = names(o.Tags)
 }
 
 // money binds an amount; where none was given it is 0 of the currency, so that rules can compare it.
@@ -166,13 +183,14 @@ func newPlace(a shipping.Address, verified string) Place {
 func newLocation(src LocationSource, now time.Time) Location {
 	l := Location{
 		ID: src.ID, Tags: sorted(src.Tags), Zone: zone(src.Zone).String(), ClosedToday: src.ClosedToday, NextOpening: instant(src.NextOpening),
-		NextBusinessMorning: instant(src.NextBusinessMorning), CutoffMinute: src.CutoffMinute,
+		NextBusinessMorning: instant(src.NextBusinessMorning), CutoffMinute: src.CutoffMinute, Holidays: names(src.Holidays),
+		Caps: maps.Clone(src.Caps), SubsidyBudget: src.SubsidyBudget, Prep: src.Prep,
 	}
 	if src.NextOpening.IsZero() {
 		l.NextOpening = instant(now)
 	}
 	if src.NextBusinessMorning.IsZero() {
-		l.NextBusinessMorning = nextBusinessMorning(now.In(zone(src.Zone)))
+		l.NextBusinessMorning = nextBusinessMorning(now.In(zone(src.Zone)), l.Holidays)
 	}
 	if l.CutoffMinute == 0 {
 		l.CutoffMinute = 24 * 60
@@ -180,18 +198,19 @@ func newLocation(src LocationSource, now time.Time) Location {
 	return l
 }
 
-func nextBusinessMorning(local time.Time) time.Time {
+func nextBusinessMorning(local time.Time, holidays []string) time.Time {
 	next := time.Date(local.Year(), local.Month(), local.Day()+1, 8, 0, 0, 0, local.Location())
-	for next.Weekday() == time.Saturday || next.Weekday() == time.Sunday {
+	for next.Weekday() == time.Saturday || next.Weekday() == time.Sunday || slices.Contains(holidays, next.Format(time.DateOnly)) {
 		next = time.Date(next.Year(), next.Month(), next.Day()+1, 8, 0, 0, 0, local.Location())
 	}
 	return instant(next)
 }
 
-func newLocal(now time.Time, z *time.Location) Local {
+func newLocal(now time.Time, z *time.Location, holidays []string) Local {
 	t := now.In(zone(z))
 	return Local{
-		Now: instant(now), Date: t.Format(time.DateOnly), Time: t.Format("15:04"), Weekday: strings.ToLower(t.Format("Mon")),
+		IsHoliday: slices.Contains(holidays, t.Format(time.DateOnly)),
+		Now:       instant(now), Date: t.Format(time.DateOnly), Time: t.Format("15:04"), Weekday: strings.ToLower(t.Format("Mon")),
 		Hour: t.Hour(), MinuteOfDay: t.Hour()*60 + t.Minute(),
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
-	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // head is what all rules have in common.
@@ -33,19 +32,6 @@ type holdRule struct {
 	until    *formula.Formula // nil: until released, or until a duration has passed
 	duration Duration
 	reason   *template
-}
-
-type setRule struct {
-	head
-	assign []assignment
-}
-
-// assignment is one attribute of a set rule: an amount, a text or a fixed value.
-type assignment struct {
-	attribute string
-	amount    *amount
-	text      *template
-	value     string
 }
 
 type excludeRule struct {
@@ -300,46 +286,6 @@ func (r *reading) hold() {
 	}
 	if r.enabled {
 		r.bundle.holds = append(r.bundle.holds, rule)
-	}
-}
-
-// attributes are what set can set, and how each is read.
-var settable = []string{"signature", "tip", "tip_max", "instructions", "pickup_instructions", "label_format"}
-
-var laterAttributes = []string{"id_check", "contactless", "vehicle", "ship_date", "insurance", "packing_slip", "tags", "weight"}
-
-var labelFormats = []string{"GIF", "PNG", "ZPL", "EPL", "PDF"}
-
-func (r *reading) set() {
-	n := r.member("set")
-	if n == nil {
-		r.fault(r.node, "E502", "the rule sets nothing", "set: { signature: adult }")
-		return
-	}
-	rule := setRule{head: r.head}
-	for _, p := range r.mapping(n, "set", nil) {
-		a := assignment{attribute: p.key}
-		switch p.key {
-		case "signature":
-			a.value = r.oneOf(p.value, p.key, shipping.Signatures)
-		case "label_format":
-			a.value = r.oneOf(p.value, p.key, labelFormats)
-		case "tip", "tip_max":
-			a.amount = r.amount(r.source, p.value, p.key, r.env)
-		case "instructions", "pickup_instructions":
-			a.text = r.template(r.source, p.value, p.key, r.env)
-		default:
-			if slices.Contains(laterAttributes, p.key) {
-				r.fault(p.node, "E506", fmt.Sprintf("this version cannot set %s", p.key), "it can set: "+strings.Join(settable, ", "))
-			} else {
-				r.guess(p.node, "E107", fmt.Sprintf("there is no attribute %q to set", p.key), settable)
-			}
-			continue
-		}
-		rule.assign = append(rule.assign, a)
-	}
-	if r.enabled {
-		r.bundle.sets = append(r.bundle.sets, rule)
 	}
 }
 

@@ -17,6 +17,14 @@ type Candidate struct {
 	// Down says that the account is known to be out of order (an open breaker). It makes <account>.available false in rules; whether
 	// the account is asked all the same is for the caller, who would else not list it.
 	Down bool `json:"down,omitempty"`
+	// Rates say how the account has done lately; nil where nobody has counted, or there was nothing to count.
+	Rates *Rates `json:"rates,omitempty"`
+}
+
+// Rates are shares of an account's bookings, from 0 to 1, as they were at the moment of the decision.
+type Rates struct {
+	OnTime30d   float64 `json:"on_time_30d"`  // of what was delivered in the last 30 days: no later than promised
+	Cancelled7d float64 `json:"cancelled_7d"` // of what was booked in the last 7 days: cancelled by the carrier itself
 }
 
 // ServiceInfo is what rules know of a service before it is quoted.
@@ -63,6 +71,9 @@ type Settings struct {
 	Instructions       string               `json:"instructions,omitempty"`
 	PickupInstructions string               `json:"pickup_instructions,omitempty"`
 	LabelFormat        shipping.LabelFormat `json:"label_format,omitempty"`
+	Vehicle            string               `json:"vehicle,omitempty"` // the least that a courier must come by; offers that name a smaller one are out
+	ShipAt             time.Time            `json:"ship_at,omitzero"`  // not to be picked up before
+	Weight             *shipping.Weight     `json:"weight,omitempty"`  // of each parcel, in place of what the order says
 	By                 []Assignment         `json:"by,omitempty"`
 }
 
@@ -78,7 +89,7 @@ type Assignment struct {
 type Exclusion struct {
 	Account string `json:"account"`
 	Service string `json:"service,omitempty"` // "" for every service of the account
-	Rule    string `json:"rule"`              // name of the rule; of a built-in one: "content", "temperature", "signature", "not asked"
+	Rule    string `json:"rule"`              // name of the rule; of a built-in one: "content", "temperature", "signature", "vehicle", "not asked"
 	Reason  string `json:"reason"`            // short, as the rule gives it
 	Phase   Phase  `json:"phase"`
 	Text    string `json:"text"` // a sentence for people

@@ -4,9 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/waybill-dev/waybill/rules/unit"
-	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // Prepare runs the hold and set rules and every exclusion that needs no quote: those of the merchant that speak of nothing but order,
@@ -16,6 +13,9 @@ import (
 // Rules of set see the order as it came. Everything after them sees the signature and the tip that they set.
 func (b *Bundle) Prepare(in Input, candidates []Candidate) Plan {
 	in.Order.Attributes = b.declared(in.Order.Attributes)
+	if !b.used["order.customer_id"] {
+		in.Order.CustomerID = "" // who the customer is belongs in no record that has no use for it
+	}
 	b.needed(&in)
 	b.keepZones(&in)
 	plan := Plan{Rules: b.hash, Input: in, Candidates: slices.Clone(candidates)}
@@ -24,7 +24,7 @@ func (b *Bundle) Prepare(in Input, candidates []Candidate) Plan {
 	if plan.Hold = r.hold(); plan.Hold == nil {
 		plan.Set = r.set()
 		faults := r.faults
-		if plan.Set.Signature != "" || plan.Set.Tip != nil {
+		if plan.Set.Signature != "" || plan.Set.Tip != nil || plan.Set.Weight != nil {
 			r.close()
 			r = b.start(&plan.Input, plan.Candidates, &plan.Set)
 			r.faults = faults
@@ -90,85 +90,10 @@ func (in *Input) overruled(rule string, timed bool) bool {
 	return slices.Contains(in.Released, rule) || timed && slices.Contains(in.Waited, rule)
 }
 
-func (r *run) set() Settings {
-	r.phase = PhaseSet
-	var s Settings
-	var tipMax *shipping.Money
-	for i := range r.bundle.sets {
-		rule := &r.bundle.sets[i]
-		if !r.holds(&rule.head) {
-			continue
-		}
-		for _, a := range rule.assign {
-			value := a.value
-			switch a.attribute {
-			case "signature":
-				s.Signature = value
-			case "label_format":
-				s.LabelFormat = shipping.LabelFormat(value)
-			case "instructions":
-				value = r.text(rule.name, a.text)
-				s.Instructions = value
-			case "pickup_instructions":
-				value = r.text(rule.name, a.text)
-				s.PickupInstructions = value
-			case "tip", "tip_max":
-				m, err := a.amount.eval(r.m, r.order.Total)
-				if err != nil {
-					r.fault(rule.name, err)
-					continue
-				}
-				value = m.String()
-				if a.attribute == "tip" {
-					s.Tip = &m
-				} else {
-					tipMax = &m
-				}
-			}
-			for n := range s.By {
-				if s.By[n].Attribute == a.attribute && s.By[n].OverwrittenBy == "" {
-					s.By[n].OverwrittenBy = rule.name
-				}
-			}
-			s.By = append(s.By, Assignment{Attribute: a.attribute, Value: value, Rule: rule.name})
-		}
-	}
-	r.capTip(&s, tipMax)
-	return s
-}
-
-// capTip keeps a tip that rules set between zero and tip_max.
-func (r *run) capTip(s *Settings, most *shipping.Money) {
-	if s.Tip == nil {
-		return
-	}
-	if s.Tip.Minor < 0 {
-		s.Tip.Minor = 0
-	}
-	if most == nil {
-		return
-	}
-	over, err := unit.CompareMoney(*s.Tip, *most)
-	if err != nil {
-		r.fault(lastBy(s.By, "tip_max"), err)
-	} else if over > 0 {
-		s.Tip = most
-	}
-}
-
-func lastBy(by []Assignment, attribute string) string {
-	rule := ""
-	for _, a := range by {
-		if a.Attribute == attribute {
-			rule = a.Rule
-		}
-	}
-	return rule
-}
-
 // ask judges one candidate before it is quoted.
 func (r *run) ask(plan *Plan, c *Candidate) {
-	o := option{Provider: c.Account}
+	provider := r.providerOption(c.Account)
+	o := provider
 	r.m.Vars["option"] = &o
 	r.lets(r.bundle.optionLets, stageProvider)
 	out := r.excluded(c.Account, "", 0, stageProvider, nil)
@@ -181,7 +106,8 @@ func (r *run) ask(plan *Plan, c *Candidate) {
 	}
 	var open []string
 	for _, s := range c.Services {
-		o = option{Provider: c.Account, Service: s.ID, Mode: s.Mode, Supports: s.Supports}
+		o = provider
+		o.Service, o.Mode, o.Supports = s.ID, s.Mode, s.Supports
 		r.lets(r.bundle.optionLets, stageService)
 		before := len(plan.Excluded)
 		plan.Excluded = r.unsupported(c.Account, s.ID, s.Supports, plan.Excluded)

@@ -44,6 +44,7 @@ type BudgetNeed struct {
 type Needs struct {
 	Quotas  []QuotaNeed  // sorted
 	Budgets []BudgetNeed // sorted
+	Rates   bool         // of every account: Candidate.Rates
 }
 
 // Spend is what a choice, once it is booked, takes from the budget of a guard.
@@ -58,7 +59,8 @@ func byNeed(a, b BudgetNeed) int {
 
 // Needs lists what the caller must count for the rules of the bundle.
 func (b *Bundle) Needs() Needs {
-	n := Needs{Quotas: slices.Clone(b.quotas)}
+	n := Needs{Quotas: slices.Clone(b.quotas), Rates: b.used["option.on_time_rate_30d"] || b.used["option.cancel_rate_7d"] ||
+		b.used["chosen.on_time_rate_30d"] || b.used["chosen.cancel_rate_7d"]}
 	for i := range b.guards {
 		if g := &b.guards[i]; g.budget != nil {
 			n.Budgets = append(n.Budgets, BudgetNeed{g.name, g.per})
@@ -75,10 +77,11 @@ func (n Needs) With(m Needs) Needs {
 	slices.SortFunc(n.Quotas, func(a, b QuotaNeed) int { return strings.Compare(a.key(), b.key()) })
 	slices.SortFunc(n.Budgets, byNeed)
 	n.Quotas, n.Budgets = slices.Compact(n.Quotas), slices.Compact(n.Budgets)
+	n.Rates = n.Rates || m.Rates
 	return n
 }
 
-// None reports whether there is nothing to count.
+// None reports whether there is nothing that a booking adds to.
 func (n Needs) None() bool { return len(n.Quotas)+len(n.Budgets) == 0 }
 
 // needed keeps of an input what the bundle asks for, in the order of the record.

@@ -35,7 +35,7 @@ var functionReference = map[string][2]string{
 	"inch": {"inch(48)", "a length in inches"}, "ft": {"ft(4)", "a length in feet"}, "cm": {"cm(120)", "a length in centimetres"}, "mm": {"mm(1200)", "a length in millimetres"},
 	"mi": {"mi(3)", "a distance in miles"}, "km": {"km(5)", "a distance in kilometres"}, "m": {"m(500)", "a distance in metres"},
 	"minutes": {"minutes(55)", "a duration"}, "hours": {"hours(2)", "a duration"}, "days": {"days(1)", "a duration"},
-	"business_days": {"business_days(2)", "a duration: until so many days from Monday to Friday have come"},
+	"business_days": {"business_days(2)", "a duration: until so many days from Monday to Friday have come that are no holidays of the location"},
 	"dollars":       {"dollars(option.cost)", "money as a number, for scores"}, "mins": {"mins(option.dropoff_in)", "a duration as a number of minutes, for scores"},
 	"time_between": {`time_between("22:00", "02:00")`, "whether it is that time of day at the location; the second time does not count"},
 	"date_between": {`date_between("2026-11-23", "2027-01-17")`, "whether it is one of those days at the location, both included"},
@@ -70,6 +70,8 @@ func Reference() []Entry {
 			switch {
 			case f.Type == reflect.TypeFor[[]Item]():
 				kind = "list of items"
+			case f.Type == reflect.TypeFor[map[string]int]():
+				kind = "number by provider"
 			case f.Type.Kind() == reflect.Map:
 				kind = "text by name"
 			}

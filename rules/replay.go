@@ -24,6 +24,9 @@ func (d *Decision) Apart(other *Decision) []string { return differing(d.Hits(), 
 func (b *Bundle) Replay(record *Decision) Replay {
 	in := record.Plan.Input
 	r := Replay{Unknown: b.unrecorded(&in, record.Rules)}
+	if b.Needs().Rates && record.Rules != b.hash && !slices.ContainsFunc(record.Plan.Candidates, func(c Candidate) bool { return c.Rates != nil }) {
+		r.Unknown = append(r.Unknown, "rates of carriers")
+	}
 	plan := b.Prepare(in, record.Plan.Candidates)
 	var offers []Offer
 	for i := range record.Options {

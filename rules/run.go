@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // run is one half of a decision while it is computed.
@@ -14,6 +15,7 @@ type run struct {
 	in         *Input
 	candidates []Candidate
 	order      Order // as the rules of the moment see it: after set, with what was set
+	location   Location
 	m          *formula.Machine
 	failed     map[string]error // lets that failed, nil where none did
 	faults     []Fault
@@ -31,11 +33,15 @@ func (b *Bundle) start(in *Input, candidates []Candidate, set *Settings) *run {
 	if set.Tip != nil {
 		r.order.Tip = *set.Tip
 	}
+	if set.Weight != nil {
+		r.order.weigh(set.Weight)
+	}
 	if len(b.zones) > 0 {
 		r.order.To.Zones, r.order.From.Zones = b.zoned(in.Order.To.Zones), b.zoned(in.Order.From.Zones)
 	}
 	vars := r.m.Vars
-	vars["order"], vars["location"], vars["local"], vars["lists"] = &r.order, &in.Location, &in.Local, b.lists
+	r.place()
+	vars["order"], vars["location"], vars["local"], vars["lists"] = &r.order, &r.location, &in.Local, b.lists
 	vars[formula.QuotasVar] = in.quotas()
 	for _, p := range b.providers {
 		vars[p] = unavailable
@@ -45,6 +51,38 @@ func (b *Bundle) start(in *Input, candidates []Candidate, set *Settings) *run {
 	}
 	r.lets(b.orderLets, stageOrder)
 	return r
+}
+
+// What stands for a bound that a location does not have: more than anybody books or spends in a day.
+const (
+	noCap    = 999_999_999
+	noBudget = 999_999_999_999
+)
+
+// place is the location as expressions see it: with a cap for every provider, and a budget.
+func (r *run) place() {
+	r.location = r.in.Location
+	r.location.Caps = make(map[string]int, len(r.bundle.providers))
+	for _, p := range r.bundle.providers {
+		r.location.Caps[p] = noCap
+		if most, ok := r.in.Location.Caps[p]; ok {
+			r.location.Caps[p] = most
+		}
+	}
+	if r.location.SubsidyBudget == (shipping.Money{}) {
+		r.location.SubsidyBudget = shipping.Money{Minor: noBudget, Currency: r.in.Order.Total.Currency}
+	}
+}
+
+// providerOption is an option of which nothing is known but its provider.
+func (r *run) providerOption(account string) option {
+	o := option{Provider: account, OnTimeRate: 1}
+	for i := range r.candidates {
+		if c := &r.candidates[i]; c.Account == account && c.Rates != nil {
+			o.OnTimeRate, o.CancelRate = c.Rates.OnTime30d, c.Rates.Cancelled7d
+		}
+	}
+	return o
 }
 
 var available, unavailable = any(health{true}), any(health{false})

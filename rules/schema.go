@@ -81,7 +81,8 @@ func shapes() map[string]any {
 	for _, a := range settable {
 		set[a] = amountSchema
 	}
-	set["signature"], set["label_format"] = oneOf(shipping.Signatures), oneOf(labelFormats)
+	set["signature"], set["label_format"], set["id_check"], set["vehicle"] = oneOf(shipping.Signatures), oneOf(labelFormats), oneOf(idChecks), oneOf(vehicles)
+	set["ship_date"], set["weight"] = text("next_business_day, 2026-12-24, or an expression: a moment"), text("2.5 lb: what each parcel weighs")
 	set["instructions"], set["pickup_instructions"] = text("{…} holds an expression"), text("{…} holds an expression")
 	step := object{"anyOf": []any{oneOf([]string{"next_ranked"}),
 		closed(object{"use": text("provider or provider/service"), "if_available": truthSchema, "hold_for": durationSchema, "notify": text("")})}}
@@ -173,6 +174,8 @@ func valueSchema(t reflect.Type) any {
 		return truthSchema
 	case reflect.Int:
 		return object{"type": "integer", "minimum": 0}
+	case reflect.Float64:
+		return object{"type": "number", "minimum": 0, "maximum": 1}
 	case reflect.Slice:
 		return list(valueSchema(t.Elem()))
 	case reflect.Map:

@@ -29,6 +29,7 @@ type testCase struct {
 	offers []Offer
 	down   map[string]bool
 	supply map[string][]ServiceInfo // services by account, as far as the offers tell
+	rates  map[string]*Rates        // likewise
 	refuse []Refused
 	event  string
 	expect []expectation
@@ -150,7 +151,7 @@ func (c *testCase) decide(b *Bundle) Decision {
 	}
 	var candidates []Candidate
 	for _, a := range accounts {
-		candidates = append(candidates, Candidate{Account: a, Services: c.supply[a], Down: c.down[a]})
+		candidates = append(candidates, Candidate{Account: a, Services: c.supply[a], Down: c.down[a], Rates: c.rates[a]})
 	}
 	plan := b.Prepare(c.input, candidates)
 	var offers []Offer

@@ -190,13 +190,14 @@ func (r *suiteReader) fill(c *testCase, at setting, order *yaml.Node, with value
 		v.now = v.moment(nowNode, "now")
 	}
 	v.now = r.clock(v.now.In(at.zone), with)
-	in := Input{Location: newLocation(LocationSource{ID: "test", Zone: at.zone}, v.now), Local: newLocal(v.now, at.zone)}
+	in := Input{Location: newLocation(LocationSource{ID: "test", Zone: at.zone}, v.now), Local: newLocal(v.now, at.zone, nil)}
 	in.Order, _ = newOrder(InputSource{ExternalID: "test", Currency: cmp.Or(r.bundle.currency, "USD"), Now: v.now})
 	if n := at.location; n != nil && n.Kind == yaml.ScalarNode {
 		in.Location.ID = r.text(n, "location")
 	} else if n != nil {
 		v.set(reflect.ValueOf(&in.Location).Elem(), n, "location")
 	}
+	in.Local = newLocal(v.now, at.zone, in.Location.Holidays)
 	given := map[string]bool{}
 	if order != nil {
 		for _, p := range r.resolve(order, nil) {
@@ -269,6 +270,7 @@ func (r *suiteReader) assign(v *valueReader, in *Input, c *testCase, path string
 		v.setPath(reflect.ValueOf(&in.Order).Elem(), rest, n, path)
 	case "location":
 		v.setPath(reflect.ValueOf(&in.Location).Elem(), rest, n, path)
+		in.Local = newLocal(v.now, v.zone, in.Location.Holidays)
 	case "quota":
 		account, period, _ := strings.Cut(strings.TrimSuffix(rest, ".used"), ".")
 		period, per, _ := strings.Cut(period, ".")
@@ -293,6 +295,10 @@ func (r *suiteReader) assign(v *valueReader, in *Input, c *testCase, path string
 			r.fault(n, "E109", fmt.Sprintf("no guard has the budget of %s", path), "write budget.<name of the guard>.spent")
 		}
 	default:
+		if path == "local.is_holiday" {
+			in.Local.IsHoliday = r.truth(n, path)
+			return
+		}
 		if account, field, ok := strings.Cut(path, "."); ok && field == "available" && slices.Contains(r.bundle.providers, account) {
 			c.down = maps.Clone(c.down)
 			if c.down == nil {
@@ -301,7 +307,7 @@ func (r *suiteReader) assign(v *valueReader, in *Input, c *testCase, path string
 			c.down[account] = !r.truth(n, path)
 			return
 		}
-		r.fault(n, "E109", fmt.Sprintf("%s cannot be given", path), "what can: now, local.date, local.weekday, local.hour, local.minute_of_day, order.…, location.…, quota.ups.day.used, budget.<guard>.spent, ups.available")
+		r.fault(n, "E109", fmt.Sprintf("%s cannot be given", path), "what can: now, local.date, local.weekday, local.hour, local.minute_of_day, local.is_holiday, order.…, location.…, quota.ups.day.used, budget.<guard>.spent, ups.available")
 	}
 }
 
@@ -320,11 +326,13 @@ type quoteText struct {
 	DeliverBy   time.Time      `expr:"deliver_by"`
 	TransitDays int            `expr:"transit_days"`
 	Guaranteed  bool           `expr:"guaranteed"`
+	OnTime      float64        `expr:"on_time_rate_30d"` // of the account
+	Cancelled   float64        `expr:"cancel_rate_7d"`
 }
 
 // offers reads the quotes of a case, and what they tell of the accounts' services.
 func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
-	c.supply = map[string][]ServiceInfo{}
+	c.supply, c.rates = map[string][]ServiceInfo{}, map[string]*Rates{}
 	v := &valueReader{source: r.source, zone: time.UTC, currency: r.bundle.currency, now: c.input.Local.Now}
 	if quotes != nil && quotes.Kind == yaml.ScalarNode {
 		fixture, ok := r.quotes[quotes.Value]
@@ -335,7 +343,7 @@ func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
 	}
 	if quotes != nil {
 		for _, n := range r.items(quotes, "quotes") {
-			q := quoteText{Service: "delivery"}
+			q := quoteText{Service: "delivery", OnTime: 1}
 			v.set(reflect.ValueOf(&q).Elem(), n, "a quote")
 			if q.Provider == "" {
 				r.fault(n, "E502", "the quote has no provider", "{ provider: ups, fee: 9.50 }")
@@ -343,6 +351,9 @@ func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
 			}
 			r.known(n, q.Provider)
 			c.offers = append(c.offers, q.offer(c.input.Local.Now))
+			if q.OnTime < 1 || q.Cancelled > 0 {
+				c.rates[q.Provider] = &Rates{OnTime30d: q.OnTime, Cancelled7d: q.Cancelled}
+			}
 			if !slices.ContainsFunc(c.supply[q.Provider], func(s ServiceInfo) bool { return s.ID == q.Service }) {
 				c.supply[q.Provider] = append(c.supply[q.Provider], ServiceInfo{ID: q.Service, Mode: q.Mode, Supports: q.Supports})
 			}

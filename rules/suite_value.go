@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,7 +62,9 @@ func (r *valueReader) setPath(v reflect.Value, path string, n *yaml.Node, what s
 		for _, key := range f.MapKeys() {
 			set.SetMapIndex(key, f.MapIndex(key))
 		}
-		set.SetMapIndex(reflect.ValueOf(rest), reflect.ValueOf(r.text(n, what)))
+		value := reflect.New(f.Type().Elem()).Elem()
+		r.set(value, n, what)
+		set.SetMapIndex(reflect.ValueOf(rest), value)
 		f.Set(set)
 	default:
 		r.fault(n, "E102", fmt.Sprintf("%s has no parts", strings.TrimSuffix(what, "."+rest)), "")
@@ -100,6 +103,13 @@ func (r *valueReader) set(v reflect.Value, n *yaml.Node, what string) {
 		for _, p := range r.mapping(n, what, nil) {
 			(*to)[p.key] = r.text(p.value, p.key)
 		}
+	case *map[string]int:
+		*to = map[string]int{}
+		for _, p := range r.mapping(n, what, nil) {
+			(*to)[p.key] = r.whole(p.value, p.key, 0, noCap)
+		}
+	case *float64:
+		*to = r.fraction(n, what)
 	case *[]Item:
 		*to = []Item{}
 		for _, item := range r.items(n, what) {
@@ -112,6 +122,16 @@ func (r *valueReader) set(v reflect.Value, n *yaml.Node, what string) {
 			r.set(fieldNamed(v, p.key), p.value, p.key)
 		}
 	}
+}
+
+// fraction reads a share: 0.04.
+func (r *valueReader) fraction(n *yaml.Node, what string) float64 {
+	f, err := strconv.ParseFloat(n.Value, 64)
+	if err != nil || !(f >= 0 && f <= 1) {
+		r.fault(n, "E503", what+" must be a share from 0 to 1", "write 0.04")
+		return 0
+	}
+	return f
 }
 
 var volumeUnits = map[string]*big.Rat{"mm3": big.NewRat(1, 1), "cm3": big.NewRat(1000, 1), "l": big.NewRat(1_000_000, 1)}

@@ -140,7 +140,7 @@ func (r *suiteReader) clock(now time.Time, with values) time.Time {
 			r.guess(n, "E505", fmt.Sprintf("there is no weekday %q", n.Value), weekdays)
 			return now
 		}
-		for newLocal(now, now.Location()).Weekday != n.Value {
+		for newLocal(now, now.Location(), nil).Weekday != n.Value {
 			now = now.AddDate(0, 0, 1)
 		}
 	}

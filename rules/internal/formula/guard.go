@@ -131,7 +131,9 @@ func (g *guard) member(n *ast.MemberNode) {
 		if names, closed := g.env.Members[parent]; closed && !slices.Contains(names, name.Value) {
 			p := g.fail(n, "E103", "%s has no %q", parent, name.Value)
 			p.DidYouMean = Suggest(name.Value, names)
-			p.Hint = "declare it at the top of the file under " + lastOf(parent)
+			if p.Hint = "declare it at the top of the file under " + lastOf(parent); parent == "location.caps" {
+				p.Hint = "a location has a cap for each provider: " + list(names)
+			}
 			g.pointAtMember(p, n)
 			return
 		}

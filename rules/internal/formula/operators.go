@@ -309,7 +309,7 @@ var functions = []expr.Option{
 	expr.Function(betweenFunction, func(args ...any) (any, error) {
 		return Between(args[0].(int), args[1].(int), args[2].(int)), nil
 	}, new(func(int, int, int) bool)),
-	expr.Function(businessFunction, businessSpan, new(func(string, int) time.Duration)),
+	expr.Function(businessFunction, businessSpan, new(func(string, []string, int) time.Duration)),
 	step,
 	quotaOf,
 }
@@ -342,18 +342,18 @@ func span(of time.Duration) func(args ...any) (any, error) {
 // maxBusinessDays bounds what business_days(…) takes: four years.
 const maxBusinessDays = 1000
 
-var weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
-
-// businessSpan is how long it takes, from a weekday on, until so many of the days from Monday to Friday have come, as whole days.
+// businessSpan is how long it takes, from a day on, until so many days from Monday to Friday that are no holidays have come, as whole days.
 func businessSpan(args ...any) (any, error) {
-	today, n := slices.Index(weekdays, args[0].(string)), args[1].(int)
-	if today < 0 || n < 0 || n > maxBusinessDays {
+	today, err := time.Parse(time.DateOnly, args[0].(string))
+	holidays, n := args[1].([]string), args[2].(int)
+	if err != nil || n < 0 || n > maxBusinessDays {
 		return nil, fmt.Errorf("business_days(%d) is out of range: it takes 0 to %d", n, maxBusinessDays)
 	}
 	days := 0
-	for left := n; left > 0; {
+	for left := n; left > 0 && days < 2*maxBusinessDays; { // the bound is for a location that has nothing but holidays
 		days++
-		if (today+days)%7 < 5 {
+		day := today.AddDate(0, 0, days)
+		if w := day.Weekday(); w != time.Saturday && w != time.Sunday && !slices.Contains(holidays, day.Format(time.DateOnly)) {
 			left--
 		}
 	}

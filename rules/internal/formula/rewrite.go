@@ -227,14 +227,14 @@ func dateBetween(n *ast.CallNode) (ast.Node, error) {
 	}, nil
 }
 
-// businessDays turns business_days(2) into a duration that hangs on the weekday.
+// businessDays turns business_days(2) into a duration that hangs on the day and the location's holidays.
 func businessDays(n *ast.CallNode) (ast.Node, error) {
 	if len(n.Arguments) != 1 {
 		return nil, fmt.Errorf("business_days(…) takes one whole number, such as business_days(2)")
 	}
 	return &ast.CallNode{
 		Callee:    at(n, identifier(businessFunction)),
-		Arguments: []ast.Node{at(n, member(identifier("local"), "weekday")), n.Arguments[0]},
+		Arguments: []ast.Node{at(n, member(identifier("local"), "date")), at(n, member(identifier("location"), "holidays")), n.Arguments[0]},
 	}, nil
 }
 
