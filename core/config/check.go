@@ -18,6 +18,7 @@ import (
 	"time"
 	_ "time/tzdata" // zones must not depend on the machine
 
+	"github.com/waybill-dev/waybill/core/opening"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -298,8 +299,38 @@ func checkLocation(t *Tenant, l *Location, path string, at reporter) {
 			at(where, "", "the account %q is named twice", a)
 		}
 	}
+	checkFacts(t, l, path, at)
 	if l.ReturnLocation != "" && t.Locations[l.ReturnLocation] == nil {
 		at(path+".return_location", didYouMean(l.ReturnLocation, slices.Collect(maps.Keys(t.Locations))), "there is no location %q", l.ReturnLocation)
+	}
+}
+
+// checkFacts checks what rules may ask of a location, and makes its plan of openings.
+func checkFacts(t *Tenant, l *Location, path string, at reporter) {
+	plan, faults := opening.New(l.Hours, l.Holidays)
+	l.Opening = plan
+	for _, f := range faults {
+		at(path+"."+f.Path, f.Hint, "%s", f.Message)
+	}
+	if l.Cutoff != "" {
+		var err error
+		if l.CutoffMinute, err = opening.Minute(l.Cutoff); err != nil {
+			at(path+".cutoff", "write 17:30", "%s", err)
+		}
+	}
+	accounts := slices.Collect(maps.Keys(t.Accounts))
+	for _, a := range slices.Sorted(maps.Keys(l.Caps)) {
+		if t.Accounts[a] == nil {
+			at(path+".caps."+a, didYouMean(a, accounts), "the tenant has no account %q", a)
+		}
+		if l.Caps[a] < 0 {
+			at(path+".caps."+a, "0 books nothing with the account", "must be 0 or more")
+		}
+	}
+	if !l.SubsidyBudget.IsZero() {
+		if m, err := shipping.BindMoney(l.SubsidyBudget, l.MoneyIn(t)); err != nil || m.Minor < 0 {
+			at(path+".subsidy_budget", "write 250.00", "%s is no amount of %s", l.SubsidyBudget, l.MoneyIn(t))
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/opening"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -198,6 +199,25 @@ type Location struct {
 	Accounts       []string         `yaml:"accounts"`
 	Tags           []string         `yaml:"tags"`
 	Brand          string           `yaml:"brand"` // default the tenant's
+
+	// What rules may ask of the location.
+	Hours         map[string]string `yaml:"hours"`          // by days, mon or mon-fri: 08:00-20:00, or closed; default open round the clock
+	Holidays      []string          `yaml:"holidays"`       // days, 2026-12-24, and calendars: us, de-by; then it is closed
+	Cutoff        string            `yaml:"cutoff"`         // time of day after which orders go out another day; default none
+	Prep          time.Duration     `yaml:"prep"`           // from the order until it can be picked up; default 0
+	Caps          map[string]int    `yaml:"caps"`           // bookings a day, by account; default none
+	SubsidyBudget shipping.Decimal  `yaml:"subsidy_budget"` // what a day's fees may come to, in the location's currency; default none
+
+	Opening      *opening.Plan `yaml:"-"` // made of Hours and Holidays
+	CutoffMinute int           `yaml:"-"` // minute of the day; 0 without a cut-off
+}
+
+// MoneyIn is the currency of the location's amounts.
+func (l *Location) MoneyIn(t *Tenant) string {
+	if l.Currency != "" {
+		return l.Currency
+	}
+	return t.Currency
 }
 
 // Preset is a package that callers name instead of measuring.

@@ -6,17 +6,20 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tally"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 func settingsOf(set rules.Settings) shipment.Settings {
-	return shipment.Settings{Signature: set.Signature, Tip: set.Tip, Instructions: set.Instructions, PickupInstructions: set.PickupInstructions}
+	return shipment.Settings{Signature: set.Signature, Tip: set.Tip, Instructions: set.Instructions, PickupInstructions: set.PickupInstructions,
+		ShipAt: set.ShipAt, Weight: set.Weight}
 }
 
 func rulesSettings(set shipment.Settings) rules.Settings {
-	return rules.Settings{Signature: set.Signature, Tip: set.Tip, Instructions: set.Instructions, PickupInstructions: set.PickupInstructions}
+	return rules.Settings{Signature: set.Signature, Tip: set.Tip, Instructions: set.Instructions, PickupInstructions: set.PickupInstructions,
+		ShipAt: set.ShipAt, Weight: set.Weight}
 }
 
 // booked commits what came of asking a carrier to book: the booking, a refusal, or doubt.
@@ -149,7 +152,7 @@ func (s *Service) refused(sh *shipment.Shipment, a *shipment.Attempt, err *carri
 		tx = s.cancelledLocally(sh, sh.Cancel.By)
 	}
 	tx.Usage = append(tx.Usage, uncounted(sh, a))
-	tx.Counts = countBack(a)
+	tx.Counts = tally.Back(a)
 	return tx
 }
 

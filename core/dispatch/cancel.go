@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tally"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -258,7 +259,7 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 	if a.CancelIntent != nil {
 		by, wish = a.CancelIntent.By, a.CancelIntent.Replace
 	}
-	usage, counts := ended(sh, a, shipment.Cancelled, now), countBack(a)
+	usage, counts := ended(sh, a, shipment.Cancelled, now), tally.Back(a)
 	a.Refund, a.Error = done.Refund, nil
 	if wish != nil && sh.Cancel == nil {
 		id := sh.Order.ExternalID

@@ -1,7 +1,9 @@
 package dispatch
 
 import (
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/usecase"
@@ -21,7 +23,13 @@ func consignment(sh *shipment.Shipment, reference string, set rules.Settings) ca
 		Signature:      firstOf(set.Signature, carriedSignature(deref(o.Signature))),
 		DistanceMetres: sh.Distance,
 	}
-	c.Pickup.Window = pickup
+	c.Pickup.Window = notBefore(pickup, set.ShipAt)
+	if set.Weight != nil {
+		c.Parcels = slices.Clone(o.Packages)
+		for i := range c.Parcels {
+			c.Parcels[i].Weight = set.Weight
+		}
+	}
 	c.Pickup.Instructions = firstOf(set.PickupInstructions, deref(o.PickupInstructions), sh.Pickup.Instructions)
 	c.Delivery = carrier.Stop{
 		Address: o.DeliveryAddress, Contact: o.DeliveryContact, Window: delivery, Zone: sh.Delivery.Zone,
@@ -44,6 +52,18 @@ func consignment(sh *shipment.Shipment, reference string, set rules.Settings) ca
 	}
 	c.Content, c.TemperatureControl = handling(o.Packages)
 	return c
+}
+
+// notBefore puts a window off until a moment that rules have set.
+func notBefore(w shipping.TimeWindow, at time.Time) shipping.TimeWindow {
+	if at.IsZero() || !w.StartsAt.Before(at) {
+		return w
+	}
+	w.StartsAt = shipping.At(at)
+	if !w.EndsAt.After(at) {
+		w.EndsAt = shipping.Instant{}
+	}
+	return w
 }
 
 func deref(s *string) string {

@@ -2,16 +2,14 @@ package dispatch
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tally"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -47,35 +45,6 @@ func (t *turns) take(ctx context.Context, tenant string) (give func(), err error
 	}
 }
 
-// quotaKey names the bookings of an account, at one location or, where that is "", at all.
-func quotaKey(account, location, period string) store.CountKey {
-	name := "quota/" + account // an account's id has no @
-	if location != "" {
-		name += "@" + short(location)
-	}
-	return store.CountKey{Name: name, Period: period}
-}
-
-// budgetKey names what the bookings of a day take from the budget of a guard.
-func budgetKey(guard, location, currency, day string) store.CountKey {
-	name := "budget/" + currency + "/" + strconv.Quote(short(guard))
-	if location != "" {
-		name += "@" + short(location)
-	}
-	return store.CountKey{Name: name, Period: day}
-}
-
-// short keeps names that people gave from making keys that no store takes.
-func short(name string) string {
-	if len(name) <= 500 {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-func monthOf(day string) string { return day[:len("2006-01")] }
-
 func where(per, location string) string {
 	if per == "location" {
 		return location
@@ -93,12 +62,12 @@ func (s *Service) counts(ctx context.Context, sh *shipment.Shipment, needs rules
 	for _, q := range needs.Quotas {
 		period := day
 		if q.Period == "month" {
-			period = monthOf(day)
+			period = tally.Month(day)
 		}
-		keys = append(keys, quotaKey(q.Account, where(q.Per, sh.Pickup.ID), period))
+		keys = append(keys, tally.Quota(q.Account, where(q.Per, sh.Pickup.ID), period))
 	}
 	for _, b := range needs.Budgets {
-		keys = append(keys, budgetKey(b.Guard, where(b.Per, sh.Pickup.ID), sh.Currency, day))
+		keys = append(keys, tally.Budget(b.Guard, where(b.Per, sh.Pickup.ID), sh.Currency, day))
 	}
 	has, err := s.Store.Counts(ctx, sh.Tenant, keys)
 	if err != nil {
@@ -168,17 +137,17 @@ func (e *estimate) counted(sh *shipment.Shipment, c rules.Choice) *shipment.Coun
 
 // count counts an attempt: at most from what the rules have seen, where they have looked.
 func (e *estimate) count(a *shipment.Attempt) []store.Count {
-	out := countsOf(a.Account, a.Counted, 1)
+	out := tally.Booked(a)
 	seen := map[store.CountKey]int64{}
 	for _, q := range e.plan.Input.Quotas {
 		period := a.Counted.Day
 		if q.Period == "month" {
-			period = monthOf(period)
+			period = tally.Month(period)
 		}
-		seen[quotaKey(q.Account, where(q.Per, a.Counted.Location), period)] = int64(q.Used)
+		seen[tally.Quota(q.Account, where(q.Per, a.Counted.Location), period)] = int64(q.Used)
 	}
 	for _, b := range e.plan.Input.Budgets {
-		seen[budgetKey(b.Guard, where(b.Per, a.Counted.Location), b.Spent.Currency, a.Counted.Day)] = b.Spent.Minor
+		seen[tally.Budget(b.Guard, where(b.Per, a.Counted.Location), b.Spent.Currency, a.Counted.Day)] = b.Spent.Minor
 	}
 	for i := range out {
 		out[i].Most, out[i].Limited = seen[out[i].CountKey]
@@ -186,31 +155,22 @@ func (e *estimate) count(a *shipment.Attempt) []store.Count {
 	return out
 }
 
-// countBack takes back what an attempt was counted as, once.
-func countBack(a *shipment.Attempt) []store.Count {
-	if a.Counted == nil {
+// rates adds to the candidates how their accounts have done lately, where rules ask.
+func (s *Service) rates(ctx context.Context, sh *shipment.Shipment, needs rules.Needs, candidates []rules.Candidate, at time.Time) error {
+	if !needs.Rates {
 		return nil
 	}
-	out := countsOf(a.Account, a.Counted, -1)
-	a.Counted = nil
-	return out
-}
-
-func countsOf(account string, c *shipment.Counted, sign int64) []store.Count {
-	var out []store.Count
-	add := func(k store.CountKey, n int64) { out = append(out, store.Count{CountKey: k, Add: sign * n}) }
-	for _, period := range []string{c.Day, monthOf(c.Day)} {
-		add(quotaKey(account, "", period), 1)
-		if c.Location != "" {
-			add(quotaKey(account, c.Location, period), 1)
+	today := at.In(sh.Zone())
+	for i := range candidates {
+		c := &candidates[i]
+		keys := tally.RateKeys(c.Account, today)
+		has, err := s.Store.Counts(ctx, sh.Tenant, keys)
+		if err != nil {
+			return fmt.Errorf("rates of account %s for order %s: %w", c.Account, sh.ID, err)
+		}
+		if onTime, cancelled, any := tally.Rates(has); any {
+			c.Rates = &rules.Rates{OnTime30d: onTime, Cancelled7d: cancelled}
 		}
 	}
-	for _, sp := range c.Spends {
-		place := ""
-		if sp.PerLocation {
-			place = c.Location
-		}
-		add(budgetKey(sp.Guard, place, sp.Amount.Currency, c.Day), sp.Amount.Minor)
-	}
-	return out
+	return nil
 }

@@ -56,8 +56,11 @@ func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.S
 		return nil, err
 	}
 	candidates := s.candidates(e, sh)
-	src := s.inputSource(sh, failed)
-	var err error
+	src := s.inputSource(e.tenant, sh, failed)
+	err := s.rates(ctx, sh, e.needs, candidates, src.Now)
+	if err != nil {
+		return nil, err
+	}
 	if src.Quotas, src.Budgets, err = s.counts(ctx, sh, e.needs, src.Now); err != nil {
 		return nil, err
 	}
@@ -177,7 +180,7 @@ func serviceInfo(m carrier.Manifest, narrowed []string) []rules.ServiceInfo {
 	return out
 }
 
-func (s *Service) inputSource(sh *shipment.Shipment, failed []string) rules.InputSource {
+func (s *Service) inputSource(t *config.Tenant, sh *shipment.Shipment, failed []string) rules.InputSource {
 	o := sh.Order
 	pickup, delivery := wanted(sh)
 	src := rules.InputSource{
@@ -185,8 +188,8 @@ func (s *Service) inputSource(sh *shipment.Shipment, failed []string) rules.Inpu
 		Delivery: o.DeliveryAddress, Pickup: sh.Pickup.Address, PickupTime: pickup, DropTime: delivery,
 		Signature: carriedSignature(deref(o.Signature)), Attributes: map[string]string{}, Locale: deref(o.Locale), Created: o.CreatedDate, PlacedAt: sh.CreatedAt,
 		DistanceMetres: sh.Distance, Failed: failed, Now: s.Clock.Now(), Released: sh.Released,
-		Location: rules.LocationSource{ID: sh.Pickup.ID, Tags: sh.Pickup.Tags, Zone: sh.Zone()},
 	}
+	src.Location = locationSource(t, sh, src.Now)
 	src.Waited = sh.WaitedOut(src.Now)
 	if o.GroupID != nil {
 		src.GroupID = *o.GroupID
@@ -195,6 +198,26 @@ func (s *Service) inputSource(sh *shipment.Shipment, failed []string) rules.Inpu
 		if v != nil {
 			src.Attributes[k] = fmt.Sprint(v)
 		}
+	}
+	return src
+}
+
+// locationSource is the pickup location as rules see it. Where it is and what it is called stays as it was when the order came; when it is
+// open, and how much it may book, is what the configuration says now.
+func locationSource(t *config.Tenant, sh *shipment.Shipment, now time.Time) rules.LocationSource {
+	zone := sh.Zone()
+	src := rules.LocationSource{ID: sh.Pickup.ID, Tags: sh.Pickup.Tags, Zone: zone}
+	l := t.Locations[sh.Pickup.ID]
+	if l == nil {
+		return src
+	}
+	local := now.In(zone)
+	day := l.Opening.At(local)
+	src.ClosedToday, src.NextOpening, src.NextBusinessMorning = day.Closed, day.NextOpening, day.NextBusinessMorning
+	src.Holidays = l.Opening.Holidays(local)
+	src.CutoffMinute, src.Prep, src.Caps = l.CutoffMinute, l.Prep, l.Caps
+	if !l.SubsidyBudget.IsZero() {
+		src.SubsidyBudget, _ = shipping.BindMoney(l.SubsidyBudget, l.MoneyIn(t)) // it has passed the check of the configuration
 	}
 	return src
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tally"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -310,6 +311,6 @@ func (s *Service) absent(sh *shipment.Shipment, a *shipment.Attempt, watch bool)
 	if watch {
 		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, now.Add(longPause)))
 	}
-	tx.Counts = countBack(a)
+	tx.Counts = tally.Back(a)
 	return tx
 }

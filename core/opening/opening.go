@@ -7,16 +7,18 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rickar/cal/v2"
 )
 
-// Plan is when a place is open. The zero Plan is open round the clock, and keeps no holidays. It never changes once it is made.
+// Plan is when a place is open. The zero Plan, and none, is open round the clock and keeps no holidays. It never changes once it is made.
 type Plan struct {
 	week     map[time.Weekday]span // nil is round the clock; a day that is not there is closed
-	named    *cal.Calendar         // nil without named calendars
+	named    []*cal.Holiday        // of named calendars
 	holidays map[string]bool       // days: 2026-12-24
+	years    sync.Map              // the days of named, by year
 }
 
 // span is from one minute of the day up to another.
@@ -74,10 +76,7 @@ func New(hours map[string]string, holidays []string) (*Plan, []Fault) {
 				Hint: "write 2026-12-24, or one of " + strings.Join(Calendars(), ", ")})
 			continue
 		}
-		if p.named == nil {
-			p.named = &cal.Calendar{Cacheable: false}
-		}
-		p.named.AddHoliday(known...)
+		p.named = append(p.named, known...)
 	}
 	return p, faults
 }
@@ -133,25 +132,28 @@ func Calendars() []string { return slices.Sorted(maps.Keys(calendars)) }
 
 // At tells how the place stands at a moment. now must be in the place's zone.
 func (p *Plan) At(now time.Time) Day {
+	if p == nil {
+		p = &Plan{}
+	}
 	d := Day{Holiday: p.holiday(now)}
 	s, open := p.hours(now)
 	d.Closed = !open
 	if open && minuteOf(now) < s.to {
-		d.NextOpening = later(at(now, 0, s.from), now)
+		d.NextOpening = later(minuteOn(now, 0, s.from), now)
 	}
 	var other time.Time
 	for n := 1; n <= horizon && (d.NextOpening.IsZero() || d.NextBusinessMorning.IsZero()); n++ {
-		day := at(now, n, 0)
+		day := minuteOn(now, n, 0)
 		s, open := p.hours(day)
 		if !open {
 			continue
 		}
 		if d.NextOpening.IsZero() {
-			d.NextOpening = at(now, n, s.from)
+			d.NextOpening = minuteOn(now, n, s.from)
 		}
-		begins := at(now, n, s.from)
+		begins := minuteOn(now, n, s.from)
 		if p.week == nil {
-			begins = at(now, n, morning)
+			begins = minuteOn(now, n, morning)
 		}
 		if other.IsZero() {
 			other = begins
@@ -168,12 +170,12 @@ func (p *Plan) At(now time.Time) Day {
 
 // Holidays lists the holidays from today on, a year ahead, as 2026-12-24.
 func (p *Plan) Holidays(now time.Time) []string {
-	if p.named == nil && len(p.holidays) == 0 {
+	if p == nil || len(p.named)+len(p.holidays) == 0 {
 		return nil
 	}
 	var days []string
 	for n := range horizon {
-		if day := at(now, n, 0); p.holiday(day) {
+		if day := minuteOn(now, n, 0); p.holiday(day) {
 			days = append(days, day.Format(time.DateOnly))
 		}
 	}
@@ -192,21 +194,35 @@ func (p *Plan) hours(day time.Time) (span, bool) {
 	return s, s.to > 0
 }
 
-// holiday reports whether a day is one of those that were named, or is kept as one by a named calendar: on the very day, or on the
-// weekday that stands in for it.
+// holiday reports whether a day is one of those that were named, or is kept as one by a named calendar: the very day, and the weekday
+// that stands in for it.
 func (p *Plan) holiday(day time.Time) bool {
-	if p.holidays[day.Format(time.DateOnly)] {
-		return true
-	}
-	if p.named == nil {
-		return false
-	}
-	actual, observed, _ := p.named.IsHoliday(day)
-	return actual || observed
+	text := day.Format(time.DateOnly)
+	return p.holidays[text] || len(p.named) > 0 && p.year(day.Year())[text]
 }
 
-// at is a minute of the day that is so many days after another.
-func at(day time.Time, days, minute int) time.Time {
+// year is the days of a year on which named holidays are kept. One that is observed on another day may be so in the next year.
+func (p *Plan) year(year int) map[string]bool {
+	if known, ok := p.years.Load(year); ok {
+		return known.(map[string]bool)
+	}
+	days := map[string]bool{}
+	for y := year - 1; y <= year+1; y++ {
+		for _, h := range p.named {
+			actual, observed := h.Calc(y)
+			for _, t := range []time.Time{actual, observed} {
+				if t.Year() == year {
+					days[t.Format(time.DateOnly)] = true
+				}
+			}
+		}
+	}
+	p.years.Store(year, days)
+	return days
+}
+
+// minuteOn is a minute of the day that is so many days after another.
+func minuteOn(day time.Time, days, minute int) time.Time {
 	return time.Date(day.Year(), day.Month(), day.Day()+days, minute/60, minute%60, 0, 0, day.Location())
 }
 

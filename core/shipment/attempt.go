@@ -236,8 +236,10 @@ func (s *Shipment) Attempt(number int) *Attempt {
 // Settings is what the rules set on the order for this attempt, kept so that the same request can be sent again. Zero members
 // were not set.
 type Settings struct {
-	Signature          string          `json:"signature,omitempty"`
-	Tip                *shipping.Money `json:"tip,omitempty"`
-	Instructions       string          `json:"instructions,omitempty"`
-	PickupInstructions string          `json:"pickupInstructions,omitempty"`
+	Signature          string           `json:"signature,omitempty"`
+	Tip                *shipping.Money  `json:"tip,omitempty"`
+	Instructions       string           `json:"instructions,omitempty"`
+	PickupInstructions string           `json:"pickupInstructions,omitempty"`
+	ShipAt             time.Time        `json:"shipAt,omitzero"`  // not to be picked up before
+	Weight             *shipping.Weight `json:"weight,omitempty"` // of each parcel
 }
