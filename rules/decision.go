@@ -120,6 +120,8 @@ type Fallback struct {
 	// ExtraCost bounds what a later choice may cost more than the first; zero means no bound.
 	ExtraCost shipping.Money `json:"extra_cost,omitzero"`
 	Requote   string         `json:"requote,omitempty"` // always, never, expired; "" is expired
+	// Version is latest where what comes later is decided by the rules that are live then; "" where by those of this decision.
+	Version string `json:"version,omitempty"`
 }
 
 // Step is one step of a fallback. Exactly one of its members is set, IfAvailable apart.

@@ -144,7 +144,7 @@ var phaseKeys = map[string][]string{
 	"hold": {"for", "reason"}, "set": {"set"}, "exclude": {"providers", "services", "reason"},
 	"adjust": {"providers", "services", "add", "charge", "reason"}, "choose": {"prefer", "only", "split"},
 	"guard":    {"applies", "max_fee", "max_dropoff", "daily_budget", "per", "on_breach", "reason"},
-	"fallback": {"on", "steps", "limit", "requote"}, "warn": {"message", "level"},
+	"fallback": {"on", "steps", "limit", "requote", "use"}, "warn": {"message", "level"},
 }
 
 // rule reads one rule of a phase, and its forms at the locations that patch it.

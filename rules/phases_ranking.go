@@ -107,6 +107,9 @@ func (r *reading) fallback() {
 			}
 		}
 	}
+	if n := r.member("use"); n != nil && r.oneOf(n, "use", []string{"pinned", "latest"}) == "latest" {
+		rule.fallback.Version = "latest"
+	}
 	if n := r.member("requote"); n != nil {
 		rule.fallback.Requote = r.oneOf(n, "requote", []string{"always", "never", "expired"})
 	}

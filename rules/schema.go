@@ -96,7 +96,7 @@ func shapes() map[string]any {
 		"guard.applies": expression("true or false, of the option"), "guard.max_fee": amountSchema, "guard.max_dropoff": durationSchema,
 		"guard.daily_budget": amountSchema, "guard.per": oneOf([]string{"location"}), "guard.on_breach": oneOf([]string{"next", "hold", "warn"}),
 		"fallback.on":    list(object{"anyOf": []any{oneOf(FallbackEvents), object{"pattern": `^pickup_late_\d+m$`}}}),
-		"fallback.steps": list(step), "fallback.requote": oneOf([]string{"always", "never", "expired"}),
+		"fallback.steps": list(step), "fallback.requote": oneOf([]string{"always", "never", "expired"}), "fallback.use": oneOf([]string{"pinned", "latest"}),
 		"fallback.limit": closed(object{"attempts": wholeSchema(1, 50), "within": durationSchema, "extra_cost": amountSchema}),
 		"warn.message":   text("{…} holds an expression"), "warn.level": oneOf([]string{"low", "normal", "high"}),
 		"top.rules": object{"const": 1}, "top.name": text(""), "top.currency": object{"type": "string", "pattern": "^[A-Z]{3}$"}, "top.attributes": textsSchema,

@@ -131,7 +131,7 @@ func (s *Service) intendCancel(sh *shipment.Shipment, by string, replace *shipme
 func (s *Service) cancelledLocally(sh *shipment.Shipment, by string) *store.Tx {
 	tx := changed(sh, sh.Move(shipping.OrderCancelled, s.Clock.Now(), by))
 	sh.Cancel, sh.Failure = nil, nil
-	tx.DropJobs = drop(sh, JobDispatch, JobReconcile, JobCancel)
+	tx.DropJobs = drop(sh, JobDispatch, JobReconcile, JobCancel, JobFallback)
 	return tx
 }
 
@@ -264,13 +264,19 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 	if wish != nil && sh.Cancel == nil {
 		id := sh.Order.ExternalID
 		sh.Grant(wish)
+		fallback, version := sh.Fallback, sh.Rules
 		sh.Unhold()
+		note := "EDITED( rebooked )"
+		if fallback != nil && by == systemUser { // it is a fallback rule that wants another carrier
+			sh.Fallback, sh.Rules = fallback, version
+			note = "FALLBACK( " + fallback.Rule + ": " + fallback.Event + " )"
+		}
 		if sameID {
 			sh.Order.ExternalID = id
 		}
 		sh.Progress = shipment.Progress{}
 		sh.Retries = 0
-		tx := changed(sh, sh.Move(shipping.RequestReceived, now, by, shipment.WithNote("EDITED( rebooked )")))
+		tx := changed(sh, sh.Move(shipping.RequestReceived, now, by, shipment.WithNote(note)))
 		tx.Usage, tx.Counts = usage, counts
 		if own != nil {
 			own.put(s, tx, sh)
@@ -290,7 +296,7 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 	tx := changed(sh, sh.Move(shipping.OrderCancelled, now, by, opts...))
 	sh.Cancel = nil
 	tx.Usage, tx.Counts = usage, counts
-	tx.DropJobs = drop(sh, JobDispatch, JobReconcile, JobCancel, JobEdit)
+	tx.DropJobs = drop(sh, JobDispatch, JobReconcile, JobCancel, JobEdit, JobFallback)
 	return tx
 }
 

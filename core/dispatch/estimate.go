@@ -34,7 +34,8 @@ type estimate struct {
 	asked    []*asked
 	errors   []shipment.ProviderError
 	warnings []shipment.Warning
-	waited   time.Duration // for carriers
+	waited   time.Duration      // for carriers
+	fallback *shipment.Fallback // how far one has come with the booking that is tried
 }
 
 // asked is one account in a round.

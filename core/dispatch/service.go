@@ -27,7 +27,7 @@ type Teller interface {
 	Shipment(tx *store.Tx, sh *shipment.Shipment)
 }
 
-// Settings is what a Service works with. All members are required but Trial, Teller and Registerer.
+// Settings is what a Service works with. All members are required but Trial, Version, Teller and Registerer.
 type Settings struct {
 	Store    store.Store
 	Carriers Carriers
@@ -36,7 +36,9 @@ type Settings struct {
 	// Rules returns the tenant's live bundle, nil where its rules are faulty and there are none from before.
 	Rules func(tenant string) *rules.Bundle
 	// Trial returns what is tried beside them for an order of the tenant's; nil for nothing, ever.
-	Trial      func(tenant, order string) Trial
+	Trial func(tenant, order string) Trial
+	// Version returns a version of the tenant's rules by its hash, nil where it is not known any more; nil for only the live ones.
+	Version    func(tenant, hash string) *rules.Bundle
 	Clock      clock.Clock
 	Source     clock.Source
 	Log        hclog.Logger
@@ -268,11 +270,13 @@ const (
 	JobCancel    = "cancel"
 	JobEdit      = "edit"
 	JobWatch     = "watch"
+	// JobFallback is put by whoever learns what has happened to a booking; its payload is a FallbackEvent.
+	JobFallback = "fallback"
 )
 
 // Handlers returns the handlers of the jobs that this package puts.
 func (s *Service) Handlers() map[string]jobs.Handler {
-	return map[string]jobs.Handler{JobDispatch: s.RunDispatch, JobReconcile: s.RunReconcile, JobCancel: s.RunCancel, JobEdit: s.RunEdit, JobWatch: s.RunWatch, JobErase: s.RunErase}
+	return map[string]jobs.Handler{JobDispatch: s.RunDispatch, JobReconcile: s.RunReconcile, JobCancel: s.RunCancel, JobEdit: s.RunEdit, JobWatch: s.RunWatch, JobFallback: s.RunFallback, JobErase: s.RunErase}
 }
 
 func (s *Service) job(sh *shipment.Shipment, kind string, due time.Time) store.Job {

@@ -28,8 +28,16 @@ func noRules() error {
 		Message: "The tenant's rules cannot be used: their files are faulty, and there are none from before. Nothing was stored or booked. /readyz and the log say what is wrong with the files."}
 }
 
-// chooseRules takes the rules that decide in this round, and those that look on.
+// chooseRules takes the rules that decide in this round, and those that look on. An order that is tried again stays on the version that
+// decided first, as long as that is known.
 func (s *Service) chooseRules(e *estimate, sh *shipment.Shipment) error {
+	if sh.Rules != "" && s.Version != nil {
+		if e.bundle = s.Version(e.tenant.ID, sh.Rules); e.bundle != nil {
+			e.needs = e.bundle.Needs()
+			return nil
+		}
+		s.Log.Warn("the rules that an order was to stay on are not known any more; the present ones decide", "shipment_id", sh.ID, "version", sh.Rules)
+	}
 	if e.bundle = s.Rules(e.tenant.ID); e.bundle == nil {
 		return noRules()
 	}

@@ -46,7 +46,8 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 		s.metrics.walk.Observe(total.Seconds())
 		s.metrics.own.Observe((total - waited).Seconds())
 	}()
-	past := &past{failed: map[string]bool{}, expired: map[string]bool{}, full: map[string]bool{}}
+	past := &past{failed: map[string]bool{}, expired: map[string]bool{}, full: map[string]bool{}, fallback: sh.Fallback}
+	past.remember()
 	round := 0
 	var e *estimate
 	for expired := 0; expired < maxRounds; {
@@ -93,7 +94,21 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 // past is what earlier rounds of a walk have seen of the accounts: who has refused to book, whose quote had expired already when it
 // was to be booked, and whose last place another order had taken. An account is asked anew once; after that an expired quote is a
 // refusal like any other, and so is a taken place.
-type past struct{ failed, expired, full map[string]bool }
+// fallback is how far a fallback rule has come.
+type past struct {
+	failed, expired, full map[string]bool
+	fallback              *shipment.Fallback
+}
+
+// remember takes the accounts that failed in earlier walks into those that have failed.
+func (p *past) remember() {
+	if p.fallback == nil {
+		return
+	}
+	for _, account := range p.fallback.Failed {
+		p.failed[account] = true
+	}
+}
 
 // ending is how one round of a walk ended.
 type ending int
@@ -103,6 +118,8 @@ const (
 	finished ending = iota
 	// quoteExpired: the carrier wants to be asked anew.
 	quoteExpired
+	// refused: a carrier has refused, and the rules want all asked anew before the next is booked.
+	refused
 	// overtaken: the order was changed, or asked about by another, since its estimates were asked for.
 	overtaken
 )
@@ -151,25 +168,31 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 	}
 	defer func() { counted() }()
 	s.compare(e)
-	queue := e.queue()
-	if len(queue) == 0 {
+	course := e.course(past.fallback, s.Clock.Now())
+	if len(course.queue) == 0 {
 		counted()
-		if h := e.held(); h != nil {
+		switch h := e.held(); {
+		case h != nil:
 			sh, end, err = s.hold(ctx, sh, e, h)
-		} else {
+		case e.decision.Winner != nil: // the fallback has nobody left
+			sh, end, err = s.exhausted(ctx, sh, e, course, past.fallback, true, user, placeFailure(nil, false))
+		default:
 			sh, end, err = s.nobody(ctx, sh, e, user)
 		}
 		return sh, end, 0, err
 	}
 	var errs []shipment.ProviderError
 	unmapped, first := false, true
-	for n, choice := range queue {
+	for n, choice := range course.queue {
 		a, q, ok := e.chosen(choice)
 		if !ok {
 			return sh, finished, spent, fmt.Errorf("decision of order %s names offer %q, which nobody made", sh.ID, choice.ID)
 		}
 		if ctx.Err() != nil {
 			return sh, finished, spent, context.Cause(ctx)
+		}
+		if course.over(past.fallback, s.Clock.Now()) {
+			break
 		}
 		if n > 0 {
 			if counted, err = s.recount(ctx, sh, e); err != nil {
@@ -182,6 +205,7 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		if !e.limited(choice) {
 			counted()
 		}
+		e.fallback = course.taken(past.fallback, n)
 		var attempt int
 		sh, attempt, end, err = s.intend(ctx, sh, e, a, q, choice, user, first)
 		counted()
@@ -217,10 +241,14 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 			return sh, finished, spent, nil // cancelled meanwhile
 		}
 		past.failed[choice.Account] = true
+		past.fallback = course.failed(past.fallback, n, begun)
 		errs = append(errs, providerError(a.name(), cerr))
 		unmapped = cerr.Code == carrier.CarrierRejected || cerr.Code == carrier.Internal
+		if course.rule != nil && course.rule.Requote == "always" && n+1 < len(course.queue) {
+			return sh, refused, spent, nil
+		}
 	}
-	sh, end, err = s.failRound(ctx, sh, e, first, shipping.OrderFailed, user, placeFailure(errs, unmapped && len(errs) == 1))
+	sh, end, err = s.exhausted(ctx, sh, e, course, past.fallback, first, user, placeFailure(errs, unmapped && len(errs) == 1))
 	return sh, end, spent, err
 }
 
@@ -249,45 +277,6 @@ func (s *Service) full(ctx context.Context, sh *shipment.Shipment, choice rules.
 	}
 	past.failed[choice.Account] = true
 	return fresh, false, nil
-}
-
-// queue is the order in which offers are booked: the ranking, as far as the fallback rules let it go.
-func (e *estimate) queue() []rules.Choice {
-	d := e.decision
-	if d.Winner == nil {
-		return nil
-	}
-	f, ok := d.FallbackFor("booking_failed")
-	if !ok {
-		return d.Ranked
-	}
-	queue := []rules.Choice{*d.Winner}
-	rest := d.Ranked[1:]
-	take := func(want func(rules.Choice) bool) {
-		for i, c := range rest {
-			if want(c) && affordable(f, *d.Winner, c) {
-				queue = append(queue, c)
-				rest = append(append([]rules.Choice{}, rest[:i]...), rest[i+1:]...)
-				return
-			}
-		}
-	}
-	for _, st := range f.Steps {
-		switch {
-		case st.NextRanked:
-			take(func(rules.Choice) bool { return true })
-		case st.Use != "":
-			take(func(c rules.Choice) bool { return c.Account == st.Use || c.Account+"/"+c.Service == st.Use })
-		}
-	}
-	if f.Attempts > 0 && len(queue) > f.Attempts {
-		queue = queue[:f.Attempts]
-	}
-	return queue
-}
-
-func affordable(f rules.Fallback, winner, c rules.Choice) bool {
-	return f.ExtraCost.IsZero() || f.ExtraCost.Currency != c.Fee.Currency || c.Fee.Minor-winner.Fee.Minor <= f.ExtraCost.Minor
 }
 
 // estimated fills a transaction with what a round has learned.
@@ -348,6 +337,9 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 			IntendedAt: now, Deadline: now.Add(firstPositive(a.config.BookTimeout, s.Config().Dispatch.BookTimeout)), Counted: e.counted(sh, choice),
 		})
 		tx.Counts = e.count(&sh.Attempts[attempt-1])
+		if e.fallback != nil {
+			sh.Fallback = e.fallback
+		}
 		sh.UpdatedAt = now
 		tx.Usage = []store.UsageDelta{{Account: a.config.ID, Day: sh.Day(now), Open: 1, Today: 1,
 			MaxOpen: a.answer.Capacity.Open, MaxToday: a.answer.Capacity.Today}}
@@ -405,7 +397,7 @@ func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate, 
 		if err := s.estimated(sh, e, tx); err != nil {
 			return nil, err
 		}
-		sh.Waited = sh.WaitedOut(now)
+		sh.Waited, sh.Rules = sh.WaitedOut(now), "" // when it is decided again, it is by the rules of then
 		sh.Hold = &shipment.Hold{Rule: h.Rule, Reason: h.Reason, Since: now, Until: h.Until}
 		if h.Until.IsZero() {
 			tx.DropJobs = drop(sh, JobDispatch)
@@ -448,6 +440,7 @@ func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate
 				return nil, err
 			}
 			sh.Retries++
+			sh.Rules = e.bundle.Hash()
 			due := now.Add(time.Duration(none.HoldFor))
 			line := sh.Move(shipping.PendingAutoRetry, now, systemUser,
 				shipment.WithNote(fmt.Sprintf("RETRY( %d of %d at %s )", sh.Retries, none.Retry, due.UTC().Format(time.RFC3339))))
@@ -505,7 +498,7 @@ func (s *Service) failRound(ctx context.Context, sh *shipment.Shipment, e *estim
 				return nil, err
 			}
 		}
-		sh.Failure = f
+		sh.Failure, sh.Rules, sh.Fallback = f, "", nil
 		tx.DropJobs = drop(sh, JobDispatch)
 		return tx, nil
 	})

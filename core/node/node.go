@@ -142,7 +142,7 @@ func (n *Node) wire() error {
 	}
 	n.Config.OnChange(func(*config.Config) { n.Notify.Reload() })
 	n.Dispatch = dispatch.New(dispatch.Settings{
-		Store: n.Store, Carriers: carriers, Placer: n.placer, Config: n.Config.Current, Rules: n.rules.Bundle, Trial: n.trial, Clock: n.Clock, Source: n.Source,
+		Store: n.Store, Carriers: carriers, Placer: n.placer, Config: n.Config.Current, Rules: n.rules.Bundle, Trial: n.trial, Version: n.rules.Version, Clock: n.Clock, Source: n.Source,
 		Log: n.Log.Named("dispatch"), Teller: n.Notify, Registerer: n.registry,
 	})
 	n.Tracking = tracking.New(tracking.Settings{

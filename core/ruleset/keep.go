@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/rules"
@@ -32,9 +33,13 @@ type keptFile struct {
 
 const keptSchema = 1
 
-// keep keeps the files of rules that were taken, for a start after which the folder is faulty. That it could not does no harm now.
-func (r *Set) keep(f folder, files []rules.File) {
-	if r.Kept == nil || f.trial {
+// versionName names the document with one version of a tenant's rules.
+func versionName(hash string) string { return "rules/version/" + hash }
+
+// keep keeps the files of rules that were taken: the live ones for a start after which the folder is faulty, and every version for orders that
+// stay on it. That it could not does no harm now.
+func (r *Set) keep(f folder, files []rules.File, hash string) {
+	if r.Kept == nil {
 		return
 	}
 	k := keptRules{Schema: keptSchema}
@@ -43,11 +48,54 @@ func (r *Set) keep(f folder, files []rules.File) {
 	}
 	data, err := json.Marshal(k)
 	if err == nil {
-		err = r.Kept.Commit(context.Background(), f.tenant, &store.Tx{Documents: []store.Document{{Name: lastGood, Data: data}}})
+		tx := &store.Tx{Documents: []store.Document{{Name: versionName(hash), Data: data}}}
+		if !f.trial {
+			tx.Documents = append(tx.Documents, store.Document{Name: lastGood, Data: data})
+		}
+		err = r.Kept.Commit(context.Background(), f.tenant, tx)
 	}
 	if err != nil {
 		r.Log.Warn("the rules that were taken could not be kept; should their files be faulty at the next start, earlier ones stand in", "tenant", f.tenant, "err", err)
 	}
+}
+
+// maxVersions is how many old versions of all tenants' rules stay in memory; the others are read again.
+const maxVersions = 16
+
+// version is one that an order stays on.
+type version struct {
+	tenant, hash string
+	bundle       *rules.Bundle
+}
+
+// Version returns a version of a tenant's rules by its hash: one that is live or on trial, or was so since the store was made. It is nil where
+// that is not known any more, or cannot be used with the accounts that there are.
+func (r *Set) Version(tenant, hash string) *rules.Bundle {
+	if hash == rules.Default().Hash() {
+		return rules.Default()
+	}
+	for f, b := range *r.live.Load() {
+		if f.tenant == tenant && b.Hash() == hash {
+			return b
+		}
+	}
+	r.oldMu.Lock()
+	defer r.oldMu.Unlock()
+	if i := slices.IndexFunc(r.old, func(v version) bool { return v.tenant == tenant && v.hash == hash }); i >= 0 {
+		return r.old[i].bundle
+	}
+	if r.Kept == nil || r.Config().Tenants[tenant] == nil {
+		return nil
+	}
+	b, err := r.kept(folder{tenant: tenant}, versionName(hash))
+	if err != nil {
+		r.Log.Warn("an earlier version of the rules cannot be used", "tenant", tenant, "version", hash, "err", err)
+		return nil
+	}
+	if r.old = append(r.old, version{tenant, hash, b}); len(r.old) > maxVersions {
+		r.old = slices.Delete(r.old, 0, 1)
+	}
+	return b
 }
 
 // restore returns the rules that were kept before this start, nil where there are none that can be used.
@@ -55,7 +103,7 @@ func (r *Set) restore(f folder) *rules.Bundle {
 	if r.Kept == nil {
 		return nil
 	}
-	b, err := r.kept(f)
+	b, err := r.kept(f, lastGood)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil
@@ -67,17 +115,17 @@ func (r *Set) restore(f folder) *rules.Bundle {
 	return b
 }
 
-func (r *Set) kept(f folder) (*rules.Bundle, error) {
-	data, err := r.Kept.Document(context.Background(), f.tenant, lastGood)
+func (r *Set) kept(f folder, name string) (*rules.Bundle, error) {
+	data, err := r.Kept.Document(context.Background(), f.tenant, name)
 	if err != nil {
 		return nil, err
 	}
 	var k keptRules
 	if err := json.Unmarshal(data, &k); err != nil {
-		return nil, fmt.Errorf("read the last good rules: %w", err)
+		return nil, fmt.Errorf("read kept rules: %w", err)
 	}
 	if k.Schema != keptSchema {
-		return nil, fmt.Errorf("the last good rules have schema %d, this program reads %d", k.Schema, keptSchema)
+		return nil, fmt.Errorf("the kept rules have schema %d, this program reads %d", k.Schema, keptSchema)
 	}
 	files := make([]rules.File, len(k.Files))
 	for i, file := range k.Files {

@@ -44,6 +44,8 @@ type Set struct {
 	seen   map[folder][sha256.Size]byte
 	since  map[folder]time.Time // when the live rules were taken
 	loads  *prometheus.CounterVec
+	oldMu  sync.Mutex
+	old    []version // that orders stay on, the latest last
 }
 
 // folder is one folder of rules of a tenant.
@@ -167,7 +169,7 @@ func (r *Set) look(f folder, dir string, live map[folder]*rules.Bundle) error {
 		r.Log.Info("rules were taken", "tenant", f.tenant, "trial", f.trial, "version", b.Hash())
 		live[f] = b
 		r.since[f] = clock.Real().Now()
-		r.keep(f, files)
+		r.keep(f, files, b.Hash())
 		return nil
 	}
 	r.loads.WithLabelValues("refused").Inc()

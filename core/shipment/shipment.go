@@ -53,6 +53,11 @@ type Shipment struct {
 	Released []string `json:"released,omitempty"`
 	Waited   []string `json:"waited,omitempty"`
 
+	// Rules is the version of the rules that the order stays on while it is tried again; "" for the present ones.
+	Rules string `json:"rules,omitempty"`
+	// Fallback is how far a fallback rule has come; nil where none is at work.
+	Fallback *Fallback `json:"fallback,omitempty"`
+
 	CreatedBy string    `json:"createdBy"` // name of the key
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
@@ -203,8 +208,22 @@ func (s *Shipment) WaitedOut(now time.Time) []string {
 	return s.Waited
 }
 
-// Unhold forgets what rules have said of holding the order, which is not the same order any more.
-func (s *Shipment) Unhold() { s.Hold, s.Released, s.Waited = nil, nil, nil }
+// Unhold forgets what rules have said of holding the order and of trying it again: it is not the same order any more.
+func (s *Shipment) Unhold() {
+	s.Hold, s.Released, s.Waited, s.Rules, s.Fallback = nil, nil, nil, "", nil
+}
+
+// Fallback is how far a fallback rule has come with an order.
+type Fallback struct {
+	Rule   string         `json:"rule"`
+	Event  string         `json:"event"`            // what has happened
+	Step   int            `json:"step"`             // steps that are taken
+	Tried  int            `json:"tried"`            // bookings that came to nothing
+	Since  time.Time      `json:"since"`            // the first of them
+	Fee    shipping.Money `json:"fee"`              // of the first, without what rules charge
+	Failed []string       `json:"failed,omitempty"` // accounts that are not to be asked again
+	Anew   bool           `json:"anew,omitempty"`   // it has waited, and begins again with the best
+}
 
 // CancelRequest is a cancellation that was asked for while its time had not come: a booking in flight, or the carrier's answer unknown.
 type CancelRequest struct {

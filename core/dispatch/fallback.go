@@ -1,0 +1,241 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/jobs"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// bookingFailed is the event of a carrier that certainly has not booked; the others happen after a booking.
+const bookingFailed = "booking_failed"
+
+// FallbackEvent is the payload of a fallback job: what has happened to the booking of an attempt. Whoever learns of it (tracking, a person)
+// puts the job in the transaction that writes it down. For cancelled_by_carrier the attempt has ended in that transaction.
+type FallbackEvent struct {
+	Event   string `json:"event"` // see rules.FallbackEvents
+	Attempt int    `json:"attempt"`
+}
+
+// course is how far down its options a round may book, by the ranking and the fallback rules, and what comes then.
+type course struct {
+	queue []rules.Choice
+	rule  *rules.Fallback // nil where none speaks
+	steps []int           // of the rule that are taken when that place in queue is booked
+	end   int             // steps that are taken when all have failed
+	hold  time.Duration   // what comes after the queue, 0 for nothing
+}
+
+// course lays out the round. done is how far the fallback has come in earlier rounds, nil where it has not begun.
+func (e *estimate) course(done *shipment.Fallback, now time.Time) course {
+	d := e.decision
+	if d.Winner == nil {
+		return course{}
+	}
+	event := bookingFailed
+	if done != nil {
+		event = done.Event
+	}
+	f, ok := d.FallbackFor(event)
+	if !ok || done != nil && done.Rule != "" && done.Rule != f.Rule {
+		return course{queue: d.Ranked} // the rules have changed since: they speak as if nothing had happened
+	}
+	c := course{rule: &f}
+	first, tried, rest := d.Winner.Fee, 0, slices.Clone(d.Ranked)
+	if done != nil {
+		c.end, tried, first = done.Step, done.Tried, done.Fee
+		rest = slices.DeleteFunc(rest, func(x rules.Choice) bool { return slices.Contains(done.Failed, x.Account) })
+		if f.Within > 0 && now.Sub(done.Since) > time.Duration(f.Within) {
+			return c
+		}
+	}
+	take := func(want func(rules.Choice) bool) {
+		if at := slices.IndexFunc(rest, func(x rules.Choice) bool { return want(x) && affordable(f, first, x) }); at >= 0 {
+			c.queue, c.steps = append(c.queue, rest[at]), append(c.steps, c.end)
+			rest = slices.Delete(rest, at, at+1)
+		}
+	}
+	if (done == nil || done.Anew) && len(rest) > 0 {
+		c.queue, c.steps = append(c.queue, rest[0]), append(c.steps, c.end)
+		rest = rest[1:]
+	}
+	for c.hold == 0 && c.end < len(f.Steps) {
+		st := f.Steps[c.end]
+		c.end++
+		switch {
+		case st.NextRanked:
+			take(func(rules.Choice) bool { return true })
+		case st.Use != "":
+			take(func(x rules.Choice) bool { return x.Account == st.Use || x.Account+"/"+x.Service == st.Use })
+		case st.HoldFor > 0:
+			c.hold = time.Duration(st.HoldFor)
+		}
+	}
+	if f.Attempts > 0 && tried+len(c.queue) >= f.Attempts {
+		c.queue, c.hold = c.queue[:max(f.Attempts-tried, 0)], 0
+	}
+	return c
+}
+
+func affordable(f rules.Fallback, first shipping.Money, c rules.Choice) bool {
+	return f.ExtraCost.IsZero() || f.ExtraCost.Currency != c.Fee.Currency || c.Fee.Minor-first.Minor <= f.ExtraCost.Minor
+}
+
+// over reports whether the time that the fallback has is over.
+func (c *course) over(done *shipment.Fallback, now time.Time) bool {
+	return c.rule != nil && c.rule.Within > 0 && done != nil && now.Sub(done.Since) > time.Duration(c.rule.Within)
+}
+
+// failed notes that the booking of a place in the queue has come to nothing.
+func (c *course) failed(done *shipment.Fallback, place int, now time.Time) *shipment.Fallback {
+	if c.rule == nil {
+		return done
+	}
+	next := shipment.Fallback{Rule: c.rule.Rule, Event: bookingFailed, Since: now, Fee: c.queue[place].Fee}
+	if done != nil {
+		next = *done
+		next.Rule = c.rule.Rule
+	}
+	next.Step, next.Anew = c.steps[place], false
+	next.Tried++
+	next.Failed = append(slices.Clone(next.Failed), c.queue[place].Account)
+	return &next
+}
+
+// taken is how far the fallback has come when the booking of a place in the queue is tried; nil where none is at work.
+func (c *course) taken(done *shipment.Fallback, place int) *shipment.Fallback {
+	if done == nil || c.rule == nil {
+		return nil
+	}
+	next := *done
+	next.Step, next.Anew = c.steps[place], false
+	return &next
+}
+
+// exhausted ends a round in which every booking has failed: the rules may want to wait and begin anew, else the order has failed.
+func (s *Service) exhausted(ctx context.Context, sh *shipment.Shipment, e *estimate, c course, done *shipment.Fallback, first bool, user string, f *shipment.Failure) (*shipment.Shipment, ending, error) {
+	now := s.Clock.Now()
+	if c.hold == 0 || done == nil || c.rule.Within > 0 && now.Add(c.hold).Sub(done.Since) > time.Duration(c.rule.Within) {
+		return s.failRound(ctx, sh, e, first, shipping.OrderFailed, user, f)
+	}
+	var end ending
+	sh, err := s.change(ctx, sh, "fallback-hold", func(sh *shipment.Shipment) (*store.Tx, error) {
+		var stop bool
+		if end, stop = e.outrun(sh, first); stop {
+			return nil, errUnchanged
+		}
+		due := s.Clock.Now().Add(c.hold)
+		tx := changed(sh, sh.Move(shipping.PendingAutoRetry, s.Clock.Now(), systemUser,
+			shipment.WithNote(fmt.Sprintf("FALLBACK( %s: again at %s )", c.rule.Rule, due.UTC().Format(time.RFC3339)))))
+		if first {
+			if err := s.estimated(sh, e, tx); err != nil {
+				return nil, err
+			}
+		}
+		next := *done
+		next.Step, next.Anew, next.Failed = c.end, true, nil // time has passed: all may be asked again
+		sh.Fallback = &next
+		sh.Rules = e.stays(c.rule)
+		sh.Failure = f
+		plan(tx, sh, s.job(sh, JobDispatch, due))
+		return tx, nil
+	})
+	return sh, end, err
+}
+
+// stays is the version of the rules that what comes after this decision stays on, "" for the latest.
+func (e *estimate) stays(f *rules.Fallback) string {
+	if f != nil && f.Version == "latest" {
+		return ""
+	}
+	return e.bundle.Hash()
+}
+
+// RunFallback is the handler of fallback jobs: something has happened to a booking, and the rules may know what to do.
+func (s *Service) RunFallback(ctx context.Context, j store.Job) (jobs.Outcome, error) {
+	var ev FallbackEvent
+	if err := json.Unmarshal(j.Payload, &ev); err != nil {
+		return jobs.Outcome{}, fmt.Errorf("fallback job %s: payload: %w", j.ID, err)
+	}
+	sh, err := s.Store.Shipment(ctx, j.Tenant, shipment.ID(j.Key))
+	if err != nil {
+		return jobs.Outcome{}, fmt.Errorf("fallback job %s: %w", j.ID, err)
+	}
+	a := sh.Attempt(ev.Attempt)
+	if a == nil || a.Kind != shipment.Forward {
+		return jobs.Done(), nil
+	}
+	d, ok, err := s.decisionOf(ctx, sh, a.Round)
+	if err != nil || !ok {
+		return jobs.Done(), err
+	}
+	f, ok := d.FallbackFor(ev.Event)
+	if !ok {
+		return jobs.Done(), nil
+	}
+	_, err = s.change(ctx, sh, "fallback", func(sh *shipment.Shipment) (*store.Tx, error) {
+		return s.fallBack(sh, ev, f, d.Rules)
+	})
+	return jobs.Done(), err
+}
+
+// decisionOf is the decision of a round.
+func (s *Service) decisionOf(ctx context.Context, sh *shipment.Shipment, round int) (rules.Decision, bool, error) {
+	all, err := s.Store.Decisions(ctx, sh.Tenant, sh.ID)
+	if err != nil {
+		return rules.Decision{}, false, fmt.Errorf("decisions of order %s: %w", sh.ID, err)
+	}
+	for _, d := range all {
+		if d.Round == round {
+			record, err := rules.ParseDecision(d.Record)
+			return record, err == nil, err
+		}
+	}
+	return rules.Decision{}, false, nil
+}
+
+// fallBack begins a fallback: the order is dispatched anew, at once where its booking has ended, else when its carrier has cancelled it.
+func (s *Service) fallBack(sh *shipment.Shipment, ev FallbackEvent, f rules.Fallback, version string) (*store.Tx, error) {
+	now := s.Clock.Now()
+	a, live := sh.Attempt(ev.Attempt), sh.Live(shipment.Forward)
+	if sh.Cancel != nil || sh.Open(shipment.Forward) != nil || live != nil && (live != a || a.CancelIntent != nil || sh.Stage() != shipment.WithCarrier) ||
+		live == nil && a.State != shipment.Ended {
+		return nil, errUnchanged // it is somebody's already, or too late to be anybody's
+	}
+	next := shipment.Fallback{Since: a.IntendedAt, Fee: a.Quote.Amount}
+	if sh.Fallback != nil && slices.Contains(f.On, sh.Fallback.Event) && sh.Fallback.Rule == f.Rule {
+		next = *sh.Fallback
+	}
+	next.Rule, next.Event, next.Anew = f.Rule, ev.Event, false
+	next.Tried++
+	next.Failed = append(slices.Clone(next.Failed), a.Account)
+	if f.Attempts > 0 && next.Tried >= f.Attempts || f.Within > 0 && now.Sub(next.Since) > time.Duration(f.Within) {
+		return changed(sh, s.aside(sh, a, "FALLBACK_ENDS( "+f.Rule+": its limit is reached )")), nil
+	}
+	if !slices.ContainsFunc(f.Steps[min(next.Step, len(f.Steps)):], func(st rules.Step) bool { return st.Notify == "" }) {
+		return changed(sh, s.aside(sh, a, "FALLBACK_ENDS( "+f.Rule+": no step is left )")), nil
+	}
+	sh.Fallback, sh.Rules, sh.Failure, sh.Retries = &next, version, nil, 0
+	if f.Version == "latest" {
+		sh.Rules = ""
+	}
+	note := shipment.WithNote("FALLBACK( " + f.Rule + ": " + ev.Event + " )")
+	if live == nil {
+		sh.Progress = shipment.Progress{}
+		tx := changed(sh, sh.Move(shipping.RequestReceived, now, systemUser, note))
+		plan(tx, sh, s.job(sh, JobDispatch, now))
+		return tx, nil
+	}
+	line := s.aside(sh, a, "FALLBACK( "+f.Rule+": "+ev.Event+" )")
+	s.intendCancel(sh, systemUser, sh.Wish())
+	tx := changed(sh, line)
+	plan(tx, sh, s.job(sh, JobCancel, now))
+	return tx, nil
+}
