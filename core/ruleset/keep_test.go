@@ -156,3 +156,38 @@ func TestTheShareOfACanaryIsSticky(t *testing.T) {
 		t.Errorf("a trial that was taken back goes on: %v", p.Problem())
 	}
 }
+
+// TestVersionsAreKept: an order that stays on the rules that decided finds them after reloads and restarts, and nobody else's.
+func TestVersionsAreKept(t *testing.T) {
+	data, dir := t.TempDir(), t.TempDir()
+	cfg := tenants(map[string]string{"demo": dir, "other": t.TempDir()})
+	write(t, cfg.Tenants["other"].Rules, good)
+	p := start(t, data, cfg)
+	var hashes []string
+	for i := range 20 {
+		write(t, dir, fmt.Sprintf("%s# %d\n", good, i))
+		if err := p.Load(); err != nil {
+			t.Fatal(err)
+		}
+		hashes = append(hashes, p.Bundle("demo").Hash())
+	}
+	p.close()
+	p = start(t, data, cfg)
+	defer p.close()
+	if err := p.Load(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for i, hash := range hashes {
+			if b := p.Version("demo", hash); b == nil || b.Hash() != hash {
+				t.Errorf("version %d is not known any more", i)
+			}
+		}
+	}
+	if p.Version("other", hashes[0]) != nil || p.Version("demo", "sha256:00") != nil || p.Version("nobody", hashes[0]) != nil {
+		t.Error("a version was found that there is not")
+	}
+	if def := rules.Default(); p.Version("demo", def.Hash()) != def {
+		t.Error("the built-in rules are always known")
+	}
+}
