@@ -49,6 +49,8 @@ type explaining struct {
 	out strings.Builder
 	err error
 
+	skipped int // parts of conditions that were not evaluated
+
 	speaks *head                        // the rule whose parts are being shown, nil where it is none
 	saw    func(h *head, t *trace.Tree) // is told what the condition of a rule came to; t is nil for a rule without
 }
@@ -67,6 +69,8 @@ func (e *explaining) tree(f *formula.Formula) {
 	}
 	t := e.m.Run(twin)
 	e.tell(t)
+	clocks(t)
+	e.skipped += unreached(t)
 	t.Write(&e.out, "    ")
 }
 
@@ -111,6 +115,7 @@ func (e *explaining) orderRules() {
 	for i := range e.bundle.sets {
 		h := &e.bundle.sets[i].head
 		verdict := "set passed over"
+		var did []string
 		for _, a := range e.d.Plan.Set.By {
 			if a.Rule != h.name {
 				continue
@@ -120,9 +125,12 @@ func (e *explaining) orderRules() {
 			if a.OverwrittenBy != "" {
 				over = fmt.Sprintf(", overwritten by %q", a.OverwrittenBy)
 			}
-			e.line("  %s = %s%s", a.Attribute, a.Value, over)
+			did = append(did, a.Attribute+" = "+a.Value+over)
 		}
 		e.rule(verdict, h)
+		for _, what := range did {
+			e.line("    -> %s", what)
+		}
 	}
 }
 
@@ -201,6 +209,11 @@ func (e *explaining) option(i int) {
 		e.line("  quoted although it was excluded before; see above")
 		return
 	}
+	for _, x := range e.d.Excluded {
+		if x.Phase == PhaseBuiltin && x.Account == o.Account && (x.Service == "" || x.Service == o.Service) {
+			e.line("  OUT without a rule: %s", x.Reason)
+		}
+	}
 	for n := range e.bundle.excludes {
 		rule := &e.bundle.excludes[n]
 		if !selects(rule.only, o.Account, o.Service) {
@@ -221,6 +234,11 @@ func (e *explaining) option(i int) {
 		rule := &e.bundle.adjusts[n]
 		if selects(rule.only, o.Account, o.Service) {
 			e.rule(e.adjusted(rule.name, o), &rule.head)
+			for _, a := range []*amount{rule.add, rule.charge} {
+				if a != nil && a.formula != nil && e.inForce(&rule.head) && e.inVariant(&rule.variant) {
+					e.tree(a.formula)
+				}
+			}
 		}
 	}
 	vars.Cost = o.Cost
@@ -255,6 +273,7 @@ func (e *explaining) guard(rule *guardRule, o *Option) {
 	if !e.inForce(&rule.head) {
 		return
 	}
+	e.bounds(rule, o)
 	for _, f := range rule.formulas() {
 		e.tree(f)
 	}
@@ -351,12 +370,19 @@ func (e *explaining) rest() {
 		h := &e.bundle.chooses[i].head
 		if c := e.d.Choose; c != nil && c.Rule == h.name {
 			e.rule(strings.TrimSpace("CHOSEN ("+c.Kind+" "+c.Arm)+") by", h)
+			e.chosen(c)
 			break // the first that holds is the last that is asked
 		}
 		e.rule("choose passed over", h)
 	}
 	for i := range e.bundle.fallbacks {
-		e.rule("fallback", &e.bundle.fallbacks[i].head)
+		rule := &e.bundle.fallbacks[i]
+		e.rule("fallback", &rule.head)
+		for _, f := range e.d.Fallback {
+			if f.Rule == rule.name && e.inVariant(&rule.variant) {
+				e.line("    -> %s", f)
+			}
+		}
 	}
 	e.warns()
 	for _, w := range e.d.Warnings {
@@ -368,4 +394,5 @@ func (e *explaining) rest() {
 	for _, f := range e.d.Faults {
 		e.line("FAILED %s %q %s: %s", f.Phase, f.Rule, selector{f.Account, f.Service}, f.Message)
 	}
+	e.summary()
 }

@@ -15,7 +15,8 @@ type Tree struct {
 	Text   string
 	Op     string // what joins the parts: and, or, not, in, …; "" for a call or a name
 	Values []any
-	Err    error // of the whole expression; only at the root
+	Note   string // beside the value, for people; set by whoever shows the tree
+	Err    error  // of the whole expression; only at the root
 	Parts  []*Tree
 }
 
@@ -82,6 +83,9 @@ func (t *Tree) value() string {
 	case 0:
 		return "not evaluated"
 	case 1:
+		if t.Note != "" {
+			return "= " + Format(t.Values[0]) + " (" + t.Note + ")"
+		}
 		return "= " + Format(t.Values[0])
 	}
 	var parts []string
