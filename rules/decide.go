@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -17,10 +18,7 @@ import (
 // matter. An offer of a service that was excluded or not asked stays out, whatever the carrier says.
 func (b *Bundle) Decide(p Plan, offers []Offer, refused ...Refused) Decision {
 	d := Decision{Schema: RecordSchema, Rules: b.hash, Plan: p, Excluded: slices.Clone(p.Excluded), Refused: slices.Clone(refused)}
-	slices.SortFunc(d.Refused, func(x, y Refused) int {
-		return cmp.Or(strings.Compare(x.Account, y.Account), strings.Compare(x.Service, y.Service), strings.Compare(x.Code, y.Code),
-			strings.Compare(x.Message, y.Message))
-	})
+	slices.SortFunc(d.Refused, compareRefused)
 	r := &deciding{run: b.start(&p.Input, p.Candidates, &p.Set), d: &d}
 	defer r.close()
 	r.take(offers)
@@ -60,14 +58,37 @@ func (r *deciding) take(offers []Offer) {
 		places[i] = &offers[i]
 	}
 	slices.SortFunc(places, compareOffers)
-	r.d.Options = make([]Option, len(offers))
-	r.vars = make([]option, len(offers))
+	places = r.most(places)
+	r.d.Options = make([]Option, len(places))
+	r.vars = make([]option, len(places))
 	for i, o := range places {
 		q := o.Quote
 		q.Token, q.Charges, q.Warnings = nil, nil, nil
 		r.d.Options[i] = Option{ID: o.ID, Account: o.Account, Service: q.ServiceID, Quote: q, Fee: q.Amount, Cost: q.Amount}
 		r.vars[i] = r.optionOf(o.Account, &r.d.Options[i].Quote)
 	}
+}
+
+// most keeps the cheapest of more offers than one decision looks at, and says of the others that they were left out.
+func (r *deciding) most(offers []*Offer) []*Offer {
+	if len(offers) <= maxOffers {
+		return offers
+	}
+	byFee := slices.Clone(offers)
+	slices.SortStableFunc(byFee, func(a, b *Offer) int { return cmp.Compare(a.Quote.Amount.Minor, b.Quote.Amount.Minor) })
+	for _, o := range byFee[maxOffers:] {
+		r.d.Refused = append(r.d.Refused, Refused{Account: o.Account, Service: o.Quote.ServiceID, Code: "TOO_MANY_OFFERS",
+			Message: fmt.Sprintf("A decision looks at the %d cheapest offers; this one asks %s.", maxOffers, o.Quote.Amount)})
+	}
+	slices.SortFunc(r.d.Refused, compareRefused)
+	kept := byFee[:maxOffers]
+	slices.SortFunc(kept, compareOffers)
+	return kept
+}
+
+func compareRefused(x, y Refused) int {
+	return cmp.Or(strings.Compare(x.Account, y.Account), strings.Compare(x.Service, y.Service), strings.Compare(x.Code, y.Code),
+		strings.Compare(x.Message, y.Message))
 }
 
 func compareOffers(a, b *Offer) int {

@@ -85,6 +85,9 @@ func money(d shipping.Decimal, currency string) (shipping.Money, error) {
 }
 
 func (o *Order) addItems(items []shipping.Item, currency string) error {
+	if len(items) > maxItems {
+		return fmt.Errorf("the order has %d items, more than %d", len(items), maxItems)
+	}
 	o.Subtotal = shipping.Money{Currency: currency}
 	for _, it := range items {
 		price := it.SalePrice

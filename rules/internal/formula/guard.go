@@ -12,7 +12,8 @@ import (
 
 // scan refuses text that must not reach the parser: too long, or nested so deep that the parser's recursion would hurt.
 func scan(src string) *Problem {
-	if n := utf8.RuneCountInString(src[:min(len(src), MaxRunes*utf8.UTFMax+1)]); n > MaxRunes {
+	text := strings.TrimRight(src, "\n") // YAML ends a text after | with one
+	if n := utf8.RuneCountInString(text[:min(len(text), MaxRunes*utf8.UTFMax+1)]); n > MaxRunes {
 		return &Problem{Code: "E401", To: 1, Message: fmt.Sprintf("the expression is longer than %d characters", MaxRunes),
 			Hint: "split it with let, or put values into a list"}
 	}

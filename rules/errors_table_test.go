@@ -1,0 +1,58 @@
+package rules_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/rules/measure"
+)
+
+// TestClassicSlips is the table of slips that people bring along from other languages: each is named, and what to write instead is said.
+func TestClassicSlips(t *testing.T) {
+	for _, s := range []measure.Slip{
+		{Code: "E305", Text: `order.to.country «=» "US"`, Want: "=="},
+		{Code: "E305", Text: `order.asap «AND» order.has_promise`, Want: "write and"},
+		{Code: "E305", Text: `order.asap «OR» order.has_promise`, Want: "write or"},
+		{Code: "E305", Text: `«NOT» order.asap`, Want: "write not"},
+		{Code: "E305", Text: `order.to.type «is» "business"`, Want: "write =="},
+		{Code: "E305", Text: `order.to.type «is not» "business"`, Want: "write !="},
+		{Code: "E305", Text: `order.quantity «=<» 3`, Want: "write <="},
+		{Code: "E305", Text: `order.total > «$5»`, Want: "usd(5)"},
+		{Code: "E305", Text: `option.fee > «5%»`, Want: "order.total * 0.05"},
+		{Code: "E305", Text: `order.to.country == «“»US”`, Want: "straight"},
+		{Code: "E201", Text: `«not» order.quantity == 3`, Want: "a != b"},
+		{Code: "E201", Text: `order.total > «100»`, Want: "usd(100)"},
+		{Code: "E201", Text: `local.weekday == «6»`, Want: `"sat"`},
+		{Code: "E305", Text: `if order.asap «then» true else false`, Want: "condition ? a : b"},
+	} {
+		t.Run(s.Text, func(t *testing.T) { checkSlip(t, s, measure.SlipFile+s.Text+"\n") })
+	}
+}
+
+// TestSwallowedByYAML: a value that begins with a quote or a bracket is something else to YAML than to whoever wrote it.
+func TestSwallowedByYAML(t *testing.T) {
+	for _, s := range []measure.Slip{
+		{Code: "E501", Text: "rules: 1\nexclude:\n  - name: A\n    when: \"alcohol\" in order.content\n", Want: "single quotes"},
+		{Code: "E501", Text: "rules: 1\nexclude:\n  - name: A\n    when: [\"US\"] == order.to.country\n", Want: "single quotes"},
+		{Code: "E503", Text: "rules: 1\nexclude:\n  - name: A\n    when: «[»order.asap]\n", Want: "single quotes"},
+		{Code: "E503", Text: "rules: 1\nexclude:\n  - name: A\n    when: «{»order.asap: 1}\n", Want: "single quotes"},
+	} {
+		t.Run(s.Text, func(t *testing.T) { checkSlip(t, s, s.Text) })
+	}
+}
+
+// TestChainedComparisons mean what they look like, so that they are no slip.
+func TestChainedComparisons(t *testing.T) {
+	b := rules.Default()
+	src := source()
+	d := b.Decide(b.Prepare(input(t, src), candidates()), offers())
+	for expression, want := range map[string]string{
+		"1 <= 5 <= 9": "= true", "1 <= 5 <= 3": "= false", "9 < 5 < 10": "= false", "usd(1) < order.total < usd(100000)": "= true", "usd(1) < order.total < usd(2)": "= false",
+	} {
+		got, err := b.Try(&d, "", expression)
+		if first, _, _ := strings.Cut(got, "\n"); err != nil || !strings.HasSuffix(first, want) {
+			t.Errorf("%s: %s (%v), want %s", expression, got, err, want)
+		}
+	}
+}
