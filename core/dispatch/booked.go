@@ -98,6 +98,7 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	}
 	a.Booking = booking
 	s.promise(sh, a, b)
+	s.watchPickup(sh, a, tx)
 	for _, w := range b.Warnings {
 		sh.Warnings = append(sh.Warnings, shipment.Warning{Code: "PROVIDER_WARNING", Provider: a.Provider, Message: w})
 	}

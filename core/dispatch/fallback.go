@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -17,12 +20,8 @@ import (
 // bookingFailed is the event of a carrier that certainly has not booked; the others happen after a booking.
 const bookingFailed = "booking_failed"
 
-// FallbackEvent is the payload of a fallback job: what has happened to the booking of an attempt. Whoever learns of it (tracking, a person)
-// puts the job in the transaction that writes it down. For cancelled_by_carrier the attempt has ended in that transaction.
-type FallbackEvent struct {
-	Event   string `json:"event"` // see rules.FallbackEvents
-	Attempt int    `json:"attempt"`
-}
+// FallbackEvent is the payload of a fallback job.
+type FallbackEvent = usecase.FallbackEvent
 
 // course is how far down its options a round may book, by the ranking and the fallback rules, and what comes then.
 type course struct {
@@ -206,7 +205,7 @@ func (s *Service) fallBack(sh *shipment.Shipment, ev FallbackEvent, f rules.Fall
 	now := s.Clock.Now()
 	a, live := sh.Attempt(ev.Attempt), sh.Live(shipment.Forward)
 	if sh.Cancel != nil || sh.Open(shipment.Forward) != nil || live != nil && (live != a || a.CancelIntent != nil || sh.Stage() != shipment.WithCarrier) ||
-		live == nil && a.State != shipment.Ended {
+		live == nil && (a.State != shipment.Ended || sh.Waiting()) || !sh.ErasedAt.IsZero() {
 		return nil, errUnchanged // it is somebody's already, or too late to be anybody's
 	}
 	next := shipment.Fallback{Since: a.IntendedAt, Fee: a.Quote.Amount}
@@ -238,4 +237,42 @@ func (s *Service) fallBack(sh *shipment.Shipment, ev FallbackEvent, f rules.Fall
 	tx := changed(sh, line)
 	plan(tx, sh, s.job(sh, JobCancel, now))
 	return tx, nil
+}
+
+// latePickups are the minutes after which a fallback rule of the decision speaks of a late pickup.
+func (e *estimate) latePickups() []int {
+	var out []int
+	for _, f := range e.decision.Fallback {
+		for _, event := range f.On {
+			span, late := strings.CutPrefix(event, latePickup)
+			if n, err := strconv.Atoi(strings.TrimSuffix(span, "m")); late && err == nil && !slices.Contains(out, n) {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
+
+const latePickup = "pickup_late_"
+
+// watchPickup puts the jobs that look whether a booking was picked up when a fallback rule wants to know.
+func (s *Service) watchPickup(sh *shipment.Shipment, a *shipment.Attempt, tx *store.Tx) {
+	by := sh.Progress.EstimatedPickup.EndsAt
+	if by.IsZero() {
+		by = sh.Progress.EstimatedPickup.StartsAt
+	}
+	if by.IsZero() {
+		return // nobody knows when it would be late
+	}
+	for _, n := range a.LatePickups {
+		event := fmt.Sprintf("%s%dm", latePickup, n)
+		payload, err := json.Marshal(FallbackEvent{Event: event, Attempt: a.Number})
+		if err != nil {
+			panic(err) // a text and a number
+		}
+		j := s.job(sh, JobFallback, by.Add(time.Duration(n)*time.Minute))
+		j.ID += fmt.Sprintf("/%d/%s", a.Number, event)
+		j.Payload = payload
+		tx.PutJobs = append(tx.PutJobs, j)
+	}
 }

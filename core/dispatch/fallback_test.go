@@ -239,3 +239,30 @@ func TestACarriersOwnCancelIsCountedBack(t *testing.T) {
 		}
 	}
 }
+
+// TestALatePickupIsNoticed by the minutes of the rule, and one in time is left alone.
+func TestALatePickupIsNoticed(t *testing.T) {
+	for _, late := range []bool{true, false} {
+		cheap, dear := newFake("cheap", "Cheap", 500), newFake("dear", "Dear", 900)
+		e := newEngine(t, cheap, dear)
+		at := shipping.At(e.clock.Now().Add(20 * time.Minute))
+		cheap.onBooked = func(_ context.Context, b *carrier.Booking) { b.Pickup = shipping.TimeWindow{StartsAt: at} }
+		e.bundle = rulesOf(t, "rules: 1\nfallback:\n  - { name: Late, on: [ pickup_late_15m ], steps: [ next_ranked ] }\n")
+		e.mustCreate("o")
+		e.pass(34 * time.Minute)
+		e.wantLive("o", "cheap")
+		want := "dear"
+		if !late {
+			sh := e.get("o")
+			line := sh.Move(shipping.PickupCompleted, e.clock.Now(), "Cheap", shipment.WithAttempt(1))
+			if err := e.store.Commit(context.Background(), sh.Tenant, &store.Tx{Shipments: []*shipment.Shipment{sh}, Now: e.clock.Now(),
+				Changes: []store.Change{{Shipment: sh.ID, Change: line}}}); err != nil {
+				t.Fatal(err)
+			}
+			want = "cheap"
+		}
+		e.pass(2 * time.Minute)
+		e.wantLive("o", want)
+		e.wantNoJobs()
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -271,7 +272,7 @@ const (
 	JobEdit      = "edit"
 	JobWatch     = "watch"
 	// JobFallback is put by whoever learns what has happened to a booking; its payload is a FallbackEvent.
-	JobFallback = "fallback"
+	JobFallback = usecase.JobFallback
 )
 
 // Handlers returns the handlers of the jobs that this package puts.

@@ -65,6 +65,8 @@ type Attempt struct {
 	Refund     shipping.Money `json:"refund,omitzero"`
 	// Counted is what the intent was counted as, nil where it was not, or was counted back.
 	Counted *Counted `json:"counted,omitempty"`
+	// LatePickups are the minutes after the estimated pickup at which a fallback rule wants to know whether it was picked up.
+	LatePickups []int `json:"latePickups,omitempty"`
 	// Spares are bookings that the carrier made under this attempt's reference beside the one that the order wants.
 	Spares []Spare `json:"spares,omitempty"`
 }

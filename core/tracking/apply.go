@@ -107,6 +107,9 @@ func (s *Service) move(ctx context.Context, tx *store.Tx, t *tracker.Tracker, n 
 	lines, over := sh.Follow(t.Attempt, heardOf(t, a, n, live), now)
 	sh.Learn(t.Attempt, t.Progress)
 	sh.Charge(t.Attempt, n.amount)
+	if live {
+		outcome(tx, sh, a, now)
+	}
 	if n.done != nil {
 		if err := n.done(sh); err != nil {
 			return err
