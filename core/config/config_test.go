@@ -525,3 +525,32 @@ func TestTrialOfRules(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatRulesAskOfALocation: mistakes in hours, holidays, cut-offs, caps and budgets are all told at once, with their places.
+func TestWhatRulesAskOfALocation(t *testing.T) {
+	const head = "tenants:\n  demo:\n    keys: [{ name: k, sha256: 7e9f8fd111802be56c379d597842e29b2cebd35ff2133d431a49fa556a18704e }]\n    accounts: { ups: { adapter: ups } }\n" +
+		"    locations:\n      a:\n        name: A\n        address: { street1: 1 Main Street, city: Boston, state: MA, postalCode: \"02118\", countryCode: US }\n" +
+		"        contact: { name: asd, phone: \"+1 234-567-8900\" }\n        accounts: [ups]\n"
+	load := func(text string) (*config.Config, error) {
+		file := filepath.Join(t.TempDir(), "waybill.yaml")
+		if err := os.WriteFile(file, []byte(head+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return config.Load(file, env(nil))
+	}
+	c, err := load("        hours: { mon-fri: \"08:00-20:00\" }\n        holidays: [us, \"2026-12-24\"]\n        cutoff: \"15:00\"\n        prep: 20m\n        caps: { ups: 200 }\n        subsidy_budget: 250.00\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := c.Tenants["demo"].Locations["a"]
+	if l.CutoffMinute != 15*60 || l.Prep != 20*time.Minute || l.Caps["ups"] != 200 || l.SubsidyBudget.String() != "250.00" ||
+		!l.Opening.At(time.Date(2026, 12, 24, 12, 0, 0, 0, time.UTC)).Holiday {
+		t.Errorf("%+v", l)
+	}
+	_, err = load("        hours: { funday: \"08:00-20:00\" }\n        holidays: [atlantis]\n        cutoff: noon\n        caps: { upz: 200, ups: -1 }\n        subsidy_budget: -3\n")
+	for _, want := range []string{"funday", "atlantis", "noon", `no account "upz"`, "must be 0 or more", "no amount of USD"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("nothing says %q:\n%v", want, err)
+		}
+	}
+}
