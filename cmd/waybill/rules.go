@@ -21,6 +21,7 @@ func newRulesCmd(p *program) *cobra.Command {
 
 func newRulesCheckCmd(p *program) *cobra.Command {
 	var plugins, format string
+	var watch bool
 	cmd := &cobra.Command{
 		Use: "check DIR", Short: "Check a folder of rule files", Args: cobra.ExactArgs(1),
 		Long: "Check a folder of rule files and their tests. All mistakes are told at once, each with its place, and rules that fail while\n" +
@@ -31,11 +32,12 @@ func newRulesCheckCmd(p *program) *cobra.Command {
 			if err := checkFormat(format); err != nil {
 				return err
 			}
-			return p.rulesCheck(cmd.Context(), args[0], plugins, format)
+			return p.watching(cmd.Context(), watch, args, func() error { return p.rulesCheck(cmd.Context(), args[0], plugins, format) })
 		},
 	}
 	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of adapters, for checking services")
 	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif (for code hosts) or github (workflow commands)")
+	addWatch(cmd, &watch)
 	return cmd
 }
 

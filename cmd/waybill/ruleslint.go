@@ -14,7 +14,7 @@ import (
 
 func newRulesLintCmd(p *program) *cobra.Command {
 	var plugins, format, orders string
-	var strict bool
+	var strict, watch bool
 	witness := 0
 	cmd := &cobra.Command{
 		Use: "lint DIR", Short: "Find rules that are sound and probably not meant", Args: cobra.ExactArgs(1),
@@ -31,13 +31,14 @@ func newRulesLintCmd(p *program) *cobra.Command {
 			if cmd.Flags().Changed("witness") {
 				return p.lintWitness(cmd.Context(), args[0], plugins, witness)
 			}
-			return p.rulesLint(cmd.Context(), args[0], plugins, orders, format, strict)
+			return p.watching(cmd.Context(), watch, args, func() error { return p.rulesLint(cmd.Context(), args[0], plugins, orders, format, strict) })
 		},
 	}
 	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of adapters, for checking services")
 	cmd.Flags().StringVar(&orders, "orders", "", "file of decision records, one a line")
 	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif (for code hosts) or github (workflow commands)")
 	cmd.Flags().IntVar(&witness, "witness", 0, "print the decision record of the order that shows this finding, from 1")
+	addWatch(cmd, &watch)
 	cmd.Flags().BoolVar(&strict, "strict", false, "fail where something is found")
 	return cmd
 }

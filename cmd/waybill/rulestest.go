@@ -26,7 +26,7 @@ const (
 
 func newRulesTestCmd(p *program) *cobra.Command {
 	var plugins, format string
-	var update bool
+	var update, watch bool
 	cmd := &cobra.Command{
 		Use: "test [DIR…]", Short: "Run the tests beside rule files", Args: cobra.ArbitraryArgs,
 		Long: "Run the *.test.yaml of each folder, and of the folders below, against the rules of that folder. A test that fails shows what the rules\n" +
@@ -39,11 +39,12 @@ func newRulesTestCmd(p *program) *cobra.Command {
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			return p.rulesTest(cmd.Context(), args, plugins, format, update)
+			return p.watching(cmd.Context(), watch, args, func() error { return p.rulesTest(cmd.Context(), args, plugins, format, update) })
 		},
 	}
 	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of adapters, for checking services")
 	cmd.Flags().StringVar(&format, "format", "text", "text, json, tap or junit")
+	addWatch(cmd, &watch)
 	cmd.Flags().BoolVar(&update, "update", false, "write the golden files that tests name; look at them before you commit them")
 	return cmd
 }
