@@ -50,8 +50,9 @@ func (p *program) rulesLint(ctx context.Context, dir, plugins, orders, format st
 	}
 	findings := b.Lint()
 	if orders != "" {
-		hits := map[string]int{}
+		hits, offered := map[string]int{}, rules.Offered{}
 		n, err := eachRecord(orders, func(d *rules.Decision) error {
+			offered.Add(d)
 			r := b.Replay(d)
 			for _, rule := range r.Decision.Hits() {
 				hits[rule]++
@@ -61,7 +62,7 @@ func (p *program) rulesLint(ctx context.Context, dir, plugins, orders, format st
 		if err != nil {
 			return err
 		}
-		findings = append(findings, b.LintHits(hits, n)...)
+		findings = append(append(findings, b.LintHits(hits, n)...), b.LintOffers(offered)...)
 	}
 	problems := make([]rules.Problem, len(findings))
 	for i, f := range findings {

@@ -171,14 +171,7 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 	course := e.course(past.fallback, s.Clock.Now())
 	if len(course.queue) == 0 {
 		counted()
-		switch h := e.held(); {
-		case h != nil:
-			sh, end, err = s.hold(ctx, sh, e, h)
-		case e.decision.Winner != nil: // the fallback has nobody left
-			sh, end, err = s.exhausted(ctx, sh, e, course, past.fallback, true, user, placeFailure(nil, false))
-		default:
-			sh, end, err = s.nobody(ctx, sh, e, user)
-		}
+		sh, end, err = s.nothingToBook(ctx, sh, e, course, user, past)
 		return sh, end, 0, err
 	}
 	var errs []shipment.ProviderError
@@ -240,8 +233,7 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		case !sh.Waiting():
 			return sh, finished, spent, nil // cancelled meanwhile
 		}
-		past.failed[choice.Account] = true
-		past.fallback = course.failed(past.fallback, n, begun)
+		past.failed[choice.Account], past.fallback = true, course.failed(past.fallback, n, begun)
 		errs = append(errs, providerError(a.name(), cerr))
 		unmapped = cerr.Code == carrier.CarrierRejected || cerr.Code == carrier.Internal
 		if course.rule != nil && course.rule.Requote == "always" && n+1 < len(course.queue) {
@@ -250,6 +242,17 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 	}
 	sh, end, err = s.exhausted(ctx, sh, e, course, past.fallback, first, user, placeFailure(errs, unmapped && len(errs) == 1))
 	return sh, end, spent, err
+}
+
+// nothingToBook ends a round that books nothing: the order is held, its fallback has nobody left, or nobody can carry it.
+func (s *Service) nothingToBook(ctx context.Context, sh *shipment.Shipment, e *estimate, c course, user string, past *past) (*shipment.Shipment, ending, error) {
+	switch h := e.held(); {
+	case h != nil:
+		return s.hold(ctx, sh, e, h)
+	case e.decision.Winner != nil:
+		return s.exhausted(ctx, sh, e, c, past.fallback, true, user, placeFailure(nil, false))
+	}
+	return s.nobody(ctx, sh, e, user)
 }
 
 // placeFailure words that every provider that could be asked has refused to book; unmapped that the only one did so in words that
