@@ -33,8 +33,8 @@ func newChaosCmd(p *program) *cobra.Command {
 		Use: "chaos", Short: "Kill everything while orders are dispatched, and prove that nothing was lost or bought twice", Args: cobra.NoArgs, Hidden: true,
 		Long: "Run engine, adapters and simulated carriers as separate processes, kill one of them about every second with SIGKILL, disturb a\n" +
 			"tenth of all exchanges with the carriers, and send orders, cancellations, edits and all else that can be asked meanwhile. Then let\n" +
-			"all be well, wait until nothing is left to do, and compare what the engine knows with the carriers' ledger. The exit code is 1\n" +
-			"when they differ.\n\n" +
+			"all be well, wait until nothing is left to do, and compare what the engine knows with the carriers' ledger, and what has happened\n" +
+			"with what subscribers of webhooks were told. The exit code is 1 when they differ.\n\n" +
 			"Built with -tags failpoint, the engine dies beside every commit as well: with 2,000 orders or more, a run that has not reached\n" +
 			"all of these places has failed, after it has sent what leads there for another while.",
 		Example: "  waybill chaos --orders 2000 --seed 1",
@@ -66,6 +66,8 @@ type chaos struct {
 	targets *targets
 	truth   *truth
 	report  chaosReport
+
+	subscribers []*subscriber
 }
 
 // chaosReady is how long a process may take to answer after its start.
@@ -81,7 +83,8 @@ func (p *program) chaos(ctx context.Context, f *chaosFlags) (err error) {
 	if f.span == 0 {
 		f.span = time.Duration(f.orders) * perOrder
 	}
-	c := &chaos{chaosFlags: f, p: p, truth: newTruth(), targets: newTargets(f.seed), report: newChaosReport(f)}
+	c := &chaos{chaosFlags: f, p: p, truth: newTruth(), targets: newTargets(f.seed), report: newChaosReport(f),
+		subscribers: []*subscriber{newSubscriber("steady", false), newSubscriber("moody", true)}}
 	if err := c.prepare(); err != nil {
 		return err
 	}
@@ -90,6 +93,7 @@ func (p *program) chaos(ctx context.Context, f *chaosFlags) (err error) {
 	c.report.Took = time.Since(begun).Round(time.Millisecond).String()
 	c.engine.stop()
 	c.sim.stop()
+	err = errors.Join(err, c.unsubscribe())
 	if err != nil {
 		return fmt.Errorf("%w; logs are in %s", err, c.dir)
 	}
@@ -148,7 +152,8 @@ func (c *chaos) prepare() (err error) {
 	if err := errors.Join(c.writeRules(), c.writeConfig(true)); err != nil {
 		return err
 	}
-	c.sim = newWard(c.dir, "simulator", c.exe, "sim", "serve", "--listen", simAt, "--state", filepath.Join(c.dir, "world"), "--seed", fmt.Sprint(c.seed))
+	c.sim = newWard(c.dir, "simulator", c.exe, append([]string{"sim", "serve", "--listen", simAt, "--state", filepath.Join(c.dir, "world"),
+		"--seed", fmt.Sprint(c.seed)}, c.simArgs()...)...)
 	c.engine = newWard(c.dir, "engine", c.exe, "serve", "--config", c.configPath(), "--plugins", c.plugins)
 	c.engine.arm, c.engine.died = c.targets.arm, c.targets.died
 	return nil
@@ -160,7 +165,7 @@ func (c *chaos) run(ctx context.Context) error {
 	if err := errors.Join(c.await(ctx, c.control, "/_sim/healthz"), c.await(ctx, c.api, "/readyz")); err != nil {
 		return err
 	}
-	if err := c.disturb(ctx); err != nil {
+	if err := errors.Join(c.subscribe(ctx), c.disturb(ctx)); err != nil {
 		return err
 	}
 	clerk, goHome := context.WithCancel(ctx)
@@ -184,6 +189,9 @@ func (c *chaos) storm(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.killInTurn(storm) })
 	g.Go(func() error { return c.moveAccount(storm) })
+	for _, s := range c.subscribers {
+		g.Go(func() error { return s.moods(storm) })
+	}
 	g.Go(func() error {
 		defer over()
 		return c.load(gctx)

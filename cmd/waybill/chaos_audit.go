@@ -36,6 +36,9 @@ func (c *chaos) examine(ctx context.Context) error {
 	}
 	x := newExamination(ledger.Records)
 	err := c.withStore(func(st store.Store) error {
+		if err := c.examineTold(ctx, st, x); err != nil {
+			return err
+		}
 		return eachShipment(ctx, st, func(sh *shipment.Shipment) {
 			x.order(sh)
 			c.report.tally(sh)

@@ -12,7 +12,7 @@ import (
 // difference is one thing in which the engine's memory, the carriers' ledger and what callers were told do not agree.
 type difference struct {
 	// Kind is lost (what was promised is not there), duplicate (two live bookings of one order), orphan (a live booking that no
-	// order knows), money, or status.
+	// order knows), money, status, or untold (a subscriber does not know what has happened, or knows it wrongly).
 	Kind      string `json:"kind"`
 	Order     string `json:"order,omitempty"`
 	Carrier   string `json:"carrier,omitempty"`
@@ -177,6 +177,8 @@ func (x *examination) promises(t *truth) {
 			x.differ("status", o, nil, "its cancellation was acknowledged, and it is %s", o.status)
 		case said.delivered == http.StatusOK && o.status != shipping.OrderDelivered:
 			x.differ("status", o, nil, "was acknowledged as delivered, and it is %s", o.status)
+		case said.carried && o.status != shipping.OrderDelivered:
+			x.differ("status", o, nil, "its carrier has delivered it, and it is %s", o.status)
 		case said.erased == http.StatusOK && !o.erased:
 			x.differ("lost", o, nil, "its erasure was acknowledged, and it is not erased")
 		case o.erased && said.erased == 0:

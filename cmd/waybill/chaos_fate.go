@@ -39,6 +39,9 @@ var fates = []*fate{
 	{name: "edited once booked", share: .04, then: (*sent).editBooked},
 	{name: "sent twice", share: .02, meanwhile: (*sent).again},
 	{name: "gated", share: .03, attributes: `{"gate":"shut"}`, then: (*sent).open},
+	{name: "released", share: .03, attributes: `{"gate":"shut"}`, then: (*sent).release},
+	{name: "carried", share: .12, then: (*sent).carry},
+	{name: "beside a stray push", share: .03, meanwhile: (*sent).stray},
 	{name: "stalled", share: .03, attributes: `{"stall":"yes"}`, then: (*sent).unstall},
 	{name: "delivered", share: .03, then: (*sent).deliver},
 	{name: "delivered and erased", share: .03, then: (*sent).deliverAndErase},
@@ -94,12 +97,22 @@ func (o *sent) again(ctx context.Context) error {
 	return err
 }
 
-// open releases an order that the rules hold.
+// open changes an order that the rules hold so that they let it go.
 func (o *sent) open(ctx context.Context) error {
 	if ok, err := o.reaches(ctx, shipping.PendingRelease); !ok {
 		return err
 	}
 	return o.edit(ctx, 0, `{"orderAttributes":{"gate":"open"},"deliveryInstructions":"The gate is open"}`)
+}
+
+// release lets an order go that the rules hold.
+func (o *sent) release(ctx context.Context) error {
+	if ok, err := o.reaches(ctx, shipping.PendingRelease); !ok {
+		return err
+	}
+	code, _, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/release"), nil)
+	o.truth.note(o.id, func(t *told) { t.released = code })
+	return err
 }
 
 // unstall waits until the rules have tried in vain for the last time, takes away what kept everybody from the order, and has it

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -34,6 +35,9 @@ type told struct {
 	retried    int
 	delivered  int // the status set by hand
 	erased     int
+	released   int
+	strayed    int      // a push of something else
+	carried    bool     // the carrier has delivered it
 	unanswered []string // requests that were never answered but with 5xx
 }
 
@@ -54,6 +58,14 @@ func (t *truth) note(id string, f func(*told)) {
 		t.orders[id] = o
 	}
 	f(o)
+}
+
+// awaits tells whether the carrier has delivered an order that does not know it.
+func (t *truth) awaits(sh *shipment.Shipment) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o := t.orders[sh.Order.ExternalID]
+	return o != nil && o.carried && sh.Status != shipping.OrderDelivered
 }
 
 // load sends the orders, spread over the span, and goes on with orders of the rarer fates while the engine has failpoints that it
@@ -170,8 +182,10 @@ func (o *sent) later(ctx context.Context, after time.Duration, method string, bo
 	}
 }
 
-// settled are the statuses that an order leaves only when somebody asks for it.
-var settled = []shipping.Status{shipping.OrderDispatched, shipping.OrderDelivered, shipping.OrderCancelled, shipping.OrderFailed, shipping.EstimatesFailed}
+// settled tells whether a status is one that no dispatch leaves unless somebody asks for it.
+func settled(s shipping.Status) bool {
+	return s == shipping.OrderFailed || s == shipping.EstimatesFailed || shipment.StageOf(s) != shipment.BeforeDispatch
+}
 
 // reaches waits until the order stands at one of the statuses; false says that it has settled at another, or did not get there in
 // time.
@@ -185,7 +199,7 @@ func (o *sent) reaches(ctx context.Context, wanted ...shipping.Status) (bool, er
 			if slices.Contains(wanted, order.Status) {
 				return true, nil
 			}
-			if slices.Contains(settled, order.Status) {
+			if settled(order.Status) {
 				return false, nil
 			}
 		}

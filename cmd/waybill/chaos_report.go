@@ -30,17 +30,19 @@ type chaosReport struct {
 	Disturbed       int            `json:"disturbed"` // of these
 	SentAgain       map[string]int `json:"sentAgain"` // requests, by what came instead of an answer
 	// Doubts are the attempts in doubt by how each ended, Attempts all by their state.
-	Attempts    map[string]int  `json:"attempts"`
-	Doubts      map[string]int  `json:"doubts"`
-	Attention   []attentionCase `json:"attention"`
-	Unanswered  []string        `json:"unanswered"`       // requests that were never answered
-	Odd         []string        `json:"odd"`              // processes that ended by themselves
-	Rows        []difference    `json:"rows"`             // of the run's own examination
-	Audit       []audit.Row     `json:"audit"`            // of `waybill audit`
-	Compared    int             `json:"compared"`         // attempts that the audit has held against the ledger
-	NotCompared int             `json:"notCompared"`      // attempts at carriers without a ledger: the merchant's own drivers
-	Differences int             `json:"differences"`      // rows, and those of the audit about other orders and bookings
-	Folder      string          `json:"folder,omitempty"` // logs, store and world of a run that has shown faults
+	Attempts    map[string]int     `json:"attempts"`
+	Doubts      map[string]int     `json:"doubts"`
+	Attention   []attentionCase    `json:"attention"`
+	Events      int                `json:"events"`           // that were to be told
+	Hearings    map[string]hearing `json:"hearings"`         // by subscriber
+	Unanswered  []string           `json:"unanswered"`       // requests that were never answered
+	Odd         []string           `json:"odd"`              // processes that ended by themselves
+	Rows        []difference       `json:"rows"`             // of the run's own examination
+	Audit       []audit.Row        `json:"audit"`            // of `waybill audit`
+	Compared    int                `json:"compared"`         // attempts that the audit has held against the ledger
+	NotCompared int                `json:"notCompared"`      // attempts at carriers without a ledger: the merchant's own drivers
+	Differences int                `json:"differences"`      // rows, and those of the audit about other orders and bookings
+	Folder      string             `json:"folder,omitempty"` // logs, store and world of a run that has shown faults
 }
 
 // attentionCase is an attempt that only a person can decide.
@@ -55,7 +57,7 @@ type attentionCase struct {
 
 func newChaosReport(f *chaosFlags) chaosReport {
 	return chaosReport{Orders: f.orders, Seed: f.seed, Failpoints: len(reachable()), Statuses: map[string]int{}, Kills: map[string]int{}, Faults: map[string]int{},
-		Asked: map[string]int{}, SentAgain: map[string]int{}, Attempts: map[string]int{}, Doubts: map[string]int{}}
+		Asked: map[string]int{}, SentAgain: map[string]int{}, Attempts: map[string]int{}, Doubts: map[string]int{}, Hearings: map[string]hearing{}}
 }
 
 // tally counts an order and its attempts.
@@ -108,6 +110,11 @@ func (r *chaosReport) print(out io.Writer) error {
 	line("needed a person", "%s", counts(ends))
 	for _, a := range r.Attention {
 		fmt.Fprintf(w, "  %s attempt %d at %s, now %s: %s\n", a.Order, a.Attempt, a.Account, a.Ended, a.Why)
+	}
+	line("events", "%d", r.Events)
+	for _, name := range slices.Sorted(maps.Keys(r.Hearings)) {
+		h := r.Hearings[name]
+		fmt.Fprintf(w, "  told to %s: %d, and %d of them again; requests: %s\n", name, h.Messages, h.Repeats, counts(h.Requests))
 	}
 	for what, list := range map[string][]string{"faults that never fired": r.NeverFired, "failpoints that were never reached": r.NeverReached, "requests never answered": r.Unanswered, "processes that ended by themselves": r.Odd} {
 		if len(list) > 0 {

@@ -27,8 +27,8 @@ var waitingStatuses = []shipping.Status{shipping.RequestReceived, shipping.Pendi
 // all, is not waited for.
 const restless = time.Minute
 
-// settle waits until no order waits, no cancellation is in doubt, and no job is due. The last two only the store tells; so the
-// engine is stopped in between, which is one more thing that it must bear.
+// settle waits until no order waits, no cancellation is in doubt, no job is due, what the carriers have delivered is known to be, and
+// every subscriber knows everything. All but the first only the store tells; so the engine is stopped in between, which is one more thing that it must bear.
 func (c *chaos) settle(ctx context.Context) error {
 	until := time.Now().Add(c.quiet)
 	body, err := json.Marshal(map[string]any{"status": waitingStatuses, "limit": 1})
@@ -82,8 +82,11 @@ func (c *chaos) pending(ctx context.Context) (bool, error) {
 		if some = ok && time.Until(due) < restless; some || err != nil {
 			return err
 		}
+		if some, err = c.untold(ctx, st); some || err != nil {
+			return err
+		}
 		return eachShipment(ctx, st, func(sh *shipment.Shipment) {
-			some = some || sh.Cancel != nil || slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.CancelIntent != nil })
+			some = some || c.truth.awaits(sh) || sh.Cancel != nil || slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.CancelIntent != nil })
 		})
 	})
 	return some, err

@@ -31,10 +31,12 @@ const chaosOperator = "chaos-operator"
 const chaosConfig = `server: { listen: %[1]q, log_level: warn, admin_keys: [ { name: clerk, sha256: %[6]x } ] }
 store: { dir: data }
 plugins: { quarantine: { deaths: 1000000, within: 1s } }
+tracking: { waiting: 8s, transit: 8s, out: 8s, trouble: 8s, at_point: 8s, courier: 6s, per_second: 100 }
 dispatch: { answer_within: 2s, quote_timeout: 3s, book_timeout: %[4]s, watch_for: 1h }
 tenants:
   chaos:
     rules: rules
+    notify: { allow_private: true }
     keys:
       - { name: chaos, sha256: %[2]x, rate: { per_second: 1000000, burst: 1000000 } }
     accounts:
@@ -42,7 +44,8 @@ tenants:
         adapter: ups
         label_format: ZPL
         grace: %[5]s
-        config: { base_url: "%[3]s/ups", client_id: waybill-dev-client, client_secret: waybill-dev-secret, shipper_number: WB0001, negotiated_rates: true }
+        push_secret: %[8]s
+        config: { base_url: "%[3]s/ups", client_id: waybill-dev-client, client_secret: waybill-dev-secret, shipper_number: WB0001, negotiated_rates: true, push_credential: %[10]s }
       desk:
         adapter: ups
         label_format: ZPL
@@ -52,11 +55,13 @@ tenants:
       doordash:
         adapter: doordash
         grace: %[5]s
+        push_secret: %[9]s
         config:
           base_url: "%[3]s/doordash"
           developer_id: 00000000-d0d0-4000-8000-00000000demo
           key_id: 00000000-d0d0-4000-8000-000000000key
           signing_secret: bm90LWEtc2VjcmV0LW9ubHktZm9yLXRoZS1zaW11bGF0b3I
+          push_authorization: %[11]q
       own_fleet:
         adapter: selfdelivery
         config: { currency: USD, fee: { flat: 5.90, per_km: 0.80, included_km: 3 }, zone: { radius_km: 25 }, capacity: { open: 1000000, per_day: 1000000 } }
@@ -112,7 +117,8 @@ func (c *chaos) writeConfig(moving bool) error {
 	if !moving {
 		account, at = "", "own_fleet"
 	}
-	config := fmt.Sprintf(chaosConfig, c.listen, sha256.Sum256([]byte(devKey)), c.control.base, chaosDeadline, chaosGrace, sha256.Sum256([]byte(chaosOperator)), account)
+	config := fmt.Sprintf(chaosConfig, c.listen, sha256.Sum256([]byte(devKey)), c.control.base, chaosDeadline, chaosGrace, sha256.Sum256([]byte(chaosOperator)), account,
+		chaosPushUPS, chaosPushDoorDash, chaosCredential, chaosBasic)
 	config += fmt.Sprintf(chaosLocation, chaosStore, "ups, doordash, own_fleet") + fmt.Sprintf(chaosLocation, chaosDesk, "desk") + fmt.Sprintf(chaosLocation, chaosMoving, at)
 	fresh := c.configPath() + ".new"
 	if err := os.WriteFile(fresh, []byte(config), 0o600); err != nil {

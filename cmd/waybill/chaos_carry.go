@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/httpapi/push"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// What the simulated carriers push with, and where to. Parcels of every account at UPS are told to the one named ups: those of the
+// others are about numbers that nobody follows there.
+const (
+	chaosPushUPS      = "chaos-push-secret-of-ups"
+	chaosPushDoorDash = "chaos-push-secret-of-doordash"
+	chaosCredential   = "chaos-credential"
+	chaosBasic        = "Basic Y2hhb3M6Y2hhb3M="
+)
+
+// simArgs are the flags of the simulated carriers: they push to the engine, and move nothing unless the run says so.
+func (c *chaos) simArgs() []string {
+	base := "http://" + c.listen
+	return []string{
+		"--webhook", "ups=" + push.URL(base, "ups", chaosPushUPS), "--webhook-authorization", "ups=" + chaosCredential,
+		"--webhook", "doordash=" + push.URL(base, "doordash", chaosPushDoorDash), "--webhook-authorization", "doordash=" + chaosBasic,
+		"--profile", "ups=manual", "--profile", "doordash=doordash-manual",
+	}
+}
+
+// carrying is what a carrier does until it has delivered, by account. The merchant's own drivers are moved by hand.
+var carrying = map[string][]string{
+	"ups":      {"PICKUP_SCAN", "DEPARTURE_SCAN", "OUT_FOR_DELIVERY", "DELIVERED"},
+	"doordash": {"confirmed", "arrived_at_pickup", "picked_up", "delivered"},
+}
+
+// carry has the carrier deliver the order. What it pushes may get lost, and its answers too: in the end the engine must know.
+func (o *sent) carry(ctx context.Context) error {
+	if ok, err := o.reaches(ctx, shipping.OrderDispatched); !ok {
+		return err
+	}
+	account, entity, err := o.booking(ctx)
+	if err != nil || carrying[account] == nil {
+		return err
+	}
+	for _, state := range carrying[account] {
+		if err := pauseFor(ctx, time.Duration(o.rng.Int64N(int64(2*time.Second)))); err != nil {
+			return err
+		}
+		path := "/_sim/entities/" + account + "/" + url.PathEscape(entity) + "/run-to"
+		if moved, err := o.steer(ctx, path, fmt.Appendf(nil, `{"state":%q}`, state)); !moved {
+			return err
+		}
+	}
+	o.truth.note(o.id, func(t *told) { t.carried = true })
+	return nil
+}
+
+// booking returns the account of the order's live booking, and the carrier's key of it.
+func (o *sent) booking(ctx context.Context) (account, entity string, err error) {
+	until := time.Now().Add(chaosAnswer)
+	for {
+		var v struct {
+			Attempts []struct {
+				Provider   string                `json:"provider"`
+				Reference  string                `json:"reference"`
+				TrackingID string                `json:"trackingId"`
+				State      shipment.AttemptState `json:"state"`
+			} `json:"attempts"`
+		}
+		if err = o.api.get(ctx, shipmentPath(o.id, "/decision"), &v); err == nil {
+			for _, a := range v.Attempts {
+				if a.State != shipment.Booked && a.State != shipment.Adopted {
+					continue
+				}
+				if a.Provider == "ups" {
+					return a.Provider, a.TrackingID, nil
+				}
+				return a.Provider, a.Reference, nil
+			}
+			return "", "", nil
+		}
+		if time.Now().After(until) {
+			return "", "", err
+		}
+		if err := pauseFor(ctx, 150*time.Millisecond); err != nil {
+			return "", "", err
+		}
+	}
+}
+
+// steer asks the simulator until it answers: it may be dead. A booking that has ended moves no more: why it has the examination tells.
+func (o *sent) steer(ctx context.Context, path string, body []byte) (moved bool, err error) {
+	until := time.Now().Add(chaosAnswer)
+	for {
+		a, err := o.control.do(ctx, http.MethodPost, path, body)
+		if err == nil || a.status == http.StatusConflict {
+			return err == nil, nil
+		}
+		if a.status/100 == 4 || time.Now().After(until) {
+			return false, fmt.Errorf("order %s: POST %s: %w", o.id, path, err)
+		}
+		if err := pauseFor(ctx, 150*time.Millisecond); err != nil {
+			return false, err
+		}
+	}
+}
+
+// strayAlert is news of a parcel that nobody follows.
+const strayAlert = `{"trackingNumber":%q,"localActivityDate":"20260302","localActivityTime":"101500","gmtActivityDate":"20260302","gmtActivityTime":"151500",
+"gmtOffset":"-05.00","activityLocation":{"city":"BOSTON","stateProvince":"MA","country":"US"},
+"activityStatus":{"type":"I","code":"DP","description":"Departed from Facility"}}`
+
+// stray has UPS push news of a parcel of somebody else's.
+func (o *sent) stray(ctx context.Context) error {
+	if err := pauseFor(ctx, o.moment()); err != nil {
+		return err
+	}
+	number := fmt.Sprintf("1ZSTRAY%011d", o.rng.Int64N(1e11))
+	code, _, err := o.insist(ctx, o.id, http.MethodPost, push.URL("", "ups", chaosPushUPS), fmt.Appendf(nil, strayAlert, number), "Credential", chaosCredential)
+	o.truth.note(o.id, func(t *told) { t.strayed = code })
+	return err
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+)
+
+// patience is how long the engine holds a message back for an earlier one of its subject.
+const patience = time.Minute
+
+// logRead is how many messages are read at once.
+const logRead = 1000
+
+// event is something that the engine has committed.
+type event struct {
+	id, subject string
+	seq         int
+	at          time.Time
+}
+
+// happened is everything that the engine has committed and that is to be told.
+type happened struct {
+	events []event         // in the order of the log
+	logged map[string]bool // by id
+	orders map[string]string
+	erased map[string]bool // subjects that take with them what was told of them
+}
+
+// eachMessage reads the tenant's log.
+func eachMessage(ctx context.Context, st store.Store, f func(store.Message)) error {
+	for after := uint64(0); ; {
+		list, err := st.MessageLog(ctx, chaosTenant, after, logRead)
+		if err != nil {
+			return err
+		}
+		for _, m := range list {
+			f(m)
+			after = m.Position
+		}
+		if len(list) < logRead {
+			return nil
+		}
+	}
+}
+
+// happenings reads what has happened. Lines of history that never came into the log are differences.
+func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) (*happened, error) {
+	h := &happened{logged: map[string]bool{}, orders: map[string]string{}, erased: map[string]bool{}}
+	err := eachMessage(ctx, st, func(m store.Message) {
+		h.logged[m.ID] = true
+		h.events = append(h.events, event{m.ID, m.Subject, m.Seq, m.At})
+	})
+	if err != nil {
+		return nil, err
+	}
+	var failed error
+	err = eachShipment(ctx, st, func(sh *shipment.Shipment) {
+		subject := store.ShipmentSubject(string(sh.ID))
+		h.orders[subject] = sh.Order.ExternalID
+		if h.erased[subject] = !sh.ErasedAt.IsZero(); h.erased[subject] || failed != nil {
+			return
+		}
+		lines, err := st.History(ctx, chaosTenant, sh.ID)
+		if err != nil {
+			failed = err
+			return
+		}
+		for _, l := range lines {
+			if id := fmt.Sprintf("msg_shipment_%s_%d", sh.ID, l.Seq+1); !h.logged[id] {
+				x.differ("untold", &owned{id: sh.Order.ExternalID}, nil, "line %d of its history, %s, is in no message", l.Seq, l.Status)
+			}
+		}
+	})
+	if err == nil {
+		err = failed
+	}
+	return h, err
+}
+
+// hears checks that a subscriber was told of all that has happened, of nothing else, and in the right order.
+func (x *examination) hears(h *happened, name string, said map[string]heard) {
+	bySubject := map[string][]event{}
+	for _, e := range h.events {
+		if _, told := said[e.id]; told {
+			bySubject[e.subject] = append(bySubject[e.subject], e)
+			continue
+		}
+		if !h.erased[e.subject] {
+			x.differ("untold", &owned{id: h.orders[e.subject]}, nil, "subscriber %s was never told of %s", name, e.id)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(said)) {
+		if subject, ok := subjectOfMessage(id); !h.logged[id] && !(ok && h.erased[subject]) {
+			x.differ("untold", &owned{id: h.orders[subject]}, nil, "subscriber %s was told of %s, which has not happened", name, id)
+		}
+	}
+	for _, subject := range slices.Sorted(maps.Keys(bySubject)) {
+		list := bySubject[subject]
+		slices.SortFunc(list, func(a, b event) int { return a.seq - b.seq })
+		for i := 1; i < len(list); i++ {
+			before, after := list[i-1], list[i]
+			if b, a := said[before.id], said[after.id]; a.order < b.order && b.first.Before(after.at.Add(patience)) {
+				x.differ("untold", &owned{id: h.orders[subject]}, nil, "subscriber %s was told of %s at %s, before it was told of %s at %s",
+					name, after.id, a.first.Format(time.StampMilli), before.id, b.first.Format(time.StampMilli))
+			}
+		}
+	}
+}
+
+// subjectOfMessage returns the subject in a message's id: msg_<kind>_<id>_<number>.
+func subjectOfMessage(id string) (string, bool) {
+	parts := strings.Split(id, "_")
+	if len(parts) < 4 || parts[0] != "msg" {
+		return "", false
+	}
+	return parts[1] + "/" + parts[2], true
+}
+
+// examineTold compares what has happened with what each subscriber was told.
+func (c *chaos) examineTold(ctx context.Context, st store.Store, x *examination) error {
+	h, err := c.happenings(ctx, st, x)
+	if err != nil {
+		return err
+	}
+	c.report.Events = len(h.events)
+	for _, s := range c.subscribers {
+		said, sum, wrong := s.says()
+		c.report.Hearings[s.Name] = sum
+		for _, w := range wrong {
+			x.differ("untold", nil, nil, "subscriber %s: %s", s.Name, w)
+		}
+		x.hears(h, s.Name, said)
+	}
+	return nil
+}
+
+// untold tells whether a subscriber is yet to be told of something.
+func (c *chaos) untold(ctx context.Context, st store.Store) (bool, error) {
+	for _, s := range c.subscribers {
+		read, err := st.ReadUpTo(ctx, chaosTenant, s.id)
+		if err != nil {
+			return false, err
+		}
+		ahead, err := st.MessageLog(ctx, chaosTenant, read, 1)
+		if err != nil || len(ahead) > 0 {
+			return len(ahead) > 0, err
+		}
+		due, next, err := st.DeliveriesDue(ctx, chaosTenant, s.id, time.Now(), 1)
+		if err != nil || len(due) > 0 || !next.IsZero() {
+			return true, err
+		}
+	}
+	return false, nil
+}
