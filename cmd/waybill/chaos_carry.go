@@ -16,6 +16,7 @@ import (
 // others are about numbers that nobody follows there.
 const (
 	chaosPushUPS      = "chaos-push-secret-of-ups"
+	chaosPushDesk     = "chaos-push-secret-of-desk"
 	chaosPushDoorDash = "chaos-push-secret-of-doordash"
 	chaosCredential   = "chaos-credential"
 	chaosBasic        = "Basic Y2hhb3M6Y2hhb3M="
@@ -114,13 +115,38 @@ const strayAlert = `{"trackingNumber":%q,"localActivityDate":"20260302","localAc
 "gmtOffset":"-05.00","activityLocation":{"city":"BOSTON","stateProvince":"MA","country":"US"},
 "activityStatus":{"type":"I","code":"DP","description":"Departed from Facility"}}`
 
-// stray has UPS push news of a parcel of somebody else's.
-func (o *sent) stray(ctx context.Context) error {
-	if err := pauseFor(ctx, o.moment()); err != nil {
+// foreign has UPS push news of a parcel of somebody else's, and follows that parcel, in any order: what is pushed before somebody
+// follows is kept.
+func (o *sent) foreign(ctx context.Context) error {
+	number := fmt.Sprintf("1ZSTRAY%011d", o.rng.Int64N(1e11))
+	o.truth.note(o.id, func(t *told) { t.number = number })
+	steps := []func(context.Context, string) error{o.push, o.follow}
+	o.rng.Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
+	for _, step := range steps {
+		if err := pauseFor(ctx, o.moment()); err != nil {
+			return err
+		}
+		if err := step(ctx, number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *sent) push(ctx context.Context, number string) error {
+	code, _, err := o.insist(ctx, o.id, http.MethodPost, push.URL("", "desk", chaosPushDesk), fmt.Appendf(nil, strayAlert, number), "Credential", chaosCredential)
+	o.truth.note(o.id, func(t *told) { t.pushed = code })
+	return err
+}
+
+// follow makes a tracker and changes it, on the surface that speaks as Ship24.
+func (o *sent) follow(ctx context.Context, number string) error {
+	const trackers = "/public/v1/trackers"
+	code, _, err := o.insist(ctx, o.id, http.MethodPost, trackers, fmt.Appendf(nil, `{"trackingNumber":%q,"clientTrackerId":%q,"courierCode":"ups"}`, number, o.id))
+	o.truth.note(o.id, func(t *told) { t.followed = code })
+	if err != nil || code/100 != 2 {
 		return err
 	}
-	number := fmt.Sprintf("1ZSTRAY%011d", o.rng.Int64N(1e11))
-	code, _, err := o.insist(ctx, o.id, http.MethodPost, push.URL("", "ups", chaosPushUPS), fmt.Appendf(nil, strayAlert, number), "Credential", chaosCredential)
-	o.truth.note(o.id, func(t *told) { t.strayed = code })
+	_, _, err = o.insist(ctx, o.id, http.MethodPatch, trackers+"/"+url.PathEscape(o.id)+"?searchBy=clientTrackerId", []byte(`{"destinationPostCode":"02118"}`))
 	return err
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 	"github.com/waybill-dev/waybill/simulator"
 )
@@ -47,11 +49,12 @@ type examination struct {
 	bookings map[[2]string]*held // by carrier and entity
 	byRef    map[string]*owned
 	orders   map[string]*owned
+	heardOf  map[string]bool // numbers that a tracker has heard of by a push
 	found    []difference
 }
 
 func newExamination(records []simulator.Record) *examination {
-	x := &examination{bookings: map[[2]string]*held{}, byRef: map[string]*owned{}, orders: map[string]*owned{}}
+	x := &examination{bookings: map[[2]string]*held{}, byRef: map[string]*owned{}, orders: map[string]*owned{}, heardOf: map[string]bool{}}
 	for _, r := range records {
 		if r.Entity == "" {
 			continue
@@ -150,6 +153,13 @@ func (x *examination) attempt(o *owned, a *shipment.Attempt) {
 	}
 }
 
+// tracker notes what a carrier has pushed of a parcel.
+func (x *examination) tracker(t *tracker.Tracker) {
+	if slices.ContainsFunc(t.Events, func(e tracker.Event) bool { return e.Origin == tracker.ByPush }) {
+		x.heardOf[t.Number] = true
+	}
+}
+
 // strangers finds the live bookings that no order has named.
 func (x *examination) strangers() {
 	for _, h := range x.bookings {
@@ -169,6 +179,9 @@ func (x *examination) strangers() {
 func (x *examination) promises(t *truth) {
 	for id, said := range t.orders {
 		o := x.orders[id]
+		if said.pushed == http.StatusOK && said.followed/100 == 2 && !x.heardOf[said.number] {
+			x.differ("lost", &owned{id: id}, nil, "its caller follows %s, and does not know what was pushed of it and acknowledged", said.number)
+		}
 		switch {
 		case o == nil && (said.created/100 == 2 || said.cancelled/100 == 2):
 			x.differ("lost", &owned{id: id}, nil, "was acknowledged with %d, and is not there", said.created)

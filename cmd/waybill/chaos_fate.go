@@ -41,7 +41,7 @@ var fates = []*fate{
 	{name: "gated", share: .03, attributes: `{"gate":"shut"}`, then: (*sent).open},
 	{name: "released", share: .03, attributes: `{"gate":"shut"}`, then: (*sent).release},
 	{name: "carried", share: .12, then: (*sent).carry},
-	{name: "beside a stray push", share: .03, meanwhile: (*sent).stray},
+	{name: "beside a foreign parcel", share: .04, meanwhile: (*sent).foreign},
 	{name: "stalled", share: .03, attributes: `{"stall":"yes"}`, then: (*sent).unstall},
 	{name: "delivered", share: .03, then: (*sent).deliver},
 	{name: "delivered and erased", share: .03, then: (*sent).deliverAndErase},

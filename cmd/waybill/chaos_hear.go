@@ -125,7 +125,6 @@ func (s *subscriber) moods(storm context.Context) error {
 		if err := s.die(); err != nil {
 			return err
 		}
-		s.count("was dead")
 		over := pauseFor(storm, deadFor)
 		if err := s.live(); err != nil {
 			return err

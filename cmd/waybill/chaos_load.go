@@ -36,8 +36,10 @@ type told struct {
 	delivered  int // the status set by hand
 	erased     int
 	released   int
-	strayed    int      // a push of something else
 	carried    bool     // the carrier has delivered it
+	number     string   // of a parcel of somebody else's
+	pushed     int      // news of that parcel
+	followed   int      // and a tracker of it
 	unanswered []string // requests that were never answered but with 5xx
 }
 
@@ -218,14 +220,14 @@ func (c *chaos) insist(ctx context.Context, id, method, path string, body []byte
 		tctx, stop := context.WithTimeout(ctx, chaosTry)
 		a, err := c.api.do(tctx, method, path, body, headers...)
 		stop()
-		refused, said := errors.AsType[*apiError](err)
 		switch {
 		case err == nil:
 			return a.status, true, nil
 		case ctx.Err() != nil:
 			return 0, false, context.Cause(ctx)
-		case said && refused.Status < 500 && refused.Status != http.StatusTooManyRequests:
-			return refused.Status, refused.ID != "", nil
+		case a.status/100 == 4 && a.status != http.StatusTooManyRequests:
+			refused, said := errors.AsType[*apiError](err) // every surface refuses in words of its own
+			return a.status, said && refused.ID != "", nil
 		case time.Now().After(until):
 			c.truth.note(id, func(o *told) { o.unanswered = append(o.unanswered, method+" "+path+": "+err.Error()) })
 			return 0, false, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
 )
 
 // patience is how long the engine holds a message back for an earlier one of its subject.
@@ -27,10 +28,11 @@ type event struct {
 
 // happened is everything that the engine has committed and that is to be told.
 type happened struct {
-	events []event         // in the order of the log
-	logged map[string]bool // by id
-	orders map[string]string
-	erased map[string]bool // subjects that take with them what was told of them
+	events  []event         // in the order of the log
+	logged  map[string]bool // by id
+	orders  map[string]string
+	erased  map[string]bool // subjects that take with them what was told of them
+	foreign map[string]bool // subjects that are told in the shape of another surface alone
 }
 
 // eachMessage reads the tenant's log.
@@ -50,14 +52,35 @@ func eachMessage(ctx context.Context, st store.Store, f func(store.Message)) err
 	}
 }
 
+func eachTracker(ctx context.Context, st store.Store, f func(*tracker.Tracker)) error {
+	for q := (store.TrackerQuery{Limit: 500}); ; {
+		page, err := st.ListTrackers(ctx, chaosTenant, q)
+		if err != nil {
+			return err
+		}
+		for _, t := range page.Trackers {
+			f(t)
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			return nil
+		}
+	}
+}
+
 // happenings reads what has happened. Lines of history that never came into the log are differences.
 func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) (*happened, error) {
-	h := &happened{logged: map[string]bool{}, orders: map[string]string{}, erased: map[string]bool{}}
+	h := &happened{logged: map[string]bool{}, orders: map[string]string{}, erased: map[string]bool{}, foreign: map[string]bool{}}
 	err := eachMessage(ctx, st, func(m store.Message) {
 		h.logged[m.ID] = true
 		h.events = append(h.events, event{m.ID, m.Subject, m.Seq, m.At})
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := eachTracker(ctx, st, func(t *tracker.Tracker) {
+		h.foreign[store.TrackerSubject(string(t.ID))] = t.Surface != tracker.OfAPI
+		x.tracker(t)
+	}); err != nil {
 		return nil, err
 	}
 	var failed error
@@ -88,6 +111,9 @@ func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) 
 func (x *examination) hears(h *happened, name string, said map[string]heard) {
 	bySubject := map[string][]event{}
 	for _, e := range h.events {
+		if h.foreign[e.subject] {
+			continue
+		}
 		if _, told := said[e.id]; told {
 			bySubject[e.subject] = append(bySubject[e.subject], e)
 			continue

@@ -51,7 +51,8 @@ tenants:
         label_format: ZPL
         grace: %[5]s
         doubt: attention
-        config: { base_url: "%[3]s/ups", client_id: waybill-dev-client, client_secret: waybill-dev-secret, shipper_number: WB0001, negotiated_rates: true }
+        push_secret: %[12]s
+        config: { base_url: "%[3]s/ups", client_id: waybill-dev-client, client_secret: waybill-dev-secret, shipper_number: WB0001, negotiated_rates: true, push_credential: %[10]s }
       doordash:
         adapter: doordash
         grace: %[5]s
@@ -118,7 +119,7 @@ func (c *chaos) writeConfig(moving bool) error {
 		account, at = "", "own_fleet"
 	}
 	config := fmt.Sprintf(chaosConfig, c.listen, sha256.Sum256([]byte(devKey)), c.control.base, chaosDeadline, chaosGrace, sha256.Sum256([]byte(chaosOperator)), account,
-		chaosPushUPS, chaosPushDoorDash, chaosCredential, chaosBasic)
+		chaosPushUPS, chaosPushDoorDash, chaosCredential, chaosBasic, chaosPushDesk)
 	config += fmt.Sprintf(chaosLocation, chaosStore, "ups, doordash, own_fleet") + fmt.Sprintf(chaosLocation, chaosDesk, "desk") + fmt.Sprintf(chaosLocation, chaosMoving, at)
 	fresh := c.configPath() + ".new"
 	if err := os.WriteFile(fresh, []byte(config), 0o600); err != nil {
