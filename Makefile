@@ -69,7 +69,7 @@ bench: build ## what it costs, each figure beside its floor
 	bin/waybill bench reload
 	bin/waybill bench rules
 
-chaos: build ## kill everything while ORDERS orders (default 2000) are dispatched; prove that nothing was lost or bought twice
+chaos: build ## kill everything while ORDERS orders (default 2000) are dispatched; prove that nothing was lost, bought twice or left untold
 	CGO_ENABLED=0 $(GO) build -trimpath -tags failpoint -o bin/waybill-chaos ./cmd/waybill
 	bin/waybill-chaos chaos --orders $(CHAOS_ORDERS) --seed $(SEED)
 

@@ -84,7 +84,7 @@ func (p *program) chaos(ctx context.Context, f *chaosFlags) (err error) {
 		f.span = time.Duration(f.orders) * perOrder
 	}
 	c := &chaos{chaosFlags: f, p: p, truth: newTruth(), targets: newTargets(f.seed), report: newChaosReport(f),
-		subscribers: []*subscriber{newSubscriber("steady", false), newSubscriber("moody", true)}}
+		subscribers: newSubscribers()}
 	if err := c.prepare(); err != nil {
 		return err
 	}

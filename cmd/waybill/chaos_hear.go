@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
@@ -39,13 +40,14 @@ type heard struct {
 
 // subscriber is told by the engine what happens. It notes what it has accepted.
 type subscriber struct {
+	subscription
 	Name  string
 	moody bool
 
-	at       string // where it listens
-	id       string // of its subscription
-	verifier *standardwebhooks.Webhook
-	server   *http.Server
+	at     string // where it listens
+	id     string // of its subscription
+	secret string
+	server *http.Server
 
 	mu       sync.Mutex
 	bad      bool // just now it answers badly at times
@@ -57,8 +59,53 @@ type subscriber struct {
 	calm     chan struct{} // closed when it is well for good
 }
 
-func newSubscriber(name string, moody bool) *subscriber {
-	return &subscriber{Name: name, moody: moody, heard: map[string]*heard{}, requests: map[string]int{}, calm: make(chan struct{})}
+// subscription is what somebody asks to be told, and how it is known who tells.
+type subscription struct {
+	body string // of the request, with the URL to be filled in
+	// identify returns the id of a message, or why nobody may send it.
+	identify func(secret string, header http.Header, body []byte) (string, error)
+}
+
+// everything is told in our own words.
+var everything = subscription{`{"url":"http://%s/hear","topics":["*"],"shape":"waybill"}`, func(secret string, header http.Header, body []byte) (string, error) {
+	v, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		return "", err
+	}
+	return header.Get(standardwebhooks.HeaderWebhookID), v.Verify(body, header)
+}}
+
+// foreignParcels is what Ship24 tells.
+var foreignParcels = subscription{`{"url":"http://%s/hear","topics":["tracker.*"],"shape":"ship24"}`, func(secret string, header http.Header, body []byte) (string, error) {
+	var b struct {
+		Trackings []struct {
+			Tracker struct {
+				TrackingNumber string `json:"trackingNumber"`
+			} `json:"tracker"`
+			Metadata struct {
+				MessageID string `json:"messageId"`
+			} `json:"metadata"`
+		} `json:"trackings"`
+	}
+	if header.Get("Authorization") != "Bearer "+secret {
+		return "", errors.New("it does not carry the subscription's secret")
+	}
+	if err := json.Unmarshal(body, &b); err != nil {
+		return "", err
+	}
+	if len(b.Trackings) != 1 {
+		return "", fmt.Errorf("it tells of %d parcels, want one", len(b.Trackings))
+	}
+	return b.Trackings[0].Tracker.TrackingNumber + "/" + b.Trackings[0].Metadata.MessageID, nil
+}}
+
+// newSubscribers are those of a run.
+func newSubscribers() []*subscriber {
+	return []*subscriber{newSubscriber("steady", everything, false), newSubscriber("moody", everything, true), newSubscriber("ship24", foreignParcels, true)}
+}
+
+func newSubscriber(name string, asks subscription, moody bool) *subscriber {
+	return &subscriber{subscription: asks, Name: name, moody: moody, heard: map[string]*heard{}, requests: map[string]int{}, calm: make(chan struct{})}
 }
 
 // subscribe begins to listen and has the engine tell it everything.
@@ -66,7 +113,7 @@ func (s *subscriber) subscribe(ctx context.Context, engine *client) (err error) 
 	if s.at, err = freeAddress(); err != nil {
 		return err
 	}
-	a, err := engine.do(ctx, http.MethodPost, "/webhooks", fmt.Appendf(nil, `{"url":"http://%s/hear","topics":["*"],"shape":"waybill"}`, s.at))
+	a, err := engine.do(ctx, http.MethodPost, "/webhooks", fmt.Appendf(nil, s.body, s.at))
 	if err != nil {
 		return fmt.Errorf("subscribe %s: %w", s.Name, err)
 	}
@@ -77,10 +124,7 @@ func (s *subscriber) subscribe(ctx context.Context, engine *client) (err error) 
 	if err := a.decode(&made); err != nil {
 		return err
 	}
-	s.id = made.ID
-	if s.verifier, err = standardwebhooks.NewWebhook(made.Secret); err != nil {
-		return err
-	}
+	s.id, s.secret = made.ID, made.Secret
 	return s.live()
 }
 
@@ -153,10 +197,10 @@ func (s *subscriber) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		s.count("was cut off by the engine")
 		return
 	}
-	id := q.Header.Get("webhook-id")
-	if err := s.verifier.Verify(body, q.Header); err != nil {
+	id, err := s.identify(s.secret, q.Header, body)
+	if err != nil {
 		s.mu.Lock()
-		s.wrong = append(s.wrong, fmt.Sprintf("message %q is not signed as it must be: %v", id, err))
+		s.wrong = append(s.wrong, fmt.Sprintf("message %q is not as it must be: %v", id, err))
 		s.mu.Unlock()
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -183,6 +227,9 @@ const (
 	hung     = "never answered"
 	cut      = "cut off"
 )
+
+// tellsForeign reports whether it is told of the parcels of others alone.
+func (s *subscriber) tellsForeign() bool { return s.body == foreignParcels.body }
 
 // take decides how a message is answered, and notes it.
 func (s *subscriber) take(id string, body []byte) (how string) {

@@ -35,7 +35,6 @@ type told struct {
 	retried    int
 	delivered  int // the status set by hand
 	erased     int
-	released   int
 	carried    bool     // the carrier has delivered it
 	number     string   // of a parcel of somebody else's
 	pushed     int      // news of that parcel

@@ -27,8 +27,9 @@ var waitingStatuses = []shipping.Status{shipping.RequestReceived, shipping.Pendi
 // all, is not waited for.
 const restless = time.Minute
 
-// settle waits until no order waits, no cancellation is in doubt, no job is due, what the carriers have delivered is known to be, and
-// every subscriber knows everything. All but the first only the store tells; so the engine is stopped in between, which is one more thing that it must bear.
+// settle waits until no order waits, no cancellation is in doubt, no job is due, no delivery by a carrier is unknown, and every
+// subscriber knows everything. All but the first only the store tells; so the engine is stopped in between, which is one more thing
+// that it must bear.
 func (c *chaos) settle(ctx context.Context) error {
 	until := time.Now().Add(c.quiet)
 	body, err := json.Marshal(map[string]any{"status": waitingStatuses, "limit": 1})

@@ -31,8 +31,8 @@ type happened struct {
 	events  []event         // in the order of the log
 	logged  map[string]bool // by id
 	orders  map[string]string
-	erased  map[string]bool // subjects that take with them what was told of them
-	foreign map[string]bool // subjects that are told in the shape of another surface alone
+	erased  map[string]bool   // subjects that take with them what was told of them
+	foreign map[string]string // the number by subject, of parcels that are told in the shape of another surface alone
 }
 
 // eachMessage reads the tenant's log.
@@ -69,7 +69,7 @@ func eachTracker(ctx context.Context, st store.Store, f func(*tracker.Tracker)) 
 
 // happenings reads what has happened. Lines of history that never came into the log are differences.
 func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) (*happened, error) {
-	h := &happened{logged: map[string]bool{}, orders: map[string]string{}, erased: map[string]bool{}, foreign: map[string]bool{}}
+	h := &happened{logged: map[string]bool{}, orders: map[string]string{}, erased: map[string]bool{}, foreign: map[string]string{}}
 	err := eachMessage(ctx, st, func(m store.Message) {
 		h.logged[m.ID] = true
 		h.events = append(h.events, event{m.ID, m.Subject, m.Seq, m.At})
@@ -78,7 +78,9 @@ func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) 
 		return nil, err
 	}
 	if err := eachTracker(ctx, st, func(t *tracker.Tracker) {
-		h.foreign[store.TrackerSubject(string(t.ID))] = t.Surface != tracker.OfAPI
+		if t.Surface == tracker.OfShip24 {
+			h.foreign[store.TrackerSubject(string(t.ID))] = t.Number
+		}
 		x.tracker(t)
 	}); err != nil {
 		return nil, err
@@ -111,7 +113,7 @@ func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) 
 func (x *examination) hears(h *happened, name string, said map[string]heard) {
 	bySubject := map[string][]event{}
 	for _, e := range h.events {
-		if h.foreign[e.subject] {
+		if h.foreign[e.subject] != "" {
 			continue
 		}
 		if _, told := said[e.id]; told {
@@ -140,6 +142,30 @@ func (x *examination) hears(h *happened, name string, said map[string]heard) {
 	}
 }
 
+// hearsForeign checks that a subscriber was told of everything that has happened to the parcels of others. In the shape of their
+// surface a message has an id of its own, so those of each number are counted.
+func (x *examination) hearsForeign(h *happened, name string, said map[string]heard) {
+	happened, told := map[string]int{}, map[string]int{}
+	for _, number := range h.foreign {
+		happened[number] = 0
+	}
+	for _, e := range h.events {
+		if number := h.foreign[e.subject]; number != "" {
+			happened[number]++
+		}
+	}
+	for id := range said {
+		number, _, _ := strings.Cut(id, "/")
+		told[number]++
+		happened[number] += 0 // told of a number that nobody follows
+	}
+	for _, number := range slices.Sorted(maps.Keys(happened)) {
+		if happened[number] != told[number] {
+			x.differ("untold", nil, nil, "of parcel %s %d events have happened, and subscriber %s was told of %d", number, happened[number], name, told[number])
+		}
+	}
+}
+
 // subjectOfMessage returns the subject in a message's id: msg_<kind>_<id>_<number>.
 func subjectOfMessage(id string) (string, bool) {
 	parts := strings.Split(id, "_")
@@ -161,6 +187,10 @@ func (c *chaos) examineTold(ctx context.Context, st store.Store, x *examination)
 		c.report.Hearings[s.Name] = sum
 		for _, w := range wrong {
 			x.differ("untold", nil, nil, "subscriber %s: %s", s.Name, w)
+		}
+		if s.tellsForeign() {
+			x.hearsForeign(h, s.Name, said)
+			continue
 		}
 		x.hears(h, s.Name, said)
 	}

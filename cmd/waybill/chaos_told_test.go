@@ -36,10 +36,10 @@ func TestExaminationFindsWhatNobodyWasTold(t *testing.T) {
 				h.erased["shipment/a"] = true
 				h.events, h.logged = nil, nil
 			}, ""},
-		"what another surface tells is not told": {map[string]heard{}, func(h *happened) { h.foreign["shipment/a"] = true }, ""},
+		"what another surface tells is not told": {map[string]heard{}, func(h *happened) { h.foreign["shipment/a"] = "1Z" }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := &happened{orders: map[string]string{"shipment/a": "o"}, erased: map[string]bool{}, foreign: map[string]bool{}, logged: map[string]bool{}}
+			h := &happened{orders: map[string]string{"shipment/a": "o"}, erased: map[string]bool{}, foreign: map[string]string{}, logged: map[string]bool{}}
 			for i, id := range []string{first, second} {
 				h.events = append(h.events, event{id: id, subject: "shipment/a", seq: i + 1, at: begun})
 				h.logged[id] = true
@@ -65,12 +65,12 @@ func TestExaminationFindsWhatNobodyWasTold(t *testing.T) {
 
 // TestSubscriberNotesWhatItAccepts tells a subscriber the same messages twice, and some as nobody may.
 func TestSubscriberNotesWhatItAccepts(t *testing.T) {
-	s := newSubscriber("s", true)
-	signer, err := standardwebhooks.NewWebhookRaw([]byte("a secret of thirty-two bytes ..."))
+	s := newSubscriber("s", everything, true)
+	s.secret = "whsec_YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcyAuLi4="
+	signer, err := standardwebhooks.NewWebhook(s.secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.verifier = signer
 	s.setBad(true)
 	close(s.calm) // what it does not answer must not be waited for
 	server := httptest.NewServer(s)
@@ -121,7 +121,35 @@ func TestSubscriberNotesWhatItAccepts(t *testing.T) {
 	tell("msg_shipment_a_1", `{"other":1}`, true)
 	tell("msg_shipment_a_x", "{}", false)
 	said, _, wrong = s.says()
-	if _, taken := said["msg_shipment_a_x"]; taken || len(wrong) != 2 || !strings.Contains(wrong[0], "another body") || !strings.Contains(wrong[1], "not signed") {
+	if _, taken := said["msg_shipment_a_x"]; taken || len(wrong) != 2 || !strings.Contains(wrong[0], "another body") || !strings.Contains(wrong[1], "not as it must be") {
 		t.Errorf("wrong: %q, want another body and no signature", wrong)
+	}
+}
+
+// TestForeignParcelsAreCounted tells of the events of one parcel too seldom, as often as they happened, and too often.
+func TestForeignParcelsAreCounted(t *testing.T) {
+	for told := range 4 {
+		h := &happened{foreign: map[string]string{"tracker/t": "1Z"}, events: []event{{subject: "tracker/t", seq: 1}, {subject: "shipment/a", seq: 1}, {subject: "tracker/t", seq: 2}}}
+		said := map[string]heard{}
+		for i := range told {
+			body := fmt.Sprintf(`{"trackings":[{"tracker":{"trackingNumber":"1Z"},"metadata":{"messageId":"m%d"}}]}`, i)
+			id, err := foreignParcels.identify("secret", http.Header{"Authorization": {"Bearer secret"}}, []byte(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			said[id] = heard{accepted: 1}
+		}
+		x := newExamination(nil)
+		if x.hearsForeign(h, "s", said); (len(x.found) == 0) != (told == 2) {
+			t.Errorf("told of %d of 2: found %+v", told, x.found)
+		}
+	}
+	for name, header := range map[string]string{"nobody's": "", "another's": "Bearer other"} {
+		if id, err := foreignParcels.identify("secret", http.Header{"Authorization": {header}}, []byte(`{"trackings":[{}]}`)); err == nil {
+			t.Errorf("%s message %q is taken", name, id)
+		}
+	}
+	if id, err := foreignParcels.identify("secret", http.Header{"Authorization": {"Bearer secret"}}, []byte(`{"trackings":[]}`)); err == nil {
+		t.Errorf("message %q about nothing is taken", id)
 	}
 }
