@@ -35,6 +35,7 @@ type chaosReport struct {
 	Attention   []attentionCase    `json:"attention"`
 	Events      int                `json:"events"`           // that were to be told
 	Hearings    map[string]hearing `json:"hearings"`         // by subscriber
+	WaitedFor   map[string]int     `json:"waitedFor"`        // in the end: what was left to do, by how often the engine was looked at
 	Unanswered  []string           `json:"unanswered"`       // requests that were never answered
 	Odd         []string           `json:"odd"`              // processes that ended by themselves
 	Rows        []difference       `json:"rows"`             // of the run's own examination
@@ -57,7 +58,8 @@ type attentionCase struct {
 
 func newChaosReport(f *chaosFlags) chaosReport {
 	return chaosReport{Orders: f.orders, Seed: f.seed, Failpoints: len(reachable()), Statuses: map[string]int{}, Kills: map[string]int{}, Faults: map[string]int{},
-		Asked: map[string]int{}, SentAgain: map[string]int{}, Attempts: map[string]int{}, Doubts: map[string]int{}, Hearings: map[string]hearing{}}
+		Asked: map[string]int{}, SentAgain: map[string]int{}, Attempts: map[string]int{}, Doubts: map[string]int{}, Hearings: map[string]hearing{},
+		WaitedFor: map[string]int{}}
 }
 
 // tally counts an order and its attempts.
@@ -116,6 +118,7 @@ func (r *chaosReport) print(out io.Writer) error {
 		h := r.Hearings[name]
 		fmt.Fprintf(w, "  told to %s: %d, and %d of them again; requests: %s\n", name, h.Messages, h.Repeats, counts(h.Requests))
 	}
+	line("waited for", "%s", counts(r.WaitedFor))
 	for what, list := range map[string][]string{"faults that never fired": r.NeverFired, "failpoints that were never reached": r.NeverReached, "requests never answered": r.Unanswered, "processes that ended by themselves": r.Odd} {
 		if len(list) > 0 {
 			fmt.Fprintf(w, "%s:\n  %s\n", what, strings.Join(list, "\n  "))

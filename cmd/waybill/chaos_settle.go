@@ -49,9 +49,10 @@ func (c *chaos) settle(ctx context.Context) error {
 			return err
 		case err == nil && (len(waiting.Data) == 0 || time.Now().After(until)):
 			pending, err := c.pending(ctx)
-			if err != nil || !pending || time.Now().After(until) {
+			if err != nil || pending == "" || time.Now().After(until) {
 				return err // what waits still is shown by the examination
 			}
+			c.report.WaitedFor[pending]++
 			c.engine.keepAlive(ctx)
 			if err := c.await(ctx, c.api, "/readyz"); err != nil {
 				return err
@@ -66,11 +67,10 @@ func (c *chaos) settle(ctx context.Context) error {
 	}
 }
 
-// pending stops the engine and tells whether it has left anything to do soon.
-func (c *chaos) pending(ctx context.Context) (bool, error) {
+// pending stops the engine and tells what it has left to do soon, "" for nothing.
+func (c *chaos) pending(ctx context.Context) (what string, err error) {
 	c.engine.stop()
-	some := false
-	err := c.withStore(func(st store.Store) error {
+	err = c.withStore(func(st store.Store) error {
 		// Carriers are asked for parcels for ever; the next start plans that anew.
 		polls := &store.Tx{}
 		for _, account := range chaosAccounts {
@@ -80,17 +80,25 @@ func (c *chaos) pending(ctx context.Context) (bool, error) {
 			return err
 		}
 		due, ok, err := st.NextJob(ctx)
-		if some = ok && time.Until(due) < restless; some || err != nil {
+		if err != nil || ok && time.Until(due) < restless {
+			what = "a job"
 			return err
 		}
-		if some, err = c.untold(ctx, st); some || err != nil {
+		untold, err := c.untold(ctx, st)
+		if err != nil || untold {
+			what = "a subscriber"
 			return err
 		}
 		return eachShipment(ctx, st, func(sh *shipment.Shipment) {
-			some = some || c.truth.awaits(sh) || sh.Cancel != nil || slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.CancelIntent != nil })
+			switch {
+			case c.truth.awaits(sh):
+				what = "news of a delivery"
+			case sh.Cancel != nil || slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.CancelIntent != nil }):
+				what = "a cancellation"
+			}
 		})
 	})
-	return some, err
+	return what, err
 }
 
 // withStore opens the store of an engine that does not run.
