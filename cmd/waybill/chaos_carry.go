@@ -150,3 +150,30 @@ func (o *sent) follow(ctx context.Context, number string) error {
 	_, _, err = o.insist(ctx, o.id, http.MethodPatch, trackers+"/"+url.PathEscape(o.id)+"?searchBy=clientTrackerId", []byte(`{"destinationPostCode":"02118"}`))
 	return err
 }
+
+const chaosTracker = `{"locationExternalId":%q,"provider":"desk","trackingId":%q,"trackerExternalId":%q,"orderValue":10,
+"deliveryContact":{"name":"Ann","phone":"+1 617-555-0123"},
+"deliveryAddress":{"street1":"725 Albany Street","city":"Boston","state":"MA","countryCode":"US","postalCode":"02118"}}`
+
+// forget makes a tracker of a parcel of somebody else's, moves it by hand, erases it and removes it.
+func (o *sent) forget(ctx context.Context) error {
+	number := fmt.Sprintf("1ZSTRAY%011d", o.rng.Int64N(1e11))
+	for _, r := range []struct {
+		method, path, body string
+	}{
+		{http.MethodPost, "/trackers", fmt.Sprintf(chaosTracker, chaosStore, number, o.id)},
+		{http.MethodPost, "/trackers/" + o.id + "/status", `{"status":"IN_TRANSIT"}`},
+		{http.MethodPost, "/trackers/" + o.id + "/erase", ""},
+		{http.MethodDelete, "/trackers/" + o.id, ""},
+	} {
+		if err := pauseFor(ctx, o.moment()); err != nil {
+			return err
+		}
+		code, _, err := o.insist(ctx, o.id, r.method, r.path, []byte(r.body))
+		if err != nil {
+			return err
+		}
+		o.truth.note(o.id, func(t *told) { t.forgot = code }) // of the last one: 404 where it was removed, and the answer lost
+	}
+	return nil
+}

@@ -50,11 +50,12 @@ type examination struct {
 	byRef    map[string]*owned
 	orders   map[string]*owned
 	heardOf  map[string]bool // numbers that a tracker has heard of by a push
+	followed map[string]bool // names of the trackers that there are
 	found    []difference
 }
 
 func newExamination(records []simulator.Record) *examination {
-	x := &examination{bookings: map[[2]string]*held{}, byRef: map[string]*owned{}, orders: map[string]*owned{}, heardOf: map[string]bool{}}
+	x := &examination{bookings: map[[2]string]*held{}, byRef: map[string]*owned{}, orders: map[string]*owned{}, heardOf: map[string]bool{}, followed: map[string]bool{}}
 	for _, r := range records {
 		if r.Entity == "" {
 			continue
@@ -153,10 +154,13 @@ func (x *examination) attempt(o *owned, a *shipment.Attempt) {
 	}
 }
 
-// tracker notes what a carrier has pushed of a parcel.
+// tracker notes a tracker, and what a carrier has pushed of its parcel.
 func (x *examination) tracker(t *tracker.Tracker) {
 	if slices.ContainsFunc(t.Events, func(e tracker.Event) bool { return e.Origin == tracker.ByPush }) {
 		x.heardOf[t.Number] = true
+	}
+	for _, name := range t.Names {
+		x.followed[name] = true
 	}
 }
 
@@ -179,6 +183,9 @@ func (x *examination) strangers() {
 func (x *examination) promises(t *truth) {
 	for id, said := range t.orders {
 		o := x.orders[id]
+		if said.forgot/100 == 2 && x.followed[tracker.Name("tracker", id)] {
+			x.differ("status", &owned{id: id}, nil, "the removal of its tracker was acknowledged, and the tracker is there")
+		}
 		if said.pushed == http.StatusOK && said.followed/100 == 2 && !x.heardOf[said.number] {
 			x.differ("lost", &owned{id: id}, nil, "its caller follows %s, and does not know what was pushed of it and acknowledged", said.number)
 		}

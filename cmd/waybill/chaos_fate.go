@@ -42,6 +42,7 @@ var fates = []*fate{
 	{name: "released", share: .03, attributes: `{"gate":"shut"}`, then: (*sent).release},
 	{name: "carried", share: .12, then: (*sent).carry},
 	{name: "beside a foreign parcel", share: .04, meanwhile: (*sent).foreign},
+	{name: "beside a tracker that is forgotten", share: .03, meanwhile: (*sent).forget},
 	{name: "stalled", share: .03, attributes: `{"stall":"yes"}`, then: (*sent).unstall},
 	{name: "delivered", share: .03, then: (*sent).deliver},
 	{name: "delivered and erased", share: .03, then: (*sent).deliverAndErase},

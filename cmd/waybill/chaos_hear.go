@@ -215,6 +215,7 @@ func (s *subscriber) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		case <-q.Context().Done():
 		case <-s.calm:
 		}
+		panic(http.ErrAbortHandler) // to return would be to answer 200
 	case cut:
 		panic(http.ErrAbortHandler)
 	}

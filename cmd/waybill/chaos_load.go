@@ -39,6 +39,7 @@ type told struct {
 	number     string   // of a parcel of somebody else's
 	pushed     int      // news of that parcel
 	followed   int      // and a tracker of it
+	forgot     int      // the removal of a tracker
 	unanswered []string // requests that were never answered but with 5xx
 }
 

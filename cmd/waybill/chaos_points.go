@@ -16,12 +16,7 @@ import (
 var outOfReach = map[string]string{
 	"dispatch/before-adrift": adriftOutOfReach,
 	"dispatch/after-adrift":  adriftOutOfReach,
-
-	"tracking/before-drop": trackersOutOfReach, "tracking/after-drop": trackersOutOfReach,
-	"tracking/before-erase": trackersOutOfReach, "tracking/after-erase": trackersOutOfReach,
 }
-
-const trackersOutOfReach = "needs a surface of the API that removes or erases a tracker, and there is none yet"
 
 const adriftOutOfReach = "needs two walks of one order at once, or a person's word in the instant between the claim of a reconcile job and its first " +
 	"look at the order: one process holds an order's key as long as it walks. A test of dispatch's brings it about"

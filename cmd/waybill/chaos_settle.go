@@ -85,8 +85,8 @@ func (c *chaos) pending(ctx context.Context) (what string, err error) {
 			return err
 		}
 		untold, err := c.untold(ctx, st)
-		if err != nil || untold {
-			what = "a subscriber"
+		if err != nil || untold != "" {
+			what = "subscriber " + untold
 			return err
 		}
 		return eachShipment(ctx, st, func(sh *shipment.Shipment) {

@@ -35,9 +35,9 @@ type happened struct {
 	foreign map[string]string // the number by subject, of parcels that are told in the shape of another surface alone
 }
 
-// eachMessage reads the tenant's log.
-func eachMessage(ctx context.Context, st store.Store, f func(store.Message)) error {
-	for after := uint64(0); ; {
+// eachMessage reads the tenant's log behind a position.
+func eachMessage(ctx context.Context, st store.Store, after uint64, f func(store.Message)) error {
+	for {
 		list, err := st.MessageLog(ctx, chaosTenant, after, logRead)
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func eachTracker(ctx context.Context, st store.Store, f func(*tracker.Tracker)) 
 // happenings reads what has happened. Lines of history that never came into the log are differences.
 func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) (*happened, error) {
 	h := &happened{logged: map[string]bool{}, orders: map[string]string{}, erased: map[string]bool{}, foreign: map[string]string{}}
-	err := eachMessage(ctx, st, func(m store.Message) {
+	err := eachMessage(ctx, st, 0, func(m store.Message) {
 		h.logged[m.ID] = true
 		h.events = append(h.events, event{m.ID, m.Subject, m.Seq, m.At})
 	})
@@ -78,6 +78,7 @@ func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) 
 		return nil, err
 	}
 	if err := eachTracker(ctx, st, func(t *tracker.Tracker) {
+		h.erased[store.TrackerSubject(string(t.ID))] = !t.ErasedAt.IsZero()
 		if t.Surface == tracker.OfShip24 {
 			h.foreign[store.TrackerSubject(string(t.ID))] = t.Number
 		}
@@ -197,21 +198,25 @@ func (c *chaos) examineTold(ctx context.Context, st store.Store, x *examination)
 	return nil
 }
 
-// untold tells whether a subscriber is yet to be told of something.
-func (c *chaos) untold(ctx context.Context, st store.Store) (bool, error) {
+// untold returns a subscriber that is yet to be told of something, "" for none.
+func (c *chaos) untold(ctx context.Context, st store.Store) (string, error) {
 	for _, s := range c.subscribers {
 		read, err := st.ReadUpTo(ctx, chaosTenant, s.id)
 		if err != nil {
-			return false, err
+			return "", err
 		}
-		ahead, err := st.MessageLog(ctx, chaosTenant, read, 1)
-		if err != nil || len(ahead) > 0 {
-			return len(ahead) > 0, err
+		ahead := false
+		err = eachMessage(ctx, st, read, func(m store.Message) {
+			// What it has not asked for is read and passed over; that is not written down.
+			ahead = ahead || !s.tellsForeign() || strings.HasPrefix(m.Subject, store.TrackerSubject(""))
+		})
+		if err != nil || ahead {
+			return s.Name, err
 		}
 		due, next, err := st.DeliveriesDue(ctx, chaosTenant, s.id, time.Now(), 1)
 		if err != nil || len(due) > 0 || !next.IsZero() {
-			return true, err
+			return s.Name, err
 		}
 	}
-	return false, nil
+	return "", nil
 }
