@@ -26,7 +26,7 @@ const warmUp = 300
 // the store by itself with the documents that it has made. It returns orders a second.
 func (b *bench) engineAlone(ctx context.Context, floors *benchFloors) (float64, error) {
 	b.say("engine with stubs of carriers: %d orders", b.orders)
-	file, err := b.writeConfig("alone", "http://127.0.0.1:1")
+	file, err := b.writeConfig("alone", "http://127.0.0.1:1", "")
 	if err != nil {
 		return 0, err
 	}

@@ -25,10 +25,12 @@ tenants:
         config: { base_url: %[3]q, client_id: waybill-dev-client, client_secret: waybill-dev-secret, shipper_number: WB0001, negotiated_rates: true }
       doordash:
         adapter: doordash
+        push_secret: %[5]s
         config:
           base_url: %[4]q
           developer_id: 00000000-d0d0-4000-8000-00000000demo
           key_id: 00000000-d0d0-4000-8000-000000000key
+          push_authorization: %[6]s
           signing_secret: bm90LWEtc2VjcmV0LW9ubHktZm9yLXRoZS1zaW11bGF0b3I
       own_fleet:
         adapter: selfdelivery
@@ -63,9 +65,19 @@ choose:
     split: { ups: 34, doordash: 33, own_fleet: 33, by: order.id }
 `
 
+// followConfig is what the bench of trackers adds: how often the carrier is asked. What was asked for is due again soon, behind all else.
+const followConfig = "tracking: { per_second: %d, courier: 1s }\n"
+
+// benchAuthorization is what the carrier sends along with pushes, and benchPush the path that it sends them to.
+const (
+	benchAuthorization = "Basic YmVuY2g6YmVuY2g="
+	benchPushSecret    = "bench-push-secret-0123456789"
+	benchPush          = "/carriers/doordash/push/" + benchPushSecret
+)
+
 // writeConfig makes a folder with configuration and rules, and returns the configuration's path. simulator is the base URL of the
-// carriers.
-func (b *bench) writeConfig(name, simulator string) (string, error) {
+// carriers, more what is added to the configuration.
+func (b *bench) writeConfig(name, simulator, more string) (string, error) {
 	dir := filepath.Join(b.dir, name)
 	if err := os.MkdirAll(filepath.Join(dir, "rules"), 0o700); err != nil {
 		return "", err
@@ -74,6 +86,7 @@ func (b *bench) writeConfig(name, simulator string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "waybill.yaml")
-	text := fmt.Sprintf(benchConfig, b.plugins, sha256.Sum256([]byte(benchKey)), simulator+"/ups", simulator+"/doordash")
+	text := fmt.Sprintf(benchConfig, b.plugins, sha256.Sum256([]byte(benchKey)), simulator+"/ups", simulator+"/doordash",
+		benchPushSecret, benchAuthorization) + more
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }

@@ -52,10 +52,17 @@ const askTimeout = time.Minute
 
 // do sends one request and reads the whole answer, which is valid until the next call.
 func (c *caller) do(method, path string, body []byte) (status int, answer []byte, err error) {
+	return c.send(method, path, "X-Api-Key: "+benchKey, body)
+}
+
+// send is do with another key.
+func (c *caller) send(method, path, key string, body []byte) (status int, answer []byte, err error) {
 	c.out = append(c.out[:0], method...)
 	c.out = append(c.out, ' ')
 	c.out = append(c.out, path...)
-	c.out = append(c.out, " HTTP/1.1\r\nHost: bench\r\nX-Api-Key: "+benchKey+"\r\nContent-Type: application/json\r\nContent-Length: "...)
+	c.out = append(c.out, " HTTP/1.1\r\nHost: bench\r\n"...)
+	c.out = append(c.out, key...)
+	c.out = append(c.out, "\r\nContent-Type: application/json\r\nContent-Length: "...)
 	c.out = strconv.AppendInt(c.out, int64(len(body)), 10)
 	c.out = append(c.out, "\r\n\r\n"...)
 	c.out = append(c.out, body...)

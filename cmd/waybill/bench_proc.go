@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,6 +23,27 @@ func processorTime(pid int) (time.Duration, error) {
 	user, errU := strconv.ParseInt(fields[11], 10, 64)
 	system, errS := strconv.ParseInt(fields[12], 10, 64)
 	return time.Duration(user+system) * time.Second / userHZ, errors.Join(errU, errS)
+}
+
+// calmed waits until a process uses less than a tenth of a core: a store that much was put into goes on sorting it for a while.
+func calmed(ctx context.Context, pid int) error {
+	const look, longest = 250 * time.Millisecond, 60 * time.Second
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	before, err := processorTime(pid)
+	for begun := time.Now(); err == nil && time.Since(begun) < longest; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		var now time.Duration
+		if now, err = processorTime(pid); err == nil && now-before < look/10 {
+			return nil
+		}
+		before = now
+	}
+	return err
 }
 
 // procStat are the fields of /proc/<pid>/stat behind the name: fields[0] is the state, fields[1] the parent.

@@ -19,7 +19,7 @@ func (b *bench) whole(ctx context.Context, floors *benchFloors, alone float64) (
 		return err
 	}
 	defer func() { err = errors.Join(err, sim.stop()) }()
-	file, err := b.writeConfig("whole", "http://"+sim.address)
+	file, err := b.writeConfig("whole", "http://"+sim.address, "")
 	if err != nil {
 		return err
 	}

@@ -185,6 +185,34 @@ type Progress struct {
 	Proofs            []Attachment        `json:"proofs,omitempty"`
 }
 
+// Same reports whether two tell the same, to the millisecond that instants are kept with. Proofs are only ever added, so as many are
+// the same.
+func (p Progress) Same(o Progress) bool {
+	window := func(a, b shipping.TimeWindow) bool {
+		return sameInstant(a.StartsAt, b.StartsAt) && sameInstant(a.EndsAt, b.EndsAt)
+	}
+	return window(p.EstimatedPickup, o.EstimatedPickup) && window(p.EstimatedDelivery, o.EstimatedDelivery) &&
+		sameInstant(p.ActualPickup, o.ActualPickup) && sameInstant(p.ActualDelivery, o.ActualDelivery) &&
+		equalValues(p.Driver, o.Driver) && equalValues(p.Vehicle, o.Vehicle) && sameLocation(p.LastLocation, o.LastLocation) &&
+		len(p.Proofs) == len(o.Proofs)
+}
+
+func sameInstant(a, b shipping.Instant) bool { return a.UnixMilli() == b.UnixMilli() }
+
+func sameLocation(a, b *shipping.Location) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Latitude == b.Latitude && a.Longitude == b.Longitude && a.IsManual == b.IsManual && sameInstant(a.UpdatedAt, b.UpdatedAt)
+}
+
+func equalValues[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
 // Attachment is a file that belongs to the shipment.
 type Attachment struct {
 	Type        string `json:"type"`

@@ -223,7 +223,7 @@ func (t *Tracker) learn(u carrier.TrackUpdate, h Heard, before, after present) b
 	fresh := !u.Unknown && !at.Before(t.FactsAt)
 	if fresh && !u.Unknown {
 		t.refresh(u)
-		if t.facts() != old {
+		if !t.facts().same(old) {
 			t.FactsAt = at
 		}
 	}
@@ -241,7 +241,7 @@ func (t *Tracker) learn(u carrier.TrackUpdate, h Heard, before, after present) b
 	if t.Status == shipping.OrderUnassigned { // whoever it was has given it back
 		p.Driver, p.Vehicle, p.LastLocation = nil, nil, nil
 	}
-	return t.facts() != old
+	return !t.facts().same(old)
 }
 
 // refresh takes in what the newest word wins about.
@@ -265,23 +265,18 @@ func (t *Tracker) refresh(u carrier.TrackUpdate) {
 	}
 }
 
-// facts is everything that learn may change, as text that can be compared.
-func (t *Tracker) facts() string {
-	p := t.Progress
-	var d shipping.Driver
-	var v shipping.Vehicle
-	var l shipping.Location
-	if p.Driver != nil {
-		d = *p.Driver
-	}
-	if p.Vehicle != nil {
-		v = *p.Vehicle
-	}
-	if p.LastLocation != nil {
-		l = *p.LastLocation
-	}
-	return fmt.Sprintf("%v %v %v %v %q %q %v %v %q %q %d", p.EstimatedPickup, p.EstimatedDelivery, p.ActualPickup, p.ActualDelivery, d, v, l,
-		p.LastLocation != nil, t.SignedBy, t.TrackingURL, len(p.Proofs))
+// facts is everything that learn may change. It replaces what members point to, and never writes there.
+type facts struct {
+	progress              shipment.Progress
+	signedBy, trackingURL string
+}
+
+func (t *Tracker) facts() facts {
+	return facts{progress: t.Progress, signedBy: t.SignedBy, trackingURL: t.TrackingURL}
+}
+
+func (f facts) same(o facts) bool {
+	return f.signedBy == o.signedBy && f.trackingURL == o.trackingURL && f.progress.Same(o.progress)
 }
 
 // actual takes the carrier's word for when something happened, else what the events say, as long as no carrier's word is known.

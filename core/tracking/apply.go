@@ -103,7 +103,7 @@ func (s *Service) move(ctx context.Context, tx *store.Tx, t *tracker.Tracker, n 
 	if a == nil {
 		return fmt.Errorf("tracker %s follows attempt %d of order %s, which has none", t.ID, t.Attempt, sh.ID)
 	}
-	now, live, unchanged := s.Clock.Now(), a.Live(), fingerprint(sh, a)
+	now, live, before := s.Clock.Now(), a.Live(), markOf(sh, a)
 	lines, over := sh.Follow(t.Attempt, heardOf(t, a, n, live), now)
 	sh.Learn(t.Attempt, t.Progress)
 	sh.Charge(t.Attempt, n.amount)
@@ -121,7 +121,7 @@ func (s *Service) move(ctx context.Context, tx *store.Tx, t *tracker.Tracker, n 
 	if t.Stopped == tracker.StopExpired && a.EndedAt.IsZero() {
 		a.EndedAt, over = now, true // it is not one of the account's open bookings, whatever has become of it
 	}
-	if len(lines) == 0 && !over && fingerprint(sh, a) == unchanged {
+	if len(lines) == 0 && !over && markOf(sh, a).same(before) {
 		return nil
 	}
 	sh.UpdatedAt = now
@@ -138,18 +138,21 @@ func (s *Service) move(ctx context.Context, tx *store.Tx, t *tracker.Tracker, n 
 	return nil
 }
 
-// fingerprint tells whether an order has changed beside its history.
-func fingerprint(sh *shipment.Shipment, a *shipment.Attempt) string {
-	p := sh.Progress
-	return fmt.Sprintf("%v %v %v %v %+v %+v %+v %d %s %v %v %v", p.EstimatedPickup, p.EstimatedDelivery, p.ActualPickup, p.ActualDelivery,
-		deref(p.Driver), deref(p.Vehicle), deref(p.LastLocation), len(p.Proofs), a.State, a.EndedAt, a.Fee, sh.Cancel != nil)
+// mark is what may change about an order beside its history.
+type mark struct {
+	progress  shipment.Progress
+	state     shipment.AttemptState
+	ended     time.Time
+	fee       shipping.Money
+	cancelled bool
 }
 
-func deref[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
+func markOf(sh *shipment.Shipment, a *shipment.Attempt) mark {
+	return mark{progress: sh.Progress, state: a.State, ended: a.EndedAt, fee: a.Fee, cancelled: sh.Cancel != nil}
+}
+
+func (m mark) same(o mark) bool {
+	return m.state == o.state && m.ended.Equal(o.ended) && m.fee == o.fee && m.cancelled == o.cancelled && m.progress.Same(o.progress)
 }
 
 // heardOf is what has entered a tracker in the words of the order's history. Where older news change what later ones meant, what

@@ -152,18 +152,19 @@ type visit struct {
 	t       *tracker.Tracker
 	updates []carrier.TrackUpdate
 	failed  *carrier.Error
+	charged shipping.Money // by the order, when the visit began
 }
 
 // poll asks for the trackers that are due, and commits what comes of it. It returns how long the account is to be left alone.
 func (s *Service) poll(ctx context.Context, a *config.Account, due []*tracker.Tracker) (time.Duration, error) {
 	var visits []*visit
 	for _, t := range due {
-		ask, err := s.prepare(ctx, t)
+		charged, ask, err := s.prepare(ctx, t)
 		if err != nil {
 			return 0, err
 		}
 		if ask {
-			visits = append(visits, &visit{t: t})
+			visits = append(visits, &visit{t: t, charged: charged})
 		}
 	}
 	if len(visits) == 0 {
@@ -182,26 +183,28 @@ func (s *Service) poll(ctx context.Context, a *config.Account, due []*tracker.Tr
 }
 
 // prepare looks after what can be done for a tracker without its carrier: news that were parked when it was not there yet, and an
-// order that waits for it no more. It reports whether the carrier is to be asked.
-func (s *Service) prepare(ctx context.Context, t *tracker.Tracker) (ask bool, err error) {
+// order that waits for it no more. It reports whether the carrier is to be asked, and what the booking is known to cost.
+func (s *Service) prepare(ctx context.Context, t *tracker.Tracker) (charged shipping.Money, ask bool, err error) {
 	live := true
 	if t.Shipment != "" {
 		sh, err := s.Store.Shipment(ctx, t.Tenant, t.Shipment)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return false, err
+			return charged, false, err
 		}
-		live = err == nil && followed(sh, t)
+		if live = err == nil && followed(sh, t); live && sh.Attempt(t.Attempt).Booking != nil {
+			charged = sh.Attempt(t.Attempt).Booking.Amount
+		}
 	}
 	if live && t.Polls.Count == 0 {
 		if live, err = s.takeUp(ctx, t); err != nil {
-			return false, err
+			return charged, false, err
 		}
 	}
 	switch {
 	case t.NextPoll.IsZero(), t.NextPoll.After(s.Clock.Now()):
-		return false, nil // parked news have said enough
+		return charged, false, nil // parked news have said enough
 	case live && s.can(t.Tenant, t.Account, carrier.CanTrack):
-		return true, nil
+		return charged, true, nil
 	}
 	_, err = s.change(ctx, t, "poll", func(t *tracker.Tracker) (*news, error) {
 		t.NextPoll = time.Time{} // of what cannot be asked for, pushes and people tell
@@ -210,7 +213,7 @@ func (s *Service) prepare(ctx context.Context, t *tracker.Tracker) (ask bool, er
 		}
 		return &news{}, nil
 	})
-	return false, err
+	return charged, false, err
 }
 
 // followed reports whether an order still waits for what its tracker says.
@@ -347,7 +350,7 @@ func (s *Service) record(ctx context.Context, a *config.Account, visits []*visit
 	for _, v := range visits {
 		n, heard := s.observe(v.t, v)
 		s.metrics.polls.WithLabelValues(a.Adapter, heard).Inc()
-		if !n.any() && n.amount.IsZero() {
+		if !n.any() && (n.amount.IsZero() || n.amount == v.charged) {
 			quiet.Trackers = append(quiet.Trackers, v.t)
 			again = append(again, v)
 			continue

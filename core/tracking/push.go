@@ -144,20 +144,14 @@ func (s *Service) followers(ctx context.Context, a *config.Account, u carrier.Tr
 	if u.Number != "" {
 		tags = append(tags, tracker.ParcelTag(a.ID, u.Number))
 	}
-	var out []*tracker.Tracker
-	for _, tag := range tags {
-		found, err := s.Store.TrackersByTag(ctx, a.Tenant, tag, maxFollowers)
-		if err != nil {
-			return nil, fmt.Errorf("trackers of a push: %w", err)
-		}
-		for _, t := range found {
-			known := slices.ContainsFunc(out, func(o *tracker.Tracker) bool { return o.ID == t.ID })
-			if t.Account == a.ID && !known {
-				out = append(out, t)
-			}
-		}
+	if len(tags) == 0 {
+		return nil, nil
 	}
-	return out, nil
+	found, err := s.Store.TrackersByTag(ctx, a.Tenant, tags[0], maxFollowers, tags[1:]...)
+	if err != nil {
+		return nil, fmt.Errorf("trackers of a push: %w", err)
+	}
+	return slices.DeleteFunc(found, func(t *tracker.Tracker) bool { return t.Account != a.ID }), nil
 }
 
 // park keeps an update that nobody waits for yet. The same update is parked once. An update that names nothing is dropped.

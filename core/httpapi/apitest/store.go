@@ -106,11 +106,11 @@ func (s *Store) TrackerByName(ctx context.Context, tenant, name string) (*tracke
 }
 
 // TrackersByTag implements store.Tracking.
-func (s *Store) TrackersByTag(ctx context.Context, tenant, tag string, limit int) ([]*tracker.Tracker, error) {
+func (s *Store) TrackersByTag(ctx context.Context, tenant, tag string, limit int, more ...string) ([]*tracker.Tracker, error) {
 	if err := s.fault(); err != nil {
 		return nil, err
 	}
-	return s.Store.TrackersByTag(ctx, tenant, tag, limit)
+	return s.Store.TrackersByTag(ctx, tenant, tag, limit, more...)
 }
 
 // ListTrackers implements store.Tracking.

@@ -1,6 +1,7 @@
 package badgerstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,13 +74,23 @@ func (s *Store) TrackerByName(ctx context.Context, tenant, name string) (*tracke
 }
 
 // TrackersByTag implements store.Tracking.
-func (s *Store) TrackersByTag(ctx context.Context, tenant, tag string, limit int) ([]*tracker.Tracker, error) {
+func (s *Store) TrackersByTag(ctx context.Context, tenant, tag string, limit int, more ...string) ([]*tracker.Tracker, error) {
 	var all []*tracker.Tracker
 	err := s.view(ctx, func(txn *badger.Txn) error {
-		at, err := trackers(ctx, txn, tenant, store.TrackerQuery{Tag: tag})(nil, true, limit)
-		if err == nil {
-			all, err = loadTrackers(txn, tenant, at)
+		var at []position
+		for _, tag := range append([]string{tag}, more...) {
+			found, err := trackers(ctx, txn, tenant, store.TrackerQuery{Tag: tag})(nil, true, limit)
+			if err != nil {
+				return err
+			}
+			at = append(at, found...)
 		}
+		if len(more) > 0 {
+			slices.SortFunc(at, func(a, b position) int { return bytes.Compare(a, b) })
+			at = slices.CompactFunc(at, func(a, b position) bool { return bytes.Equal(a, b) })
+		}
+		var err error
+		all, err = loadTrackers(txn, tenant, at)
 		return err
 	})
 	if err != nil {

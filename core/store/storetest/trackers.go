@@ -239,6 +239,11 @@ func checkTags(t *testing.T, s store.Store) {
 	expect("group:g", 2, all[0].ID, all[1].ID)
 	expect("number:tracker:1", 10, all[1].ID, all[3].ID)
 	expect("group:", 10)
+	several, err := s.TrackersByTag(t.Context(), tenant, "number:tracker:1", 1, "group:", "group:g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "of several tags", trackerIDs(several), trackerIDs(all[:2]))
 	equal(t, "of one surface", trackerIDs(listTrackers(t, s, tenant, store.TrackerQuery{Tag: "group:g", Surface: tracker.OfShip24}).Trackers), []tracker.ID{all[3].ID, all[1].ID})
 	equal(t, "of all", trackerIDs(listTrackers(t, s, tenant, store.TrackerQuery{Tag: "group:g", Ascending: true}).Trackers), trackerIDs(all))
 	all[1].Tags = []string{"new"}
