@@ -68,6 +68,8 @@ bench: build ## what it costs, each figure beside its floor
 	bin/waybill bench --orders $(ORDERS)
 	bin/waybill bench reload
 	bin/waybill bench rules
+	bin/waybill bench trackers
+	bin/waybill bench webhooks
 
 chaos: build ## kill everything while ORDERS orders (default 2000) are dispatched; prove that nothing was lost, bought twice or left untold
 	CGO_ENABLED=0 $(GO) build -trimpath -tags failpoint -o bin/waybill-chaos ./cmd/waybill

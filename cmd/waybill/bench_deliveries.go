@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -63,14 +64,11 @@ func putDelivery(tx *store.Tx, i int, at time.Time) {
 	a.Reference, a.Account, a.Adapter, a.Provider, a.Fee = t.Reference, t.Account, "doordash", t.Provider, fee
 	a.IntendedAt = t.CreatedAt
 	a.Booking.TrackingID, a.Booking.TrackingURL, a.Booking.Amount = t.Number, t.TrackingURL, fee
+	t.Polls.Count, t.Polls.FoundAt = len(deliverySoFar), t.CreatedAt
 	for n, x := range deliverySoFar {
 		when := at.Add(time.Duration(n+1-len(deliverySoFar)) * time.Hour)
-		t.Seq++
-		t.Status = x.status
-		t.Events = append(t.Events, tracker.Event{
-			ID: fmt.Sprintf("%08x%08x", i, n), Seq: t.Seq, Number: t.Number, Account: t.Account, Origin: tracker.ByPoll, Received: when,
-			TrackingEvent: shipping.TrackingEvent{Time: shipping.At(when), ZoneKnown: true, CarrierCode: x.word, Status: x.status},
-		})
+		t.Merge(carrier.TrackUpdate{Number: t.Number, Events: []shipping.TrackingEvent{{Time: shipping.At(when), ZoneKnown: true, CarrierCode: x.word, Status: x.status}}},
+			tracker.Heard{Origin: tracker.ByPoll, At: when})
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: sh.Move(x.status, when, t.Provider, shipment.WithAttempt(1), shipment.WithNote(x.word))})
 	}
 	tx.Shipments, tx.Trackers = append(tx.Shipments, sh), append(tx.Trackers, t)
@@ -80,7 +78,7 @@ func deliveryNumber(i int) string { return fmt.Sprintf("%010d", i) }
 
 func deliveryReference(i int) string { return "ab" + string(benchID(int64(i))) }
 
-// benchCarrier answers as DoorDash does when it is asked about a delivery of which there are no news.
+// benchCarrier answers as DoorDash does when it is asked about a delivery. Of one in ten there are news.
 type benchCarrier struct {
 	at    time.Time
 	asked atomic.Int64
@@ -93,10 +91,13 @@ func (c *benchCarrier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.asked.Add(1)
-	number := id[len(id)-8:]
+	number, status, changed := id[len(id)-8:], "enroute_to_pickup", c.at
+	if number[len(number)-1] == '0' {
+		status, changed = "arrived_at_pickup", c.at.Add(time.Second)
+	}
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"external_delivery_id":%q,"currency":"USD","delivery_status":"enroute_to_pickup","fee":975,"tax":0,"order_value":1000,`+
+	fmt.Fprintf(w, `{"external_delivery_id":%q,"currency":"USD","delivery_status":%q,"fee":975,"tax":0,"order_value":1000,`+
 		`"pickup_address":"345 Harrison Avenue, Boston, MA 02118","pickup_phone_number":"+12345678900","dropoff_address":"725 Albany Street, Boston, MA 02118",`+
 		`"dropoff_phone_number":"+16175550123","tracking_url":"https://www.doordash.com/orders/track?id=00%s","support_reference":"00%s",`+
-		`"pickup_verification_image_url":"","updated_at":%q}`, id, number, number, c.at.Format(time.RFC3339))
+		`"pickup_verification_image_url":"","updated_at":%q}`, id, status, number, number, changed.Format(time.RFC3339))
 }

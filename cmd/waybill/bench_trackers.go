@@ -136,7 +136,7 @@ func (b *benchFollow) followedBy(ctx context.Context, file string, then func(*ch
 		err = isReady(ctx, engine.address)
 		took = append(took, time.Since(begun).Seconds())
 		if err == nil && n == starts-1 {
-			err = b.watch(ctx, engine, &e)
+			err = b.watch(ctx, engine, then != nil, &e)
 			if err == nil && then != nil {
 				err = then(engine)
 			}
@@ -149,8 +149,11 @@ func (b *benchFollow) followedBy(ctx context.Context, file string, then func(*ch
 	return e, nil
 }
 
-// watch leaves an engine to itself.
-func (b *benchFollow) watch(ctx context.Context, engine *child, e *idleEngine) error {
+// pollsPause is longer than the engine ever waits between polls of an account that has deliveries due.
+const pollsPause = 10 * time.Second
+
+// watch leaves an engine to itself, where it polls at least until it has done so once.
+func (b *benchFollow) watch(ctx context.Context, engine *child, polls bool, e *idleEngine) error {
 	if err := calmed(ctx, engine.cmd.Process.Pid); err != nil { // it looks through its tables first
 		return err
 	}
@@ -159,8 +162,10 @@ func (b *benchFollow) watch(ctx context.Context, engine *child, e *idleEngine) e
 		return err
 	}
 	begun, polled := time.Now(), b.carrier.asked.Load()
-	if err := b.rest(ctx); err != nil {
-		return err
+	for rested := false; !rested || polls && b.carrier.asked.Load() == polled && time.Since(begun) < pollsPause; rested = true {
+		if err := b.rest(ctx); err != nil {
+			return err
+		}
 	}
 	after, err := b.used(engine)
 	if err != nil {
