@@ -88,6 +88,7 @@ func TestWithoutGoodRulesThereIsAnError(t *testing.T) {
 }
 
 func TestRunSeesAChange(t *testing.T) {
+	t.Parallel()
 	s, dir := newSet(t)
 	write(t, dir, good)
 	if err := s.Load(); err != nil {

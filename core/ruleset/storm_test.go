@@ -13,7 +13,8 @@ import (
 // TestNoDecisionIsDroppedOrMixedWhileRulesAreReloaded: every second load is of broken files. Each version charges and warns by its
 // own number, so that a decision which took anything from two versions would show it.
 func TestNoDecisionIsDroppedOrMixedWhileRulesAreReloaded(t *testing.T) {
-	const reloads, deciders = 300, 4
+	t.Parallel()
+	const reloads, deciders = 100, 4 // `waybill bench reload` does it for longer
 	s, dir := newSet(t)
 	version := func(n int) string {
 		return fmt.Sprintf("rules: 1\nname: v%d\ncurrency: USD\nadjust:\n  - { name: Charge, charge: \"%d.00\" }\nwarn:\n  - { name: Say, message: \"v%d\" }\n", n, n, n)

@@ -23,6 +23,7 @@ var storeKey = bytes.Repeat([]byte("k"), 32)
 // TestBackupsAreOfOneMoment backs up while eight writers commit pairs of shipments in one transaction each, and commits in order:
 // a copy must hold both of a pair or neither, and with a pair all that its writer had committed before.
 func TestBackupsAreOfOneMoment(t *testing.T) {
+	t.Parallel()
 	s := open(t, badgerstore.Config{Dir: t.TempDir(), EncryptionKey: storeKey})
 	const writers, copies = 8, 3
 	stop := make(chan struct{})

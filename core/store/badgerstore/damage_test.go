@@ -168,6 +168,7 @@ var keys = map[string][]byte{"plain": nil, "encrypted": storeKey}
 
 // TestATornLastCommitIsCutOff cuts the log in a commit that was not acknowledged, and fills it with what a disk may leave.
 func TestATornLastCommitIsCutOff(t *testing.T) {
+	t.Parallel()
 	for name, key := range keys {
 		t.Run(name, func(t *testing.T) {
 			dir, before, after := killed(t, key, true)
@@ -223,6 +224,7 @@ func TestATornLastCommitIsTold(t *testing.T) {
 
 // TestDamageToALogIsRefused flips bytes, and cuts, before the end of the last commit that was acknowledged.
 func TestDamageToALogIsRefused(t *testing.T) {
+	t.Parallel()
 	for name, key := range keys {
 		t.Run(name, func(t *testing.T) {
 			dir, before, after := killed(t, key, false)
@@ -297,6 +299,7 @@ func closed(t testing.TB, key []byte) string {
 }
 
 func TestDamageToAClosedStoreIsRefused(t *testing.T) {
+	t.Parallel()
 	for name, key := range keys {
 		t.Run(name, func(t *testing.T) {
 			dir := closed(t, key)
@@ -415,6 +418,7 @@ func writeOrders(dir, from string) error {
 
 // TestKillingNeverLooksLikeDamage kills a writer again and again on one folder, at any moment: also while it opens.
 func TestKillingNeverLooksLikeDamage(t *testing.T) {
+	t.Parallel()
 	const runs = 10
 	dir := t.TempDir()
 	var said []int

@@ -61,6 +61,7 @@ func open(t testing.TB, cfg badgerstore.Config) *badgerstore.Store {
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	var dirs sync.Map
 	storetest.Run(t, func(t *testing.T) store.Store {
 		dir := t.TempDir()
@@ -86,6 +87,7 @@ func TestStore(t *testing.T) {
 }
 
 func TestStoreInMemory(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, badgerstore.Config{InMemory: true}) }, storetest.Options{})
 }
 
@@ -94,6 +96,7 @@ func label(id shipment.ID, parcel int, data []byte) store.Label {
 }
 
 func TestEncryptedFilesShowNothing(t *testing.T) {
+	t.Parallel()
 	secret := []byte("a street that nobody shall read")
 	for name, key := range map[string][]byte{"plain": nil, "encrypted": bytes.Repeat([]byte("k"), 32)} {
 		t.Run(name, func(t *testing.T) {
@@ -225,6 +228,7 @@ func TestForsakeIsLikeReopening(t *testing.T) {
 }
 
 func TestBackupIsRestored(t *testing.T) {
+	t.Parallel()
 	s := open(t, badgerstore.Config{Dir: t.TempDir()})
 	var want []*shipment.Shipment
 	large := bytes.Repeat([]byte("label "), 1<<19)
@@ -332,6 +336,7 @@ func restoredTold(t *testing.T, s, r *badgerstore.Store, followed *tracker.Track
 }
 
 func TestGarbageIsCollected(t *testing.T) {
+	t.Parallel()
 	s := open(t, badgerstore.Config{Dir: t.TempDir()})
 	if err := s.CollectGarbage(t.Context()); err != nil {
 		t.Errorf("of an empty store: %v", err)

@@ -67,7 +67,7 @@ func checkRefusalsAreTrue(t *testing.T, s store.Store) {
 
 // checkOneWins lets all writers count one shipment up: every success must have seen the one before it.
 func checkOneWins(t *testing.T, s store.Store) {
-	const rounds = 4
+	const rounds = 2
 	sh := NewShipment(tenant, 1)
 	commit(t, s, tenant, put(sh))
 	var mu sync.Mutex
@@ -129,7 +129,7 @@ func checkOneIsFirst(t *testing.T, s store.Store) {
 }
 
 func checkOneClaims(t *testing.T, s store.Store) {
-	const jobs, keys = 500, 40
+	const jobs, keys = 200, 40
 	tx := &store.Tx{}
 	for i := range jobs {
 		tx.PutJobs = append(tx.PutJobs, job(fmt.Sprintf("j%03d", i), fmt.Sprint("k", i%keys), 0))
