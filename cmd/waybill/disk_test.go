@@ -194,6 +194,7 @@ func rewrite(t *testing.T, path string, f func([]byte) []byte) {
 
 // TestCorruptedFiles damages one kind of file at a time: the engine does not start, and says what is to be done.
 func TestCorruptedFiles(t *testing.T) {
+	t.Parallel()
 	r := newDiskRun(t, filepath.Join(t.TempDir(), "store"))
 	d := r.serve(t)
 	acknowledge(t, d, "corrupt-", 5)
@@ -221,6 +222,7 @@ func TestCorruptedFiles(t *testing.T) {
 		"key registry":  {"KEYREGISTRY", func(b []byte) []byte { return bytes.Repeat([]byte{0x5a}, len(b)) }},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := *r
 			r.data = filepath.Join(t.TempDir(), "store")
 			if err := os.CopyFS(r.data, os.DirFS(whole)); err != nil {
@@ -239,6 +241,7 @@ func TestCorruptedFiles(t *testing.T) {
 // TestDamagedLog flips bytes of the log of an engine that was killed, which is where its last orders are: it does not start, as these
 // orders were acknowledged, and starts with all of them when the bytes are as they were.
 func TestDamagedLog(t *testing.T) {
+	t.Parallel()
 	r := newDiskRun(t, filepath.Join(t.TempDir(), "store"))
 	d := r.serve(t)
 	said := acknowledge(t, d, "log-", 5)
@@ -261,6 +264,7 @@ func TestDamagedLog(t *testing.T) {
 // TestTornLastWrite kills an engine and leaves its newest file as a machine that lost power would: with the beginning of one more
 // write, or shorter than it was laid out. It starts again, and nothing is missing that was acknowledged.
 func TestTornLastWrite(t *testing.T) {
+	t.Parallel()
 	r := newDiskRun(t, filepath.Join(t.TempDir(), "store"))
 	d := r.serve(t)
 	said := acknowledge(t, d, "torn-", 8)

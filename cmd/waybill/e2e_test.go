@@ -72,6 +72,7 @@ func thirds(t testing.TB) string {
 // ends, or says that it is in doubt until its reconcile job has ended it; and what the carriers believe is what the engine
 // believes: one live booking for each order that has one, none besides.
 func TestAdaptersMayDie(t *testing.T) {
+	t.Parallel()
 	d := startDev(t, "--config", thirds(t))
 	const orders, clients = 500, 64
 	stop, killed := killAdapters(t, d)
@@ -191,6 +192,7 @@ func settle(t *testing.T, d *devProcess, orders int, id func(int) string) {
 // TestTheEngineMayDie kills the engine while orders are being created, and starts it again over the same data: every order that
 // was acknowledged is there.
 func TestTheEngineMayDie(t *testing.T) {
+	t.Parallel()
 	cfg := thirds(t)
 	d := startDev(t, "--config", cfg)
 	var acknowledged []string
