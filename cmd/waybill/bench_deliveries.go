@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -86,12 +88,13 @@ type benchCarrier struct {
 
 func (c *benchCarrier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := path.Base(r.URL.Path)
-	if r.Method != http.MethodGet || len(id) != len(deliveryReference(0)) {
+	raw, err := hex.DecodeString(strings.TrimPrefix(id, "ab")) // as deliveryReference makes it
+	if r.Method != http.MethodGet || err != nil || len(raw) < 8 {
 		http.NotFound(w, r)
 		return
 	}
 	c.asked.Add(1)
-	number, status, changed := id[len(id)-8:], "enroute_to_pickup", c.at
+	number, status, changed := string(raw[len(raw)-8:]), "enroute_to_pickup", c.at
 	if number[len(number)-1] == '0' {
 		status, changed = "arrived_at_pickup", c.at.Add(time.Second)
 	}

@@ -27,19 +27,22 @@ func processorTime(pid int) (time.Duration, error) {
 
 // calmed waits until a process uses less than a tenth of a core: a store that much was put into goes on sorting it for a while.
 func calmed(ctx context.Context, pid int) error {
-	const look, longest = 250 * time.Millisecond, 60 * time.Second
+	const look, longest, looks = 250 * time.Millisecond, 60 * time.Second, 4
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	before, err := processorTime(pid)
-	for begun := time.Now(); err == nil && time.Since(begun) < longest; {
+	calm := 0
+	for begun := time.Now(); err == nil && calm < looks && time.Since(begun) < longest; {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 		var now time.Duration
-		if now, err = processorTime(pid); err == nil && now-before < look/10 {
-			return nil
+		if now, err = processorTime(pid); now-before < look/10 {
+			calm++
+		} else {
+			calm = 0
 		}
 		before = now
 	}

@@ -13,8 +13,10 @@ type Tracking interface {
 	Tracker(ctx context.Context, tenant string, id tracker.ID) (*tracker.Tracker, error)
 	// TrackerByName finds the tenant's one tracker with this name (tracker.Name).
 	TrackerByName(ctx context.Context, tenant, name string) (*tracker.Tracker, error)
-	// TrackersByTag returns the tenant's trackers with this tag, or one of more, each once, oldest first, at most limit of each tag.
-	TrackersByTag(ctx context.Context, tenant, tag string, limit int, more ...string) ([]*tracker.Tracker, error)
+	// TrackersByTag returns the tenant's trackers with this tag, oldest first, at most limit.
+	TrackersByTag(ctx context.Context, tenant, tag string, limit int) ([]*tracker.Tracker, error)
+	// TrackersByTags returns those with any of the tags, each once, oldest first, at most limit of each tag.
+	TrackersByTags(ctx context.Context, tenant string, tags []string, limit int) ([]*tracker.Tracker, error)
 	ListTrackers(ctx context.Context, tenant string, q TrackerQuery) (TrackerPage, error)
 	// TrackersDue returns the trackers of an account whose NextPoll has come, earliest first, at most limit, and when the next
 	// one after these is due; zero where there is none.

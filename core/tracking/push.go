@@ -144,10 +144,7 @@ func (s *Service) followers(ctx context.Context, a *config.Account, u carrier.Tr
 	if u.Number != "" {
 		tags = append(tags, tracker.ParcelTag(a.ID, u.Number))
 	}
-	if len(tags) == 0 {
-		return nil, nil
-	}
-	found, err := s.Store.TrackersByTag(ctx, a.Tenant, tags[0], maxFollowers, tags[1:]...)
+	found, err := s.Store.TrackersByTags(ctx, a.Tenant, tags, maxFollowers)
 	if err != nil {
 		return nil, fmt.Errorf("trackers of a push: %w", err)
 	}

@@ -106,11 +106,19 @@ func (s *Store) TrackerByName(ctx context.Context, tenant, name string) (*tracke
 }
 
 // TrackersByTag implements store.Tracking.
-func (s *Store) TrackersByTag(ctx context.Context, tenant, tag string, limit int, more ...string) ([]*tracker.Tracker, error) {
+func (s *Store) TrackersByTag(ctx context.Context, tenant, tag string, limit int) ([]*tracker.Tracker, error) {
 	if err := s.fault(); err != nil {
 		return nil, err
 	}
-	return s.Store.TrackersByTag(ctx, tenant, tag, limit, more...)
+	return s.Store.TrackersByTag(ctx, tenant, tag, limit)
+}
+
+// TrackersByTags implements store.Tracking.
+func (s *Store) TrackersByTags(ctx context.Context, tenant string, tags []string, limit int) ([]*tracker.Tracker, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.Store.TrackersByTags(ctx, tenant, tags, limit)
 }
 
 // ListTrackers implements store.Tracking.

@@ -74,18 +74,23 @@ func (s *Store) TrackerByName(ctx context.Context, tenant, name string) (*tracke
 }
 
 // TrackersByTag implements store.Tracking.
-func (s *Store) TrackersByTag(ctx context.Context, tenant, tag string, limit int, more ...string) ([]*tracker.Tracker, error) {
+func (s *Store) TrackersByTag(ctx context.Context, tenant, tag string, limit int) ([]*tracker.Tracker, error) {
+	return s.TrackersByTags(ctx, tenant, []string{tag}, limit)
+}
+
+// TrackersByTags implements store.Tracking.
+func (s *Store) TrackersByTags(ctx context.Context, tenant string, tags []string, limit int) ([]*tracker.Tracker, error) {
 	var all []*tracker.Tracker
 	err := s.view(ctx, func(txn *badger.Txn) error {
 		var at []position
-		for _, tag := range append([]string{tag}, more...) {
+		for _, tag := range tags {
 			found, err := trackers(ctx, txn, tenant, store.TrackerQuery{Tag: tag})(nil, true, limit)
 			if err != nil {
 				return err
 			}
 			at = append(at, found...)
 		}
-		if len(more) > 0 {
+		if len(tags) > 1 {
 			slices.SortFunc(at, func(a, b position) int { return bytes.Compare(a, b) })
 			at = slices.CompactFunc(at, func(a, b position) bool { return bytes.Equal(a, b) })
 		}
@@ -94,7 +99,7 @@ func (s *Store) TrackersByTag(ctx context.Context, tenant, tag string, limit int
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("trackers with tag %q: %w", tag, err)
+		return nil, fmt.Errorf("trackers with tags %q: %w", tags, err)
 	}
 	return all, nil
 }

@@ -239,7 +239,7 @@ func checkTags(t *testing.T, s store.Store) {
 	expect("group:g", 2, all[0].ID, all[1].ID)
 	expect("number:tracker:1", 10, all[1].ID, all[3].ID)
 	expect("group:", 10)
-	several, err := s.TrackersByTag(t.Context(), tenant, "number:tracker:1", 1, "group:", "group:g")
+	several, err := s.TrackersByTags(t.Context(), tenant, []string{"number:tracker:1", "group:", "group:g"}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
