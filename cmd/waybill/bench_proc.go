@@ -27,7 +27,7 @@ func processorTime(pid int) (time.Duration, error) {
 
 // calmed waits until a process uses less than a tenth of a core: a store that much was put into goes on sorting it for a while.
 func calmed(ctx context.Context, pid int) error {
-	const look, longest, looks = 250 * time.Millisecond, 60 * time.Second, 4
+	const look, longest, looks = 250 * time.Millisecond, 15 * time.Second, 3
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	before, err := processorTime(pid)
