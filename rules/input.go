@@ -66,7 +66,8 @@ type Order struct {
 	ReadyAt    time.Time `json:"ready_at" expr:"ready_at"`     // start of the pickup window, else now and the location's time to prepare
 	PromiseBy  time.Time `json:"promise_by" expr:"promise_by"` // end of the delivery window, year 9999 where there is none
 	HasPromise bool      `json:"has_promise" expr:"has_promise"`
-	ASAP       bool      `json:"asap" expr:"asap"` // neither window was given
+	ASAP       bool      `json:"asap" expr:"asap"`                    // neither window was given
+	IsReturn   bool      `json:"is_return,omitzero" expr:"is_return"` // the way back: from the buyer to the merchant
 }
 
 // Item is one of `order.items`. Price is per piece.
@@ -146,6 +147,8 @@ type InputSource struct {
 	DistanceMetres int64
 	// Failed are the accounts that have already failed this order.
 	Failed []string
+	// IsReturn says that Pickup is the buyer's address and Delivery the merchant's.
+	IsReturn bool
 
 	Location LocationSource
 	Now      time.Time

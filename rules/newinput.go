@@ -29,7 +29,7 @@ func newOrder(src InputSource) (Order, error) {
 		Items: []Item{}, Content: []string{}, Failed: sorted(src.Failed), Attributes: maps.Clone(src.Attributes), Group: src.GroupID,
 		Signature: src.Signature, Locale: src.Locale, To: newPlace(src.Delivery, src.Verified), From: newPlace(src.Pickup, ""),
 		PlacedAt: instant(src.PlacedAt), Created: src.Created.UTC(), ReadyAt: src.PickupTime.StartsAt.UTC(), PromiseBy: never,
-		ASAP: src.PickupTime.IsZero() && src.DropTime.IsZero(),
+		ASAP: src.PickupTime.IsZero() && src.DropTime.IsZero(), IsReturn: src.IsReturn,
 	}
 	o.told(src.Attributes)
 	o.To.Zones, o.From.Zones = names(src.DeliveryZones), names(src.PickupZones)

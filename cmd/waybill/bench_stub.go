@@ -71,6 +71,10 @@ func (s *stub) Edit(context.Context, carrier.EditRequest) (carrier.Booking, erro
 	return carrier.Booking{}, unsupported("edit")
 }
 
+func (s *stub) BookReturn(ctx context.Context, r carrier.BookRequest) (carrier.Booking, error) {
+	return s.Book(ctx, r)
+}
+
 func (s *stub) Document(context.Context, carrier.DocumentRequest) (shipping.Label, error) {
 	return shipping.Label{}, unsupported("provide documents")
 }

@@ -46,6 +46,7 @@ var fates = []*fate{
 	{name: "stalled", share: .03, attributes: `{"stall":"yes"}`, then: (*sent).unstall},
 	{name: "delivered", share: .03, then: (*sent).deliver},
 	{name: "delivered and erased", share: .03, then: (*sent).deliverAndErase},
+	{name: "delivered and returned", share: .03, then: (*sent).deliverAndReturn},
 	{name: "cancelled and erased", share: .02, then: (*sent).cancelAndErase},
 	{name: "at the desk", share: .08, location: chaosDesk},
 	{name: "at the moving account", share: .10, location: chaosMoving},
@@ -141,6 +142,18 @@ func (o *sent) deliverAndErase(ctx context.Context) error {
 		return err
 	}
 	return o.erase(ctx)
+}
+
+// deliverAndReturn sends the order back. The return is an order of its own, which is held against the ledgers like any other.
+func (o *sent) deliverAndReturn(ctx context.Context) error {
+	if err := o.deliver(ctx); err != nil {
+		return err
+	}
+	back := o.id + "-R1"
+	o.truth.note(back, func(*told) {})
+	code, _, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/return"), []byte(`{"reason":"other"}`))
+	o.truth.note(back, func(t *told) { t.created = code })
+	return err
 }
 
 func (o *sent) cancelAndErase(ctx context.Context) error {

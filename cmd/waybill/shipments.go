@@ -28,7 +28,7 @@ func newShipmentsCmd(p *program) *cobra.Command {
 			"Exit codes: 1 where the engine refuses, 2 where the command is wrong, 3 where no engine answers.",
 	}
 	f.add(cmd)
-	cmd.AddCommand(newCreateCmd(p, f), newRatesCmd(p, f), newEditCmd(p, f), newListCmd(p, f), newLabelCmd(p, f), newStatusCmd(p, f), newResolveCmd(p, f))
+	cmd.AddCommand(newCreateCmd(p, f), newRatesCmd(p, f), newEditCmd(p, f), newListCmd(p, f), newLabelCmd(p, f), newStatusCmd(p, f), newResolveCmd(p, f), newReturnCmd(p, f))
 	for _, c := range oneOrderCmds(p, f) {
 		cmd.AddCommand(c)
 	}

@@ -81,6 +81,7 @@ func (c *Config) defaults(dir string) {
 		fill(&t.Brand, id)
 		fill(&t.Currency, "USD")
 		t.Portal.defaults(t)
+		t.Returns.defaults()
 		if t.Rules != "" {
 			t.Rules = resolve(dir, t.Rules)
 		}
@@ -209,6 +210,7 @@ func checkTenant(t *Tenant, path string, at reporter) {
 	for _, id := range slices.Sorted(maps.Keys(t.Locations)) {
 		checkLocation(t, t.Locations[id], path+".locations."+id, at)
 	}
+	checkReturns(t, path+".returns", at)
 	for _, name := range slices.Sorted(maps.Keys(t.Packages)) {
 		p, where := t.Packages[name], path+".packages."+name
 		var f shipping.Faults

@@ -134,6 +134,7 @@ type Tenant struct {
 	Notify    Notify               `yaml:"notify"`
 	Portal    Portal               `yaml:"portal"`   // the page that buyers follow a delivery on
 	Tracktor  Tracktor             `yaml:"tracktor"` // the shop as the Tracktor surface shows it
+	Returns   Returns              `yaml:"returns"`
 }
 
 // Trial is another folder of rules that is tried beside the live one. It looks on, and what it would have decided is kept with each

@@ -14,7 +14,7 @@ import (
 // amend changes what a live booking can bear: local fields, and what the carrier's Editor takes, which is kept with a warning
 // where the carrier has none. Where the carrier is to hear of it, the intent is committed first.
 func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Result, error) {
-	number := sh.Live(shipment.Forward).Number
+	number := sh.Live(sh.Way()).Number
 	ask := e.diff.carrier && s.canEdit(sh)
 	if ask && e.diff.rename {
 		// The carrier must not hear of a change that cannot be written down.
@@ -61,7 +61,7 @@ func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Re
 }
 
 func (s *Service) canEdit(sh *shipment.Shipment) bool {
-	m, ok := s.manifest(sh.Tenant, sh.Live(shipment.Forward).Account)
+	m, ok := s.manifest(sh.Tenant, sh.Live(sh.Way()).Account)
 	return ok && m.Has(carrier.CanEdit)
 }
 
@@ -177,7 +177,7 @@ func (s *Service) RunEdit(ctx context.Context, j store.Job) (jobs.Outcome, error
 	if err != nil {
 		return jobs.Outcome{}, fmt.Errorf("edit job %s: %w", j.ID, err)
 	}
-	a := sh.Live(shipment.Forward)
+	a := sh.Live(sh.Way())
 	if a == nil || a.EditIntent == nil {
 		return jobs.Done(), nil
 	}

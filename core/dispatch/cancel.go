@@ -30,8 +30,8 @@ func (s *Service) Cancel(ctx context.Context, c Caller, externalID string) (Resu
 		if err := s.cancellable(sh); err != nil {
 			return nil, err
 		}
-		a, now := sh.Live(shipment.Forward), s.Clock.Now()
-		if a == nil && sh.Open(shipment.Forward) == nil {
+		a, now := sh.Live(sh.Way()), s.Clock.Now()
+		if a == nil && sh.Open(sh.Way()) == nil {
 			return s.cancelledLocally(sh, c.Key), nil
 		}
 		// From here on the cancellation is kept on the shipment and wins over whatever is under way.
@@ -77,7 +77,7 @@ func cancelAnswer(sh *shipment.Shipment) (Result, error) {
 	if sh.Status == shipping.OrderCancelled {
 		return Result{Shipment: sh}, nil
 	}
-	a := sh.Live(shipment.Forward)
+	a := sh.Live(sh.Way())
 	if sh.Cancel != nil {
 		w := shipment.Warning{Code: "CANCEL_PENDING", Message: "The order will be cancelled as soon as it is known whether the provider has booked it."}
 		if a != nil {
@@ -111,7 +111,7 @@ func (s *Service) cancellable(sh *shipment.Shipment) error {
 	case sh.Status == shipping.OrderDelivered || sh.Status == shipping.OrderUndeliverable:
 		return failf(CancellationNotAllowed, "The order can no longer be cancelled: it is in state %s.", sh.Status)
 	}
-	if a := sh.Live(shipment.Forward); a != nil {
+	if a := sh.Live(sh.Way()); a != nil {
 		if m, ok := s.manifest(sh.Tenant, a.Account); ok && !m.Has(carrier.CanCancel) {
 			return failf(CancellationNotAllowed, "Provider does not allow cancellation of orders: %s.", a.Provider)
 		}
@@ -122,7 +122,7 @@ func (s *Service) cancellable(sh *shipment.Shipment) error {
 // intendCancel notes that the live booking is being cancelled, and what the order becomes then: replace, or nil for cancelled.
 func (s *Service) intendCancel(sh *shipment.Shipment, by string, replace *shipment.Wish) {
 	now := s.Clock.Now()
-	a := sh.Live(shipment.Forward)
+	a := sh.Live(sh.Way())
 	a.CancelIntent = &shipment.CancelIntent{By: by, At: now, Deadline: now.Add(callTime(a)), Replace: replace}
 	sh.UpdatedAt = now
 }
@@ -321,7 +321,7 @@ func (s *Service) RunCancel(ctx context.Context, j store.Job) (jobs.Outcome, err
 	if err != nil {
 		return jobs.Outcome{}, fmt.Errorf("cancel job %s: %w", j.ID, err)
 	}
-	a := sh.Live(shipment.Forward)
+	a := sh.Live(sh.Way())
 	if a == nil || a.CancelIntent == nil {
 		return jobs.Done(), nil
 	}

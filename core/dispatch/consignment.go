@@ -18,10 +18,13 @@ func consignment(sh *shipment.Shipment, reference string, set rules.Settings) ca
 	pickup, delivery := wanted(sh)
 	c := carrier.Consignment{
 		Reference: reference, ExternalID: o.ExternalID,
-		Pickup:  stop(sh.Pickup),
+		Pickup:  stop(sh.Pickup, placePhone),
 		Parcels: o.Packages, Items: o.Items, Currency: sh.Currency, Locale: deref(o.Locale),
 		Signature:      firstOf(set.Signature, carriedSignature(deref(o.Signature))),
 		DistanceMetres: sh.Distance,
+	}
+	if sh.ReturnOf != nil {
+		c.Pickup = stop(sh.Pickup, phoneOf) // the buyer's own
 	}
 	c.Pickup.Window = notBefore(pickup, set.ShipAt)
 	if set.Weight != nil {
@@ -35,10 +38,13 @@ func consignment(sh *shipment.Shipment, reference string, set rules.Settings) ca
 		Address: o.DeliveryAddress, Contact: o.DeliveryContact, Window: delivery, Zone: sh.Delivery.Zone,
 		Instructions: firstOf(set.Instructions, deref(o.DeliveryInstructions)),
 	}
+	if sh.ReturnOf != nil {
+		c.Delivery.Name = sh.ReturnOf.LocationName
+	}
 	c.Delivery.Address.Latitude, c.Delivery.Address.Longitude = &sh.Delivery.Latitude, &sh.Delivery.Longitude
 	c.Delivery.Contact.Phone = firstOf(usecase.E164(o.DeliveryContact.Phone, o.DeliveryAddress.CountryCode), o.DeliveryContact.Phone)
 	if sh.Return != nil {
-		back := stop(*sh.Return)
+		back := stop(*sh.Return, placePhone)
 		c.Return = &back
 	}
 	// Amounts have passed Validate, so binding cannot fail.
@@ -73,11 +79,13 @@ func deref(s *string) string {
 	return *s
 }
 
-func stop(p shipment.Place) carrier.Stop {
+func stop(p shipment.Place, phone func(shipment.Place) string) carrier.Stop {
 	st := carrier.Stop{Name: p.Name, Address: p.Address, Contact: p.Contact, Instructions: p.Instructions, Zone: p.Zone}
-	st.Contact.Phone = firstOf(placePhone(p), p.Contact.Phone)
+	st.Contact.Phone = firstOf(phone(p), p.Contact.Phone)
 	return st
 }
+
+func phoneOf(p shipment.Place) string { return usecase.E164(p.Contact.Phone, p.Address.CountryCode) }
 
 // placePhones keeps the numbers of configured locations, by number and country: there are few, and reading one is among the
 // costly things that an order needs.
@@ -88,7 +96,7 @@ func placePhone(p shipment.Place) string {
 	if known, ok := placePhones.Load(key); ok {
 		return known.(string)
 	}
-	phone := usecase.E164(p.Contact.Phone, p.Address.CountryCode)
+	phone := phoneOf(p)
 	placePhones.Store(key, phone)
 	return phone
 }

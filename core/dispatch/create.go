@@ -78,13 +78,13 @@ func invalid(f shipping.Faults) *Error {
 
 // answer waits for an attempt in doubt as long as the configuration says, and turns the shipment's state into the caller's answer.
 func (s *Service) answer(ctx context.Context, sh *shipment.Shipment, begun time.Time) (Result, error) {
-	if sh.Waiting() && sh.Open(shipment.Forward) != nil {
+	if sh.Waiting() && sh.Open(sh.Way()) != nil {
 		var err error
 		if sh, err = s.awaitSettled(ctx, sh, begun); err != nil {
 			return Result{}, err
 		}
 	}
-	if f := sh.Failure; f != nil && !sh.Waiting() && sh.Live(shipment.Forward) == nil {
+	if f := sh.Failure; f != nil && !sh.Waiting() && sh.Live(sh.Way()) == nil {
 		return Result{}, &Error{Type: Type(f.Type), Message: f.Message, Providers: f.Errors, Shipment: sh.ID}
 	}
 	return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
@@ -146,12 +146,19 @@ func (s *Service) place(ctx context.Context, t *config.Tenant, sh *shipment.Ship
 	sh.Accounts = loc.Accounts
 	sh.Currency = firstOf(o.Currency, loc.Currency, t.Currency)
 	sh.Brand = firstOf(o.BrandID, loc.Brand, t.Brand)
+	sh.Return = nil
+	if sh.ReturnOf != nil {
+		err := s.placeBack(ctx, t, sh, loc)
+		if err == nil {
+			s.settle(t, sh, now)
+		}
+		return err
+	}
 	pickup, err := s.placeLocation(ctx, loc)
 	if err != nil {
 		return err
 	}
 	sh.Pickup = pickup
-	sh.Return = nil
 	if ret := t.Locations[loc.ReturnLocation]; ret != nil {
 		place, err := s.placeLocation(ctx, ret)
 		if err != nil {
@@ -164,13 +171,18 @@ func (s *Service) place(ctx context.Context, t *config.Tenant, sh *shipment.Ship
 		return err
 	}
 	sh.Delivery = shipment.Geo{Latitude: at.Lat, Longitude: at.Lng, Zone: at.Zone}
-	sh.Distance = int64(math.Round(geo.Distance(
-		geo.Point{Lat: *sh.Pickup.Address.Latitude, Lng: *sh.Pickup.Address.Longitude}, at.Point)))
+	s.settle(t, sh, now)
+	return nil
+}
 
+// settle fills what follows from a shipment whose ends are placed.
+func (s *Service) settle(t *config.Tenant, sh *shipment.Shipment, now time.Time) {
+	sh.Distance = int64(math.Round(geo.Distance(
+		geo.Point{Lat: *sh.Pickup.Address.Latitude, Lng: *sh.Pickup.Address.Longitude},
+		geo.Point{Lat: sh.Delivery.Latitude, Lng: sh.Delivery.Longitude})))
 	s.fillPackages(t, sh)
 	windows(sh, now)
 	s.warnings(sh)
-	return nil
 }
 
 func firstOf(values ...string) string {
@@ -300,6 +312,12 @@ func knownSignature(sig string) bool { return slices.Contains(shipping.Signature
 
 // saveNew commits a new order with its key, and its dispatch job, leased to this process where it runs inline.
 func (s *Service) saveNew(ctx context.Context, c Caller, r CreateRequest, sh *shipment.Shipment, inline bool) (*inlineJob, error) {
+	tx, own := s.newTx(c, r, sh, inline)
+	return own, s.commit(ctx, sh.Tenant, "order", tx)
+}
+
+// newTx is the transaction that stores a new shipment.
+func (s *Service) newTx(c Caller, r CreateRequest, sh *shipment.Shipment, inline bool) (*store.Tx, *inlineJob) {
 	now := s.Clock.Now()
 	lines := []shipment.Change{sh.Move(shipping.RequestReceived, now, c.Key)}
 	job := s.job(sh, JobDispatch, now)
@@ -318,7 +336,7 @@ func (s *Service) saveNew(ctx context.Context, c Caller, r CreateRequest, sh *sh
 	if r.IdempotencyKey != "" {
 		tx.Keys = []store.IdempotencyKey{{Key: r.IdempotencyKey, Hash: r.BodyHash, Shipment: sh.ID, Expires: now.Add(keyLife)}}
 	}
-	return &own, s.commit(ctx, sh.Tenant, "order", tx)
+	return tx, &own
 }
 
 // scheduled is the line of an order that waits for its time.

@@ -31,6 +31,7 @@ type Account interface {
 	carrier.Canceler
 	carrier.Finder
 	carrier.Editor
+	carrier.Returner
 	carrier.DocumentProvider
 }
 
@@ -93,6 +94,10 @@ type UseCases interface {
 	Retry(ctx context.Context, c Caller, externalID string) (Result, error)
 	// Release lets an order go on that a rule holds.
 	Release(ctx context.Context, c Caller, externalID string) (Result, error)
+	// Return books the way back of an order that was delivered; the answer is that of the return, a shipment of its own.
+	Return(ctx context.Context, c Caller, externalID string, r ReturnRequest) (Result, error)
+	// Returns loads the returns of an order or tracker by their ids.
+	Returns(ctx context.Context, c Caller, ids []shipment.ID) ([]*shipment.Shipment, error)
 	// Resolve takes a person's word about an attempt that nobody else can decide.
 	Resolve(ctx context.Context, c Caller, externalID string, r Resolution) (Result, error)
 	History(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, []shipment.Change, error)

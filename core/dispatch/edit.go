@@ -93,14 +93,17 @@ func (s *Service) editOnce(ctx context.Context, c Caller, t *config.Tenant, sh *
 	if d.none() {
 		return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
 	}
+	if err := allowedBack(sh, order); err != nil {
+		return Result{}, err
+	}
 	if err := allowed(sh, d); err != nil {
 		return Result{}, err
 	}
 	e := &edit{caller: c, tenant: t, from: cloneOrder(sh.Order), to: order, diff: d}
 	switch {
-	case sh.Live(shipment.Forward) != nil && d.route:
+	case sh.Live(sh.Way()) != nil && d.route:
 		return s.reroute(ctx, e, sh, begun)
-	case sh.Live(shipment.Forward) != nil:
+	case sh.Live(sh.Way()) != nil:
 		return s.amend(ctx, e, sh)
 	}
 	return s.rewrite(ctx, e, sh)
@@ -163,7 +166,7 @@ func renamed(t *config.Tenant, old shipping.Parcel, p *shipping.Parcel) {
 
 // allowed says whether the stage permits the change.
 func allowed(sh *shipment.Shipment, d difference) error {
-	if a := sh.Live(shipment.Forward); a != nil && (a.CancelIntent != nil && a.CancelIntent.Replace != nil || a.EditIntent != nil) {
+	if a := sh.Live(sh.Way()); a != nil && (a.CancelIntent != nil && a.CancelIntent.Replace != nil || a.EditIntent != nil) {
 		return failf(ValidationError, "An earlier change is still being carried out at the provider. Try again when its outcome is known.")
 	}
 	if !d.beyondLocal() {
@@ -172,7 +175,7 @@ func allowed(sh *shipment.Shipment, d difference) error {
 	if sh.Cancel != nil {
 		return failf(ValidationError, "The order is being cancelled; only local fields can be changed.")
 	}
-	if sh.Open(shipment.Forward) != nil {
+	if sh.Open(sh.Way()) != nil {
 		return failf(ValidationError, "The order is being dispatched; only local fields can be changed until it is known whether the provider has booked it. Try again later.")
 	}
 	switch sh.Stage() {
@@ -187,13 +190,27 @@ func allowed(sh *shipment.Shipment, d difference) error {
 	return nil
 }
 
+// allowedBack refuses what would make another return of a return: what comes back, and between whom.
+func allowedBack(sh *shipment.Shipment, to shipment.Order) error {
+	if sh.ReturnOf == nil {
+		return nil
+	}
+	from := sh.Order
+	changed := from.LocationID != to.LocationID || !reflect.DeepEqual(from.DeliveryAddress, to.DeliveryAddress) ||
+		from.DeliveryContact != to.DeliveryContact || !reflect.DeepEqual(from.Items, to.Items) || from.Currency != to.Currency
+	if !changed {
+		return nil
+	}
+	return failf(ValidationError, "A return's items, location and ends cannot be changed. Cancel it and ask for another.")
+}
+
 // rewrite changes an order that no carrier has. What carriers would have to know lets a walk that is under way begin a new round.
 func (s *Service) rewrite(ctx context.Context, e *edit, sh *shipment.Shipment) (Result, error) {
 	sh, err := s.commitEdit(ctx, sh, "edit", func(sh *shipment.Shipment) (*store.Tx, error) {
 		if err := e.check(sh); err != nil {
 			return nil, err
 		}
-		if e.diff.beyondLocal() && sh.Live(shipment.Forward) != nil {
+		if e.diff.beyondLocal() && sh.Live(sh.Way()) != nil {
 			return nil, errOvertaken
 		}
 		now := s.Clock.Now()

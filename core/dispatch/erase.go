@@ -25,6 +25,9 @@ func (s *Service) Erase(ctx context.Context, c Caller, externalID string) (*ship
 	if err != nil {
 		return nil, err
 	}
+	if err := s.eraseReturns(ctx, c, sh); err != nil {
+		return nil, err
+	}
 	sh, err = s.erase(context.WithoutCancel(ctx), sh, func(sh *shipment.Shipment) error {
 		if !sh.AtRest() {
 			return failf(InvalidOperation, "The personal data of an order in state %s is still needed. Cancel the order, or wait for its end.", sh.Status)
@@ -39,6 +42,26 @@ func (s *Service) Erase(ctx context.Context, c Caller, externalID string) (*ship
 	}
 	s.Log.Info("personal data of an order was erased", "shipment_id", sh.ID, "by", c.Key)
 	return sh, nil
+}
+
+// eraseReturns erases the ways back of an order before the order itself: they were picked up where it was delivered.
+func (s *Service) eraseReturns(ctx context.Context, c Caller, sh *shipment.Shipment) error {
+	backs, err := s.Returns(ctx, c, sh.Returns)
+	if err != nil || !sh.AtRest() {
+		return err // whoever erases the order itself says why not
+	}
+	for _, back := range backs {
+		if !back.AtRest() {
+			return failf(InvalidOperation, "The personal data of the order is still needed for its return %s, which is in state %s. Cancel that, or wait for its end.",
+				back.Order.ExternalID, back.Status)
+		}
+	}
+	for _, back := range backs {
+		if _, err := s.Erase(ctx, c, string(back.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // EraseJob is the job that erases an order by age.
@@ -56,7 +79,7 @@ func (s *Service) RunErase(ctx context.Context, j store.Job) (jobs.Outcome, erro
 		return jobs.Outcome{}, fmt.Errorf("erase job %s: %w", j.ID, err)
 	}
 	_, err = s.erase(ctx, sh, func(sh *shipment.Shipment) error {
-		if sh.Waiting() || sh.Open(shipment.Forward) != nil || sh.Open(shipment.Return) != nil || sh.Cancel != nil {
+		if sh.Waiting() || sh.Open(sh.Way()) != nil || sh.Cancel != nil {
 			return errNotYet
 		}
 		return nil

@@ -132,7 +132,8 @@ func (s *Service) candidates(e *estimate, sh *shipment.Shipment) []rules.Candida
 		if len(sh.Order.Proposed) > 0 && !proposed {
 			continue
 		}
-		if !m.Has(carrier.CanQuote) || !m.Has(carrier.CanBook) {
+		back := sh.ReturnOf != nil
+		if !m.Has(carrier.CanQuote) || !m.Has(carrier.CanBook) && !(back && m.Has(carrier.CanReturn)) {
 			continue
 		}
 		for _, sv := range p.Services {
@@ -140,6 +141,13 @@ func (s *Service) candidates(e *estimate, sh *shipment.Shipment) []rules.Candida
 			if _, offered := m.Service(sv.ID); !offered {
 				e.warnings = append(e.warnings, shipment.Warning{Code: "SERVICE_NOT_OFFERED", Parameter: "proposedProviders", Provider: a.name(),
 					Message: fmt.Sprintf("%s has no service %q.", a.name(), sv.ID)})
+			}
+		}
+		if back {
+			var any bool
+			if a.services, any = waysBack(m, a.services); !any {
+				e.errors = append(e.errors, shipment.ProviderError{Provider: a.name(), Type: string(carrier.ServiceUnavailable), Message: a.name() + " takes no returns by the services asked for."})
+				continue
 			}
 		}
 		e.asked = append(e.asked, a)
@@ -188,7 +196,7 @@ func (s *Service) inputSource(t *config.Tenant, sh *shipment.Shipment, failed []
 		ExternalID: o.ExternalID, Currency: sh.Currency, Value: o.Value, Tip: o.Tips, Parcels: o.Packages, Items: o.Items,
 		Delivery: o.DeliveryAddress, Pickup: sh.Pickup.Address, PickupTime: pickup, DropTime: delivery,
 		Signature: carriedSignature(deref(o.Signature)), Attributes: map[string]string{}, Locale: deref(o.Locale), Created: o.CreatedDate, PlacedAt: sh.CreatedAt,
-		DistanceMetres: sh.Distance, Failed: failed, Now: s.Clock.Now(), Released: sh.Released,
+		DistanceMetres: sh.Distance, Failed: failed, Now: s.Clock.Now(), Released: sh.Released, IsReturn: sh.ReturnOf != nil,
 	}
 	src.Location = locationSource(t, sh, src.Now)
 	src.Waited = sh.WaitedOut(src.Now)

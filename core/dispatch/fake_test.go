@@ -24,6 +24,7 @@ type fakeCarrier struct {
 	booked   []carrier.BookRequest
 	edits    []carrier.EditRequest
 	cancels  []carrier.CancelRequest
+	returned []carrier.BookRequest // those of booked that came as returns
 
 	// The hooks may change what happens. commit says whether the carrier has acted before the error is returned.
 	onQuote  func(carrier.QuoteRequest) (carrier.QuoteAnswer, error)
@@ -87,6 +88,11 @@ func (f *fakeCarrier) Book(ctx context.Context, r carrier.BookRequest) (carrier.
 		f.onBooked(ctx, &b)
 	}
 	return b, err
+}
+
+func (f *fakeCarrier) BookReturn(ctx context.Context, r carrier.BookRequest) (carrier.Booking, error) {
+	f.set(func(f *fakeCarrier) { f.returned = append(f.returned, r) })
+	return f.Book(ctx, r)
 }
 
 func (f *fakeCarrier) commit(r carrier.BookRequest) carrier.Booking {

@@ -64,6 +64,8 @@ func engineOn(t tb, st *faultyStore, clk *clock.Manual, carriers ...*fakeCarrier
 		Locations: map[string]*config.Location{}, Packages: map[string]config.Preset{
 			"small": {Size: size("6"), Weight: shipping.Weight{Value: shipping.MustDecimal("2"), Unit: "lb"}},
 		}}
+	tenant.Returns = config.Returns{Window: 30 * 24 * time.Hour, Exchanges: true,
+		Reasons: []config.ReturnReason{{ID: "too_small", Text: "It is too small"}, {ID: "other", Text: "Another reason"}}}
 	loc := &config.Location{ID: "7709", Name: "Boston", Zone: "America/New_York", ReturnLocation: "301",
 		Address: shipping.Address{Street1: "345 Harrison Avenue", City: "Boston", State: "MA", PostalCode: "02118", CountryCode: "US", Latitude: &lat, Longitude: &lng},
 		Contact: shipping.Contact{Name: "asd", Phone: "+1 234-567-8900"}}
@@ -144,7 +146,7 @@ func (e *engine) setStatus(id string, to shipping.Status, note string) error {
 	if err != nil {
 		return err
 	}
-	a := sh.Live(shipment.Forward)
+	a := sh.Live(sh.Way())
 	if a == nil || !slices.Contains(sh.ManualNext(), to) {
 		return &dispatch.Error{Type: dispatch.InvalidOperation, Message: "not from " + string(sh.Status)}
 	}
@@ -213,7 +215,7 @@ func (e *engine) wantStatus(id string, want ...shipping.Status) {
 func (e *engine) wantLive(id, account string) {
 	e.t.Helper()
 	sh := e.get(id)
-	a := sh.Live(shipment.Forward)
+	a := sh.Live(sh.Way())
 	if account == "" {
 		if a != nil {
 			e.t.Errorf("order %s is live at %s", id, a.Account)

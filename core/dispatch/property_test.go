@@ -177,7 +177,7 @@ func (st *storm) order() string { return rapid.SampledFrom(st.orders).Draw(st.rt
 func (st *storm) step() {
 	ops := []string{"create", "pass", "pass", "crash", "store fails"}
 	if len(st.orders) > 0 {
-		ops = append(ops, "cancel", "cancel", "edit", "edit", "retry", "status")
+		ops = append(ops, "cancel", "cancel", "edit", "edit", "retry", "status", "return", "return")
 	}
 	op := rapid.SampledFrom(ops).Draw(st.rt, "op")
 	ctx := context.Background()
@@ -217,6 +217,24 @@ func (st *storm) step() {
 	case "status":
 		to := rapid.SampledFrom([]shipping.Status{shipping.PickupCompleted, shipping.OrderUndeliverable, shipping.OrderDelivered}).Draw(st.rt, "to")
 		_ = st.setStatus(st.order(), to, "")
+	case "return":
+		id := st.order()
+		_ = st.setStatus(id, shipping.OrderDelivered, "")
+		_, _ = st.Return(ctx, caller, id, dispatch.ReturnRequest{Reason: "too_small", Async: rapid.Bool().Draw(st.rt, "async")})
+		st.comeBack(id)
+	}
+}
+
+// comeBack takes up the returns of an order, whether their asking was answered or not: they are orders like any other.
+func (st *storm) comeBack(id string) {
+	for _, back := range st.get(id).Returns {
+		sh, err := st.store.Shipment(context.Background(), "demo", back)
+		if err != nil {
+			st.rt.Fatalf("%s names the return %s: %v", id, back, err)
+		}
+		if !slices.Contains(st.orders, sh.Order.ExternalID) {
+			st.orders = append(st.orders, sh.Order.ExternalID)
+		}
 	}
 }
 
@@ -258,7 +276,15 @@ func (st *storm) audit() {
 				last = c.Status
 			}
 		}
-		person := false
+		person, coming := false, 0
+		for _, back := range sh.Returns {
+			if r, err := st.store.Shipment(ctx, "demo", back); err != nil || r.Status != shipping.OrderCancelled {
+				coming++
+			}
+		}
+		if coming > 1 {
+			st.rt.Errorf("%s: its one item is returned %d times", id, coming)
+		}
 		for i := range sh.Attempts {
 			a := &sh.Attempts[i]
 			person = person || a.NeedsPerson()
@@ -280,7 +306,7 @@ func (st *storm) audit() {
 		case sh.Cancel != nil && !person:
 			st.rt.Errorf("%s: its cancellation was forgotten at %s", id, sh.Status)
 		}
-		if a := sh.Live(shipment.Forward); a != nil && !slices.ContainsFunc(st.carriers[a.Account].bookings[a.Reference], func(b carrier.Booking) bool {
+		if a := sh.Live(sh.Way()); a != nil && !slices.ContainsFunc(st.carriers[a.Account].bookings[a.Reference], func(b carrier.Booking) bool {
 			return b.CarrierRef == a.Booking.CarrierRef && !b.Cancelled
 		}) {
 			st.rt.Errorf("%s: its booking %s is not live at %s", id, a.Booking.CarrierRef, a.Account)

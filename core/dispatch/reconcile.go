@@ -52,7 +52,7 @@ func (s *Service) RunReconcile(ctx context.Context, j store.Job) (jobs.Outcome, 
 	if err != nil {
 		return jobs.Outcome{}, fmt.Errorf("reconcile job %s: %w", j.ID, err)
 	}
-	a := sh.Open(shipment.Forward)
+	a := sh.Open(sh.Way())
 	if a == nil {
 		return s.adrift(ctx, sh)
 	}
@@ -105,7 +105,7 @@ func (s *Service) adrift(ctx context.Context, sh *shipment.Shipment) (jobs.Outco
 	settled := false
 	_, err := s.change(ctx, sh, "adrift", func(sh *shipment.Shipment) (*store.Tx, error) {
 		now := s.Clock.Now()
-		settled = sh.Waiting() && sh.Open(shipment.Forward) == nil && sh.Live(shipment.Forward) == nil &&
+		settled = sh.Waiting() && sh.Open(sh.Way()) == nil && sh.Live(sh.Way()) == nil &&
 			sh.Status != shipping.PendingRelease && sh.Status != shipping.PendingAutoRetry
 		if !settled {
 			return nil, errUnchanged

@@ -32,7 +32,7 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 	if est.held() == nil && est.decision.Winner == nil {
 		return Result{}, &Error{Type: NoProviderMatched, Message: "No Provider matched the criteria for the changed order; it was left as it was.", Providers: est.errors}
 	}
-	number := sh.Live(shipment.Forward).Number
+	number := sh.Live(sh.Way()).Number
 	sh, err = s.commitEdit(ctx, sh, "reroute-intent", func(sh *shipment.Shipment) (*store.Tx, error) {
 		if err := e.check(sh); err != nil {
 			return nil, err

@@ -28,7 +28,7 @@ type Teller interface {
 	Shipment(tx *store.Tx, sh *shipment.Shipment)
 }
 
-// Settings is what a Service works with. All members are required but Trial, Version, Teller and Registerer.
+// Settings is what a Service works with. All members are required but Trial, Version, Teller, Exchanges and Registerer.
 type Settings struct {
 	Store    store.Store
 	Carriers Carriers
@@ -45,6 +45,7 @@ type Settings struct {
 	Log        hclog.Logger
 	Teller     Teller // nil: nobody is told
 	Registerer prometheus.Registerer
+	Exchanges  ExchangeTeller // nil: nobody is told of exchanges
 }
 
 // Service carries out the use cases. It keeps nothing that a crash may not take: what must happen later is a job in the store.
@@ -113,7 +114,7 @@ func (s *Service) wake(id shipment.ID) {
 
 // moving reports whether the engine is at work on the order: it does not merely wait for a time to come or for a person.
 func moving(sh *shipment.Shipment) bool {
-	return sh.Status == shipping.RequestReceived || sh.Status == shipping.EstimatesReceived || sh.Open(shipment.Forward) != nil
+	return sh.Status == shipping.RequestReceived || sh.Status == shipping.EstimatesReceived || sh.Open(sh.Way()) != nil
 }
 
 // await waits as long as the shipment is as while says, until the given time, or until the caller leaves, and returns the

@@ -54,6 +54,6 @@ var lastingRefusals = map[string]bool{
 // outOfReach reports whether it is certain that nobody will know by then what became of an attempt in doubt: the carrier may still
 // commit it, or a person is asked.
 func (s *Service) outOfReach(sh *shipment.Shipment, until time.Time) bool {
-	a := sh.Open(shipment.Forward)
+	a := sh.Open(sh.Way())
 	return a != nil && a.State == shipment.InDoubt && (a.NeedsPerson() || s.firstLook(sh, a, s.Clock.Now()).After(until))
 }

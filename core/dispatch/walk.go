@@ -126,9 +126,9 @@ const (
 
 func outcomeOf(sh *shipment.Shipment) string {
 	switch {
-	case sh.Live(shipment.Forward) != nil:
+	case sh.Live(sh.Way()) != nil:
 		return "booked"
-	case sh.Open(shipment.Forward) != nil:
+	case sh.Open(sh.Way()) != nil:
 		return "in_doubt"
 	}
 	return string(sh.Status)
@@ -141,14 +141,14 @@ func (s *Service) standing(ctx context.Context, sh *shipment.Shipment, first boo
 	stop := false
 	sh, err := s.change(ctx, sh, "settled", func(sh *shipment.Shipment) (*store.Tx, error) {
 		stop = true
-		a := sh.Open(shipment.Forward)
+		a := sh.Open(sh.Way())
 		switch {
 		case a != nil && first:
 			return s.doubt(sh, a, &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectUnknown, Code: carrier.OutcomeUnknown,
 				Message: "The engine stopped while the carrier was being asked."}), nil
 		case a != nil:
 			return nil, errUnchanged
-		case !sh.Waiting() || sh.Live(shipment.Forward) != nil:
+		case !sh.Waiting() || sh.Live(sh.Way()) != nil:
 			return &store.Tx{DropJobs: drop(sh, JobDispatch)}, nil
 		case sh.Order.DispatchAt.After(s.Clock.Now()):
 			return nil, errUnchanged // an edit has put it off, and has put the job
@@ -333,7 +333,7 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 		attempt = len(sh.Attempts) + 1
 		sv, _ := a.manifest.Service(q.ServiceID)
 		sh.Attempts = append(sh.Attempts, shipment.Attempt{
-			Number: attempt, Kind: shipment.Forward, Round: e.round, Reference: a.reference, State: shipment.Intended,
+			Number: attempt, Kind: sh.Way(), Round: e.round, Reference: a.reference, State: shipment.Intended,
 			Account: a.config.ID, Adapter: a.manifest.Name, Provider: a.manifest.DisplayName, DisplayName: firstOf(a.config.Name, a.manifest.DisplayName),
 			ServiceID: q.ServiceID, ServiceCode: firstOf(q.ServiceCode, sv.Code), ServiceType: firstOf(q.ServiceType, sv.Name),
 			Quote: q, Fee: fee, LabelFormat: shipping.LabelFormat(firstOf(string(e.plan.Set.LabelFormat), string(a.config.LabelFormat))), Set: settingsOf(e.plan.Set),
@@ -370,7 +370,11 @@ func (s *Service) book(ctx context.Context, sh *shipment.Shipment, at *shipment.
 	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	ctx, trace := carrier.WithTrace(ctx)
-	b, err := acc.Book(ctx, carrier.BookRequest{
+	do := acc.Book
+	if m, _ := acc.Manifest(); at.Kind == shipment.Return && m.Has(carrier.CanReturn) {
+		do = acc.BookReturn
+	}
+	b, err := do(ctx, carrier.BookRequest{
 		Consignment: consignment(sh, at.Reference, set), ServiceID: at.ServiceID, Token: at.Quote.Token, Quoted: at.Quote.Amount, LabelFormat: at.LabelFormat,
 	})
 	if err == nil && !readable(b) {
@@ -420,7 +424,7 @@ func (e *estimate) outrun(sh *shipment.Shipment, first bool) (end ending, stop b
 		at = e.base
 	}
 	switch {
-	case !sh.Waiting() || sh.Open(shipment.Forward) != nil || sh.Live(shipment.Forward) != nil:
+	case !sh.Waiting() || sh.Open(sh.Way()) != nil || sh.Live(sh.Way()) != nil:
 		return finished, true
 	case sh.Round != at:
 		return overtaken, true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -284,4 +285,16 @@ func kindWords(t reflect.Type) string {
 		return "a list"
 	}
 	return "an object"
+}
+
+// PrefersAsync reads RFC 7240's Prefer: whether the caller does not want to wait.
+func PrefersAsync(h http.Header) bool {
+	for _, line := range h.Values("Prefer") {
+		for p := range strings.SplitSeq(line, ",") {
+			if name, _, _ := strings.Cut(strings.TrimSpace(p), ";"); strings.EqualFold(strings.TrimSpace(name), "respond-async") {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -169,7 +169,7 @@ func (n *Node) wire() error {
 	push.Mount(router, n.Tracking)
 	ship24.Mount(router, n.Tracking, n.Notify)
 	webhooks.Mount(router, n.Notify)
-	trackerapi.Mount(router, trackerapi.Settings{Cases: n.Tracking, Manifest: n.manifest, Placer: n.placer, Pages: n.pages})
+	trackerapi.Mount(router, trackerapi.Settings{Cases: n.Tracking, Manifest: n.manifest, Placer: n.placer, Pages: n.pages, Back: n.Dispatch})
 	n.pages.Mount(router)
 	tracktor.Mount(router, tracktor.Settings{Shop: shops, Webhooks: n.Notify, Config: n.Config.Current, Log: n.Log.Named("shop")})
 	admin.Mount(router, admin.Settings{Provider: n.provider, PushURL: n.pushURL, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,

@@ -212,10 +212,10 @@ func (s *Shipment) Open(k Kind) *Attempt {
 
 // Shown returns the attempt that the API shows as the shipment's provider: the live one, else the last that was booked.
 func (s *Shipment) Shown() *Attempt {
-	if a := s.Live(Forward); a != nil {
+	if a := s.Live(s.Way()); a != nil {
 		return a
 	}
-	return s.last(Forward, func(a *Attempt) bool { return a.Booking != nil })
+	return s.last(s.Way(), func(a *Attempt) bool { return a.Booking != nil })
 }
 
 func (s *Shipment) last(k Kind, is func(*Attempt) bool) *Attempt {

@@ -34,6 +34,12 @@ func (s *Shipment) Erase(now time.Time) {
 	o.DeliveryAddress = shipping.Address{State: o.DeliveryAddress.State, CountryCode: o.DeliveryAddress.CountryCode}
 	o.DeliveryInstructions, o.PickupInstructions, o.Attributes = nil, nil, nil
 	s.Delivery = Geo{Zone: s.Delivery.Zone}
+	if r := s.ReturnOf; r != nil { // it is picked up at the buyer's
+		p := &s.Pickup
+		p.Name, p.Contact, p.Instructions = "", shipping.Contact{}, ""
+		p.Address = shipping.Address{State: p.Address.State, CountryCode: p.Address.CountryCode}
+		r.Note = ""
+	}
 	s.Progress.Driver, s.Progress.Vehicle, s.Progress.LastLocation, s.Progress.Proofs = nil, nil, nil, nil
 	if f := s.Failure; f != nil {
 		f.Message = ""

@@ -89,3 +89,14 @@ func TestErasedLinesKeepTheCode(t *testing.T) {
 		}
 	}
 }
+
+// A way there is picked up at the merchant's own place, which tells of nobody; the golden file is of a way back.
+func TestEraseKeepsTheMerchantsPlace(t *testing.T) {
+	s := storetest.Filled[shipment.Shipment]()
+	s.ReturnOf = nil
+	want := fmt.Sprintf("%+v", s.Pickup)
+	s.Erase(time.Unix(1, 0))
+	if got := fmt.Sprintf("%+v", s.Pickup); got != want {
+		t.Errorf("left of the merchant's place: %s, want %s", got, want)
+	}
+}

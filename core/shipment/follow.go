@@ -25,7 +25,7 @@ const CancelledByProvider = "CANCELLED_BY_PROVIDER"
 const courier = "courier"
 
 // Follow takes in what was told about the booking of an attempt, oldest first. It returns lines for the history, and whether the
-// booking has just ceased to be one of the account's open ones. Only news of the live forward booking move the order. A late one, or
+// booking has just ceased to be one of the account's open ones. Only news of the live booking move the order. A late one, or
 // one of an attempt that has ended, enters the history and moves nothing. While we ask the carrier to cancel, its word that the
 // booking has ended is left to whoever hears the answer: that one knows what the order is to become.
 func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Change, over bool) {
@@ -35,7 +35,7 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 	}
 	open := a.EndedAt.IsZero()
 	for _, h := range heard {
-		moves := a.Live() && a.Kind == Forward && !s.Final() && !h.Late && s.Stage() != BeforeDispatch
+		moves := a.Live() && a.Kind == s.Way() && !s.Final() && !h.Late && s.Stage() != BeforeDispatch
 		if moves && !h.Person && a.CancelIntent != nil && gone(a, s, h.Status) {
 			moves = false
 		}

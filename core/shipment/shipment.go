@@ -50,8 +50,10 @@ type Shipment struct {
 	Hold *Hold `json:"hold,omitempty"`
 	// Released are rules that may not hold the order again: a person has said so. Waited are rules whose time the order has waited out.
 	// An edit that carriers would have to know begins anew.
-	Released []string `json:"released,omitempty"`
-	Waited   []string `json:"waited,omitempty"`
+	Released []string  `json:"released,omitempty"`
+	Waited   []string  `json:"waited,omitempty"`
+	ReturnOf *ReturnOf `json:"returnOf,omitempty"` // what it brings back; nil of a way there
+	Returns  []ID      `json:"returns,omitempty"`  // the shipments that bring it back, oldest first
 
 	// Rules is the version of the rules that the order stays on while it is tried again; "" for the present ones.
 	Rules string `json:"rules,omitempty"`
@@ -275,7 +277,7 @@ type Change struct {
 // AllWarnings returns the shipment's warnings, and that its outcome is in doubt as long as it is.
 func (s *Shipment) AllWarnings() []Warning {
 	out := append([]Warning(nil), s.Warnings...)
-	if a := s.Open(Forward); a != nil && a.State == InDoubt {
+	if a := s.Open(s.Way()); a != nil && a.State == InDoubt {
 		out = append(out, Warning{Code: "DISPATCH_IN_DOUBT", Provider: a.Provider,
 			Message: "It is not known yet whether " + a.Provider + " has booked the order. It is being found out; do not send the order again."})
 	}

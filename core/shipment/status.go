@@ -53,7 +53,7 @@ func (s *Shipment) Retryable() bool {
 	case shipping.EstimatesFailed, shipping.OrderFailed:
 		return true
 	case shipping.ErrorException:
-		return s.Live(Forward) == nil && s.Open(Forward) == nil
+		return s.Live(s.Way()) == nil && s.Open(s.Way()) == nil
 	}
 	return false
 }

@@ -51,11 +51,12 @@ type Tracker struct {
 	Shipment shipment.ID `json:"shipment,omitempty"` // whose booking is followed
 	Attempt  int         `json:"attempt,omitempty"`  // the number of the attempt that booked
 
-	Type   string          `json:"type,omitempty"`   // delivery, pickup or shipping
-	Order  *shipment.Order `json:"order,omitempty"`  // what the caller told about the order
-	Pickup *shipment.Place `json:"pickup,omitempty"` // where it starts
-	Zone   string          `json:"zone,omitempty"`   // IANA, of local times without a zone
-	Source Source          `json:"source"`
+	Type    string          `json:"type,omitempty"`    // delivery, pickup or shipping
+	Order   *shipment.Order `json:"order,omitempty"`   // what the caller told about the order
+	Pickup  *shipment.Place `json:"pickup,omitempty"`  // where it starts
+	Returns []shipment.ID   `json:"returns,omitempty"` // the shipments that bring it back, oldest first
+	Zone    string          `json:"zone,omitempty"`    // IANA, of local times without a zone
+	Source  Source          `json:"source"`
 	// Extra is what else the surface was told, in a form that is the surface's own.
 	Extra json.RawMessage `json:"extra,omitempty"`
 

@@ -65,7 +65,7 @@ func (s *Service) setStatus(ctx context.Context, c usecase.Caller, id shipment.I
 		if err := movable(sh, u.Status); err != nil {
 			return nil, err
 		}
-		a := sh.Live(shipment.Forward)
+		a := sh.Live(sh.Way())
 		t, err := s.trackerFor(ctx, sh, a)
 		if err != nil {
 			return nil, refusal("set status", err)
@@ -87,7 +87,7 @@ func (s *Service) setStatus(ctx context.Context, c usecase.Caller, id shipment.I
 
 // movable says whether an order may be set to a status by hand.
 func movable(sh *shipment.Shipment, to shipping.Status) error {
-	if next := sh.ManualNext(); !slices.Contains(next, to) || sh.Live(shipment.Forward) == nil {
+	if next := sh.ManualNext(); !slices.Contains(next, to) || sh.Live(sh.Way()) == nil {
 		return notLegal("An order", sh.Status, to, next)
 	}
 	return nil

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/waybill-dev/waybill/sdk/carrier"
+import (
+	"slices"
+
+	"github.com/waybill-dev/waybill/sdk/carrier"
+)
 
 const (
 	air    = "air"
@@ -44,6 +48,9 @@ var offers = []offer{
 }
 
 func sold(id, code, name, mode string, supports []string, returnable bool) offer {
+	if returnable {
+		supports = append(slices.Clone(supports), carrier.SupportsReturn)
+	}
 	return offer{Service: carrier.Service{ID: id, Code: code, Name: name, Mode: mode, Supports: supports}, returnable: returnable}
 }
 

@@ -96,9 +96,13 @@ type Service struct {
 	Mode string // ground, air, sea, courier, …; what rules call option.mode
 	// Supports lists special abilities of the service: package contents ("alcohol", "lithium", …), temperatures
 	// ("refrigerated", "frozen", "ambient") and signatures ("signature_required", "signature_direct", "signature_adult").
-	// An order that needs one is never offered to a service without it.
+	// An order that needs one is never offered to a service without it. Of an adapter with the ability to return, SupportsReturn
+	// marks the services that have a way back; where it marks none, all have.
 	Supports []string
 }
+
+// SupportsReturn is what Service.Supports has of a service by which the carrier takes returns.
+const SupportsReturn = "return"
 
 // Idempotency says what happens when a booking is sent twice under one reference.
 type Idempotency string

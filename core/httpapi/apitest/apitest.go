@@ -146,7 +146,7 @@ func New(t testing.TB) *Harness {
 	push.Mount(h.Router, h.Tracking)
 	ship24.Mount(h.Router, h.Tracking, h.Notify)
 	webhooks.Mount(h.Router, h.Notify)
-	trackerapi.Mount(h.Router, trackerapi.Settings{Cases: h.Tracking, Manifest: h.manifest, Placer: placer, Pages: h.Pages})
+	trackerapi.Mount(h.Router, trackerapi.Settings{Cases: h.Tracking, Manifest: h.manifest, Placer: placer, Pages: h.Pages, Back: h.Service})
 	tracktor.Mount(h.Router, tracktor.Settings{Shop: h.Shop, Webhooks: h.Notify, Config: cfg, Log: log})
 	admin.Mount(h.Router, admin.Settings{
 		Provider: h.provider, Ready: h.ready, Degraded: h.degraded, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test",

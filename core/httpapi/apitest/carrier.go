@@ -168,6 +168,11 @@ func (c *Carrier) Book(ctx context.Context, r carrier.BookRequest) (carrier.Book
 	return b, nil
 }
 
+// BookReturn books the way back as the way there.
+func (c *Carrier) BookReturn(ctx context.Context, r carrier.BookRequest) (carrier.Booking, error) {
+	return c.Book(ctx, r)
+}
+
 // Cancel voids a booking.
 func (c *Carrier) Cancel(ctx context.Context, r carrier.CancelRequest) (carrier.Cancellation, error) {
 	c.mu.Lock()

@@ -152,7 +152,11 @@ func (s *surface) list(q *httpapi.Request) (httpapi.Answer, error) {
 	}
 	out := listView{Data: []view{}, PaginationToken: shape.Tokens{Next: shape.Text(page.Next), Previous: shape.Text(page.Previous)}}
 	for _, sh := range page.Shipments {
-		out.Data = append(out.Data, s.show(sh))
+		v, err := s.show(q, sh)
+		if err != nil {
+			return httpapi.Answer{}, err
+		}
+		out.Data = append(out.Data, v)
 	}
 	return httpapi.Answer{Body: out}, nil
 }

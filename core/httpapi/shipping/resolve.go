@@ -44,7 +44,7 @@ func (s *surface) resolve(q *httpapi.Request, id string) (httpapi.Answer, error)
 		return httpapi.Answer{}, err
 	}
 	if res.Waiting {
-		return s.answer(res, http.StatusAccepted), nil
+		return s.answer(q, res, http.StatusAccepted)
 	}
-	return s.answer(res, http.StatusOK), nil
+	return s.answer(q, res, http.StatusOK)
 }

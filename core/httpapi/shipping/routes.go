@@ -50,6 +50,7 @@ func Mount(r *httpapi.Router, cases dispatch.UseCases, follow tracking.UseCases,
 	r.Handle(http.MethodGet, "/shipments/{id}/trace", nil, ofOrder(s.trace, invalidID))
 	r.HandleStream(http.MethodGet, "/decisions", "application/jsonl", s.decisions)
 	r.Handle(http.MethodPost, "/rates", nil, s.rates)
+	s.mountReturns(r)
 }
 
 // base is what links in answers begin with.
@@ -76,11 +77,11 @@ func noSuchOrder() (httpapi.Answer, error) {
 		Message: "An order with this id is not found: an id has at most 100 characters, and no control characters."}
 }
 
-func (s *surface) answer(res dispatch.Result, done int) httpapi.Answer {
+func (s *surface) answer(q *httpapi.Request, res dispatch.Result, done int) (httpapi.Answer, error) {
 	if res.Waiting && done == http.StatusCreated {
 		done = http.StatusAccepted
 	}
-	return httpapi.Answer{Status: done, Body: s.show(res.Shipment, res.Warnings...)}
+	return s.answerShown(q, res.Shipment, done, res.Warnings...)
 }
 
 func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
@@ -88,7 +89,7 @@ func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	r := dispatch.CreateRequest{Order: o, Async: prefersAsync(q)}
+	r := dispatch.CreateRequest{Order: o, Async: httpapi.PrefersAsync(q.HTTP.Header)}
 	if key := q.HTTP.Header.Get("Idempotency-Key"); key != "" {
 		if len(key) > 255 {
 			return httpapi.Answer{}, invalid(shipping.Faults{{Path: "Idempotency-Key", Message: "must be at most 255 bytes"}})
@@ -100,7 +101,10 @@ func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	a := s.answer(res, http.StatusCreated)
+	a, err := s.answer(q, res, http.StatusCreated)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
 	a.Header = http.Header{"Location": {s.base() + "/shipments/" + url.PathEscape(res.Shipment.Order.ExternalID)}}
 	if r.Async {
 		a.Header.Set("Preference-Applied", "respond-async")
@@ -108,24 +112,12 @@ func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
 	return a, nil
 }
 
-// prefersAsync reads RFC 7240's Prefer.
-func prefersAsync(q *httpapi.Request) bool {
-	for _, line := range q.HTTP.Header.Values("Prefer") {
-		for p := range strings.SplitSeq(line, ",") {
-			if name, _, _ := strings.Cut(strings.TrimSpace(p), ";"); strings.EqualFold(strings.TrimSpace(name), "respond-async") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func (s *surface) get(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	sh, err := s.cases.Get(q.Context(), q.Caller, id)
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return httpapi.Answer{Body: s.show(sh)}, nil
+	return s.answerShown(q, sh, http.StatusOK)
 }
 
 func (s *surface) edit(q *httpapi.Request, id string) (httpapi.Answer, error) {
@@ -137,7 +129,7 @@ func (s *surface) edit(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return s.answer(res, http.StatusOK), nil
+	return s.answer(q, res, http.StatusOK)
 }
 
 func (s *surface) cancel(q *httpapi.Request, id string) (httpapi.Answer, error) {
@@ -146,9 +138,9 @@ func (s *surface) cancel(q *httpapi.Request, id string) (httpapi.Answer, error) 
 		return httpapi.Answer{}, err
 	}
 	if res.Waiting {
-		return s.answer(res, http.StatusAccepted), nil
+		return s.answer(q, res, http.StatusAccepted)
 	}
-	return s.answer(res, http.StatusOK), nil
+	return s.answer(q, res, http.StatusOK)
 }
 
 func (s *surface) retry(q *httpapi.Request, id string) (httpapi.Answer, error) {
@@ -156,7 +148,7 @@ func (s *surface) retry(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return s.answer(res, http.StatusCreated), nil
+	return s.answer(q, res, http.StatusCreated)
 }
 
 // release lets an order go on that a rule holds.
@@ -165,7 +157,7 @@ func (s *surface) release(q *httpapi.Request, id string) (httpapi.Answer, error)
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return s.answer(res, http.StatusCreated), nil
+	return s.answer(q, res, http.StatusCreated)
 }
 
 func (s *surface) erase(q *httpapi.Request, id string) (httpapi.Answer, error) {
@@ -173,7 +165,7 @@ func (s *surface) erase(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return httpapi.Answer{Body: s.show(sh)}, nil
+	return s.answerShown(q, sh, http.StatusOK)
 }
 
 func (s *surface) label(q *httpapi.Request, id string) (httpapi.Answer, error) {

@@ -1,6 +1,8 @@
 package shipping
 
 import (
+	"net/http"
+
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/httpapi/shape"
 )
@@ -15,5 +17,5 @@ func (s *surface) setStatus(q *httpapi.Request, id string) (httpapi.Answer, erro
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return httpapi.Answer{Body: s.show(sh)}, nil
+	return s.answerShown(q, sh, http.StatusOK)
 }

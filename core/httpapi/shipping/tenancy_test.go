@@ -34,6 +34,7 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 		"POST /shipments/{id}/status":        {Bodies: []string{`{"status":"ORDER_DELIVERED"}`}},
 		"POST /shipments/{id}/retry":         {},
 		"POST /shipments/{id}/release":       {},
+		"POST /shipments/{id}/return":        {Bodies: []string{`{"reason":"other"}`, `{"reason":"other","itemList":[{"line":1,"quantity":1}]}`}},
 		"POST /shipments/{id}/erase":         {},
 		"POST /shipments/{id}/resolve":       {Bodies: []string{`{"outcome":"absent"}`, `{"outcome":"booked","trackingId":"T-1"}`}},
 		"GET /shipments/{id}/label":          {},

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/waybill-dev/waybill/core/httpapi/returns"
 	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -54,7 +55,9 @@ type view struct {
 	Vehicle               *shipping.Vehicle           `json:"vehicle"`
 	LastLocation          *shipping.Location          `json:"lastLocation"`
 	ReferenceLinks        linksView                   `json:"referenceLinks"`
-	ReturnRequest         *struct{}                   `json:"returnRequest"`
+	ReturnRequest         *returns.View               `json:"returnRequest"`
+	Returns               []returns.View              `json:"returns,omitempty"` // where there are several
+	ReturnOf              *returnOfView               `json:"returnOf,omitempty"`
 	ReturnLocationID      *string                     `json:"returnLocationId"`
 	UndeliverableReturn   *returnView                 `json:"undeliverableOrderReturnLocation"`
 	CreatedAt             string                      `json:"createdAt"`
@@ -76,11 +79,6 @@ type returnView struct {
 	Name    string        `json:"name"`
 	Address shape.Address `json:"address"`
 	Contact shape.Contact `json:"contact"`
-}
-
-// show is the answer that a shipment makes.
-func (s *surface) show(sh *shipment.Shipment, more ...shipment.Warning) view {
-	return linked(sh, s.base(), s.pages, more...)
 }
 
 // Show turns a shipment into what GET /shipments/{id} answers, for those who tell of it elsewhere. base is what links begin with; pages
@@ -114,6 +112,7 @@ func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
 		Locale: o.Locale, CreatedDate: o.CreatedDate, OrderAttributes: o.Attributes, ProposedProviders: o.Proposed,
 		Driver: sh.Progress.Driver, Vehicle: sh.Progress.Vehicle, LastLocation: sh.Progress.LastLocation, Attachments: sh.Progress.Proofs,
 		CreatedAt: shape.Millis(sh.CreatedAt), LastUpdatedAt: shape.Millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...),
+		ReturnOf: showReturnOf(sh.ReturnOf),
 	}
 	if o.Signature != nil {
 		v.Signature = *o.Signature

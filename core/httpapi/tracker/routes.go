@@ -38,6 +38,7 @@ type Settings struct {
 	Manifest func(tenant, account string) (m carrier.Manifest, known bool)
 	Placer   Placer
 	Pages    shape.Pages
+	Back     Returner
 }
 
 // Show returns the JSON of a tracker as this surface answers it, for those who tell of it. It needs Manifest and Pages.
@@ -61,6 +62,7 @@ func Mount(r *httpapi.Router, settings Settings) {
 	r.Handle(http.MethodPost, "/trackers/{id}/status", nil, s.setStatus)
 	r.Handle(http.MethodGet, "/trackers/{id}/events", nil, s.events)
 	r.Handle(http.MethodPost, "/trackers/{id}/erase", nil, s.erase)
+	r.Handle(http.MethodPost, "/trackers/{id}/return", nil, s.giveBack)
 }
 
 // nameOf is the name under which the tenant's tracker with a trackerExternalId is found.
@@ -93,7 +95,7 @@ func (s *surface) get(q *httpapi.Request) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return httpapi.Answer{Body: s.show(q.Tenant, t)}, nil
+	return s.answer(q, t)
 }
 
 // remove ends following, and answers the tracker as it was.
@@ -105,7 +107,7 @@ func (s *surface) remove(q *httpapi.Request) (httpapi.Answer, error) {
 	if err := s.Cases.Delete(q.Context(), q.Caller, t.ID); err != nil {
 		return httpapi.Answer{}, err
 	}
-	return httpapi.Answer{Body: s.show(q.Tenant, t)}, nil
+	return s.answer(q, t)
 }
 
 // setStatus moves a tracker by hand.
@@ -121,7 +123,7 @@ func (s *surface) setStatus(q *httpapi.Request) (httpapi.Answer, error) {
 	if t, err = s.Cases.SetTrackerStatus(q.Context(), q.Caller, t.ID, u); err != nil {
 		return httpapi.Answer{}, err
 	}
-	return httpapi.Answer{Body: s.show(q.Tenant, t)}, nil
+	return s.answer(q, t)
 }
 
 type eventsView struct {
@@ -150,7 +152,7 @@ func (s *surface) erase(q *httpapi.Request) (httpapi.Answer, error) {
 	if t, err = s.Cases.Erase(q.Context(), q.Caller, t.ID); err != nil {
 		return httpapi.Answer{}, err
 	}
-	return httpapi.Answer{Body: s.show(q.Tenant, t)}, nil
+	return s.answer(q, t)
 }
 
 // Limits of the list.
@@ -176,7 +178,11 @@ func (s *surface) list(q *httpapi.Request) (httpapi.Answer, error) {
 	}
 	out := listView{Data: []view{}, PaginationToken: shape.Tokens{Next: shape.Text(page.Next), Previous: shape.Text(page.Previous)}}
 	for _, t := range page.Trackers {
-		out.Data = append(out.Data, s.show(q.Tenant, t))
+		v, err := s.present(q, t)
+		if err != nil {
+			return httpapi.Answer{}, err
+		}
+		out.Data = append(out.Data, v)
 	}
 	return httpapi.Answer{Body: out}, nil
 }

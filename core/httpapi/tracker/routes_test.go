@@ -145,6 +145,7 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 		"DELETE /trackers/{id}":      {},
 		"GET /trackers/{id}/events":  {},
 		"POST /trackers/{id}/erase":  {},
+		"POST /trackers/{id}/return": {Bodies: []string{`{"reason":"other"}`}},
 		"POST /trackers/{id}/status": {Bodies: []string{`{"status":"ORDER_DELIVERED"}`}},
 	}, a.At("id").(string), "del_004", "nycustomer")
 	for _, query := range []string{"?groupId=g", "?status=ORDER_DISPATCHED"} {

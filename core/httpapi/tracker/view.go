@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/httpapi/returns"
 	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
@@ -57,6 +58,8 @@ type view struct {
 	CreatedDate           shipping.Instant      `json:"createdDate"`
 	ReferenceLinks        linksView             `json:"referenceLinks"`
 	Source                tracker.Source        `json:"source"`
+	ReturnRequest         *returns.View         `json:"returnRequest,omitempty"`
+	Returns               []returns.View        `json:"returns,omitempty"` // where there are several
 	CreatedAt             string                `json:"createdAt"`
 	LastUpdatedAt         string                `json:"lastUpdatedAt"`
 	Warnings              []shipment.Warning    `json:"warnings,omitempty"`

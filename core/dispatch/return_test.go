@@ -1,0 +1,396 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// twoItems is an order of two watches and a strap.
+func twoItems(r *dispatch.CreateRequest) {
+	r.Order.Items = []shipping.Item{
+		{SKU: "watch", Quantity: 2, Title: "Watch", Price: shipping.MustDecimal("4"), SalePrice: shipping.MustDecimal("3.50")},
+		{SKU: "strap", Quantity: 1, Title: "Strap", Price: shipping.MustDecimal("3")},
+	}
+}
+
+// delivered creates an order and has it delivered.
+func (e *engine) delivered(id string, change ...func(*dispatch.CreateRequest)) *shipment.Shipment {
+	e.t.Helper()
+	e.mustCreate(id, change...)
+	return e.deliver(id)
+}
+
+func (e *engine) deliver(id string) *shipment.Shipment {
+	e.t.Helper()
+	if err := e.setStatus(id, shipping.OrderDelivered, ""); err != nil {
+		e.t.Fatalf("deliver %s: %v", id, err)
+	}
+	return e.get(id)
+}
+
+func (e *engine) giveBack(id string, change ...func(*dispatch.ReturnRequest)) (dispatch.Result, error) {
+	r := dispatch.ReturnRequest{Reason: "too_small"}
+	for _, c := range change {
+		c(&r)
+	}
+	return e.Return(context.Background(), caller, id, r)
+}
+
+func items(its ...dispatch.ReturnItem) func(*dispatch.ReturnRequest) {
+	return func(r *dispatch.ReturnRequest) { r.Items = its }
+}
+
+func (e *engine) mustGiveBack(id string, change ...func(*dispatch.ReturnRequest)) *shipment.Shipment {
+	e.t.Helper()
+	res, err := e.giveBack(id, change...)
+	if err != nil {
+		e.t.Fatalf("return %s: %v", id, err)
+	}
+	return res.Shipment
+}
+
+func TestReturnIsBookedTheWayBack(t *testing.T) {
+	ups, dash := newFake("ups", "UPS", 900), newFake("doordash", "DoorDash", 500)
+	ups.manifest.Abilities = append(ups.manifest.Abilities, carrier.CanReturn)
+	ups.manifest.Services = []carrier.Service{{ID: "saver", Name: "Saver"}, {ID: "ground", Name: "Ground", Supports: []string{carrier.SupportsReturn}}}
+	ups.onQuote = func(r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
+		var a carrier.QuoteAnswer
+		for _, id := range []string{"saver", "ground"} {
+			if len(r.Services) == 0 || slices.Contains(r.Services, id) {
+				a.Quotes = append(a.Quotes, shipping.Quote{ServiceID: id, Amount: shipping.Money{Minor: 900, Currency: "USD"}})
+			}
+		}
+		return a, nil
+	}
+	e := newEngine(t, ups, dash)
+	e.bundle = rulesOf(t, "rules: 1\nname: r\nproviders: [ups, doordash]\nexclude:\n  - name: Ways back go by UPS\n    providers: [doordash]\n"+
+		"    when: order.is_return and order.from.city == \"Boston\" and order.to.state == \"MA\" and location.id == \"7709\"\n    reason: no couriers\n")
+	e.delivered("o1", twoItems)
+	if e.get("o1").Attempts[0].Account != "doordash" {
+		t.Fatal("the way there went by UPS as well")
+	}
+	back := e.mustGiveBack("o1", items(dispatch.ReturnItem{SKU: "watch", Quantity: 1}), func(r *dispatch.ReturnRequest) { r.Note = "sorry" })
+
+	a := back.Live(shipment.Return)
+	if a == nil || a.Account != "ups" || a.ServiceID != "ground" || back.Live(shipment.Forward) != nil || back.Status != shipping.OrderDispatched {
+		t.Fatalf("the way back is %+v, attempt %+v", back.Status, a)
+	}
+	if len(ups.returned) != 1 || len(ups.booked) != 1 {
+		t.Fatalf("UPS was asked for %d returns in %d bookings, want 1 in 1", len(ups.returned), len(ups.booked))
+	}
+	r := ups.returned[0]
+	if r.Pickup.Address.Street1 != "725 Albany Street" || r.Pickup.Contact.Phone != "+12345678900" || r.Delivery.Name != "WareHouse 301" ||
+		r.Delivery.Address.Street1 != "345 Harrison Avenue" || r.ExternalID != "o1-R1" || r.OrderValue != (shipping.Money{Minor: 350, Currency: "USD"}) {
+		t.Errorf("UPS was asked to bring back %+v", r.Consignment)
+	}
+	if len(r.Items) != 1 || r.Items[0].SKU != "watch" || r.Items[0].Quantity != 1 || len(r.Parcels) != 1 {
+		t.Errorf("UPS brings back %+v in %+v", r.Items, r.Parcels)
+	}
+	if l, err := e.Label(context.Background(), caller, "o1-R1", 1); err != nil || len(l.Data) == 0 {
+		t.Errorf("label of the return: %v", err)
+	}
+	want := &shipment.ReturnOf{Shipment: e.get("o1").ID, OriginID: "o1", Location: "301", LocationName: "WareHouse 301", Type: shipment.ForMoney,
+		Reason: "too_small", Note: "sorry", Lines: []shipment.ReturnLine{{Line: 1, Quantity: 1}}}
+	if d := cmp.Diff(want, e.get("o1-R1").ReturnOf); d != "" {
+		t.Errorf("what is returned (-want +got)\n%s", d)
+	}
+	if got := e.get("o1").Returns; !slices.Equal(got, []shipment.ID{back.ID}) {
+		t.Errorf("the order knows the returns %v, want %v", got, back.ID)
+	}
+	e.wantStatus("o1-R1", shipping.RequestReceived, shipping.EstimatesReceived, shipping.OrderDispatched)
+	e.deliver("o1-R1")
+	if u, err := e.store.Usage(context.Background(), "demo", "ups", "2026-03-02"); err != nil || u != (carrier.Usage{Today: 1}) {
+		t.Errorf("usage of UPS = %+v, %v: a return counts like any booking", u, err)
+	}
+	e.wantNoJobs()
+}
+
+// A carrier without returns carries the way back as any order.
+func TestReturnAsSwappedBooking(t *testing.T) {
+	dash := newFake("doordash", "DoorDash", 500)
+	e := newEngine(t, dash)
+	e.delivered("o1")
+	back := e.mustGiveBack("o1")
+	if len(dash.returned) != 0 || len(dash.booked) != 2 || back.Live(shipment.Return) == nil {
+		t.Fatalf("%d returns, %d bookings, attempt %+v", len(dash.returned), len(dash.booked), back.Attempts)
+	}
+	there, here := dash.booked[0], dash.booked[1]
+	if here.Pickup.Address.Street1 != there.Delivery.Address.Street1 || here.Delivery.Address.Street1 != there.Pickup.Address.Street1 || here.DistanceMetres != there.DistanceMetres {
+		t.Errorf("there %+v, back %+v", there.Consignment, here.Consignment)
+	}
+	if here.OrderValue != there.OrderValue {
+		t.Errorf("all of an order is worth %v, and %v on its way back", there.OrderValue, here.OrderValue)
+	}
+}
+
+func TestNothingIsReturnedTwice(t *testing.T) {
+	e := newEngine(t, newFake("ups", "UPS", 900))
+	e.delivered("o1", twoItems)
+	e.mustGiveBack("o1", items(dispatch.ReturnItem{SKU: "watch", Quantity: 1}))
+	_, err := e.giveBack("o1", items(dispatch.ReturnItem{SKU: "watch", Quantity: 2}, dispatch.ReturnItem{SKU: "nothing", Quantity: 1}, dispatch.ReturnItem{Line: 2}))
+	f := wantType(t, err, dispatch.ValidationError).Faults
+	var paths []string
+	for _, x := range f {
+		paths = append(paths, x.Path)
+	}
+	if !slices.Equal(paths, []string{"itemList[0].quantity", "itemList[1]", "itemList[2].quantity"}) {
+		t.Errorf("faults = %v", f)
+	}
+	rest := e.mustGiveBack("o1") // what is left
+	if d := cmp.Diff([]shipment.ReturnLine{{Line: 1, Quantity: 1}, {Line: 2, Quantity: 1}}, rest.ReturnOf.Lines); d != "" {
+		t.Errorf("what was left (-want +got)\n%s", d)
+	}
+	_, err = e.giveBack("o1", items(dispatch.ReturnItem{SKU: "strap", Quantity: 1}))
+	if x := wantType(t, err, dispatch.InvalidOperation); !strings.Contains(x.Message, "on its way back") {
+		t.Error(x)
+	}
+	// A return that is cancelled has given its items free, and its name is not used again.
+	if _, err := e.Cancel(context.Background(), caller, "o1-R2"); err != nil {
+		t.Fatal(err)
+	}
+	if again := e.mustGiveBack("o1", items(dispatch.ReturnItem{SKU: "strap", Quantity: 1})); again.Order.ExternalID != "o1-R3" {
+		t.Errorf("the third return is %s", again.Order.ExternalID)
+	}
+	if _, err := e.giveBack("o1-R1"); err == nil {
+		t.Error("a return was returned")
+	}
+}
+
+// However many ask at once, each item comes back once.
+func TestReturnsAtOnce(t *testing.T) {
+	ups := newFake("ups", "UPS", 900)
+	e := newEngine(t, ups)
+	e.delivered("o1", twoItems)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var done []*shipment.Shipment
+	for range 6 {
+		wg.Go(func() {
+			res, err := e.giveBack("o1", items(dispatch.ReturnItem{SKU: "watch", Quantity: 1}))
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			done = append(done, res.Shipment)
+		})
+	}
+	wg.Wait()
+	if len(done) != 2 || ups.live() != 3 || len(e.get("o1").Returns) != 2 {
+		t.Errorf("%d returns of two watches, %d bookings, the order knows %d", len(done), ups.live(), len(e.get("o1").Returns))
+	}
+}
+
+func TestWhatCannotBeReturned(t *testing.T) {
+	e := newEngine(t, newFake("ups", "UPS", 900))
+	tenant := e.config.Tenants["demo"]
+	off := false
+	e.delivered("o1")
+	e.mustCreate("under way")
+	e.delivered("erased")
+	if _, err := e.Erase(context.Background(), caller, "erased"); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(id string, want dispatch.Type) {
+		t.Helper()
+		_, err := e.giveBack(id)
+		wantType(t, err, want)
+	}
+	refused("under way", dispatch.InvalidOperation)
+	refused("erased", dispatch.InvalidOperation)
+	refused("nowhere", dispatch.NotFound)
+	_, err := e.Return(context.Background(), dispatch.Caller{Tenant: "other", Key: "k"}, "o1", dispatch.ReturnRequest{Reason: "too_small"})
+	wantType(t, err, dispatch.NotFound)
+	tenant.Returns.Enabled = &off
+	refused("o1", dispatch.InvalidOperation)
+	tenant.Returns.Enabled = nil
+	e.clock.Set(e.clock.Now().Add(30*24*time.Hour + time.Millisecond))
+	refused("o1", dispatch.InvalidOperation)
+	if e.get("o1").Returns != nil {
+		t.Error("a refusal has left something")
+	}
+
+	// All faults at once.
+	e.delivered("o2")
+	tenant.Returns.Exchanges = false
+	_, err = e.giveBack("o2", func(r *dispatch.ReturnRequest) {
+		r.Reason, r.Exchange, r.Note = "no such", []shipping.Item{{Quantity: 0}}, strings.Repeat("x", shipping.MaxNote+1)
+		r.Address, r.Contact = &shipping.Address{}, &shipping.Contact{Name: "a", Phone: "1"}
+		r.Packages = []shipping.Parcel{{Name: "unknown"}}
+	})
+	var paths []string
+	for _, x := range wantType(t, err, dispatch.ValidationError).Faults {
+		paths = append(paths, x.Path)
+	}
+	for _, want := range []string{"reason", "note", "type", "exchangeItems[0].quantity", "exchangeItems[0]", "pickupAddress.street1", "pickupContact.phone", "package.size"} {
+		if !slices.Contains(paths, want) {
+			t.Errorf("no fault at %s: %v", want, paths)
+		}
+	}
+}
+
+// heard is whom exchanges are told to.
+type heard struct{ told []shipment.Shipment }
+
+func (h *heard) ExchangeRequested(tx *store.Tx, back *shipment.Shipment, at time.Time) {
+	h.told = append(h.told, *back)
+	tx.Messages = append(tx.Messages, store.Message{ID: "m" + string(back.ID), Subject: store.ShipmentSubject(string(back.ID)), Seq: 1, Topic: "return.exchange_requested", At: at})
+}
+
+func TestExchangeIsTold(t *testing.T) {
+	e := newEngine(t, newFake("ups", "UPS", 900))
+	h := &heard{}
+	e.Exchanges = h
+	e.delivered("o1", twoItems)
+	want := []shipping.Item{{SKU: "watch-xl", Quantity: 1, Title: "Large watch"}}
+	e.mustGiveBack("o1", items(dispatch.ReturnItem{Line: 2, Quantity: 1}))
+	e.mustGiveBack("o1", items(dispatch.ReturnItem{Line: 1, Quantity: 1}), func(r *dispatch.ReturnRequest) { r.Exchange = want })
+	if len(h.told) != 1 || h.told[0].ReturnOf.Type != shipment.ForGoods || !reflect.DeepEqual(h.told[0].ReturnOf.Exchange, want) || h.told[0].ReturnOf.OriginID != "o1" {
+		t.Errorf("told = %+v", h.told)
+	}
+	log, err := e.store.MessagesOf(context.Background(), "demo", store.ShipmentSubject(string(h.told[0].ID)))
+	if err != nil || len(log) != 1 || log[0].Topic != "return.exchange_requested" {
+		t.Errorf("the log holds %+v, %v", log, err)
+	}
+}
+
+// A return whose booking's answer was lost is found like any other; one that is refused everywhere is there to be retried.
+func TestReturnInDoubtAndRefused(t *testing.T) {
+	ups := newFake("ups", "UPS", 900)
+	e := newEngine(t, ups)
+	e.delivered("o1")
+	ups.onBook = func(carrier.BookRequest) (bool, error) { return true, lost() }
+	res, err := e.giveBack("o1")
+	if err != nil || !res.Waiting || res.Shipment.Open(shipment.Return) == nil || len(res.Shipment.AllWarnings()) != 1 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	ups.set(func(f *fakeCarrier) { f.onBook = nil })
+	e.pass(time.Minute)
+	if a := e.get("o1-R1").Live(shipment.Return); a == nil || a.State != shipment.Adopted || ups.live() != 2 {
+		t.Errorf("attempt %+v, %d bookings", a, ups.live())
+	}
+
+	e.delivered("o2")
+	ups.set(func(f *fakeCarrier) {
+		f.onBook = func(carrier.BookRequest) (bool, error) { return false, refusal(carrier.InvalidField) }
+	})
+	_, err = e.giveBack("o2")
+	x := wantType(t, err, dispatch.PlaceOrderFailed)
+	if x.Shipment != e.get("o2-R1").ID {
+		t.Errorf("the refusal names %q", x.Shipment)
+	}
+	if _, err = e.giveBack("o2"); err == nil {
+		t.Error("what failed and can be retried was returned once more")
+	}
+	ups.set(func(f *fakeCarrier) { f.onBook = nil })
+	if res, err := e.Retry(context.Background(), caller, "o2-R1"); err != nil || res.Shipment.Live(shipment.Return) == nil {
+		t.Errorf("retry: %v", err)
+	}
+	e.wantNoJobs()
+}
+
+// The process may die at the commit, before or after; sent again under its key, a return is one return.
+func TestReturnAgainUnderItsKey(t *testing.T) {
+	ups := newFake("ups", "UPS", 900)
+	e := newEngine(t, ups)
+	e.delivered("o1")
+	keyed := func(r *dispatch.ReturnRequest) {
+		r.IdempotencyKey, r.BodyHash = "POST /shipments/o1/return k", []byte("1")
+	}
+	for _, after := range []bool{false, true} {
+		e.store.fail(1, 1, after)
+		if _, err := e.giveBack("o1", keyed); !errors.Is(err, store.ErrUnavailable) {
+			t.Fatalf("error %v, want that of the store", err)
+		}
+	}
+	e.pass(10 * time.Minute) // the lease of the inline job ends
+	back := e.mustGiveBack("o1", keyed)
+	if again := e.mustGiveBack("o1", keyed); again.ID != back.ID || ups.live() != 2 || len(e.get("o1").Returns) != 1 || back.Live(shipment.Return) == nil {
+		t.Errorf("%s and %s, %d bookings, %d returns", back.ID, again.ID, ups.live(), len(e.get("o1").Returns))
+	}
+	_, err := e.giveBack("o1", keyed, func(r *dispatch.ReturnRequest) { r.BodyHash = []byte("2") })
+	wantType(t, err, dispatch.DuplicateResource)
+}
+
+func TestReturnOfATracker(t *testing.T) {
+	ups := newFake("ups", "UPS", 900)
+	e := newEngine(t, ups)
+	ctx := context.Background()
+	o := order("t1")
+	tr := &tracker.Tracker{Schema: tracker.Schema, ID: "aaaaaaaaaaaaaaaaaaaaaaa1", Tenant: "demo", Surface: tracker.OfAPI, Number: "1Z", Order: &o,
+		Status: shipping.OrderDelivered, CreatedAt: e.clock.Now(), UpdatedAt: e.clock.Now()}
+	if err := e.store.Commit(ctx, "demo", &store.Tx{Trackers: []*tracker.Tracker{tr}, Now: e.clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	res, err := e.ReturnTracker(ctx, caller, tr.ID, dispatch.ReturnRequest{Reason: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := res.Shipment
+	if back.Order.ExternalID != "t1-R1" || back.ReturnOf.Tracker != string(tr.ID) || back.Live(shipment.Return) == nil || ups.booked[0].Pickup.Address.Street1 != "725 Albany Street" {
+		t.Errorf("the way back is %+v", back)
+	}
+	_, err = e.ReturnTracker(ctx, caller, tr.ID, dispatch.ReturnRequest{Reason: "other"})
+	wantType(t, err, dispatch.InvalidOperation)
+	_, err = e.ReturnTracker(ctx, dispatch.Caller{Tenant: "other"}, tr.ID, dispatch.ReturnRequest{Reason: "other"})
+	wantType(t, err, dispatch.NotFound)
+
+	// One that was told of nothing but a number says what is missing.
+	bare := &tracker.Tracker{Schema: tracker.Schema, ID: "aaaaaaaaaaaaaaaaaaaaaaa2", Tenant: "demo", Surface: tracker.OfAPI, Number: "1Z",
+		Status: shipping.OrderDelivered, CreatedAt: e.clock.Now(), UpdatedAt: e.clock.Now()}
+	if err := e.store.Commit(ctx, "demo", &store.Tx{Trackers: []*tracker.Tracker{bare}, Now: e.clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.ReturnTracker(ctx, caller, bare.ID, dispatch.ReturnRequest{Reason: "other"})
+	wantType(t, err, dispatch.InvalidOperation) // nobody knows where to
+	e.config.Tenants["demo"].Returns.Location = "301"
+	_, err = e.ReturnTracker(ctx, caller, bare.ID, dispatch.ReturnRequest{Reason: "other"})
+	if f := wantType(t, err, dispatch.ValidationError).Faults; len(f) < 3 {
+		t.Errorf("faults = %v", f)
+	}
+}
+
+func TestReturnIsNotAnotherReturnAfterAnEdit(t *testing.T) {
+	e := newEngine(t, newFake("ups", "UPS", 900))
+	e.delivered("o1", twoItems)
+	e.mustGiveBack("o1")
+	ctx := context.Background()
+	_, err := e.Edit(ctx, caller, "o1-R1", func(o shipment.Order) (shipment.Order, error) { o.Items[0].Quantity = 1; return o, nil })
+	wantType(t, err, dispatch.ValidationError)
+	group := "g"
+	if res, err := e.Edit(ctx, caller, "o1-R1", func(o shipment.Order) (shipment.Order, error) { o.GroupID = &group; return o, nil }); err != nil || *res.Shipment.Order.GroupID != "g" {
+		t.Errorf("a local edit of a return: %v", err)
+	}
+}
+
+func TestErasingAnOrderErasesItsReturns(t *testing.T) {
+	e := newEngine(t, newFake("ups", "UPS", 900))
+	e.delivered("o1", twoItems)
+	e.mustGiveBack("o1")
+	ctx := context.Background()
+	_, err := e.Erase(ctx, caller, "o1")
+	wantType(t, err, dispatch.InvalidOperation)
+	e.deliver("o1-R1")
+	if _, err := e.Erase(ctx, caller, "o1"); err != nil {
+		t.Fatal(err)
+	}
+	back := e.get("o1-R1")
+	if back.ErasedAt.IsZero() || back.Pickup.Contact.Name != "" || back.Pickup.Name != "" || back.Pickup.Address.Street1 != "" || e.get("o1").Pickup.Address.Street1 == "" {
+		t.Errorf("left of the return: %+v; of the order's location: %+v", back.Pickup, e.get("o1").Pickup)
+	}
+}

@@ -1,0 +1,48 @@
+package tracker_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/waybill-dev/waybill/core/httpapi/apitest"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+func TestReturnOfATracker(t *testing.T) {
+	h := apitest.New(t)
+	ctx := context.Background()
+	small := shipping.Parcel{Name: "small"}
+	kept := &tracker.Tracker{Schema: tracker.Schema, ID: "aaaaaaaaaaaaaaaaaaaaaaa1", Tenant: "shop", Surface: tracker.OfAPI, Type: "shipping", Number: "1Z",
+		Names: []string{tracker.Name("tracker", "t/1")}, Status: shipping.OrderDelivered, CreatedAt: apitest.Start, UpdatedAt: apitest.Start,
+		Order: &shipment.Order{ExternalID: "t/1", LocationID: "7709", Packages: []shipping.Parcel{small},
+			DeliveryContact: shipping.Contact{Name: "Ann Example", Phone: "+1 234-567-8900"},
+			DeliveryAddress: shipping.Address{Street1: "725 Albany Street", City: "Boston", State: "MA", PostalCode: "02118", CountryCode: "US"}}}
+	if err := h.Store.Commit(ctx, "shop", &store.Tx{Trackers: []*tracker.Tracker{kept}, Now: apitest.Start}); err != nil {
+		t.Fatal(err)
+	}
+	const path, body = "/trackers/t%2F1/return", `{"reason":"damaged"}`
+	h.Do("POST", path, `{}`).Want(400)
+	h.Do("POST", "/trackers/nothing/return", body).Want(404)
+	a := h.Do("POST", path, body, "Idempotency-Key", "k").Want(201)
+	if a.At("orderExternalId") != "t/1-R1" || a.At("status") != "ORDER_DISPATCHED" || a.At("labelUrl") != "https://ship.example.com/shipments/t%2F1-R1/label" {
+		t.Errorf("%s", a.Body)
+	}
+	if again := h.Do("POST", path, body, "Idempotency-Key", "k").Want(201); again.At("id") != a.At("id") {
+		t.Errorf("sent again, it is %s", again.Body)
+	}
+	h.Do("POST", "/trackers/"+string(kept.ID)+"/return", body).Want(409)
+	if shown := h.Do("GET", "/trackers/t%2F1", "").Want(200); shown.At("returnRequest.id") != a.At("id") || shown.At("returns") != nil {
+		t.Errorf("%s", shown.Body)
+	}
+	back := h.Do("GET", "/shipments/t%2F1-R1", "").Want(200)
+	if back.At("returnOf.trackerId") != string(kept.ID) || back.At("pickupAddress.street1") != "725 Albany Street" {
+		t.Errorf("%s", back.Body)
+	}
+	if now, err := h.Store.Tracker(ctx, "shop", kept.ID); err != nil || len(now.Returns) != 1 || string(now.Returns[0]) != a.At("id") {
+		t.Errorf("the tracker knows %v, %v", now, err)
+	}
+	h.Do("POST", "/trackers/%FF/return", body).Want(422)
+}

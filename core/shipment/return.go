@@ -1,0 +1,70 @@
+package shipment
+
+import (
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Way is the kind of every attempt of the shipment: a return is a shipment of its own, whose parcels travel back.
+func (s *Shipment) Way() Kind {
+	if s.ReturnOf != nil {
+		return Return
+	}
+	return Forward
+}
+
+// ReturnOf says of a shipment that it is the way back, and of what.
+type ReturnOf struct {
+	// Shipment or Tracker is what is returned, by our id; OriginID is what the merchant calls it.
+	Shipment ID     `json:"shipment,omitempty"`
+	Tracker  string `json:"tracker,omitempty"`
+	OriginID string `json:"originId"`
+	// Location is the id of the merchant's place that it goes to.
+	Location     string `json:"location"`
+	LocationName string `json:"locationName"`
+
+	Type   ReturnType `json:"type"`
+	Reason string     `json:"reason"`
+	Note   string     `json:"note,omitempty"` // the buyer's own words
+	// Lines are what comes back, by its place in the origin's items. None where the origin has named no items: then all of it does.
+	Lines []ReturnLine `json:"lines,omitempty"`
+	// Exchange is what the buyer wants in its place.
+	Exchange []shipping.Item `json:"exchange,omitempty"`
+}
+
+// ReturnType says what the buyer wants for what comes back.
+type ReturnType string
+
+// The types.
+const (
+	ForMoney ReturnType = "return"
+	ForGoods ReturnType = "exchange"
+)
+
+// ReturnLine is how many of one item come back.
+type ReturnLine struct {
+	Line     int `json:"line"` // place in the origin's items, from 1
+	Quantity int `json:"quantity"`
+}
+
+// Left returns how many of each item have not come back yet and are not on their way, by their place in items from 0. whole is true
+// where the order has no items and has not been returned as a whole. A return that was cancelled has given its items free; any other
+// holds them, one that failed as well, as it can be retried.
+func Left(items []shipping.Item, returns []*Shipment) (left []int, whole bool) {
+	left = make([]int, len(items))
+	for i, it := range items {
+		left[i] = it.Quantity
+	}
+	whole = len(items) == 0
+	for _, r := range returns {
+		if r.ReturnOf == nil || r.Status == shipping.OrderCancelled {
+			continue
+		}
+		whole = false
+		for _, l := range r.ReturnOf.Lines {
+			if l.Line >= 1 && l.Line <= len(left) {
+				left[l.Line-1] = max(left[l.Line-1]-l.Quantity, 0)
+			}
+		}
+	}
+	return left, whole
+}
