@@ -67,6 +67,7 @@ func (e *engine) mustGiveBack(id string, change ...func(*dispatch.ReturnRequest)
 func TestReturnIsBookedTheWayBack(t *testing.T) {
 	ups, dash := newFake("ups", "UPS", 900), newFake("doordash", "DoorDash", 500)
 	ups.manifest.Abilities = append(ups.manifest.Abilities, carrier.CanReturn)
+	ups.manifest.LabelFormats = []shipping.LabelFormat{shipping.ZPL, shipping.GIF}
 	ups.manifest.Services = []carrier.Service{{ID: "saver", Name: "Saver"}, {ID: "ground", Name: "Ground", Supports: []string{carrier.SupportsReturn}}}
 	ups.onQuote = func(r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
 		var a carrier.QuoteAnswer
@@ -97,6 +98,9 @@ func TestReturnIsBookedTheWayBack(t *testing.T) {
 	if r.Pickup.Address.Street1 != "725 Albany Street" || r.Pickup.Contact.Phone != "+12345678900" || r.Delivery.Name != "WareHouse 301" ||
 		r.Delivery.Address.Street1 != "345 Harrison Avenue" || r.ExternalID != "o1-R1" || r.OrderValue != (shipping.Money{Minor: 350, Currency: "USD"}) {
 		t.Errorf("UPS was asked to bring back %+v", r.Consignment)
+	}
+	if r.LabelFormat != shipping.GIF {
+		t.Errorf("the buyer's label is asked for as %q, which no printer at home takes", r.LabelFormat)
 	}
 	if len(r.Items) != 1 || r.Items[0].SKU != "watch" || r.Items[0].Quantity != 1 || len(r.Parcels) != 1 {
 		t.Errorf("UPS brings back %+v in %+v", r.Items, r.Parcels)

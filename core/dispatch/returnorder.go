@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -262,6 +263,23 @@ func largest(parcels []shipping.Parcel) shipping.Parcel {
 	}
 	return best
 }
+
+// labelFormat is what the rules say, else the account. The label of a return is printed by a buyer, who has no label printer: there it
+// is one that any printer takes, where the adapter has such.
+func labelFormat(sh *shipment.Shipment, set rules.Settings, a *asked) shipping.LabelFormat {
+	f := shipping.LabelFormat(firstOf(string(set.LabelFormat), string(a.config.LabelFormat)))
+	if sh.ReturnOf == nil || set.LabelFormat != "" || slices.Contains(printable, f) {
+		return f
+	}
+	for _, p := range printable {
+		if slices.Contains(a.manifest.LabelFormats, p) {
+			return p
+		}
+	}
+	return f
+}
+
+var printable = []shipping.LabelFormat{shipping.PDF, shipping.PNG, shipping.GIF}
 
 // waysBack narrows the services that an account is asked for to those that the carrier takes returns by; ok is false where none is
 // left. An adapter that books returns like any order takes them by all of its services, and so does one that says of none.

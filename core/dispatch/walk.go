@@ -336,7 +336,7 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 			Number: attempt, Kind: sh.Way(), Round: e.round, Reference: a.reference, State: shipment.Intended,
 			Account: a.config.ID, Adapter: a.manifest.Name, Provider: a.manifest.DisplayName, DisplayName: firstOf(a.config.Name, a.manifest.DisplayName),
 			ServiceID: q.ServiceID, ServiceCode: firstOf(q.ServiceCode, sv.Code), ServiceType: firstOf(q.ServiceType, sv.Name),
-			Quote: q, Fee: fee, LabelFormat: shipping.LabelFormat(firstOf(string(e.plan.Set.LabelFormat), string(a.config.LabelFormat))), Set: settingsOf(e.plan.Set),
+			Quote: q, Fee: fee, LabelFormat: labelFormat(sh, e.plan.Set, a), Set: settingsOf(e.plan.Set),
 			IntendedAt: now, Deadline: now.Add(firstPositive(a.config.BookTimeout, s.Config().Dispatch.BookTimeout)), Counted: e.counted(sh, choice), LatePickups: e.latePickups(),
 		})
 		tx.Counts = e.count(&sh.Attempts[attempt-1])

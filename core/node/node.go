@@ -42,6 +42,7 @@ import (
 	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/core/web/console"
 	"github.com/waybill-dev/waybill/core/web/portal"
+	"github.com/waybill-dev/waybill/core/web/returns"
 	"github.com/waybill-dev/waybill/rules"
 )
 
@@ -75,6 +76,7 @@ type Node struct {
 	runner    *jobs.Runner
 	server    *httpapi.Server
 	pages     *portal.Pages
+	returns   *returns.Pages
 	carriers  dispatch.Carriers
 	registry  *prometheus.Registry
 	backup    func(ctx context.Context, w io.Writer) error
@@ -171,6 +173,8 @@ func (n *Node) wire() error {
 	webhooks.Mount(router, n.Notify)
 	trackerapi.Mount(router, trackerapi.Settings{Cases: n.Tracking, Manifest: n.manifest, Placer: n.placer, Pages: n.pages, Back: n.Dispatch})
 	n.pages.Mount(router)
+	n.returns.Cases = n.Dispatch
+	n.returns.Mount(router)
 	tracktor.Mount(router, tracktor.Settings{Shop: shops, Webhooks: n.Notify, Config: n.Config.Current, Log: n.Log.Named("shop")})
 	admin.Mount(router, admin.Settings{Provider: n.provider, PushURL: n.pushURL, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,
 		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/waybill-dev/waybill/core/web/portal"
+	"github.com/waybill-dev/waybill/core/web/returns"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 )
 
@@ -14,7 +15,9 @@ func (n *Node) openPages() error {
 	if err != nil {
 		return fmt.Errorf("secret of the links to the buyers' pages: %w", err)
 	}
-	n.pages = portal.New(portal.Settings{Reader: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("portal"), Secret: secret})
+	n.returns = returns.New(returns.Settings{Config: n.Config.Current, Source: n.Source, Log: n.Log.Named("returns"), Secret: secret})
+	n.pages = portal.New(portal.Settings{Reader: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("portal"), Secret: secret,
+		Returns: n.returns.Page})
 	return nil
 }
 

@@ -46,6 +46,7 @@ import (
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/core/web/portal"
+	"github.com/waybill-dev/waybill/core/web/returns"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -66,19 +67,20 @@ const (
 
 // Harness is one node's API and what stands around it.
 type Harness struct {
-	URL      string
-	Key      string // of the tenant shop
-	OtherKey string // of the tenant rival
-	Clock    *clock.Manual
-	Store    *Store
-	Service  *dispatch.Service
-	Tracking *tracking.Service
-	Notify   *notify.Service // delivers when its RunDue is called
-	Shop     *shop.Service
-	Router   *httpapi.Router
-	Pages    *portal.Pages // each tenant's are off until its configuration says otherwise
-	Config   *config.Config
-	Metrics  *prometheus.Registry
+	URL         string
+	Key         string // of the tenant shop
+	OtherKey    string // of the tenant rival
+	Clock       *clock.Manual
+	Store       *Store
+	Service     *dispatch.Service
+	Tracking    *tracking.Service
+	Notify      *notify.Service // delivers when its RunDue is called
+	Shop        *shop.Service
+	Router      *httpapi.Router
+	Pages       *portal.Pages // each tenant's are off until its configuration says otherwise
+	Config      *config.Config
+	Metrics     *prometheus.Registry
+	ReturnPages *returns.Pages // likewise
 	// UPS has labels and two services; DoorDash one and no label but a driver; Quiet is at the location nolabel alone.
 	UPS, DoorDash, Quiet *Carrier
 	// Ready is what readiness answers.
@@ -142,6 +144,8 @@ func New(t testing.TB) *Harness {
 	h.Router = httpapi.New(httpapi.Settings{Config: cfg, Clock: h.Clock, Source: source, Log: log, Registerer: h.Metrics})
 	h.follow(source, log)
 	h.Pages.Mount(h.Router)
+	h.ReturnPages.Cases = h.Service
+	h.ReturnPages.Mount(h.Router)
 	shippingapi.Mount(h.Router, h.Service, h.Tracking, h.Pages)
 	push.Mount(h.Router, h.Tracking)
 	ship24.Mount(h.Router, h.Tracking, h.Notify)
@@ -175,7 +179,9 @@ func (h *Harness) pages(log hclog.Logger) *portal.Pages {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	p := portal.New(portal.Settings{Reader: h.Store, Config: func() *config.Config { return h.Config }, Clock: h.Clock, Log: log, Secret: secret})
+	cfg := func() *config.Config { return h.Config }
+	h.ReturnPages = returns.New(returns.Settings{Config: cfg, Source: clock.Seeded(2, h.Clock), Log: log, Secret: secret})
+	p := portal.New(portal.Settings{Reader: h.Store, Config: cfg, Clock: h.Clock, Log: log, Secret: secret, Returns: h.ReturnPages.Page})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()

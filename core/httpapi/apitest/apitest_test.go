@@ -59,7 +59,7 @@ func TestHoldFails(t *testing.T) {
 // API, whose own test speaks its dialect.
 func TestEveryRouteIsOfASurface(t *testing.T) {
 	visited := []string{"/shipments", "/rates", "/decisions", "/webhooks", "/trackers", "/apps/tracktor/api/admin"}
-	apart := []string{"/public/v1", "/v1", "/carriers", "/track", "/apps/tracktor/shopify", "/couriers/detect", "/healthz", "/readyz", "/openapi.yaml", "/metrics", "/locations", "/providers", "/admin"}
+	apart := []string{"/public/v1", "/v1", "/carriers", "/track", "/returns", "/apps/tracktor/shopify", "/couriers/detect", "/healthz", "/readyz", "/openapi.yaml", "/metrics", "/locations", "/providers", "/admin"}
 	routes, err := New(t).Router.Routes()
 	if err != nil || len(routes) == 0 {
 		t.Fatal(routes, err)

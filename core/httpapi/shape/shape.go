@@ -15,6 +15,9 @@ import (
 type Pages interface {
 	ShipmentPage(sh *shipment.Shipment) string
 	TrackerPage(t *tracker.Tracker) string
+	// ShipmentReturns and TrackerReturns are where a buyer sends something back; "" where that is not possible on a page.
+	ShipmentReturns(sh *shipment.Shipment) string
+	TrackerReturns(t *tracker.Tracker) string
 }
 
 // Provider is who carries, null and "" before that is known.

@@ -73,6 +73,7 @@ type parcelView struct {
 type linksView struct {
 	TrackingURL *string `json:"trackingUrl"`
 	QRCodeLink  *string `json:"qrcodeLink"`
+	ReturnsURL  string  `json:"returnsUrl,omitempty"` // where the tenant lets buyers ask for returns themselves
 }
 
 type returnView struct {
@@ -94,6 +95,7 @@ func linked(sh *shipment.Shipment, base string, pages shape.Pages, more ...shipm
 	if page := pages.ShipmentPage(sh); page != "" {
 		v.ReferenceLinks.TrackingURL = &page
 	}
+	v.ReferenceLinks.ReturnsURL = pages.ShipmentReturns(sh)
 	return v
 }
 

@@ -68,6 +68,7 @@ type view struct {
 type linksView struct {
 	CustomerWebflowURL *string `json:"customerWebflowUrl"`
 	TrackingURL        *string `json:"trackingUrl"` // the carrier's own page
+	ReturnsURL         string  `json:"returnsUrl,omitempty"`
 }
 
 // show turns a tracker into its answer.
@@ -89,7 +90,7 @@ func (s *surface) show(tenant *config.Tenant, t *tracker.Tracker) view {
 		ActualPickupTime: t.Progress.ActualPickup, ActualDeliveryTime: t.Progress.ActualDelivery, LastLocation: t.Progress.LastLocation,
 		Driver: t.Progress.Driver, Vehicle: t.Progress.Vehicle, Attachments: list(t.Progress.Proofs), SignedBy: shape.Text(t.SignedBy),
 		DeliveryInstructions: o.DeliveryInstructions, PickupInstructions: o.PickupInstructions, TimeZone: t.Zone, Locale: o.Locale, CreatedDate: o.CreatedDate,
-		ReferenceLinks: linksView{CustomerWebflowURL: shape.Text(s.Pages.TrackerPage(t)), TrackingURL: shape.Text(t.TrackingURL)},
+		ReferenceLinks: linksView{CustomerWebflowURL: shape.Text(s.Pages.TrackerPage(t)), TrackingURL: shape.Text(t.TrackingURL), ReturnsURL: s.Pages.TrackerReturns(t)},
 		Source:         t.Source, CreatedAt: shape.Millis(t.CreatedAt), LastUpdatedAt: shape.Millis(t.UpdatedAt), Warnings: t.Warnings,
 	}
 	if l := tenant.Locations[o.LocationID]; l != nil {

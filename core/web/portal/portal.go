@@ -78,6 +78,22 @@ func (p *Pages) TrackerPage(t *tracker.Tracker) string {
 	return p.link(ref{ofTracker, string(t.ID), t.Tenant})
 }
 
+// ShipmentReturns is where the buyer of an order sends something back; "" where that is not possible on a page.
+func (p *Pages) ShipmentReturns(sh *shipment.Shipment) string {
+	if p.Returns == nil {
+		return ""
+	}
+	return p.Returns(sh, nil)
+}
+
+// TrackerReturns is likewise that of what a tracker has followed.
+func (p *Pages) TrackerReturns(t *tracker.Tracker) string {
+	if p.Returns == nil {
+		return ""
+	}
+	return p.Returns(nil, t)
+}
+
 func (p *Pages) link(r ref) string {
 	cfg := p.Config()
 	if t := cfg.Tenants[r.tenant]; t == nil || !t.Portal.Enabled {

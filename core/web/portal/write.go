@@ -112,14 +112,17 @@ func hashOf(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// style is the look of the page in a tenant's colours, which are shifted as far as it takes to read what is written in or on them.
-func style(p *config.Portal) template.CSS {
+func style(p *config.Portal) template.CSS { return Palette(p) + template.CSS(styleText) }
+
+// Palette sets a tenant's colours, which are shifted as far as it takes to read what is written in or on them: --brand and --on-brand,
+// --mark and --on-mark of what has been reached, and --link, by day and by night. All pages for buyers have them.
+func Palette(p *config.Portal) template.CSS {
 	primary, accent := parseColor(p.Colors.Primary), parseColor(p.Colors.Accent)
 	night := readable(primary, darkPage, 3)
 	vars := fmt.Sprintf(":root{--brand:%s;--on-brand:%s;--mark:%s;--on-mark:%s;--link:%s}", primary, onto(primary),
 		readable(primary, lightGround, 3), onto(readable(primary, lightGround, 3)), readable(readable(accent, lightPage, 4.5), lightGround, 4.5))
 	dark := fmt.Sprintf("@media (prefers-color-scheme:dark){:root{--mark:%s;--on-mark:%s;--link:%s}}", night, onto(night), readable(readable(accent, darkGround, 4.5), darkGround, 4.5))
-	return template.CSS(vars + styleText + dark) // colours are written by String, the rest is ours
+	return template.CSS(vars + dark) // colours are written by String, the rest is ours
 }
 
 // times writes how many there are of something, where it is more than one.

@@ -1,0 +1,339 @@
+// Package returns is the page on which a buyer sends something back: /returns/{token}. It needs no key: whoever has the link of an
+// order may, and nobody can guess a link. It is written on the server, in steps that need no JavaScript: what comes back and why, a
+// look at it all, and then the label or the code, and how the way back goes on.
+package returns
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gorilla/mux"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/waybill-dev/waybill/core/clock"
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// Cases are the use cases behind the page. *dispatch.Service has them.
+type Cases interface {
+	Returnable(ctx context.Context, c dispatch.Caller, externalID string) (*dispatch.Returned, error)
+	ReturnableTracker(ctx context.Context, c dispatch.Caller, id tracker.ID) (*dispatch.Returned, error)
+	Return(ctx context.Context, c dispatch.Caller, externalID string, r dispatch.ReturnRequest) (dispatch.Result, error)
+	ReturnTracker(ctx context.Context, c dispatch.Caller, id tracker.ID, r dispatch.ReturnRequest) (dispatch.Result, error)
+	Retry(ctx context.Context, c dispatch.Caller, externalID string) (dispatch.Result, error)
+	Label(ctx context.Context, c dispatch.Caller, externalID string, parcel int) (shipping.Label, error)
+}
+
+// Settings is what the pages work with. Cases may be set once New has returned, but before the pages are mounted.
+type Settings struct {
+	Cases  Cases
+	Config func() *config.Config
+	Source clock.Source
+	Log    hclog.Logger
+	Secret []byte // of the tokens: whoever knows it can make links
+}
+
+// Pages are the pages of all tenants.
+type Pages struct {
+	Settings
+	origin *http.CrossOriginProtection
+}
+
+// New returns the pages.
+func New(s Settings) *Pages {
+	return &Pages{Settings: s, origin: http.NewCrossOriginProtection()}
+}
+
+// Mount mounts the pages.
+func (p *Pages) Mount(r *httpapi.Router) {
+	r.HandleOpen(http.MethodGet, "/returns/{token}", p.show)
+	r.HandleOpen(http.MethodPost, "/returns/{token}", p.send)
+	r.HandleOpen(http.MethodGet, "/returns/{token}/{return}/label", p.label)
+	r.HandleOpen(http.MethodGet, "/returns/{token}/{return}/code", p.code)
+}
+
+// Page is where the buyer of an order, or else of what a tracker has followed, may send something back; "" where that cannot be.
+func (p *Pages) Page(sh *shipment.Shipment, t *tracker.Tracker) string {
+	switch {
+	case sh != nil && (sh.ReturnOf != nil || !sh.ErasedAt.IsZero()):
+		return ""
+	case sh == nil && (t.Surface != tracker.OfAPI || !t.ErasedAt.IsZero()):
+		return ""
+	case sh == nil:
+		return p.link(ref{ofTracker, string(t.ID), t.Tenant})
+	}
+	return p.link(ref{ofShipment, string(sh.ID), sh.Tenant})
+}
+
+// ref is what a page is about.
+type ref struct {
+	kind   byte
+	id     string // 24 lower-case hex characters
+	tenant string
+}
+
+const (
+	ofShipment = 's'
+	ofTracker  = 't'
+)
+
+// idBytes and macBytes are the lengths of a token's parts; 128 bits cannot be guessed.
+const (
+	idBytes   = 12
+	macBytes  = 16
+	maxTenant = 200
+)
+
+func (p *Pages) link(r ref) string {
+	cfg := p.Config()
+	id, err := hex.DecodeString(r.id)
+	if t := cfg.Tenants[r.tenant]; t == nil || !t.Returns.On() || !t.Returns.Page || err != nil || len(id) != idBytes || len(r.tenant) > maxTenant {
+		return ""
+	}
+	b := append(append([]byte{r.kind}, id...), r.tenant...)
+	return cfg.Server.PublicURL + "/returns/" + base64.RawURLEncoding.EncodeToString(append(b, p.mac(b)...))
+}
+
+// mac is over the token and what it is for: other tokens may be made with the same secret.
+func (p *Pages) mac(body []byte) []byte {
+	h := hmac.New(sha256.New, p.Secret)
+	h.Write([]byte("returns\x00"))
+	h.Write(body)
+	return h.Sum(nil)[:macBytes]
+}
+
+// asked returns what a request's token leads to, with its tenant; ok is false where it leads nowhere.
+func (p *Pages) asked(q *http.Request) (r ref, t *config.Tenant, ok bool) {
+	token := mux.Vars(q)["token"]
+	if len(token) > base64.RawURLEncoding.EncodedLen(1+idBytes+maxTenant+macBytes) {
+		return ref{}, nil, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(b) <= 1+idBytes+macBytes {
+		return ref{}, nil, false
+	}
+	body, sum := b[:len(b)-macBytes], b[len(b)-macBytes:]
+	if !hmac.Equal(sum, p.mac(body)) {
+		return ref{}, nil, false
+	}
+	r = ref{kind: body[0], id: hex.EncodeToString(body[1 : 1+idBytes]), tenant: string(body[1+idBytes:])}
+	t = p.Config().Tenants[r.tenant]
+	return r, t, t != nil && t.Returns.On() && t.Returns.Page
+}
+
+// buyer is who acts on the page, as histories call them.
+const buyer = "buyer"
+
+func (r ref) caller() dispatch.Caller { return dispatch.Caller{Tenant: r.tenant, Key: buyer} }
+
+// load reads what a page is about.
+func (p *Pages) load(ctx context.Context, r ref) (*dispatch.Returned, error) {
+	if r.kind == ofTracker {
+		return p.Cases.ReturnableTracker(ctx, r.caller(), tracker.ID(r.id))
+	}
+	return p.Cases.Returnable(ctx, r.caller(), r.id)
+}
+
+// opened is a page that a token leads to.
+type opened struct {
+	ref    ref
+	tenant *config.Tenant
+	path   string
+	*dispatch.Returned
+}
+
+// open finds what a request is about. Where it is nothing, answer is the page that says so.
+func (p *Pages) open(q *httpapi.Request) (o *opened, answer httpapi.Answer, err error) {
+	r, t, ok := p.asked(q.HTTP)
+	if !ok {
+		answer, err = p.message(nil, http.StatusNotFound, "This link leads nowhere", "Look at it again: it may have been cut off.")
+		return nil, answer, err
+	}
+	back, err := p.load(q.Context(), r)
+	switch e := usecase.AsError(err); {
+	case err == nil:
+		return &opened{r, t, "/returns/" + mux.Vars(q.HTTP)["token"], back}, httpapi.Answer{}, nil
+	case e.Type == usecase.NotFound:
+		answer, err = p.message(t, http.StatusNotFound, "This order is not there any more", "Ask the shop where it has gone.")
+	default:
+		p.Log.Error("page of returns could not be read", "request_id", q.ID, "tenant", r.tenant, "err", err)
+		answer, err = p.message(t, http.StatusInternalServerError, "Something went wrong", "Nothing was changed. Please try again in a moment.")
+	}
+	return nil, answer, err
+}
+
+// show answers the page: what can be sent back, and what is on its way.
+func (p *Pages) show(q *httpapi.Request) (httpapi.Answer, error) {
+	o, a, err := p.open(q)
+	if o == nil {
+		return a, err
+	}
+	return p.write(o, http.StatusOK, &form{})
+}
+
+// send takes a step of the form.
+func (p *Pages) send(q *httpapi.Request) (httpapi.Answer, error) {
+	o, a, err := p.open(q)
+	if o == nil {
+		return a, err
+	}
+	if err := p.origin.Check(q.HTTP); err != nil {
+		return p.message(o.tenant, http.StatusForbidden, "This form was sent from elsewhere", "Open the link from your order again and fill it in there.")
+	}
+	values, err := url.ParseQuery(string(q.Body))
+	if err != nil {
+		return p.message(o.tenant, http.StatusBadRequest, "The form could not be read", "Please fill it in again.")
+	}
+	if back := values.Get("retry"); back != "" {
+		return p.retry(q, o, back)
+	}
+	f := read(values, o)
+	switch step := values.Get("step"); {
+	case step == "book" && f.nonce != "":
+		return p.book(q, o, f) // sent twice, what is left says nothing about it any more
+	case o.Refusal != "":
+		return p.write(o, http.StatusConflict, f)
+	case step == "change":
+		f.nonce = ""
+		return p.write(o, http.StatusOK, f)
+	case f.check(o):
+		f.nonce = ""
+		return p.write(o, http.StatusUnprocessableEntity, f)
+	}
+	f.nonce = p.Source.Token(nonceBytes)
+	return p.write(o, http.StatusOK, f)
+}
+
+// nonceBytes is how much chance makes the name of one filled-in form: sent twice, it is one return.
+const nonceBytes = 18
+
+// book has the return booked, and leads back to the page.
+func (p *Pages) book(q *httpapi.Request, o *opened, f *form) (httpapi.Answer, error) {
+	r := f.request(o)
+	r.IdempotencyKey = "POST /returns/" + o.ref.id + " " + f.nonce
+	hash := sha256.Sum256(q.Body)
+	r.BodyHash = hash[:]
+	var err error
+	if o.ref.kind == ofTracker {
+		_, err = p.Cases.ReturnTracker(q.Context(), o.ref.caller(), tracker.ID(o.ref.id), r)
+	} else {
+		_, err = p.Cases.Return(q.Context(), o.ref.caller(), o.ref.id, r)
+	}
+	return p.after(q, o, f, err)
+}
+
+// after leads back to the page once something was done: it shows how the return stands, a failed one as well. What was refused
+// before it was stored is said above the form.
+func (p *Pages) after(q *httpapi.Request, o *opened, f *form, err error) (httpapi.Answer, error) {
+	if e, ok := errors.AsType[*usecase.Error](err); ok && e.Shipment == "" {
+		if e.Type == usecase.InternalServerError {
+			p.Log.Error("return was not booked", "request_id", q.ID, "tenant", o.ref.tenant, "err", err)
+		}
+		status := http.StatusConflict
+		f.nonce = ""
+		f.problem = "This could not be sent back just now. " + plainWords(e)
+		fresh, lerr := p.load(q.Context(), o.ref)
+		if lerr == nil {
+			o.Returned = fresh
+		}
+		return p.write(o, status, f)
+	}
+	return httpapi.Answer{Status: http.StatusSeeOther, Raw: []byte{}, ContentType: "text/plain; charset=utf-8",
+		Header: http.Header{"Location": {o.path + "#returns"}}}, nil
+}
+
+// plainWords says to a buyer why something was refused.
+func plainWords(e *usecase.Error) string {
+	switch e.Type {
+	case usecase.InvalidOperation:
+		return e.Message
+	case usecase.ValidationError:
+		if len(e.Faults) > 0 && strings.HasPrefix(e.Faults[0].Path, "itemList") {
+			return "Some of it is on its way back already."
+		}
+	case usecase.DuplicateResource:
+		return "The form was changed after it was sent. Please look at it again."
+	}
+	return "Please try again in a moment, or ask the shop."
+}
+
+// own finds a return of the order by its id: a link leads to no other.
+func (o *opened) own(id string) *shipment.Shipment {
+	for _, sh := range o.Returns {
+		if string(sh.ID) == id {
+			return sh
+		}
+	}
+	return nil
+}
+
+// retry has a return that nobody would carry tried again.
+func (p *Pages) retry(q *httpapi.Request, o *opened, id string) (httpapi.Answer, error) {
+	back := o.own(id)
+	if back == nil {
+		return p.message(o.tenant, http.StatusNotFound, "This return is not there any more", "Open the link from your order again.")
+	}
+	_, err := p.Cases.Retry(q.Context(), o.ref.caller(), id)
+	if e, ok := errors.AsType[*usecase.Error](err); ok && e.Type == usecase.InvalidOperation {
+		err = nil // it was tried again meanwhile: the page shows how it stands
+	}
+	return p.after(q, o, &form{}, err)
+}
+
+// label answers a label of a return of the order.
+func (p *Pages) label(q *httpapi.Request) (httpapi.Answer, error) {
+	o, a, err := p.open(q)
+	if o == nil {
+		return a, err
+	}
+	parcel, err := strconv.Atoi(q.HTTP.URL.Query().Get("parcel"))
+	back := o.own(mux.Vars(q.HTTP)["return"])
+	if back == nil || err != nil {
+		return p.message(o.tenant, http.StatusNotFound, "This label is not there", "Open the link from your order again.")
+	}
+	l, err := p.Cases.Label(q.Context(), o.ref.caller(), string(back.ID), parcel)
+	if err != nil {
+		return p.message(o.tenant, http.StatusNotFound, "This label is not there any more", "Ask the shop for another.")
+	}
+	name := "return-label-" + strconv.Itoa(parcel) + "." + strings.ToLower(string(l.Format))
+	return httpapi.Answer{Raw: l.Data, ContentType: l.Format.ContentType(), Header: http.Header{"Content-Disposition": {`attachment; filename="` + name + `"`}}}, nil
+}
+
+// code answers a picture of a code that shows the return's number, for whoever takes the parcel.
+func (p *Pages) code(q *httpapi.Request) (httpapi.Answer, error) {
+	o, a, err := p.open(q)
+	if o == nil {
+		return a, err
+	}
+	back := o.own(mux.Vars(q.HTTP)["return"])
+	if back == nil || numberOf(back) == "" {
+		return p.message(o.tenant, http.StatusNotFound, "This code is not there", "Open the link from your order again.")
+	}
+	img, err := qrCode(numberOf(back))
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	return httpapi.Answer{Raw: img, ContentType: "image/png"}, nil
+}
+
+// numberOf is the carrier's number of a return, "" where none is booked.
+func numberOf(back *shipment.Shipment) string {
+	if a := back.Live(shipment.Return); a != nil {
+		return a.Booking.TrackingID
+	}
+	return ""
+}
