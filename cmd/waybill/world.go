@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -150,9 +152,19 @@ func (t *worldTimer) Reset(d time.Duration) bool {
 	return waiting
 }
 
+// A process that was killed may leave its address taken for a moment: an adapter that it was just starting holds what it had open.
+const (
+	addressTries = 20
+	addressPause = 100 * time.Millisecond
+)
+
 // listen opens a TCP address for the API or the simulator.
 func listen(what, address string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", address)
+	for try := 1; try < addressTries && errors.Is(err, syscall.EADDRINUSE); try++ {
+		time.Sleep(addressPause)
+		ln, err = net.Listen("tcp", address)
+	}
 	if err == nil {
 		return ln, nil
 	}

@@ -24,13 +24,13 @@ func (l *ledger) take(position uint64, at time.Time) {
 	l.slots = append(l.slots, slot{position: position, at: at})
 }
 
-// settle counts a position as settled; one that was not taken is no fault.
-func (l *ledger) settle(position uint64) {
-	i, ok := l.find(position)
-	if !ok {
-		return
+// settle counts positions as settled; one that was not taken is no fault.
+func (l *ledger) settle(positions ...uint64) {
+	for _, p := range positions {
+		if i, ok := l.find(p); ok {
+			l.slots[i].settled = true
+		}
 	}
-	l.slots[i].settled = true
 	n := 0
 	for n < len(l.slots) && l.slots[n].settled {
 		n++

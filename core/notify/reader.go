@@ -21,6 +21,7 @@ const (
 	perLane    = 8  // messages that are read and not settled, for each request that may be
 	perRead    = 64
 	perWrite   = 32 // outcomes in one transaction, which keeps it below the store's limit
+	passedOver = 64 // messages that nobody asked for, after which the cursor is written all the same
 )
 
 // item is one message on its way to the reader's subscription.
@@ -121,7 +122,10 @@ func (r *reader) takeLog(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	return nil
+	if r.log.read-r.log.committed < passedOver {
+		return nil
+	}
+	return r.commit(ctx, &store.Tx{Now: now}, nil)
 }
 
 // wants reports whether a message is for the subscription. A test is for the one that it names.
@@ -318,6 +322,7 @@ func (r *reader) commit(ctx context.Context, tx *store.Tx, positions []uint64) e
 		tx.Cursors = []store.Cursor{{Subscription: r.sub.ID, Position: to}}
 	}
 	if len(tx.Deliveries)+len(tx.Cursors)+len(tx.Messages)+len(tx.Subscriptions) == 0 {
+		r.log.settle(positions...) // nothing to tell, and an earlier one is open: the cursor moves with that
 		return nil
 	}
 	if err := failpoint.Hit("notify", failpoint.Before, "deliveries"); err != nil {
@@ -326,9 +331,7 @@ func (r *reader) commit(ctx context.Context, tx *store.Tx, positions []uint64) e
 	if err := r.s.Store.Commit(ctx, r.tenant, tx); err != nil {
 		return fmt.Errorf("write deliveries: %w", err)
 	}
-	for _, p := range positions {
-		r.log.settle(p)
-	}
+	r.log.settle(positions...)
 	r.log.committed = max(r.log.committed, to)
 	return failpoint.Hit("notify", failpoint.After, "deliveries")
 }

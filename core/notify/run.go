@@ -195,6 +195,10 @@ func (r *reader) wait(ctx context.Context, h *handle, now time.Time, ill bool) {
 	case <-wake:
 		r.more = true
 	case sub := <-h.update:
+		// What the old topics have passed over is not told by the new ones, also after a crash.
+		if err := r.commit(ctx, &store.Tx{Now: now}, nil); err != nil && !errors.Is(err, store.ErrConflict) {
+			r.s.Log.Warn("how far a subscription has come is not written", "tenant", r.tenant, "subscription", r.sub.ID, "err", err)
+		}
 		r.sub, r.waiting, r.next, r.more = sub, true, time.Time{}, true
 	case res := <-results:
 		r.take(res)
@@ -222,7 +226,12 @@ func (r *reader) drain(ctx context.Context, cut context.CancelFunc) {
 		}
 	}
 	r.requests.Wait()
-	if err := r.write(context.WithoutCancel(ctx), r.s.Clock.Now()); err != nil && !errors.Is(err, errStopped) && !errors.Is(err, store.ErrConflict) {
+	now := r.s.Clock.Now()
+	err := r.write(context.WithoutCancel(ctx), now)
+	if err == nil { // what was passed over is not to be read again, nor to be told should more topics be asked for
+		err = r.commit(ctx, &store.Tx{Now: now}, nil)
+	}
+	if err != nil && !errors.Is(err, errStopped) && !errors.Is(err, store.ErrConflict) {
 		r.s.Log.Error("what came of the last deliveries is not written; they will be made again", "tenant", r.tenant, "subscription", r.sub.ID, "err", err)
 	}
 }

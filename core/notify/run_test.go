@@ -14,19 +14,20 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/waybill-dev/waybill/core/clock"
+	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // running starts Run on the real clock, and ends it with the test.
-func running(t *testing.T) *office {
+func running(t *testing.T, opts ...option) *office {
 	t.Helper()
 	st, err := badgerstore.Open(badgerstore.Config{InMemory: true, Log: hclog.NewNullLogger()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := officeOn(t, st, clock.Real(), nil)
+	o := officeOn(t, st, clock.Real(), nil, opts...)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- o.Run(ctx) }()
@@ -116,6 +117,55 @@ func TestARunningNodeHearsOfSubscriptions(t *testing.T) {
 	<-second.came
 	if got := topics(t, second.all()); !slices.Equal(got, []string{"shipment.order_delivered"}) {
 		t.Errorf("told %v", got)
+	}
+}
+
+// TestWhatAShapeLeavesOutHoldsNothingUp: messages without words are settled while an earlier one is under way, more of them than a
+// reader takes at once; what comes after them is told.
+func TestWhatAShapeLeavesOutHoldsNothingUp(t *testing.T) {
+	deliveredOnly := func(told notify.Told) (notify.Rendered, bool, error) {
+		return notify.Rendered{Body: []byte("{}")}, told.Message.Topic == "shipment.order_delivered", nil
+	}
+	release := make(chan struct{})
+	s := newSubscriber(t, func(http.ResponseWriter, *http.Request) { <-release })
+	o := running(t, func(s *notify.Settings) { s.Shapes = map[string]notify.Shape{notify.ShapeTracktor: deliveredOnly} })
+	sub, err := o.Subscribe(t.Context(), caller, notify.NewSubscription{URL: s.URL, Topics: []string{"*"}, Shape: notify.ShapeTracktor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.happen("first", shipping.OrderDelivered)
+	<-s.came
+	for i := range 200 {
+		o.happen(fmt.Sprint("silent-", i), shipping.OrderDispatched)
+	}
+	close(release)
+	o.happen("last", shipping.OrderDelivered)
+	select {
+	case <-s.came:
+	case <-time.After(time.Minute): // reached only where the test fails
+		at, err := o.store.ReadUpTo(t.Context(), "shop", sub.ID)
+		t.Fatalf("the last message is not told; the cursor stands at %d, %v", at, err)
+	}
+}
+
+// TestTopicsThatComeLaterTellWhatComesLater: what was passed over is not told when more topics are asked for.
+func TestTopicsThatComeLaterTellWhatComesLater(t *testing.T) {
+	s := newSubscriber(t, nil)
+	o := running(t)
+	sub := o.subscribe(s.URL, "shipment.order_delivered")
+	for i := range 10 {
+		o.happen(fmt.Sprint("early-", i), shipping.OrderDispatched)
+	}
+	o.happen("early", shipping.OrderDelivered)
+	<-s.came
+	topics := []string{"shipment.*"}
+	if _, err := o.Update(t.Context(), caller, sub.ID, notify.Change{Topics: &topics}); err != nil {
+		t.Fatal(err)
+	}
+	o.happen("late", shipping.OrderDelivered)
+	<-s.came
+	if got := len(s.all()); got != 2 {
+		t.Errorf("told %d messages, want the two deliveries", got)
 	}
 }
 
