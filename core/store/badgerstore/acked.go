@@ -17,6 +17,7 @@ import (
 
 const (
 	ackedName  = "ACKNOWLEDGED"
+	acceptName = "ACCEPT-LOSS" // made by an operator who wants what is left served
 	ackedMagic = "waybill1"
 	// A record is written to one of two places in turn, so that a write that is torn leaves the one before it.
 	ackedSize   = 64
@@ -71,7 +72,7 @@ func readAcked(dir string) (a acked, ok bool, err error) {
 		}
 	}
 	if !ok {
-		return a, false, fmt.Errorf("%w, or remove that file to serve what is found in the others, which may be less than was acknowledged", damage(dir, path, "it does not read"))
+		return a, false, fmt.Errorf("%w; %s", damage(dir, path, "it does not read"), orAccept(dir))
 	}
 	return a, true, nil
 }
@@ -162,4 +163,9 @@ func (a *ackFile) close(clean bool) error {
 func damage(dir, path, what string, args ...any) error {
 	return fmt.Errorf("store: %s is damaged: %w; the disk or somebody has changed it: move the folder %s away and restore a backup: waybill restore FILE",
 		path, fmt.Errorf(what, args...), dir)
+}
+
+// orAccept says how to go on without a backup.
+func orAccept(dir string) string {
+	return fmt.Sprintf("or, to serve what is found, which may be less than was acknowledged, make an empty file %s and start again", filepath.Join(dir, acceptName))
 }

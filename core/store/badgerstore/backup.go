@@ -203,6 +203,12 @@ func load(cfg Config, r io.Reader) error {
 	if err == nil {
 		err = acked.close(true)
 	}
+	if err == nil {
+		var values valueFiles
+		if values, _, err = listValueFiles(cfg.Dir, true); err == nil {
+			err = values.write(cfg.Dir)
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -267,15 +267,117 @@ func TestDamageBehindWhichCommitsStandIsSeenWithoutARecord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, before, _ := killed(t, key, false)
 			mem := only(t, dir, "*.mem")
-			if err := os.Remove(filepath.Join(dir, acknowledged)); err != nil {
-				t.Fatal(err)
-			}
+			accept(t, dir)
 			for at := 20; at < before*9/10; at += before / 20 {
 				flip(t, mem, at)
 				refuses(t, badgerstore.Config{Dir: dir, EncryptionKey: key}, mem)
 				flip(t, mem, at)
 			}
 			hasOrders(t, open(t, badgerstore.Config{Dir: dir, EncryptionKey: key}), 0, 21)
+		})
+	}
+}
+
+// accept loses the record of what was acknowledged, and says that what is found is to be served.
+func accept(t testing.TB, dir string) {
+	t.Helper()
+	if err := errors.Join(os.Remove(filepath.Join(dir, acknowledged)), os.WriteFile(filepath.Join(dir, "ACCEPT-LOSS"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWithoutItsRecordAStoreIsServedOnlyWhenToldTo cuts the log to half: nothing but the record that is missing would tell.
+func TestWithoutItsRecordAStoreIsServedOnlyWhenToldTo(t *testing.T) {
+	for name, key := range keys {
+		t.Run(name, func(t *testing.T) {
+			dir, _, after := killed(t, key, false)
+			mem, said := only(t, dir, "*.mem"), filepath.Join(dir, acknowledged)
+			if err := errors.Join(os.Remove(said), os.Truncate(mem, int64(after/2))); err != nil {
+				t.Fatal(err)
+			}
+			cfg := badgerstore.Config{Dir: dir, EncryptionKey: key}
+			refuses(t, cfg, said)
+			_, err := badgerstore.Open(cfg)
+			says(t, err, "ACCEPT-LOSS")
+			if err := os.WriteFile(filepath.Join(dir, "ACCEPT-LOSS"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			cfg.Log = hclog.New(&hclog.LoggerOptions{Output: &out, Level: hclog.Warn})
+			s := open(t, cfg)
+			hasOrders(t, s, 0, 5)
+			says(t, errors.New(out.String()), "whether it was acknowledged is not known", mem)
+			if strings.Contains(out.String(), "never acknowledged") {
+				t.Errorf("it says what it cannot know:\n%s", &out)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			hasOrders(t, open(t, cfg), 0, 5)
+			if _, err := os.Stat(filepath.Join(dir, "ACCEPT-LOSS")); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("what was said once holds for ever: %v", err)
+			}
+		})
+	}
+}
+
+// TestAStoreOfBeforeItsRecordsIsAdopted opens one that has neither record.
+func TestAStoreOfBeforeItsRecordsIsAdopted(t *testing.T) {
+	dir := closed(t, nil)
+	old := func() error {
+		return errors.Join(os.Remove(filepath.Join(dir, acknowledged)), os.Remove(filepath.Join(dir, "VALUES")))
+	}
+	if err := old(); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, badgerstore.Config{Dir: dir})
+	hasOrders(t, s, 0, 100)
+	if err := errors.Join(s.Close(), old(), os.Remove(newestFile(t, dir, "*1.vlog"))); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // also when it has once been tried
+		s, err := badgerstore.Open(badgerstore.Config{Dir: dir})
+		if err == nil {
+			s.Close()
+			t.Fatal("a store without its value log was adopted")
+		}
+		says(t, err, "vlog", "restore a backup")
+	}
+}
+
+// TestALostValueLogIsSeen takes a store whose values are in a file that is being written, and in one that is not any more.
+func TestALostValueLogIsSeen(t *testing.T) {
+	for name, key := range keys {
+		t.Run(name, func(t *testing.T) {
+			live := t.TempDir()
+			s := open(t, badgerstore.Config{Dir: live, EncryptionKey: key})
+			l := label(storetest.NewShipment("acme", 1).ID, 1, bytes.Repeat(noise(1), 300))
+			if err := s.Commit(t.Context(), "acme", &store.Tx{Labels: []store.Label{l}}); err != nil {
+				t.Fatal(err)
+			}
+			dir := copied(t, live)
+			if err := os.Remove(only(t, dir, "*.vlog")); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				s, err := badgerstore.Open(badgerstore.Config{Dir: dir, EncryptionKey: key})
+				if err == nil {
+					s.Close()
+					t.Fatal("a store without the value log of a process that was killed was opened")
+				}
+				says(t, err, "vlog", "damaged", "restore a backup")
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, badgerstore.Config{Dir: live, EncryptionKey: key})
+			if err := os.Remove(only(t, live, "*1.vlog")); err != nil {
+				t.Fatal(err)
+			}
+			says(t, s.CollectGarbage(t.Context()), "vlog", "damaged")
+			if err := s.Check(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("ready without a value log: %v", err)
+			}
 		})
 	}
 }
@@ -331,7 +433,9 @@ func TestDamageToAClosedStoreIsRefused(t *testing.T) {
 			damaged(table, func(b []byte) []byte { return b[:len(b)/2] })
 			damaged(said, func(b []byte) []byte { return b[:0] })
 			damaged(said, func(b []byte) []byte { clear(b); return b })
-			for _, path := range []string{manifest, table} {
+			damaged(values, func(b []byte) []byte { return b[:0] })
+			damaged(values, func(b []byte) []byte { return b[:20] })
+			for _, path := range []string{manifest, table, values, said} {
 				if err := os.Remove(path); err != nil {
 					t.Fatal(err)
 				}

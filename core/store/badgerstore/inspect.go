@@ -24,7 +24,9 @@ type inspection struct {
 	cfg     Config
 	keys    *badger.KeyRegistry
 	acked   acked
-	known   bool   // there is a record of what was acknowledged
+	known   bool // there is a record of what was acknowledged
+	values  valueFiles
+	ask     bool   // whether rows miss a file of the value log is not known
 	version uint64 // of the last commit that is found
 	tables  int64  // bytes
 }
@@ -33,10 +35,10 @@ type inspection struct {
 // what is acknowledged from here on. The folder is locked.
 func inspect(cfg Config) (*ackFile, *inspection, error) {
 	in := &inspection{cfg: cfg}
-	var err error
-	if in.acked, in.known, err = readAcked(cfg.Dir); err != nil {
+	if err := in.readRecords(); err != nil {
 		return nil, nil, err
 	}
+	var err error
 	if in.keys, err = readKeys(cfg); err != nil {
 		return nil, nil, openingError(cfg, err)
 	}
@@ -49,7 +51,50 @@ func inspect(cfg Config) (*ackFile, *inspection, error) {
 	first := in.acked
 	first.version, first.clean = max(first.version, in.version), false
 	a, err := openAcked(cfg.Dir, first)
-	return a, in, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := in.settle(); err != nil {
+		return nil, nil, errors.Join(err, a.close(false))
+	}
+	return a, in, nil
+}
+
+// readRecords reads what the store has written about its own files.
+func (in *inspection) readRecords() error {
+	dir := in.cfg.Dir
+	values, recorded, err := readValueFiles(dir)
+	if err != nil {
+		return err
+	}
+	in.values, in.ask = values, !recorded || values.Uncertain
+	_, err = os.Lstat(filepath.Join(dir, acceptName))
+	accepted := err == nil
+	if in.acked, in.known, err = readAcked(dir); accepted {
+		in.acked, in.known = acked{}, false
+		in.cfg.Log.Warn("what is found is served, as the operator has said; commits that were acknowledged may be missing", "file", filepath.Join(dir, acceptName))
+	} else if err != nil {
+		return err
+	}
+	// The record of values is only ever written behind that of commits: a store with one of them has had both.
+	if _, err := os.Lstat(filepath.Join(dir, valuesName)); err == nil && !in.known && !accepted {
+		return fmt.Errorf("%w; %s", damage(dir, filepath.Join(dir, ackedName), "it is missing, and without it nothing tells whether commits that were acknowledged are missing"), orAccept(dir))
+	}
+	doubtful, err := in.values.missing(dir)
+	in.ask = in.ask || doubtful
+	return err
+}
+
+// settle ends an inspection that has refused nothing, durably: if the rows are to be asked they are, by a later opening where this one
+// does not come to it.
+func (in *inspection) settle() error {
+	if in.ask {
+		in.values.Uncertain = true
+		if err := in.values.write(in.cfg.Dir); err != nil {
+			return err
+		}
+	}
+	return in.removeEmpty(filepath.Join(in.cfg.Dir, acceptName))
 }
 
 func readKeys(cfg Config) (*badger.KeyRegistry, error) {
@@ -175,32 +220,59 @@ func (in *inspection) cutTorn(path string, end int) error {
 	if err := cutLog(path, end); err != nil {
 		return fmt.Errorf("store: cut off the end of %s, which a crash left torn: %w", path, err)
 	}
-	in.cfg.Log.Warn("a crash left the last write torn; it was never acknowledged and is cut off", "file", path, "at", end, "last_commit", in.version)
+	if in.known {
+		in.cfg.Log.Warn("a crash left the last write torn; it was never acknowledged and is cut off", "file", path, "at", end, "last_commit", in.version)
+	} else {
+		in.cfg.Log.Warn("the end of a file does not read and is cut off; whether it was acknowledged is not known", "file", path, "at", end, "last_commit", in.version)
+	}
 	return nil
 }
 
 func (in *inspection) readLastValues(pointers []valuePointer) error {
 	paths, err := numbered(in.cfg.Dir, ".vlog")
-	if err != nil || len(paths) == 0 {
+	if err != nil {
 		return err
+	}
+	there := map[uint64]bool{}
+	for i, path := range paths {
+		st, err := os.Stat(path)
+		if err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		if i < len(paths)-1 && st.Size() < logHeader {
+			// As a crash leaves a file that was being removed: Badger empties it first, and does not open one like that.
+			in.ask = true
+			if err := in.removeEmpty(path); err != nil {
+				return err
+			}
+			continue
+		}
+		there[valueFileNumber(path)] = true
+	}
+	for _, p := range pointers {
+		in.ask = in.ask || !there[uint64(p.file)] // a row that was written again may point to what was collected
+	}
+	if len(paths) == 0 {
+		return nil
 	}
 	path := paths[len(paths)-1]
 	l, err := openLog(path, in.keys)
 	if err != nil {
 		return damage(in.cfg.Dir, path, "%w", err)
 	}
-	if l.data == nil {
-		return in.removeEmpty(path)
-	}
 	end, cut, behind := l.values()
+	empty := l.data == nil
 	if err := l.close(); err != nil {
 		return fmt.Errorf("store: %s: %w", path, err)
 	}
-	number, _ := strconv.ParseUint(strings.TrimSuffix(filepath.Base(path), ".vlog"), 10, 32)
 	for _, p := range pointers {
-		if uint64(p.file) == number && p.end() > end {
+		if uint64(p.file) == valueFileNumber(path) && (empty || p.end() > end) {
 			return damage(in.cfg.Dir, path, "what stands at byte %d does not read, and a commit has a value at byte %d", end, p.at)
 		}
+	}
+	if empty {
+		in.ask = true // what was in it is gone
+		return in.removeEmpty(path)
 	}
 	if !cut {
 		return nil

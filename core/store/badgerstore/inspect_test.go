@@ -40,7 +40,7 @@ func aLog(t *testing.T, key []byte) (files map[string][]byte, log string, begin,
 		if err != nil {
 			t.Fatal(err)
 		}
-		end = len(bytes.TrimRight(b, "\x00"))
+		end, _, _ = (&logFile{data: b}).values() // a record may end with a zero
 		files[log] = b[:end+64]
 	}
 	return files, log, begin, end

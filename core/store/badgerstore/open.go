@@ -6,8 +6,10 @@
 // Damage to the files is told and never passed over. Open compares them with the file ACKNOWLEDGED, which says up to which commit the
 // store has answered: a log, table, value or manifest behind which such commits are missing is refused by name, and nothing is changed;
 // a last write that a crash left torn was never acknowledged, and is cut off and logged. Tables are read whole at Open, above 256 MiB
-// while the store serves, before each backup and before garbage is collected. Without ACKNOWLEDGED, as when somebody has removed it to
-// serve what is left of a damaged store, only damage behind which more was written is seen, and Open logs that.
+// while the store serves, before each backup and before garbage is collected. The file VALUES says which files of the value log there are;
+// one that is missing, or shorter than it was, is refused as well. A store without ACKNOWLEDGED is refused, but for one of before there was
+// that file, until an operator makes the file ACCEPT-LOSS beside it: then Open removes that file, serves what is found, sees only damage
+// behind which more was written, and logs that.
 package badgerstore
 
 import (
@@ -92,7 +94,9 @@ type Store struct {
 	damaged    atomic.Pointer[error] // what verify has found
 	written    chan struct{}         // closed when the writer has ended
 	acked      *ackFile              // nil in memory
+	values     *valueRecord          // nil in memory
 	unsaid     bool                  // acked was not written, and that is told once; the writer's
+	unlisted   bool                  // the same of values
 	endVerify  func()                // ends what Open has left to verify
 }
 
@@ -105,10 +109,10 @@ func Open(cfg Config) (*Store, error) {
 	}
 	cfg = cfg.withDefaults()
 	var acked *ackFile
-	verified := true
+	in := &inspection{}
 	if !cfg.InMemory {
 		var err error
-		if acked, verified, err = openFolder(cfg); err != nil {
+		if acked, in, err = openFolder(cfg); err != nil {
 			return nil, err
 		}
 	}
@@ -116,38 +120,40 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, acked.close(false))
 	}
+	var values *valueRecord
+	if !cfg.InMemory {
+		if values, err = openValueRecord(db, cfg.Dir, in.ask); err != nil {
+			return nil, errors.Join(err, db.Close(), acked.close(false))
+		}
+	}
 	s := &Store{
 		db: db, dir: cfg.Dir, inMemory: cfg.InMemory, minFree: cfg.MinFree, free: freeBytes, log: cfg.Log, source: cfg.Source,
 		key:   cfg.EncryptionKey,
 		queue: newQueue(cfg.Source.Token(9)), jobsChanged: make(chan struct{}, 1), messagesChanged: make(chan struct{}, 1),
-		requests: make(chan *request, 256), written: make(chan struct{}), acked: acked,
+		requests: make(chan *request, 256), written: make(chan struct{}), acked: acked, values: values,
 	}
 	if err := s.begin(); err != nil {
 		return nil, errors.Join(err, db.Close(), acked.close(false))
 	}
 	go s.write()
-	s.verifyBehind(verified)
+	s.verifyBehind(in.tables <= verifyAtOpen)
 	return s, nil
 }
 
-// openFolder looks at what is in the folder before Badger does; verified is false where the insides of tables were left for later.
-func openFolder(cfg Config) (acked *ackFile, verified bool, err error) {
+// openFolder looks at what is in the folder before Badger does.
+func openFolder(cfg Config) (a *ackFile, in *inspection, err error) {
 	unlock, err := prepareDir(cfg.Dir)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }() // for Badger to take
 	if _, err := os.Stat(filepath.Join(cfg.Dir, unfinished)); err == nil {
-		return nil, false, fmt.Errorf("store: restoring a backup to %s has not come to its end; empty the folder and restore again", cfg.Dir)
+		return nil, nil, fmt.Errorf("store: restoring a backup to %s has not come to its end; empty the folder and restore again", cfg.Dir)
 	}
 	if err := cfg.roomToOpen(); err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
-	acked, in, err := inspect(cfg)
-	if err != nil {
-		return nil, false, err
-	}
-	return acked, in.tables <= verifyAtOpen, nil
+	return inspect(cfg)
 }
 
 func (cfg Config) withDefaults() Config {
@@ -374,6 +380,9 @@ func (s *Store) Close() error {
 	<-s.written
 	s.endVerify()
 	err := s.db.Close()
+	if s.values != nil && err == nil && s.damaged.Load() == nil {
+		err = s.values.renew(true, false)
+	}
 	return errors.Join(err, s.acked.close(err == nil && s.damaged.Load() == nil))
 }
 

@@ -115,7 +115,7 @@ func (s *Store) verify(ctx context.Context) error {
 	cfg := Config{Dir: s.dir, EncryptionKey: s.key}
 	keys, err := readKeys(cfg)
 	if err == nil {
-		err = errors.Join(verifyTables(ctx, s.dir, keys, true), verifyValues(ctx, s.dir, keys))
+		err = errors.Join(verifyTables(ctx, s.dir, keys, true), verifyValues(ctx, s.dir, keys), s.values.check(ctx, s.db))
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -165,7 +165,13 @@ func (s *Store) CollectGarbage(ctx context.Context) error {
 		if err := s.room(); err != nil {
 			return err
 		}
+		if err := s.values.collecting(); err != nil {
+			return fmt.Errorf("collect garbage: %w", err)
+		}
 		err := s.db.RunValueLogGC(0.5)
+		if err := s.values.collected(err == nil); err != nil {
+			return fmt.Errorf("collect garbage: %w", err)
+		}
 		if errors.Is(err, badger.ErrNoRewrite) {
 			return nil
 		}

@@ -234,6 +234,10 @@ func (s *Store) sync(txn *badger.Txn) error {
 		s.unsaid = true
 		s.log.Error("commits are stored, and not noted as acknowledged; damage to the last of them would not be told", "file", ackedName, "err", err)
 	}
+	if err := s.values.follow(); err != nil && !s.unlisted {
+		s.unlisted = true
+		s.log.Error("commits are stored, and a new file of the value log is not noted; its loss would not be told at once", "file", valuesName, "err", err)
+	}
 	return nil
 }
 
