@@ -17,8 +17,9 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(leakChecked{m}, map[string]func(){
-		"waybill": func() { os.Exit(run()) },
-		"httpget": httpGet,
+		"waybill":   func() { os.Exit(run()) },
+		"httpget":   httpGet,
+		fillCommand: fillStore,
 	})
 }
 
