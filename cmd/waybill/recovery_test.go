@@ -165,7 +165,7 @@ func fillAndKill(t *testing.T, data string, names []string, finished, inFlight i
 
 // fill puts finished orders and orders in flight into a store.
 func fill(ctx context.Context, st store.Store, patterns []pattern, finished, inFlight int) error {
-	const together = 200
+	const together = 400
 	tx := &store.Tx{Now: time.Now()}
 	add := func(x *store.Tx) error {
 		tx.Shipments, tx.Changes = append(tx.Shipments, x.Shipments...), append(tx.Changes, x.Changes...)

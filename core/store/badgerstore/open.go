@@ -5,7 +5,7 @@
 //
 // Damage to the files is told and never passed over. Open compares them with the file ACKNOWLEDGED, which says up to which commit the
 // store has answered: a log, table, value or manifest behind which such commits are missing is refused by name, and nothing is changed;
-// a last write that a crash left torn was never acknowledged, and is cut off and logged. Tables are read whole at Open, above 256 MiB
+// a last write that a crash left torn was never acknowledged, and is cut off and logged. Tables are read whole at Open, above 32 MiB
 // while the store serves, before each backup and before garbage is collected. The file VALUES says which files of the value log there are;
 // one that is missing, or shorter than it was, is refused as well. A store without ACKNOWLEDGED is refused, but for one of before there was
 // that file, until an operator makes the file ACCEPT-LOSS beside it: then Open removes that file, serves what is found, sees only damage
