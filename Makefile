@@ -78,7 +78,7 @@ chaos: build ## kill everything while ORDERS orders (default 2000) are dispatche
 chaosproof: build ## take away one safeguard of dispatch after the other, and require chaos to see it
 	WAYBILL_CHAOS_PROOF=1 $(GO) test ./cmd/waybill -run '^TestChaosSeesWhatIsMissing$$' -count 1 -v -timeout 30m
 
-recovery: build ## how long a start takes with 100,000 finished orders and 500 in flight, and that each of these reaches its end
+recovery: build ## kill a store of 100,000 finished orders and 500 in flight; bound what the next start takes, and see each of these reach its end
 	WAYBILL_RECOVERY_FINISHED=100000 WAYBILL_RECOVERY_INFLIGHT=500 $(GO) test ./cmd/waybill -run '^TestRecovery$$' -count 1 -v -timeout 10m
 
 clean: ## remove what build made

@@ -180,12 +180,16 @@ func newest(t *testing.T, dir, pattern string) string {
 	return files[len(files)-1] // names count up, with leading zeros
 }
 
-// rewrite changes a file's bytes.
+// rewrite changes a file's bytes; nil removes it.
 func rewrite(t *testing.T, path string, f func([]byte) []byte) {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err == nil {
-		err = os.WriteFile(path, f(b), 0o600)
+		if b = f(b); b == nil {
+			err = os.Remove(path)
+		} else {
+			err = os.WriteFile(path, b, 0o600)
+		}
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -204,14 +208,15 @@ func TestCorruptedFiles(t *testing.T) {
 		file   string
 		damage func([]byte) []byte
 	}{
-		"manifest overwritten": {"MANIFEST", func(b []byte) []byte { return bytes.Repeat([]byte("damaged "), len(b)/8+1) }},
-		"manifest gone bad":    {"MANIFEST", func(b []byte) []byte { b[len(b)/2] ^= 0xff; return b }},
-		"manifest cut":         {"MANIFEST", func(b []byte) []byte { return b[:len(b)-14] }},
-		"acknowledgements":     {"ACKNOWLEDGED", func(b []byte) []byte { return bytes.Repeat([]byte{0x5a}, len(b)) }},
-		"table's first block":  {"*.sst", func(b []byte) []byte { b[100] ^= 0x01; return b }},
-		"table overwritten":    {"*.sst", func(b []byte) []byte { return bytes.Repeat([]byte{0x5a}, len(b)) }},
-		"table cut":            {"*.sst", func(b []byte) []byte { return b[:len(b)/2] }},
-		"table emptied":        {"*.sst", func([]byte) []byte { return []byte{} }},
+		"manifest overwritten":  {"MANIFEST", func(b []byte) []byte { return bytes.Repeat([]byte("damaged "), len(b)/8+1) }},
+		"manifest gone bad":     {"MANIFEST", func(b []byte) []byte { b[len(b)/2] ^= 0xff; return b }},
+		"manifest cut":          {"MANIFEST", func(b []byte) []byte { return b[:len(b)-14] }},
+		"acknowledgements gone": {"ACKNOWLEDGED", func([]byte) []byte { return nil }},
+		"acknowledgements":      {"ACKNOWLEDGED", func(b []byte) []byte { return bytes.Repeat([]byte{0x5a}, len(b)) }},
+		"table's first block":   {"*.sst", func(b []byte) []byte { b[100] ^= 0x01; return b }},
+		"table overwritten":     {"*.sst", func(b []byte) []byte { return bytes.Repeat([]byte{0x5a}, len(b)) }},
+		"table cut":             {"*.sst", func(b []byte) []byte { return b[:len(b)/2] }},
+		"table emptied":         {"*.sst", func([]byte) []byte { return []byte{} }},
 		"table's last block": {"*.sst", func(b []byte) []byte {
 			end := len(b) - 4 - int(binary.BigEndian.Uint32(b[len(b)-4:])) - 4 // of the index
 			end -= int(binary.BigEndian.Uint32(b[end:]))                       // of the last block
@@ -257,6 +262,14 @@ func TestDamagedLog(t *testing.T) {
 	}
 	rewrite(t, log, func([]byte) []byte { return whole[:written/2] })
 	r.refused(t, r.command(t, r.binary, r.args()...), log, "damaged", "restore a backup")
+	// Nor does it when nothing is left that says what was acknowledged.
+	noted := filepath.Join(r.data, "ACKNOWLEDGED")
+	acknowledged := fileOf(t, noted)
+	rewrite(t, noted, func([]byte) []byte { return nil })
+	r.refused(t, r.command(t, r.binary, r.args()...), noted, "damaged", "restore a backup", "ACCEPT-LOSS")
+	if err := os.WriteFile(noted, acknowledged, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	rewrite(t, log, func([]byte) []byte { return whole })
 	remembered(t, r.serve(t), said)
 }

@@ -104,7 +104,8 @@ type Retention struct {
 	Exchanges time.Duration `yaml:"exchanges"` // default 30 days
 	Labels    time.Duration `yaml:"labels"`    // since the order last changed; default 180 days
 	Messages  time.Duration `yaml:"messages"`  // what was told, and the log of deliveries; default 30 days
-	// Personal is the age at which what tells of people is erased from an order; default never. History and money stay.
+	// Personal is the age at which what tells of people is erased from an order; default never. History and money stay;
+	// so do the bytes in the store's log files until they are rewritten, and in backups that were made before.
 	Personal time.Duration `yaml:"personal"`
 }
 

@@ -1,6 +1,10 @@
 // Package retention removes what has grown old, as jobs: a tenant's exchanges, labels and messages, what is known of people, idempotency keys
 // that have expired, and the garbage of the store. Each tenant has one retention job and the node one upkeep job; they are planned
 // once and put themselves off for a day each time.
+//
+// What is removed or erased no call of the engine answers any more. Its bytes stay in the store's files until the store rewrites those, as
+// it does with tables when it merges them and with the value log when garbage is collected, at no time that can be promised; and in
+// every backup that was made before. Encrypt the store (store.encryption_key), and keep backups no longer than what is in them may be kept.
 package retention
 
 import (

@@ -156,10 +156,10 @@ func findLoss(ctx context.Context, db *badger.DB, dir string) error {
 type valueRecord struct {
 	dir string
 
-	mu       sync.Mutex
-	files    valueFiles
-	newest   uint64
-	deferred bool // Badger has yet to remove a file, when nobody reads any more
+	mu      sync.Mutex
+	files   valueFiles
+	newest  uint64
+	leaving int // files that Badger has yet to remove, when nobody reads any more
 }
 
 // openValueRecord begins the record of a store that Badger has opened, after asking the rows where uncertain says so.
@@ -224,14 +224,15 @@ func (r *valueRecord) collecting() error {
 func (r *valueRecord) collected(rewritten bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	gone := false
+	if rewritten {
+		r.leaving++
+	}
 	for name := range r.files.Files {
 		if _, err := os.Lstat(filepath.Join(r.dir, name)); errors.Is(err, fs.ErrNotExist) {
-			gone = true
+			r.leaving--
 		}
 	}
-	r.deferred = (r.deferred || rewritten) && !gone
-	return r.renewLocked(false, r.deferred)
+	return r.renewLocked(false, r.leaving > 0)
 }
 
 // check compares the record with the folder while the store is open.
