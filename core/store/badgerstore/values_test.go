@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/google/go-cmp/cmp"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // valueFolder has files of the value log of these sizes, numbered from 1.
@@ -171,5 +174,60 @@ func TestHolesOfALogAreNotRead(t *testing.T) {
 	}
 	if s, n := read(); !s.cut || n < behind+9 || n >= size/2 {
 		t.Errorf("what stands behind a hole: %+v of %d bytes", s, n)
+	}
+}
+
+// TestCollectedValuesAreNotMissed has garbage collected for real, and opens what a crash behind that leaves.
+func TestCollectedValuesAreNotMissed(t *testing.T) {
+	dir := t.TempDir()
+	write := func(s *Store, fill byte) {
+		t.Helper()
+		l := store.Label{Shipment: "a", Attempt: 1, Parcel: 1, Label: shipping.Label{Format: shipping.PDF, Data: bytes.Repeat([]byte{fill}, 900<<10)}}
+		if err := s.Commit(t.Context(), "acme", &store.Tx{Labels: []store.Label{l}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const openings = 8 // each leaves a table; as many as Badger does not leave unmerged
+	for i := range openings {
+		s, err := Open(Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(s, byte(i)) // each replaces the one before
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := Open(Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.db.Flatten(1), s.CollectGarbage(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, valueFileName(1))); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("the garbage was not collected: %v", err)
+	}
+	if v := recorded(t, dir); v.Uncertain || v.Files[valueFileName(1)] != 0 {
+		t.Errorf("%+v", v)
+	}
+	crashed := filepath.Join(t.TempDir(), "copy")
+	if out, err := exec.Command("cp", "-r", "--sparse=always", dir, crashed).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{dir, crashed} {
+		s, err := Open(Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l, err := s.Label(t.Context(), "acme", "a", 1, 1); err != nil || len(l.Data) != 900<<10 || l.Data[0] != openings-1 {
+			t.Errorf("%d bytes, %v", len(l.Data), err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
