@@ -21,7 +21,7 @@ import (
 type auditFlags struct {
 	backupFlags
 	ledger, plugins string
-	since           time.Duration
+	since, overdue  time.Duration
 	json            bool
 	log             logFlags
 }
@@ -35,13 +35,17 @@ func newAuditCmd(p *program) *cobra.Command {
 			"  lost       a carrier holds a booking on which its order does not count\n" +
 			"  duplicate  carriers hold more than one booking for an order\n" +
 			"  orphan     a carrier holds a booking that no order has asked for\n" +
-			"  money      the amounts differ\n" +
-			"  status     an order counts on a booking that its carrier does not hold, or has no end\n\n" +
+			"  money      the amounts differ; with --ledger also of what is cancelled, which is to cost nothing, unless the carrier has said that\n" +
+			"             it gives back less\n" +
+			"  status     an order and its bookings contradict each other: it counts on one that its carrier does not hold, was delivered by one\n" +
+			"             that its carrier has not, has ended with one that goes on, or is on its way with none; or something has no end: an order\n" +
+			"             or an attempt that should have been settled for --overdue, or that only a person can settle\n\n" +
 			"Of a booking that the store does not know, a row tells what the exchange trace shows, or that it was lost with a process.\n\n" +
 			"With --ledger the simulator there is asked; without, the carriers themselves, about each attempt of --since: by its\n" +
 			"reference, and by its tracking number where that tells nothing. So no orphans are found, and of some attempts nobody can tell: those are\n" +
-			"listed as not compared, with the reason. Run it when nothing is under way. Where an engine has the store open, it is asked for its orders, with an operator's key (server.admin_keys).\n\n" +
-			"Exit codes: 0 no difference, 1 differences or a failure.",
+			"listed as not compared, with the reason. What the orders alone tell, they are still held to. Run it when nothing is under way. Where an engine has the store open, it is asked for its orders, with an operator's key (server.admin_keys).\n\n" +
+			"Exit codes: 0 no difference, 1 differences or a failure. That there were attempts, and not one of them could be compared, is a\n" +
+			"failure; attempts before --since do not count.",
 		Example: "  waybill audit --config waybill.yaml --ledger http://127.0.0.1:8081\n  waybill audit --config waybill.yaml --since 24h --json",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.audit(cmd.Context(), f) },
 	}
@@ -51,6 +55,7 @@ func newAuditCmd(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&f.ledger, "ledger", "", "simulator in the carriers' place")
 	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of the adapters, instead of plugins.dir")
 	cmd.Flags().DurationVar(&f.since, "since", 7*24*time.Hour, "how far back carriers are asked; a ledger is compared whole")
+	cmd.Flags().DurationVar(&f.overdue, "overdue", time.Hour, "how long after its time an order may wait, or an attempt at which nobody can look be open")
 	f.log.add(cmd, "error")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
@@ -67,6 +72,9 @@ func (p *program) audit(ctx context.Context, f *auditFlags) error {
 	if n := len(report.Differences); n > 0 {
 		return fmt.Errorf("%s between the orders and the carriers", count(n, "difference"))
 	}
+	if report.Blind() {
+		return fmt.Errorf("nothing was compared: of %s nobody could tell, for the reasons above; that there is no difference is not known", count(report.NotCompared, "attempt"))
+	}
 	return nil
 }
 
@@ -81,7 +89,7 @@ func (p *program) compare(ctx context.Context, f *auditFlags) (audit.Report, err
 	if err != nil {
 		return audit.Report{}, err
 	}
-	u := audit.New(claims, untold)
+	u := audit.New(claims, untold, time.Now().Add(-f.overdue))
 	for _, o := range orders {
 		u.Add(o)
 	}

@@ -328,7 +328,7 @@ func recovered(t *testing.T, data string, sim *devProcess, finished, inFlight in
 		t.Fatal(err)
 	}
 	claims = slices.DeleteFunc(claims, func(c audit.Claim) bool { return !c.Live })
-	u := audit.New(claims, audit.Covered(carriers))
+	u := audit.New(claims, audit.Covered(carriers), time.Now().Add(-time.Hour))
 	st := openStore(t, data)
 	defer closeStore(t, st)
 	for n := range inFlight {

@@ -23,7 +23,7 @@ const (
 	Duplicate Kind = "duplicate" // the carriers hold more than one booking for an order
 	Orphan    Kind = "orphan"    // the carrier holds a booking that no order has asked for
 	Money     Kind = "money"     // the amounts differ
-	Status    Kind = "status"    // the order counts on a booking that the carrier does not hold, or has no end
+	Status    Kind = "status"    // the order and its bookings contradict each other, or something has no end
 )
 
 // Row is one difference.
@@ -58,7 +58,9 @@ type Order struct {
 	Shipment shipment.ID     `json:"shipment"`
 	ID       string          `json:"order"`
 	Status   shipping.Status `json:"status"`
-	Attempts []Attempt       `json:"attempts,omitempty"`
+	// Due is when the engine was to go on with an order that waits; the zero time where it waits for a person, or does not wait.
+	Due      time.Time `json:"due,omitzero"`
+	Attempts []Attempt `json:"attempts,omitempty"`
 }
 
 // Attempt is what of an attempt is compared.
@@ -71,7 +73,8 @@ type Attempt struct {
 	State     shipment.AttemptState `json:"state"`
 	// IntendedAt is just before the carrier was asked.
 	IntendedAt time.Time      `json:"intendedAt"`
-	Needs      string         `json:"needs,omitempty"` // "attention" where a person must decide
+	Deadline   time.Time      `json:"deadline,omitzero"` // of the call
+	Needs      string         `json:"needs,omitempty"`   // "attention" where a person must decide
 	Entity     string         `json:"entity,omitempty"`
 	Tracking   string         `json:"tracking,omitempty"` // number
 	Amount     shipping.Money `json:"amount,omitzero"`
@@ -81,10 +84,11 @@ type Attempt struct {
 
 // OrderOf takes from a shipment what is compared.
 func OrderOf(sh *shipment.Shipment) Order {
-	o := Order{Tenant: sh.Tenant, Shipment: sh.ID, ID: sh.Order.ExternalID, Status: sh.Status}
+	o := Order{Tenant: sh.Tenant, Shipment: sh.ID, ID: sh.Order.ExternalID, Status: sh.Status, Due: due(sh)}
 	for i := range sh.Attempts {
 		a := &sh.Attempts[i]
-		x := Attempt{Number: a.Number, Kind: a.Kind, Account: a.Account, Adapter: a.Adapter, Reference: a.Reference, State: a.State, IntendedAt: a.IntendedAt, Refund: a.Refund}
+		x := Attempt{Number: a.Number, Kind: a.Kind, Account: a.Account, Adapter: a.Adapter, Reference: a.Reference, State: a.State,
+			IntendedAt: a.IntendedAt, Deadline: a.Deadline, Refund: a.Refund}
 		if a.Doubt != nil {
 			x.Needs = a.Doubt.Needs
 		}
@@ -99,6 +103,7 @@ func OrderOf(sh *shipment.Shipment) Order {
 // Auditor compares orders, one after another, with the claims of the carriers.
 type Auditor struct {
 	untold   func(a Attempt) string
+	overdue  time.Time
 	claims   map[string][]Claim // by carrier and reference
 	asked    map[string]bool
 	rows     []Row
@@ -108,8 +113,9 @@ type Auditor struct {
 }
 
 // New returns an Auditor over all that the carriers claim. untold says why the claims tell nothing of an attempt, "" where they do.
-func New(claims []Claim, untold func(a Attempt) string) *Auditor {
-	u := &Auditor{untold: untold, claims: map[string][]Claim{}, asked: map[string]bool{}}
+// An order that waits, or an attempt at which nobody can look, is told where it should have come to an end before overdue.
+func New(claims []Claim, untold func(a Attempt) string, overdue time.Time) *Auditor {
+	u := &Auditor{untold: untold, overdue: overdue, claims: map[string][]Claim{}, asked: map[string]bool{}}
 	for _, c := range claims {
 		k := key(c.Carrier, c.Reference)
 		u.claims[k] = append(u.claims[k], c)
@@ -122,7 +128,7 @@ func key(carrier, reference string) string { return carrier + "\x00" + reference
 // Add compares one order.
 func (u *Auditor) Add(o Order) {
 	u.orders++
-	live := map[shipment.Kind][]Claim{}
+	holding := map[shipment.Kind][]Claim{}
 	// Attempts at several services of one account in one round have one reference: a booking is the one's that names it, else
 	// the last one's.
 	named, last := map[string]int{}, map[string]int{}
@@ -132,9 +138,12 @@ func (u *Auditor) Add(o Order) {
 			named[key(a.Adapter, a.Entity)] = a.Number
 		}
 	}
+	carried, told := delivery{}, false
 	for _, a := range o.Attempts {
 		if why := u.untold(a); why != "" {
 			u.skipped = append(u.skipped, Uncompared{Tenant: o.Tenant, Order: o.ID, Attempt: a.Number, Carrier: a.Adapter, State: a.State, Reason: why})
+			u.unseen(o, a, why)
+			carried.unseen(a)
 			continue
 		}
 		u.compared++
@@ -147,10 +156,12 @@ func (u *Auditor) Add(o Order) {
 			}
 		}
 		held := u.attempt(o, a, claims)
-		live[a.Kind] = append(live[a.Kind], held...)
+		holding[a.Kind] = append(holding[a.Kind], held...)
+		told = told || len(held) > 0 && live(a) && a.Kind == shipment.Forward
+		carried.seen(a, claims, held)
 	}
 	for _, kind := range []shipment.Kind{shipment.Forward, shipment.Return} {
-		if held := live[kind]; len(held) > 1 {
+		if held := holding[kind]; len(held) > 1 {
 			for _, spare := range held[1:] {
 				u.row(Row{Kind: Duplicate, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Carrier: spare.Carrier, Reference: spare.Reference, Entity: spare.Entity,
 					Detail: fmt.Sprintf("%s holds %s beside %s of %s", spare.Carrier, spare.Entity, held[0].Entity, held[0].Carrier),
@@ -158,12 +169,8 @@ func (u *Auditor) Add(o Order) {
 			}
 		}
 	}
-	// Held, scheduled and put off, an order may wait for long; in these two it is only while a process works on it.
-	open := slices.ContainsFunc(o.Attempts, func(a Attempt) bool { return a.State == shipment.Intended || a.State == shipment.InDoubt })
-	if (o.Status == shipping.RequestReceived || o.Status == shipping.EstimatesReceived) && !open {
-		u.row(Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Detail: "the order stands at " + string(o.Status) + ", half way",
-			Mend: "wait for the engine, or: waybill shipments cancel " + o.ID})
-	}
+	u.standing(o, told)
+	u.delivered(o, carried)
 }
 
 // attempt compares one attempt with what its carrier claims, and returns the bookings that the carrier holds.
@@ -176,13 +183,11 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
 	}
 	// The booking that the order knows comes first: the others are spare.
 	slices.SortStableFunc(held, func(x, y Claim) int { return cmp.Compare(b2i(y.Entity == a.Entity), b2i(x.Entity == a.Entity)) })
-	counts := a.State == shipment.Booked || a.State == shipment.Adopted || a.State == shipment.Ended
+	over := without(o.Status) && a.Kind == shipment.Forward
+	counts := live(a) && !over || a.State == shipment.Ended
 	switch {
-	case a.State == shipment.Intended || a.State == shipment.InDoubt:
-		row.Kind, row.Detail, row.Mend = Status, fmt.Sprintf("attempt %d is %s", a.Number, a.State), "wait for the engine, which is finding out: waybill shipments get "+o.ID
-		if a.Needs != "" {
-			row.Mend = "a person must decide: waybill shipments trace " + o.ID
-		}
+	case open(a):
+		row.Kind, row.Detail, row.Mend = Status, fmt.Sprintf("attempt %d is %s", a.Number, a.State), mendOpen(o, a)
 		if len(held) > 0 {
 			row.Kind, row.Entity = Lost, held[0].Entity
 			row.Detail += "; the carrier has booked " + held[0].Entity
@@ -195,10 +200,13 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
 		u.row(row)
 	case !counts && len(held) > 0:
 		row.Kind, row.Entity, row.Detail = Lost, held[0].Entity, fmt.Sprintf("attempt %d is %s, and the carrier holds %s", a.Number, a.State, held[0].Entity)+a.Witness.says()
+		if live(a) {
+			row.Detail = fmt.Sprintf("the order is %s, and the carrier holds %s, which its attempt %d has booked", o.Status, held[0].Entity, a.Number)
+		}
 		row.Mend = atCarrier(held[0])
 		u.row(row)
 	}
-	u.money(row, a, claims)
+	u.money(o, a, claims)
 	return held
 }
 
@@ -220,30 +228,6 @@ func atCarrier(c Claim) string {
 	return fmt.Sprintf("cancel %s at %s by hand: no order counts on it", c.Entity, c.Carrier)
 }
 
-// money compares what the order is said to cost with what the carrier asks. Where the booking is cancelled, only if the carrier has
-// told us what it gives back.
-func (u *Auditor) money(row Row, a Attempt, claims []Claim) {
-	i := slices.IndexFunc(claims, func(c Claim) bool { return c.Entity == a.Entity })
-	if a.Entity == "" || i < 0 || claims[i].Unpriced {
-		return
-	}
-	c := claims[i]
-	ours, theirs := a.Amount.Minor, c.Charged-c.Refunded
-	if !c.Live {
-		if a.Refund.Currency == "" {
-			return
-		}
-		ours -= a.Refund.Minor
-	}
-	if ours == theirs && (a.Amount.Currency == c.Currency || c.Currency == "") {
-		return
-	}
-	row.Kind, row.Entity = Money, c.Entity
-	row.Detail = fmt.Sprintf("the order says %s, the carrier asks %s", shipping.Money{Minor: ours, Currency: a.Amount.Currency}, shipping.Money{Minor: theirs, Currency: c.Currency})
-	row.Mend = fmt.Sprintf("ask %s for its bill of %s", c.Carrier, c.Entity)
-	u.row(row)
-}
-
 func (u *Auditor) row(r Row) { u.rows = append(u.rows, r) }
 
 // Report is what came of an audit.
@@ -253,6 +237,12 @@ type Report struct {
 	NotCompared int          `json:"not_compared"` // attempts of which nobody could tell
 	Uncompared  []Uncompared `json:"uncompared"`   // those, in the order in which they were added
 	Differences []Row        `json:"differences"`
+}
+
+// Blind reports whether nothing could be compared although there was something to compare. Attempts that are older than the time that
+// was asked about were not to be compared.
+func (r Report) Blind() bool {
+	return r.Attempts == 0 && slices.ContainsFunc(r.Uncompared, func(x Uncompared) bool { return x.Reason != untoldOld })
 }
 
 // Uncompared is an attempt of which nobody could tell whether the carrier has it as the order believes.
@@ -273,6 +263,9 @@ func (u *Auditor) Report() Report {
 			continue
 		}
 		for _, c := range claims {
+			if bill, kept := c.kept(); kept {
+				rows = append(rows, bill)
+			}
 			if c.Live {
 				rows = append(rows, Row{Kind: Orphan, Carrier: c.Carrier, Reference: c.Reference, Entity: c.Entity,
 					Detail: fmt.Sprintf("%s holds %s, and no order has asked for it", c.Carrier, c.Entity), Mend: atCarrier(c)})

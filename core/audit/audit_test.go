@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -17,6 +18,9 @@ import (
 	"github.com/waybill-dev/waybill/core/store/storetest"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
+
+// overdue is when what waits should have come to an end.
+var overdue = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 func usd(minor int64) shipping.Money { return shipping.Money{Minor: minor, Currency: "USD"} }
 
@@ -86,20 +90,26 @@ func TestDifferences(t *testing.T) {
 		"one reference booked twice":            {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{spare(claim(1, true)), claim(1, true)}, "duplicate e1-spare"},
 		"two carriers hold": {[]audit.Attempt{attempt(1, shipment.Absent), attempt(2, shipment.Booked)}, []audit.Claim{claim(1, true), claim(2, true)},
 			"duplicate e2, lost e1"},
-		"nobody's":                {nil, []audit.Claim{claim(9, true)}, "orphan e9"},
-		"nobody's, and cancelled": {nil, []audit.Claim{claim(9, false)}, ""},
-		"another price":           {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{charged(claim(1, true), 901)}, "money e1"},
-		"refund as told":          {[]audit.Attempt{refunded(attempt(1, shipment.Cancelled), 900)}, []audit.Claim{claim(1, false)}, ""},
-		"refund untold":           {[]audit.Attempt{attempt(1, shipment.Cancelled)}, []audit.Claim{charged(claim(1, false), 1500)}, ""},
-		"another refund":          {[]audit.Attempt{refunded(attempt(1, shipment.Cancelled), 500)}, []audit.Claim{claim(1, false)}, "money e1"},
+		"nobody's":                                     {nil, []audit.Claim{claim(9, true)}, "orphan e9"},
+		"a voided spare whose charge is kept":          {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{claim(1, true), charged(spare(claim(1, false)), 901)}, "money e1-spare"},
+		"a voided booking whose charge is kept":        {[]audit.Attempt{attempt(1, shipment.Voided)}, []audit.Claim{charged(claim(1, false), 901)}, "money e1"},
+		"nobody's, cancelled, and its charge is kept":  {nil, []audit.Claim{charged(claim(9, false), 901)}, "money e9"},
+		"given up by the carrier, and billed":          {[]audit.Attempt{attempt(1, shipment.Ended)}, []audit.Claim{charged(claim(1, false), 1800)}, ""},
+		"given up by the carrier, and billed for more": {[]audit.Attempt{attempt(1, shipment.Ended)}, []audit.Claim{charged(claim(1, false), 2300)}, "money e1"},
+		"cancelled, no price is told":                  {[]audit.Attempt{attempt(1, shipment.Cancelled)}, []audit.Claim{{Carrier: "ups", Entity: "e1", Reference: "r1", Unpriced: true, Charged: 7}}, ""},
+		"nobody's, and cancelled":                      {nil, []audit.Claim{claim(9, false)}, ""},
+		"another price":                                {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{charged(claim(1, true), 901)}, "money e1"},
+		"refund as told":                               {[]audit.Attempt{refunded(attempt(1, shipment.Cancelled), 900)}, []audit.Claim{claim(1, false)}, ""},
+		"refund untold":                                {[]audit.Attempt{attempt(1, shipment.Cancelled)}, []audit.Claim{charged(claim(1, false), 1500)}, "money e1"},
+		"another refund":                               {[]audit.Attempt{refunded(attempt(1, shipment.Cancelled), 500)}, []audit.Claim{claim(1, false)}, "money e1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := audit.New(c.claims, audit.Covered([]string{"ups"}))
+			u := audit.New(c.claims, audit.Covered([]string{"ups"}), overdue)
 			u.Add(audit.Order{Tenant: "acme", ID: "o1", Attempts: c.attempts})
 			var got []string
 			for _, r := range u.Report().Differences {
 				got = append(got, string(r.Kind)+" "+r.Entity)
-				if r.Detail == "" || r.Mend == "" || r.Kind != audit.Orphan && r.Order != "o1" {
+				if r.Detail == "" || r.Mend == "" || (r.Order == "o1") == (r.Reference == "r9") {
 					t.Errorf("a row that helps nobody: %+v", r)
 				}
 			}
@@ -113,7 +123,7 @@ func TestDifferences(t *testing.T) {
 func TestOrdersHalfWay(t *testing.T) {
 	for status, want := range map[shipping.Status]int{shipping.RequestReceived: 1, shipping.EstimatesReceived: 1, shipping.PendingRelease: 0,
 		shipping.PendingDispatch: 0, shipping.PendingAutoRetry: 0, shipping.OrderFailed: 0, shipping.OrderCancelled: 0} {
-		u := audit.New(nil, all)
+		u := audit.New(nil, all, overdue)
 		u.Add(audit.Order{Tenant: "acme", ID: "o1", Status: status, Attempts: []audit.Attempt{attempt(1, shipment.Refused)}})
 		if got := u.Report().Differences; len(got) != want {
 			t.Errorf("%s: %v", status, got)
@@ -127,7 +137,7 @@ func TestEveryUnmatchedBookingIsARow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var claims []audit.Claim
 		held, orders := 0, rapid.IntRange(0, 5).Draw(t, "orders")
-		u := func() *audit.Auditor { return audit.New(claims, all) }
+		u := func() *audit.Auditor { return audit.New(claims, all, overdue) }
 		var all []audit.Order
 		good := 0
 		for n := 1; n <= orders; n++ {

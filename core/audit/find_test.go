@@ -79,7 +79,7 @@ func TestTrackingIsAWitness(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := audit.New(claims, untold)
+	u := audit.New(claims, untold, overdue)
 	for _, o := range orders {
 		u.Add(o)
 	}
@@ -94,7 +94,7 @@ func TestTrackingIsAWitness(t *testing.T) {
 		}
 		skipped = append(skipped, x.Order)
 	}
-	if diff := cmp.Diff([]string{"lost moves", "status voided"}, rows); diff != "" {
+	if diff := cmp.Diff([]string{"lost moves", "status gone", "status voided"}, rows); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"unheard of", "lags", "absent", "refused", "own", "gone"}, skipped); diff != "" || r.NotCompared != 6 || r.Attempts != 9 {
@@ -119,7 +119,7 @@ func TestOneReferenceOfTwoAttempts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := audit.New(claims, untold)
+	u := audit.New(claims, untold, overdue)
 	u.Add(orders[0])
 	if r := u.Report(); len(r.Differences) != 0 || r.Attempts != 2 {
 		t.Errorf("%+v", r)
@@ -154,7 +154,7 @@ func TestCarriersAreAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := audit.New(claims, untold)
+	u := audit.New(claims, untold, overdue)
 	for _, o := range orders {
 		u.Add(o)
 	}
@@ -163,7 +163,7 @@ func TestCarriersAreAsked(t *testing.T) {
 	for _, d := range r.Differences {
 		got[d.Order] = d.Kind
 	}
-	if len(r.Differences) != 3 || got["gone"] != audit.Status || got["forgotten"] != audit.Lost || got["dear"] != audit.Money || r.Attempts != 5 || r.NotCompared != 4 {
+	if len(r.Differences) != 4 || got["gone"] != audit.Status || got["no account"] != audit.Status || got["forgotten"] != audit.Lost || got["dear"] != audit.Money || r.Attempts != 5 || r.NotCompared != 4 {
 		t.Errorf("%d compared, %d not: %v", r.Attempts, r.NotCompared, r.Differences)
 	}
 	ups.err = errors.New("carrier is down")

@@ -19,7 +19,7 @@ func FuzzImport(f *testing.F) {
 			return
 		}
 		var again bytes.Buffer
-		u := audit.New(nil, func(audit.Attempt) string { return "" })
+		u := audit.New(nil, func(audit.Attempt) string { return "" }, overdue)
 		for _, o := range orders {
 			u.Add(o)
 			line, err := json.Marshal(o)

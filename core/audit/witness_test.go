@@ -62,7 +62,7 @@ func TestTheTraceIsAThirdWitness(t *testing.T) {
 				t.Fatal(orders, err)
 			}
 			for _, claims := range [][]audit.Claim{nil, {claim(1, true)}} {
-				u := audit.New(claims, all)
+				u := audit.New(claims, all, overdue)
 				u.Add(orders[0])
 				rows := u.Report().Differences
 				if len(rows) != 1 || !strings.Contains(rows[0].Detail, c.want) {
@@ -81,7 +81,7 @@ func TestTheWitnessIsHeardOfALostBooking(t *testing.T) {
 		if state == shipment.Refused {
 			a.Witness = audit.WitnessBooked
 		}
-		u := audit.New([]audit.Claim{claim(1, true)}, all)
+		u := audit.New([]audit.Claim{claim(1, true)}, all, overdue)
 		u.Add(audit.Order{Tenant: "acme", ID: "o1", Attempts: []audit.Attempt{a}})
 		if rows := u.Report().Differences; len(rows) != 1 || !strings.HasPrefix(rows[0].Detail, want) {
 			t.Errorf("%s: %+v", state, rows)

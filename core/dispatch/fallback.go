@@ -131,6 +131,7 @@ func (s *Service) exhausted(ctx context.Context, sh *shipment.Shipment, e *estim
 			return nil, errUnchanged
 		}
 		due := s.Clock.Now().Add(c.hold)
+		sh.RetryAt = due
 		tx := changed(sh, sh.Move(shipping.PendingAutoRetry, s.Clock.Now(), systemUser,
 			shipment.WithNote(fmt.Sprintf("FALLBACK( %s: again at %s )", c.rule.Rule, due.UTC().Format(time.RFC3339)))))
 		if first {

@@ -449,6 +449,7 @@ func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate
 			sh.Retries++
 			sh.Rules = e.bundle.Hash()
 			due := now.Add(time.Duration(none.HoldFor))
+			sh.RetryAt = due
 			line := sh.Move(shipping.PendingAutoRetry, now, systemUser,
 				shipment.WithNote(fmt.Sprintf("RETRY( %d of %d at %s )", sh.Retries, none.Retry, due.UTC().Format(time.RFC3339))))
 			tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})

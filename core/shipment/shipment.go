@@ -40,6 +40,7 @@ type Shipment struct {
 	SubStatus string          `json:"subStatus,omitempty"`
 	Round     int             `json:"round"` // quote rounds so far; part of every reference
 	Retries   int             `json:"retries,omitempty"`
+	RetryAt   time.Time       `json:"retryAt,omitzero"` // when it is tried again, at PENDING_AUTO_RETRY
 	Attempts  []Attempt       `json:"attempts,omitempty"`
 	Failure   *Failure        `json:"failure,omitempty"` // why the shipment stands at ESTIMATES_FAILED or ORDER_FAILED
 	Warnings  []Warning       `json:"warnings,omitempty"`

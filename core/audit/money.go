@@ -1,0 +1,69 @@
+package audit
+
+import (
+	"fmt"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// money compares what the order is said to cost with what the carriers ask for its bookings, the cancelled ones too: what nobody
+// carries is to cost nothing, but for what the carrier has said that it does not give back.
+func (u *Auditor) money(o Order, a Attempt, claims []Claim) {
+	for _, c := range claims {
+		switch {
+		case c.Unpriced:
+		case a.Entity == "" || c.Entity != a.Entity: // of a live one beside the order's own, its own row tells
+			if bill, kept := c.kept(); kept {
+				bill.Tenant, bill.Order, bill.Shipment, bill.Attempt = o.Tenant, o.ID, o.Shipment, a.Number
+				u.row(bill)
+			}
+		case !a.agrees(c):
+			row := c.bill(fmt.Sprintf("the order says %s, the carrier asks %s", shipping.Money{Minor: a.cost(c), Currency: a.Amount.Currency}, c.net()))
+			row.Tenant, row.Order, row.Shipment, row.Attempt = o.Tenant, o.ID, o.Shipment, a.Number
+			u.row(row)
+		}
+	}
+}
+
+// net is what the carrier asks in the end.
+func (c Claim) net() shipping.Money {
+	return shipping.Money{Minor: c.Charged - c.Refunded, Currency: c.Currency}
+}
+
+// cost is what the order believes that its booking costs in the end.
+func (a Attempt) cost(c Claim) int64 {
+	switch {
+	case c.Live || a.State == shipment.Ended: // what came to its end costs what was agreed
+		return a.Amount.Minor
+	case a.Refund.Currency != "":
+		return a.Amount.Minor - a.Refund.Minor
+	}
+	return 0
+}
+
+// agrees reports whether the carrier asks what the order believes. A booking that the carrier itself has given up may be billed or
+// given back: both are an end that the order knows.
+func (a Attempt) agrees(c Claim) bool {
+	net := c.net()
+	if net.Minor == 0 && !c.Live && a.State == shipment.Ended {
+		return true
+	}
+	if net.Minor != a.cost(c) {
+		return false
+	}
+	return net.Minor == 0 && !c.Live || c.Currency == "" || a.Amount.Currency == c.Currency
+}
+
+// kept is the row of a booking that is cancelled, on which no order counts, and for which the carrier asks money all the same.
+func (c Claim) kept() (Row, bool) {
+	if c.Live || c.Unpriced || c.net().Minor == 0 {
+		return Row{}, false
+	}
+	return c.bill(fmt.Sprintf("%s is cancelled, no order counts on it, and the carrier asks %s", c.Entity, c.net())), true
+}
+
+func (c Claim) bill(detail string) Row {
+	return Row{Kind: Money, Carrier: c.Carrier, Reference: c.Reference, Entity: c.Entity, Detail: detail,
+		Mend: fmt.Sprintf("ask %s for its bill of %s", c.Carrier, c.Entity)}
+}

@@ -1,0 +1,144 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// due is when the engine was to go on with a shipment that waits, as far as the shipment tells: the zero time where it waits for a
+// person, or for nothing.
+func due(sh *shipment.Shipment) time.Time {
+	at := sh.UpdatedAt
+	switch {
+	case !sh.Waiting():
+		return time.Time{}
+	case sh.Status == shipping.PendingRelease && (sh.Hold == nil || sh.Hold.Until.IsZero()):
+		return time.Time{}
+	case sh.Status == shipping.PendingRelease:
+		return later(at, sh.Hold.Until)
+	case sh.Status == shipping.PendingAutoRetry:
+		return sh.RetryAt
+	}
+	return later(at, sh.Order.DispatchAt.Time)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// live reports whether the order means the booking to be carried out.
+func live(a Attempt) bool { return a.State == shipment.Booked || a.State == shipment.Adopted }
+
+// open reports whether the fate of the attempt is not known.
+func open(a Attempt) bool { return a.State == shipment.Intended || a.State == shipment.InDoubt }
+
+// without reports whether an order at this status must have no live booking.
+func without(s shipping.Status) bool {
+	switch s {
+	case shipping.OrderCancelled, shipping.OrderFailed, shipping.EstimatesFailed:
+		return true
+	}
+	return waits(s)
+}
+
+func waits(s shipping.Status) bool { return (&shipment.Shipment{Status: s}).Waiting() }
+
+// standing compares the status of an order with its own attempts, whatever the carriers say. told says that a booking which the
+// order must not have has its row already.
+func (u *Auditor) standing(o Order, told bool) {
+	row := Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment}
+	first := func(is func(Attempt) bool) int {
+		return slices.IndexFunc(o.Attempts, func(a Attempt) bool { return a.Kind == shipment.Forward && is(a) })
+	}
+	booked, ended := first(live), first(func(a Attempt) bool { return a.State == shipment.Ended })
+	stage := shipment.StageOf(o.Status)
+	switch {
+	case without(o.Status) && booked >= 0:
+		if told {
+			return
+		}
+		a := o.Attempts[booked]
+		row.Attempt, row.Carrier, row.Reference, row.Entity = a.Number, a.Adapter, a.Reference, a.Entity
+		row.Detail = fmt.Sprintf("the order is %s, and its attempt %d is %s", o.Status, a.Number, a.State)
+		row.Mend = fmt.Sprintf("ask %s whether %s is cancelled; what was said: waybill shipments trace %s", a.Adapter, a.Entity, o.ID)
+	case (stage == shipment.WithCarrier || stage == shipment.Underway) && booked < 0:
+		row.Detail = fmt.Sprintf("the order is %s, and none of its attempts has a booking that goes on", o.Status)
+		row.Mend = "waybill shipments cancel " + o.ID
+	case stage == shipment.Finished && o.Status != shipping.OrderCancelled && booked < 0 && ended < 0:
+		row.Detail = fmt.Sprintf("the order is %s, and none of its attempts was ever booked", o.Status)
+		row.Mend = "see how it came to that: waybill shipments history " + o.ID
+	// Held, scheduled and put off, an order may wait for long; in these two it is only while a process works on it.
+	case (o.Status == shipping.RequestReceived || o.Status == shipping.EstimatesReceived) && !slices.ContainsFunc(o.Attempts, open):
+		row.Detail = "the order stands at " + string(o.Status) + ", half way"
+		row.Mend = "wait for the engine, or: waybill shipments cancel " + o.ID
+	case waits(o.Status) && !o.Due.IsZero() && o.Due.Before(u.overdue) && first(open) < 0:
+		row.Detail = fmt.Sprintf("the order stands at %s, and was to go on by %s", o.Status, o.Due.UTC().Format(time.RFC3339))
+		row.Mend = "waybill shipments cancel " + o.ID
+	default:
+		return
+	}
+	u.row(row)
+}
+
+// unseen tells of an attempt at which nobody can look what its own state tells: that it is open for too long, or that nobody looks
+// after its booking any more.
+func (u *Auditor) unseen(o Order, a Attempt, why string) {
+	row := Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity}
+	switch {
+	case open(a) && (a.Needs != "" || later(a.IntendedAt, a.Deadline).Before(u.overdue)):
+		row.Detail = fmt.Sprintf("attempt %d is %s, and %s", a.Number, a.State, why) + a.Witness.says()
+		row.Mend = mendOpen(o, a)
+	case live(a) && why == untoldAccount:
+		row.Detail = fmt.Sprintf("the order counts on %s, and the account %s is not in the configuration: nobody tracks it, nobody can cancel it", a.Entity, a.Account)
+		row.Mend = fmt.Sprintf("put the account %s back with retired: true, then: waybill config check FILE", a.Account)
+	default:
+		return
+	}
+	u.row(row)
+}
+
+// mendOpen is what is to be done about an attempt whose fate is not known.
+func mendOpen(o Order, a Attempt) string {
+	if a.Needs != "" {
+		return fmt.Sprintf("ask %s what became of it, then: waybill shipments resolve %s --attempt %d --outcome absent|booked", a.Adapter, o.ID, a.Number)
+	}
+	return "wait for the engine, which is finding out: waybill shipments get " + o.ID
+}
+
+// delivery is what the carriers say of the bookings of which one has delivered the order.
+type delivery struct {
+	blind bool // nobody can tell of one of them
+	held  bool // a carrier holds one of them
+	last  Attempt
+	says  string // what the carrier of the last one says
+}
+
+func (d *delivery) unseen(a Attempt) {
+	d.blind = d.blind || a.Kind == shipment.Forward && a.State == shipment.Ended
+}
+
+func (d *delivery) seen(a Attempt, claims, held []Claim) {
+	if a.Kind == shipment.Forward && (a.State == shipment.Ended || live(a)) {
+		d.held = d.held || len(held) > 0
+		d.last, d.says = a, says(claims)
+	}
+}
+
+// delivered compares an order that is delivered with the carriers' word: one of its bookings must be there. Those that came to their end
+// before it may have been given up.
+func (u *Auditor) delivered(o Order, d delivery) {
+	if o.Status != shipping.OrderDelivered || d.blind || d.held || d.last.State != shipment.Ended {
+		return
+	}
+	a := d.last
+	u.row(Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity,
+		Detail: fmt.Sprintf("the order is delivered by %s, and the carrier %s", a.Entity, d.says),
+		Mend:   "see who has said that it is delivered: waybill shipments history " + o.ID})
+}
