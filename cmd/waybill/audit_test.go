@@ -11,9 +11,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/core/audit"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/store/storetest"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // TestAudit runs an engine and a simulator as processes of their own: what they have agreed on shows no difference, asked while serving
@@ -69,6 +73,7 @@ func TestAudit(t *testing.T) {
 	if code, out, errs := command(t, nil, append([]string{"audit", "--ledger", sim.SimURL}, offline...)...); code != exitUsage || !strings.Contains(errs, "operator's key") {
 		t.Errorf("in use, without a key: %d %s%s", code, out, errs)
 	}
+	delivered := deliveredBy(t, engine, "ups", id, 20)
 	var live orderAnswer
 	for i := 1; live.Provider.ID != "doordash" || live.Status != "ORDER_DISPATCHED"; i++ {
 		if i == 20 {
@@ -80,6 +85,7 @@ func TestAudit(t *testing.T) {
 	if err := engine.end(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
+	emptied(t, run(nil, "sim", "serve", "--listen", "127.0.0.1:0"), delivered, offline)
 	if r := look(0, offline...); r.Orders != 30 || len(r.Differences) != 0 {
 		t.Errorf("afterwards: %+v", r)
 	}
@@ -135,6 +141,70 @@ func TestAudit(t *testing.T) {
 	}
 	if code, _, errs := command(t, nil, "audit", "--config", cfg, "--data", again, "--ledger", "http://"+closedAddress(t)); code != exitConnection {
 		t.Errorf("no simulator: %d %s", code, errs)
+	}
+}
+
+// deliveredBy says by hand of one of the first orders that a carrier has that it is delivered, and returns its id.
+func deliveredBy(t *testing.T, engine *devProcess, carrier string, id func(int) string, most int) string {
+	t.Helper()
+	for i := 1; i < most; i++ {
+		_, b := engine.Request(t, http.MethodGet, "/shipments/"+id(i), "")
+		if o := parseOrder(t, b); o.Provider.ID != carrier || o.Status != "ORDER_DISPATCHED" {
+			continue
+		}
+		if code, b := engine.Request(t, http.MethodPost, "/shipments/"+id(i)+"/status", `{"status":"ORDER_DELIVERED"}`); code != http.StatusOK {
+			t.Fatalf("deliver %s: %d %s", id(i), code, b)
+		}
+		return id(i)
+	}
+	t.Fatalf("%s has won none of the first %d orders", carrier, most)
+	return ""
+}
+
+// emptied audits against carriers that have forgotten everything: each order that has a booking there is told, the delivered one too.
+func emptied(t *testing.T, sim *devProcess, delivered string, offline []string) {
+	t.Helper()
+	code, out, errs := command(t, nil, append([]string{"audit", "--ledger", sim.SimURL, "--json"}, offline...)...)
+	var r audit.Report
+	if err := json.Unmarshal([]byte(out), &r); code != exitFailure || err != nil {
+		t.Fatalf("against an empty simulator: %d %s%s", code, out, errs)
+	}
+	told := slices.IndexFunc(r.Differences, func(d audit.Row) bool { return d.Order == delivered })
+	if told < 0 || r.Differences[told].Kind != audit.Status || !strings.Contains(r.Differences[told].Detail, "the order is delivered by 1Z") ||
+		r.Differences[told].Mend != "see who has said that it is delivered: waybill shipments history "+delivered || len(r.Differences) < 3 {
+		t.Errorf("%s is delivered, and its carrier knows nothing of it: %+v", delivered, r.Differences)
+	}
+}
+
+// TestAnAuditThatComparedNothing has attempts of own drivers alone, of which the simulator can tell nothing: that is no clean bill. An
+// attempt that is open for too long is told all the same, unless it may be.
+func TestAnAuditThatComparedNothing(t *testing.T) {
+	binary, _ := built(t)
+	sim, err := launch(binary, t.TempDir(), nil, []string{"sim", "serve", "--listen", "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.end(syscall.SIGTERM) })
+	for state, want := range map[shipment.AttemptState]string{shipment.Refused: "differences: 0", shipment.InDoubt: "waybill shipments get blind-1"} {
+		data := t.TempDir()
+		st := openStore(t, data)
+		sh := storetest.NewShipment("demo", 1)
+		sh.Order.ExternalID, sh.Status = "blind-1", shipping.OrderFailed
+		sh.Attempts = []shipment.Attempt{{Number: 1, Kind: shipment.Forward, Account: "own_fleet", Adapter: "selfdelivery", Reference: "r1", State: state,
+			IntendedAt: time.Now().Add(-3 * time.Hour), Deadline: time.Now().Add(-3 * time.Hour)}}
+		if err := st.Commit(t.Context(), "demo", &store.Tx{Shipments: []*shipment.Shipment{sh}}); err != nil {
+			t.Fatal(err)
+		}
+		closeStore(t, st)
+		args := []string{"audit", "--config", thirds(t), "--data", data, "--ledger", sim.SimURL}
+		code, out, errs := command(t, nil, args...)
+		if code != exitFailure || !strings.Contains(out, want) || strings.Contains(errs, "nothing was compared") != (state == shipment.Refused) {
+			t.Errorf("%s: %d %s%s", state, code, out, errs)
+		}
+		code, out, errs = command(t, nil, append(args, "--overdue", "4h")...)
+		if code != exitFailure || !strings.Contains(out, "differences: 0") || !strings.Contains(errs, "nothing was compared") {
+			t.Errorf("%s, which may last: %d %s%s", state, code, out, errs)
+		}
 	}
 }
 
