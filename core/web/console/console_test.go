@@ -50,12 +50,12 @@ cases:
 // site is the console beside the API, for a shop whose rules stand in a folder.
 type site struct {
 	*apitest.Harness
-	t      *testing.T
+	t      testing.TB
 	folder string
 	live   atomic.Pointer[console.Live]
 }
 
-func open(t *testing.T) *site {
+func open(t testing.TB) *site {
 	s := &site{Harness: apitest.New(t), t: t, folder: t.TempDir()}
 	for name, text := range map[string]string{"shop.rules.yaml": shopRules, "shop.test.yaml": shopTests} {
 		if err := os.WriteFile(filepath.Join(s.folder, name), []byte(text), 0o600); err != nil {
