@@ -339,6 +339,9 @@ func TestNothingAvailableYet(t *testing.T) {
 	if err != nil || !res.Waiting || res.Shipment.Status != shipping.PendingAutoRetry {
 		t.Fatalf("create: %+v, %v", res, err)
 	}
+	if at := res.Shipment.RetryAt; !at.Equal(res.Shipment.UpdatedAt.Add(3 * time.Minute)) {
+		t.Errorf("it is tried again at %v", at)
+	}
 	e.pass(2 * time.Minute)
 	if f.quotes != 1 {
 		t.Errorf("asked %d times before its time", f.quotes)

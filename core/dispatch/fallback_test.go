@@ -63,8 +63,8 @@ func TestAFallbackWaitsAndBeginsAnew(t *testing.T) {
 	if res, err := e.create("o"); err != nil || res.Shipment.Status != shipping.PendingAutoRetry {
 		t.Fatalf("%+v, %v", res.Shipment, err)
 	}
-	if sh := e.get("o"); len(sh.Attempts) != 2 || sh.Fallback == nil || sh.Fallback.Tried != 2 || sh.Rules != e.bundle.Hash() {
-		t.Errorf("%d attempts, %+v, stays on %q", len(sh.Attempts), sh.Fallback, sh.Rules)
+	if sh := e.get("o"); len(sh.Attempts) != 2 || sh.Fallback == nil || sh.Fallback.Tried != 2 || sh.Rules != e.bundle.Hash() || !sh.RetryAt.Equal(sh.UpdatedAt.Add(30*time.Minute)) {
+		t.Errorf("%d attempts, %+v, stays on %q, again at %v", len(sh.Attempts), sh.Fallback, sh.Rules, sh.RetryAt)
 	}
 	e.pass(29 * time.Minute)
 	e.wantLive("o", "")
