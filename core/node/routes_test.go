@@ -35,6 +35,7 @@ var apart = map[string]string{
 	"/v1":                    "speaks a dialect; TestTenantsSeeNothingOfEachOther of ship24 asks it with the rival's key",
 	"/carriers":              "carriers push there with a secret path and their own signature, without a tenant's key",
 	"/track":                 "the page's signed link is the key",
+	"/returns":               "the page's signed link is the key",
 	"/apps/tracktor/shopify": "the shop signs what it sends, without a tenant's key",
 	"/console":               "shows each tenant its own rules; TestTryDecidesAStoredOrder asks about an order with the rival's key",
 }
