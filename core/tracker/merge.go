@@ -1,11 +1,6 @@
 package tracker
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +24,9 @@ const (
 	ahead = 26 * time.Hour
 )
 
+// warnDelivered is the warning of a delivery that was said to be impossible.
+const warnDelivered = "DELIVERED_AFTER_UNDELIVERABLE"
+
 // Heard says how news came.
 type Heard struct {
 	Origin Origin
@@ -45,7 +43,7 @@ type Outcome struct {
 }
 
 // Merge takes an update in. Events that are known already are left out; the present is found anew from all events, in the order of
-// the carrier's times and, where these are the same, of their arrival. A tracker whose personal data was erased learns nothing more.
+// truth, which does not know how they came. A tracker whose personal data was erased learns nothing more.
 func (t *Tracker) Merge(u carrier.TrackUpdate, h Heard) Outcome {
 	if !t.ErasedAt.IsZero() {
 		return Outcome{}
@@ -70,7 +68,9 @@ func (t *Tracker) Merge(u carrier.TrackUpdate, h Heard) Outcome {
 	t.Status, t.SubStatus = after.status, after.sub
 	out.Facts = t.learn(u, h, before, after)
 	if after.again {
-		t.warn("DELIVERED_AFTER_UNDELIVERABLE", "The carrier reports a delivery after it had reported that the delivery is not possible.")
+		t.warn(warnDelivered, "The carrier reports a delivery after it had reported that the delivery is not possible.")
+	} else { // older news may have come between the two
+		t.Warnings = slices.DeleteFunc(t.Warnings, func(w shipment.Warning) bool { return w.Code == warnDelivered })
 	}
 	if out.Moved || out.Facts || len(out.Entered) > 0 {
 		t.UpdatedAt = h.At
@@ -78,66 +78,38 @@ func (t *Tracker) Merge(u carrier.TrackUpdate, h Heard) Outcome {
 	return out
 }
 
-// truth orders events by the carrier's time, then by arrival.
-func truth(a, b Event) int {
-	return cmp.Or(a.Time.Compare(b.Time.Time), cmp.Compare(a.Seq, b.Seq))
-}
-
-// enter appends the events that are new and returns their numbers.
-func (t *Tracker) enter(u carrier.TrackUpdate, h Heard) map[int]bool {
-	known := make(map[string]bool, len(t.Events))
+// enter appends the events that are new and returns how they were told, by their numbers.
+func (t *Tracker) enter(u carrier.TrackUpdate, h Heard) map[int]Telling {
+	index := make(map[string]int, len(t.Events))
 	for i := range t.Events {
-		known[t.Events[i].ID] = true
+		index[t.Events[i].ID] = i
 	}
 	numbers := t.Numbers()
-	entered := map[int]bool{}
+	entered := map[int]Telling{}
 	for _, te := range u.Events {
 		trim(&te)
 		e := Event{Number: u.Number, Account: t.Account, Origin: h.Origin, Received: h.At, User: h.User, Note: h.Note, TrackingEvent: te}
 		if len(numbers) < 2 || !slices.Contains(numbers, e.Number) {
 			e.Number = t.Number
 		}
-		e.ID = identity(&e, len(numbers) > 1)
+		known := t.alike(identity(&e, len(numbers) > 1), index)
+		fresh := known.add(tellingOf(&e))
 		e.Time = t.placed(te, h.At)
-		if known[e.ID] || t.Base != nil && !e.Time.After(t.Base.Until) {
-			continue
+		if fresh && known.full() {
+			if t.Base != nil && !e.Time.After(t.Base.Until) {
+				continue
+			}
+			e.ID = numbered(known.key, len(known.events))
+			t.Seq++
+			e.Seq = t.Seq
+			entered[e.Seq] = tellingOf(&e)
+			index[e.ID] = len(t.Events)
+			known.events = append(known.events, len(t.Events))
+			t.Events = append(t.Events, e)
 		}
-		known[e.ID] = true
-		t.Seq++
-		e.Seq = t.Seq
-		entered[e.Seq] = true
-		t.Events = append(t.Events, e)
+		known.spread(t)
 	}
 	return entered
-}
-
-// identity tells events apart by their content: what happened when and where. The carrier's code and words count only where they
-// say nothing that we know: they differ between its answers and its pushes.
-func identity(e *Event, several bool) string {
-	h := sha256.New()
-	put := func(s string) { fmt.Fprintf(h, "%d:", len(s)); _, _ = io.WriteString(h, s) } // a hash takes everything
-	stamp := ""
-	if !e.Time.IsZero() {
-		stamp = e.Time.UTC().Truncate(time.Second).Format(time.RFC3339)
-	}
-	put(stamp)
-	put(string(e.Status))
-	if e.Status == "" {
-		put(strings.ToLower(cmp.Or(e.CarrierCode, e.CarrierWords)))
-	}
-	put(e.SubStatus)
-	if e.Reason != nil {
-		put(e.Reason.Code)
-	}
-	put(strings.ToLower(e.City))
-	if several {
-		put(e.Number)
-	}
-	if e.Origin == ByManual {
-		put(e.User)
-		put(e.Note)
-	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // Local is where local times of the tracker's events are from, nil where that is not known: they are then kept as if they were UTC.
@@ -168,12 +140,13 @@ func (t *Tracker) placed(e shipping.TrackingEvent, received time.Time) shipping.
 	return shipping.At(at)
 }
 
-// lateness marks the new events that do not move the present, and returns all new ones.
-func (t *Tracker) lateness(entered map[int]bool, effects []effect, by int, decided *Event) []Event {
+// lateness marks the new events that do not move the present, and returns all new ones in the words in which they came.
+func (t *Tracker) lateness(entered map[int]Telling, effects []effect, by int, decided *Event) []Event {
 	var out []Event
 	for i := range t.Events {
 		e := &t.Events[i]
-		if !entered[e.Seq] {
+		said, fresh := entered[e.Seq]
+		if !fresh {
 			continue
 		}
 		old := decided != nil && truth(*e, *decided) < 0
@@ -184,7 +157,9 @@ func (t *Tracker) lateness(entered map[int]bool, effects []effect, by int, decid
 		default:
 			e.Late = old || effects[i] == nothing
 		}
-		out = append(out, *e)
+		now := *e
+		now.tell(said)
+		out = append(out, now)
 	}
 	return out
 }
@@ -199,7 +174,7 @@ func (t *Tracker) forget() {
 	for i := range over {
 		p.take(&t.Events[i])
 	}
-	b := Base{Count: over, Until: t.Events[over-1].Time.Time, Status: p.status, SubStatus: p.sub, Pickup: p.pickup, Ended: p.ended, Delivered: p.delivered}
+	b := Base{Count: over, Until: t.Events[over-1].Time.Time, Status: p.status, SubStatus: p.sub, Pickup: p.pickup, Ended: p.ended, Delivered: p.delivered, Again: p.again}
 	if t.Base != nil {
 		b.Count += t.Base.Count
 	}

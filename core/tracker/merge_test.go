@@ -245,41 +245,112 @@ func TestFactsFollowTheNewestWord(t *testing.T) {
 	}
 }
 
-// However events come, in which order, in how many updates, from which source and how often: what they say about the present is the same.
+// However events come, in which order, in how many updates and how often: the timeline, the present and the warnings are the same.
+// Several events of one second are usual, of different and of the same status, told by answers, by pushes and by both.
 func TestArrivalDoesNotMatter(t *testing.T) {
 	carriers := []shipping.Status{"", shipping.OrderDispatched, shipping.OrderAssigned, shipping.OrderUnassigned, shipping.PickupStarted, shipping.PickupCompleted,
 		shipping.InTransit, shipping.OutForDelivery, shipping.OrderAtLocation, shipping.OrderDelayed, shipping.OrderRedelivery, shipping.OrderUndeliverable,
 		shipping.ErrorException, shipping.OrderDelivered, shipping.OrderCancelled, shipping.OrderFailed}
+	type telling struct {
+		update carrier.TrackUpdate
+		origin tracker.Origin
+	}
+	hear := func(tr *tracker.Tracker, origin tracker.Origin, u carrier.TrackUpdate) {
+		tr.Merge(u, tracker.Heard{Origin: origin, At: start.Add(time.Hour)})
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		numbers := rapid.SampledFrom([][]string{nil, {"N1", "N2"}}).Draw(t, "numbers")
 		n := rapid.IntRange(1, 14).Draw(t, "events")
-		updates := make([]carrier.TrackUpdate, n)
-		for i := range updates {
-			e := ev(i*3, rapid.SampledFrom(carriers).Draw(t, "status"))
+		told := make([]telling, n)
+		for i := range told {
+			e := ev(rapid.IntRange(0, 6).Draw(t, "minute"), rapid.SampledFrom(carriers).Draw(t, "status"))
 			if e.Status == shipping.OrderUndeliverable {
 				e.SubStatus = rapid.SampledFrom([]string{"", tracker.SubReturnStarted, tracker.SubReturned}).Draw(t, "sub")
 			}
-			updates[i] = carrier.TrackUpdate{Number: rapid.SampledFrom([]string{"N1", "N2"}).Draw(t, "number"), Events: []shipping.TrackingEvent{e}}
+			e.CarrierCode += rapid.SampledFrom([]string{"", "/AR", "/DP", "/HU"}).Draw(t, "code")
+			told[i] = telling{carrier.TrackUpdate{Number: rapid.SampledFrom([]string{"N1", "N2"}).Draw(t, "number"), Events: []shipping.TrackingEvent{e}},
+				rapid.SampledFrom([]tracker.Origin{tracker.ByPoll, tracker.ByPush}).Draw(t, "origin")}
 		}
 		in := newTracker(numbers...)
-		for _, u := range updates {
-			in.Merge(u, tracker.Heard{Origin: tracker.ByPoll, At: start.Add(time.Hour)})
+		for _, x := range told {
+			hear(in, x.origin, x.update)
 		}
 		mixed := newTracker(numbers...)
 		for _, i := range rapid.Permutation(indexes(n)).Draw(t, "order") {
 			for range rapid.IntRange(1, 2).Draw(t, "times") {
-				u := updates[i]
-				if more := rapid.SampledFrom(updates).Draw(t, "with"); more.Number == u.Number {
-					u.Events = append([]shipping.TrackingEvent{more.Events[0]}, u.Events...)
+				u := told[i].update
+				if more := rapid.SampledFrom(told).Draw(t, "with"); more.update.Number == u.Number && more.origin == told[i].origin {
+					u.Events = append([]shipping.TrackingEvent{more.update.Events[0]}, u.Events...)
 				}
-				origin := rapid.SampledFrom([]tracker.Origin{tracker.ByPoll, tracker.ByPush}).Draw(t, "origin")
-				mixed.Merge(u, tracker.Heard{Origin: origin, At: start.Add(2 * time.Hour)})
+				hear(mixed, told[i].origin, u)
 			}
 		}
 		if diff := cmp.Diff(final(in), final(mixed)); diff != "" {
 			t.Fatalf("the order of arrival matters (- in order, + mixed):\n%s", diff)
 		}
+		// Nothing is lost: what one origin has told in different words stands there in all of them.
+		for _, x := range told {
+			e := x.update.Events[0]
+			if !slices.ContainsFunc(mixed.Events, func(have tracker.Event) bool {
+				return have.Time.Equal(e.Time.Time) && (have.Origin == x.origin && have.CarrierCode == e.CarrierCode ||
+					have.Echo != nil && have.Echo.Origin == x.origin && have.Echo.CarrierCode == e.CarrierCode)
+			}) {
+				t.Fatalf("%s told %s at %v, and the timeline does not know: %v", x.origin, e.CarrierCode, e.Time, words(mixed))
+			}
+		}
 	})
+}
+
+// Scans that differ only in what the carrier calls them are all kept, each is news once, in its own words, whichever comes first.
+func TestScansOfOneSecondAreAllKept(t *testing.T) {
+	scan := func(code string) shipping.TrackingEvent {
+		e := ev(1, shipping.InTransit)
+		e.CarrierCode, e.CarrierWords, e.City = code, "Scan "+code, "Boston"
+		return e
+	}
+	hear := func(tr *tracker.Tracker, origin tracker.Origin, codes ...string) []string {
+		var out []string
+		for _, code := range codes {
+			o := tr.Merge(carrier.TrackUpdate{Number: "N1", Events: []shipping.TrackingEvent{scan(code)}}, tracker.Heard{Origin: origin, At: start.Add(time.Hour)})
+			for _, e := range tr.News(o.Entered) {
+				out = append(out, e.CarrierCode)
+			}
+		}
+		return out
+	}
+	for _, order := range [][]string{{"I/AR", "I/DP", "I/HU"}, {"I/HU", "I/DP", "I/AR"}, {"I/DP", "I/HU", "I/AR"}} {
+		tr := newTracker()
+		if got := hear(tr, tracker.ByPush, order...); !slices.Equal(got, order) {
+			t.Errorf("pushes of %v are the news %v", order, got)
+		}
+		if got := hear(tr, tracker.ByPush, order...); got != nil {
+			t.Errorf("the same pushes again are the news %v", got)
+		}
+		if got := hear(tr, tracker.ByPoll, "arrived", "departed", "held"); got != nil {
+			t.Errorf("a poll that words them differently finds the news %v", got)
+		}
+		if got := hear(tr, tracker.ByPoll, "sorted"); !slices.Equal(got, []string{"sorted"}) {
+			t.Errorf("a fourth scan is the news %v", got)
+		}
+		if len(tr.Events) != 4 {
+			t.Errorf("%d events are kept of four scans", len(tr.Events))
+		}
+	}
+}
+
+// Events of one second happen in the order in which orders usually go.
+func TestEventsOfOneSecond(t *testing.T) {
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}} {
+		tr := newTracker()
+		events := []shipping.TrackingEvent{ev(1, shipping.PickupCompleted), ev(1, shipping.OutForDelivery), ev(1, shipping.OrderDelivered)}
+		for _, i := range order {
+			poll(tr, events[i])
+		}
+		want(t, tr, shipping.OrderDelivered, "")
+		if got := words(tr); !slices.Equal(got, []string{"PICKUP_COMPLETED", "OUT_FOR_DELIVERY", "ORDER_DELIVERED"}) {
+			t.Errorf("in the order %v: %v", order, got)
+		}
+	}
 }
 
 // final is what must not depend on arrival.
@@ -289,13 +360,16 @@ func final(t *tracker.Tracker) any {
 		At         shipping.Instant
 		Status     shipping.Status
 		Sub        string
+		Told       tracker.Origin
+		Code       string
+		Echo       *tracker.Telling
 	}
 	var facts []fact
 	for _, e := range t.Events {
-		facts = append(facts, fact{e.ID, e.Number, e.Time, e.Status, e.SubStatus})
+		facts = append(facts, fact{e.ID, e.Number, e.Time, e.Status, e.SubStatus, e.Origin, e.CarrierCode, e.Echo})
 	}
 	return map[string]any{"status": t.Status, "sub": t.SubStatus, "events": facts, "milestone": t.Milestone().Milestone,
-		"pickup": t.Progress.ActualPickup, "delivery": t.Progress.ActualDelivery, "warnings": len(t.Warnings)}
+		"pickup": t.Progress.ActualPickup, "delivery": t.Progress.ActualDelivery, "warnings": t.Warnings}
 }
 
 func indexes(n int) []int {

@@ -35,7 +35,7 @@ const (
 func (t *Tracker) begin() present {
 	p := present{status: shipping.OrderDispatched, by: -1, numbers: t.Numbers()}
 	if b := t.Base; b != nil {
-		p.status, p.sub, p.pickup, p.ended, p.delivered = b.Status, b.SubStatus, b.Pickup, slices.Clone(b.Ended), b.Delivered
+		p.status, p.sub, p.pickup, p.ended, p.delivered, p.again = b.Status, b.SubStatus, b.Pickup, slices.Clone(b.Ended), b.Delivered, b.Again
 	}
 	return p
 }

@@ -103,6 +103,7 @@ type Base struct {
 	Pickup    time.Time       `json:"pickup,omitzero"`
 	Ended     []string        `json:"ended,omitempty"` // numbers that were delivered or cancelled
 	Delivered bool            `json:"delivered,omitempty"`
+	Again     bool            `json:"again,omitempty"` // delivered after it was undeliverable
 }
 
 // Source is who created a tracker, as the Tracker API shows it.
@@ -147,6 +148,8 @@ type Event struct {
 	Late     bool      `json:"late,omitempty"` // entered without moving the present
 	// GivenBack: the carrier said "dispatched" of what a courier had, so the status is ORDER_UNASSIGNED.
 	GivenBack bool `json:"givenBack,omitempty"`
+	// Echo is how a push told the same, where the event is shown in the words of an answer.
+	Echo *Telling `json:"echo,omitempty"`
 	shipping.TrackingEvent
 }
 
