@@ -109,6 +109,20 @@ func TestDeliveredAfterAllIsFlagged(t *testing.T) {
 	}
 }
 
+func TestAFlagGoesWhereOlderNewsExplain(t *testing.T) {
+	events := []shipping.TrackingEvent{ev(1, shipping.OrderUndeliverable), ev(2, shipping.OrderUndeliverable, tracker.SubReturned), ev(3, shipping.OrderDelivered)}
+	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {2, 1, 0}} {
+		tr := newTracker()
+		for _, i := range order {
+			poll(tr, events[i])
+		}
+		want(t, tr, shipping.OrderUndeliverable, tracker.SubReturned)
+		if len(tr.Warnings) != 0 {
+			t.Errorf("in the order %v it warns of %+v", order, tr.Warnings)
+		}
+	}
+}
+
 func TestLateNewsEnterWithoutMoving(t *testing.T) {
 	tr := newTracker()
 	poll(tr, ev(10, shipping.OutForDelivery))
@@ -365,11 +379,15 @@ func final(t *tracker.Tracker) any {
 		Echo       *tracker.Telling
 	}
 	var facts []fact
+	warnings := ""
+	for _, w := range t.Warnings {
+		warnings += w.Code + " "
+	}
 	for _, e := range t.Events {
 		facts = append(facts, fact{e.ID, e.Number, e.Time, e.Status, e.SubStatus, e.Origin, e.CarrierCode, e.Echo})
 	}
 	return map[string]any{"status": t.Status, "sub": t.SubStatus, "events": facts, "milestone": t.Milestone().Milestone,
-		"pickup": t.Progress.ActualPickup, "delivery": t.Progress.ActualDelivery, "warnings": t.Warnings}
+		"pickup": t.Progress.ActualPickup, "delivery": t.Progress.ActualDelivery, "warnings": warnings}
 }
 
 func indexes(n int) []int {
