@@ -220,6 +220,7 @@ type IdempotencyKey struct {
 	Key      string      `json:"key"`  // route and key
 	Hash     []byte      `json:"hash"` // SHA-256 of the raw body
 	Shipment shipment.ID `json:"shipment"`
+	Tracker  tracker.ID  `json:"tracker,omitempty"` // in place of Shipment where the key created a tracker
 	Expires  time.Time   `json:"expires"`
 }
 

@@ -1,6 +1,7 @@
 package tracking
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -24,11 +25,14 @@ func (s *Service) Create(ctx context.Context, c usecase.Caller, r CreateRequest)
 	if err != nil {
 		return nil, false, err
 	}
+	now := s.Clock.Now()
+	if same, err := s.replay(ctx, c.Tenant, r, now); same != nil || err != nil {
+		return same, false, err
+	}
 	if same, err := s.named(ctx, c.Tenant, r.Same); same != nil || err != nil {
 		return same, false, err
 	}
 	t := r.Tracker
-	now := s.Clock.Now()
 	t.Schema, t.ID, t.Tenant, t.Revision = tracker.Schema, tracker.ID(s.Source.ID()), c.Tenant, 0
 	t.CreatedBy, t.CreatedAt, t.UpdatedAt = c.Key, now, now
 	t.Status = cmp.Or(t.Status, shipping.OrderDispatched)
@@ -44,7 +48,15 @@ func (s *Service) Create(ctx context.Context, c usecase.Caller, r CreateRequest)
 	if told := t.News(n.entered); s.Teller != nil && len(told) > 0 {
 		s.Teller.Tracker(tx, t, told)
 	}
+	if r.IdempotencyKey != "" {
+		tx.Keys = []store.IdempotencyKey{{Key: r.IdempotencyKey, Hash: r.BodyHash, Tracker: t.ID, Expires: now.Add(keyLife)}}
+	}
 	err = s.commit(ctx, c.Tenant, "create", tx)
+	if errors.Is(err, store.ErrKeyUsed) || errors.Is(err, store.ErrDuplicate) { // a twin of the request was faster
+		if same, err := s.replay(ctx, c.Tenant, r, now); same != nil || err != nil {
+			return same, false, err
+		}
+	}
 	if errors.Is(err, store.ErrDuplicate) {
 		if same, err := s.named(ctx, c.Tenant, r.Same); same != nil || err != nil { // somebody was faster
 			return same, false, err
@@ -56,6 +68,28 @@ func (s *Service) Create(ctx context.Context, c usecase.Caller, r CreateRequest)
 	}
 	s.count(n)
 	return t, true, nil
+}
+
+// keyLife is how long an idempotency key is remembered.
+const keyLife = 24 * time.Hour
+
+// replay returns what a request's idempotency key has created already, as it is now; nil where the key was not used.
+func (s *Service) replay(ctx context.Context, tenant string, r CreateRequest, now time.Time) (*tracker.Tracker, error) {
+	if r.IdempotencyKey == "" {
+		return nil, nil
+	}
+	k, err := s.Store.IdempotencyKey(ctx, tenant, r.IdempotencyKey, now)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, refusal("read idempotency key", err)
+	}
+	if !bytes.Equal(k.Hash, r.BodyHash) {
+		return nil, usecase.Failf(usecase.DuplicateResource,
+			"Resource already exists: the Idempotency-Key was used with another body. Use a new key for a new request.")
+	}
+	return s.trackerOf(ctx, tenant, k.Tracker)
 }
 
 // named returns the tracker that has a name already, nil where none has.

@@ -39,7 +39,7 @@ func (s *Service) schedule(t *tracker.Tracker, now time.Time) {
 		t.NextPoll = time.Time{}
 		return
 	}
-	every := interval(t, s.Config().TrackingOf(a))
+	every := interval(t, s.Config().TrackingOf(a), s.byCourier(t))
 	if pushed(t) {
 		every *= pushedFactor
 	}
@@ -65,9 +65,35 @@ func endOf(status shipping.Status) string {
 // TypeDelivery is the type of a tracker that follows a courier, who is asked about often.
 const TypeDelivery = "delivery"
 
+// modeCourier is the mode of services that one courier carries out.
+const modeCourier = "courier"
+
+// byCourier reports whether a courier carries out what is followed. Of our own booking the type says it. Of what others booked the
+// carrier's services say it, since callers call parcels deliveries too; the type decides where the carrier has services of both kinds.
+func (s *Service) byCourier(t *tracker.Tracker) bool {
+	if t.Shipment != "" {
+		return t.Type == TypeDelivery
+	}
+	acc, ok := s.Carriers.Account(t.Tenant, t.Account)
+	if !ok {
+		return false
+	}
+	m, known := acc.Manifest()
+	if !known || len(m.Services) == 0 {
+		return false
+	}
+	couriers := 0
+	for _, service := range m.Services {
+		if service.Mode == modeCourier {
+			couriers++
+		}
+	}
+	return couriers == len(m.Services) || couriers > 0 && t.Type == TypeDelivery
+}
+
 // interval is how long after an answer the carrier is asked again.
-func interval(t *tracker.Tracker, c config.Tracking) time.Duration {
-	if t.Type == TypeDelivery && t.Shipment != "" {
+func interval(t *tracker.Tracker, c config.Tracking, courier bool) time.Duration {
+	if courier {
 		return c.Courier
 	}
 	switch t.Milestone().Milestone {

@@ -94,6 +94,34 @@ func TestTheBudgetIsKept(t *testing.T) {
 	}
 }
 
+func TestPaceOfWhatOthersBooked(t *testing.T) {
+	for _, c := range []struct {
+		kind  string
+		modes []string
+		want  time.Duration
+	}{
+		{"delivery", []string{"courier"}, 2 * time.Minute}, {"shipping", []string{"courier"}, 2 * time.Minute}, {"delivery", []string{"ground", "air"}, 4 * time.Hour},
+		{"delivery", []string{"ground", "courier"}, 2 * time.Minute}, {"shipping", []string{"ground", "courier"}, 4 * time.Hour}, {"delivery", nil, 4 * time.Hour},
+	} {
+		e := newFollower(t)
+		e.carrier.set(func(f *fakeCarrier) {
+			for _, m := range c.modes {
+				f.manifest.Services = append(f.manifest.Services, carrier.Service{ID: m, Mode: m})
+			}
+		})
+		e.carrier.says("N", ev(0, shipping.InTransit))
+		tr, _, err := e.Create(context.Background(), caller, tracking.CreateRequest{Tracker: &tracker.Tracker{Surface: tracker.OfAPI, Number: "N", Account: "ups", Type: c.kind}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.pass(time.Minute)
+		got := e.tracker(tr.ID)
+		if every := got.NextPoll.Sub(got.Polls.LastAt); every < c.want*8/10 || every > c.want*12/10 {
+			t.Errorf("a %s of a carrier of %v is asked for every %v, want about %v", c.kind, c.modes, every, c.want)
+		}
+	}
+}
+
 func TestPaceFollowsTheMilestone(t *testing.T) {
 	e := newFollower(t)
 	for _, c := range []struct {

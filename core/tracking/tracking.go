@@ -22,6 +22,10 @@ type CreateRequest struct {
 	Tracker *tracker.Tracker
 	// Same is a name of Tracker.Names; where a tracker has it already, that one is the answer and nothing is created. "" for none.
 	Same string
+	// IdempotencyKey is route and key, "" for none; BodyHash the SHA-256 of the raw body. What was created with the same two within a
+	// day is the answer, and nothing is created.
+	IdempotencyKey string
+	BodyHash       []byte
 }
 
 // StatusUpdate is a status set by hand.
@@ -39,7 +43,8 @@ type StatusUpdate struct {
 
 // UseCases is what the surfaces call.
 type UseCases interface {
-	// Create begins to follow. A name that another tracker has is DuplicateID, an account that the tenant does not have InvalidTrackerData.
+	// Create begins to follow. A name that another tracker has is DuplicateID, an account that the tenant does not have
+	// InvalidTrackerData, a key that was used with another body DuplicateResource.
 	Create(ctx context.Context, c usecase.Caller, r CreateRequest) (t *tracker.Tracker, created bool, err error)
 	Tracker(ctx context.Context, c usecase.Caller, id tracker.ID) (*tracker.Tracker, error)
 	TrackerByName(ctx context.Context, c usecase.Caller, name string) (*tracker.Tracker, error)

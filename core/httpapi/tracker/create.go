@@ -2,6 +2,8 @@ package tracker
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,6 +23,9 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
+// maxKey bounds an Idempotency-Key, in bytes.
+const maxKey = 255
+
 // create begins to follow a number that was booked elsewhere.
 func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
 	var b createBody
@@ -29,6 +34,10 @@ func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
 		e := *usecase.AsError(err)
 		e.Type = usecase.MissingTrackerData
 		return httpapi.Answer{}, &e
+	}
+	key := q.HTTP.Header.Get("Idempotency-Key")
+	if len(key) > maxKey {
+		return httpapi.Answer{}, shape.Invalid(usecase.InvalidTrackerData, shipping.Faults{{Path: "Idempotency-Key", Message: fmt.Sprintf("must be at most %d bytes", maxKey)}})
 	}
 	account, fault := s.account(q.Tenant, &b)
 	more := b.faults(q.Tenant)
@@ -42,7 +51,12 @@ func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	t, _, err = s.Cases.Create(q.Context(), q.Caller, tracking.CreateRequest{Tracker: t})
+	r := tracking.CreateRequest{Tracker: t}
+	if key != "" {
+		hash := sha256.Sum256(q.Body)
+		r.IdempotencyKey, r.BodyHash = "POST /trackers "+key, hash[:]
+	}
+	t, _, err = s.Cases.Create(q.Context(), q.Caller, r)
 	if err != nil {
 		if e := usecase.AsError(err); e.Type == usecase.DuplicateID {
 			return httpapi.Answer{}, refuse(q.Body, shipping.Faults{{Path: "trackerExternalId", Message: "is that of another tracker already; it has to be unique"}})

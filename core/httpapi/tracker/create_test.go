@@ -4,7 +4,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
 )
@@ -36,6 +38,48 @@ func TestSampleCreate(t *testing.T) {
 		if string(b.Body) != string(a.Body) {
 			t.Errorf("read by %s:\n%s\nwant\n%s", name, b.Body, a.Body)
 		}
+	}
+}
+
+func TestARequestCanBeRepeated(t *testing.T) {
+	h := serve(t)
+	one := body(t)
+	a := h.Do("POST", "/trackers", one, "Idempotency-Key", "k").Want(201)
+	commits := h.Store.Commits()
+	b := h.Do("POST", "/trackers", one, "Idempotency-Key", "k").Want(201)
+	if string(a.Body) != string(b.Body) || a.Header.Get("Location") != b.Header.Get("Location") {
+		t.Errorf("the repetition answers\n%s\nwant\n%s", b.Body, a.Body)
+	}
+	is(t, h.Do("POST", "/trackers", body(t, "groupId", "g"), "Idempotency-Key", "k").Want(422), map[string]any{"type": "DUPLICATE_RESOURCE"})
+	is(t, h.Do("POST", "/trackers", one, "Idempotency-Key", strings.Repeat("k", 256)).Want(422), map[string]any{"type": "INVALID_TRACKER_DATA"})
+	if n := h.Store.Commits() - commits; n != 0 {
+		t.Errorf("repetitions wrote %d times", n)
+	}
+	// Without names of its own, only the key tells that two requests are one; twins of one moment are one too.
+	nameless := body(t, "trackerExternalId", apitest.Absent)
+	var made sync.Map
+	var twins sync.WaitGroup
+	for range 4 {
+		twins.Go(func() {
+			answer, err := h.Send("POST", "/trackers", []byte(nameless), "Idempotency-Key", "twin")
+			if err != nil || answer.Status != 201 {
+				t.Errorf("a twin fails: %v, %v", answer, err)
+				return
+			}
+			made.Store(answer.At("id"), true)
+		})
+	}
+	twins.Wait()
+	n := 0
+	made.Range(func(_, _ any) bool { n++; return true })
+	if n != 1 {
+		t.Errorf("twins created %d trackers", n)
+	}
+	h.Clock.Advance(24*time.Hour + time.Second)
+	if again := h.Do("POST", "/trackers", nameless, "Idempotency-Key", "twin").Want(201); len(again.Object()) == 0 {
+		t.Error("no answer")
+	} else if _, same := made.Load(again.At("id")); same {
+		t.Error("the key is remembered for more than a day")
 	}
 }
 
