@@ -65,6 +65,8 @@ type dsOrder struct {
 	HasPerishableItems    bool                     `json:"hasPerishableItems"`
 	UndeliverableReturnTo *dsReturn                `json:"undeliverableOrderReturnLocation"`
 	LatestErrors          []shipment.ProviderError `json:"latestErrors"`
+	// Sequence is ours: it grows with each change of the order, so that a receiver can drop what was overtaken.
+	Sequence int `json:"sequence"`
 }
 
 // dsAddress is an address in the names of v2.
@@ -91,7 +93,9 @@ type dsReturn struct {
 func deliverySolutions(t Told) (Rendered, bool, error) {
 	switch snap := t.Snapshot; {
 	case snap.Shipment != nil && snap.Change != nil:
-		return signed(dsOrderOf(snap.Shipment, snap.Change))
+		o := dsOrderOf(snap.Shipment, snap.Change)
+		o.Sequence = t.Message.Seq
+		return signed(o)
 	case t.Message.Topic == TopicCommunication:
 		return signed(json.RawMessage(snap.Data))
 	}

@@ -113,6 +113,8 @@ func (s *Service) check(ctx context.Context, tenant string, n NewSubscription) e
 	}
 	if s.shapes[n.Shape] == nil {
 		f.Add("shape", "must be one of %s", strings.Join(s.shapeNames(), ", "))
+	} else if words := topicsOf[n.Shape]; len(words) > 0 && len(f) == 0 && !slices.ContainsFunc(n.Topics, func(topic string) bool { return tellable(topic, words) }) {
+		f.Add("topics", "can never be told in the shape %s: it has words for %s only; name one of these or use the shape %s", n.Shape, strings.Join(words, " and "), ShapeWaybill)
 	}
 	f.Line("bearer", n.Bearer, 200)
 	return invalid(f)

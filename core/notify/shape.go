@@ -3,6 +3,7 @@ package notify
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -17,6 +18,21 @@ const (
 	ShapeShip24            = "ship24"             // trackings with their new events
 	ShapeTracktor          = "tracktor"           // fulfilments and orders of a shop
 )
+
+// topicsOf are the topics that a shape can tell, as subscriptions name them, and the empty list for all. A subscription needs one of
+// them, or it would never be told anything. The message on request is sent whatever the topics are.
+var topicsOf = map[string][]string{
+	ShapeDeliverySolutions: {"shipment.*", TopicCommunication},
+	ShapeShip24:            {"tracker.*"},
+	ShapeTracktor:          {"tracker.*"},
+}
+
+// tellable reports whether a pattern of a subscription takes in something of what the patterns in words do.
+func tellable(pattern string, words []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool {
+		return wanted([]string{w}, pattern) || wanted([]string{pattern}, w)
+	})
+}
 
 // Snapshot is the body of a store.Message: what the subject was when it happened, so that a message reads the same whenever it is
 // delivered. One of Shipment, Tracker and Data is set.

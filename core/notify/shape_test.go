@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -80,4 +81,30 @@ func TestShapes(t *testing.T) {
 		t.Fatalf("Delivery Solutions' shape told %d, want the shipment alone", len(ds.all()))
 	}
 	golden(t, "delivery-solutions-order", ds.all()[0].body)
+}
+
+func TestAShapeNeedsSomethingToTell(t *testing.T) {
+	o := newOffice(t)
+	s := newSubscriber(t, nil)
+	for _, c := range []struct {
+		topics []string
+		shape  string
+		ok     bool
+	}{
+		{[]string{"tracker.*"}, notify.ShapeDeliverySolutions, false}, {[]string{"tracker.order_delivered", "return.*"}, notify.ShapeDeliverySolutions, false},
+		{[]string{"tracker.*", "shipment.order_delivered"}, notify.ShapeDeliverySolutions, true}, {nil, notify.ShapeDeliverySolutions, true},
+		{[]string{"communication.*"}, notify.ShapeDeliverySolutions, true}, {[]string{"*"}, notify.ShapeDeliverySolutions, true},
+		{[]string{"tracker.*"}, notify.ShapeWaybill, true},
+	} {
+		_, err := o.Subscribe(t.Context(), caller, notify.NewSubscription{URL: s.URL, Topics: c.topics, Shape: c.shape})
+		if (err == nil) != c.ok {
+			t.Errorf("%v in the shape %s: %v", c.topics, c.shape, err)
+		}
+		if err == nil {
+			continue
+		}
+		if e := usecase.AsError(err); e.Type != usecase.ValidationError || len(e.Faults) != 1 || e.Faults[0].Path != "topics" {
+			t.Errorf("refused as %+v", e)
+		}
+	}
 }

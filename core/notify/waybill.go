@@ -15,6 +15,7 @@ import (
 type waybillBody struct {
 	Type      string `json:"type"`      // the topic
 	Timestamp string `json:"timestamp"` // of the event, RFC 3339 with milliseconds
+	Sequence  int    `json:"sequence"`  // grows with each event of one subject; numbers may be left out
 	Data      any    `json:"data"`
 }
 
@@ -30,6 +31,7 @@ type changeData struct {
 	UpdatedAtEpoch int64                 `json:"updatedAtEpoch"` // Unix milliseconds
 	Note           *string               `json:"note"`
 	StatusUser     string                `json:"statusUser"`
+	Actor          string                `json:"actor,omitempty"`
 	EventReason    *shipping.EventReason `json:"eventReason,omitempty"`
 	Late           bool                  `json:"late,omitzero"` // entered history without moving the present
 }
@@ -75,11 +77,11 @@ func (s *Service) waybill(t Told) (Rendered, bool, error) {
 	default:
 		data = struct{}{}
 	}
-	return signed(waybillBody{Type: t.Message.Topic, Timestamp: millis(t.Message.At), Data: data})
+	return signed(waybillBody{Type: t.Message.Topic, Timestamp: millis(t.Message.At), Sequence: t.Message.Seq, Data: data})
 }
 
 func showChange(c shipment.Change) changeData {
-	d := changeData{Status: c.Status, SubStatus: c.SubStatus, UpdatedAtEpoch: c.At.UnixMilli(), StatusUser: c.User, EventReason: c.Reason, Late: c.Late}
+	d := changeData{Status: c.Status, SubStatus: c.SubStatus, UpdatedAtEpoch: c.At.UnixMilli(), StatusUser: c.User, Actor: c.Actor, EventReason: c.Reason, Late: c.Late}
 	if c.Note != "" {
 		d.Note = &c.Note
 	}

@@ -89,7 +89,7 @@ func (c *Change) Erase() {
 	if !worded || strings.ContainsFunc(strings.TrimSpace(code), notCode) {
 		code = ""
 	}
-	c.Note = strings.TrimSpace(code)
+	c.Note, c.Actor = strings.TrimSpace(code), ""
 	if c.Reason != nil {
 		reason := *c.Reason
 		reason.Note = ""

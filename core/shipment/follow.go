@@ -13,6 +13,7 @@ type Heard struct {
 	Reason    *shipping.EventReason
 	At        time.Time // when it happened, by the word of who told it
 	User      string    // the provider's display name, the name of a key, or "system"
+	Actor     string    // the author of the note, "" for User
 	Note      string
 	Late      bool // it is older than what is known
 	Person    bool // set by hand: it is for the order, whatever the booking stands at
@@ -50,7 +51,7 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 			h.At = now
 		}
 		line := s.Move(h.Status, h.At, h.User, WithAttempt(number), WithNote(h.Note), WithSubStatus(h.SubStatus), WithReason(h.Reason),
-			func(c *Change) { c.Late = !moves })
+			func(c *Change) { c.Late, c.Actor = !moves, h.Actor })
 		s.UpdatedAt = now
 		lines = append(lines, line)
 		if moves {

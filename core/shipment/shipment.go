@@ -268,8 +268,9 @@ type Change struct {
 	Status    shipping.Status       `json:"status"`
 	SubStatus string                `json:"subStatus,omitempty"`
 	At        time.Time             `json:"at"`
-	User      string                `json:"user"`           // name of the key, "system", or the provider's display name
-	Note      string                `json:"note,omitempty"` // carrier's code and words: CODE( words )
+	User      string                `json:"user"`            // name of the key, "system", or the provider's display name
+	Actor     string                `json:"actor,omitempty"` // who wrote the note, of what was set by hand and where the key is not the person
+	Note      string                `json:"note,omitempty"`  // carrier's code and words: CODE( words )
 	Reason    *shipping.EventReason `json:"reason,omitempty"`
 	Attempt   int                   `json:"attempt,omitempty"` // number of the attempt that it is about, 0 for none
 	Late      bool                  `json:"late,omitempty"`    // entered history without moving the present

@@ -35,7 +35,7 @@ func (t *Tracker) Erase(now time.Time) {
 	}
 	for i := range t.Events {
 		e := &t.Events[i]
-		e.CarrierWords, e.Note, e.City, e.PostalCode = "", "", "", ""
+		e.CarrierWords, e.Note, e.Actor, e.City, e.PostalCode = "", "", "", "", ""
 		e.Echo = nil
 		if e.Reason != nil {
 			r := *e.Reason

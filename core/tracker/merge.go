@@ -33,6 +33,7 @@ type Heard struct {
 	At     time.Time // when they reached us
 	User   string    // of what was set by hand: the key
 	Note   string    // likewise
+	Actor  string    // likewise: who wrote it, where the key is not the person
 }
 
 // Outcome is what news have done to a tracker.
@@ -88,7 +89,7 @@ func (t *Tracker) enter(u carrier.TrackUpdate, h Heard) map[int]Telling {
 	entered := map[int]Telling{}
 	for _, te := range u.Events {
 		trim(&te)
-		e := Event{Number: u.Number, Account: t.Account, Origin: h.Origin, Received: h.At, User: h.User, Note: h.Note, TrackingEvent: te}
+		e := Event{Number: u.Number, Account: t.Account, Origin: h.Origin, Received: h.At, User: h.User, Note: h.Note, Actor: h.Actor, TrackingEvent: te}
 		if len(numbers) < 2 || !slices.Contains(numbers, e.Number) {
 			e.Number = t.Number
 		}

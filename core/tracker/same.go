@@ -148,6 +148,9 @@ func identity(e *Event, several bool) string {
 	if e.Origin == ByManual {
 		put(e.User)
 		put(e.Note)
+		if e.Actor != "" {
+			put(e.Actor)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -143,9 +143,10 @@ type Event struct {
 	Account  string    `json:"account,omitempty"`
 	Origin   Origin    `json:"origin"`
 	Received time.Time `json:"received"`
-	User     string    `json:"user,omitempty"` // the key, of an event set by hand
-	Note     string    `json:"note,omitempty"` // likewise
-	Late     bool      `json:"late,omitempty"` // entered without moving the present
+	User     string    `json:"user,omitempty"`  // the key, of an event set by hand
+	Note     string    `json:"note,omitempty"`  // likewise
+	Actor    string    `json:"actor,omitempty"` // who wrote the note, where the key is not the person
+	Late     bool      `json:"late,omitempty"`  // entered without moving the present
 	// GivenBack: the carrier said "dispatched" of what a courier had, so the status is ORDER_UNASSIGNED.
 	GivenBack bool `json:"givenBack,omitempty"`
 	// Echo is how a push told the same, where the event is shown in the words of an answer.

@@ -164,7 +164,7 @@ func heardOf(t *tracker.Tracker, a *shipment.Attempt, n *news, live bool) []ship
 		h := shipment.Heard{Status: e.Status, SubStatus: e.SubStatus, Reason: e.Reason, At: e.Time.Time, User: a.Provider, Note: noteOf(e), Late: e.Late}
 		switch e.Origin {
 		case tracker.ByManual:
-			h.User, h.Person = e.User, true
+			h.User, h.Actor, h.Person = e.User, e.Actor, true
 		case tracker.BySystem:
 			h.User = shipment.System
 		}

@@ -135,7 +135,7 @@ func (s *Service) moveAlone(ctx context.Context, sh *shipment.Shipment, a *shipm
 	if at.IsZero() {
 		at = now
 	}
-	lines, over := sh.Follow(a.Number, []shipment.Heard{{Status: u.Status, SubStatus: u.SubStatus, Reason: u.Reason, At: at, User: c.Key, Note: u.Note, Person: true}}, now)
+	lines, over := sh.Follow(a.Number, []shipment.Heard{{Status: u.Status, SubStatus: u.SubStatus, Reason: u.Reason, At: at, User: c.Key, Actor: u.Actor, Note: u.Note, Person: true}}, now)
 	tx := &store.Tx{Shipments: []*shipment.Shipment{sh}}
 	for _, l := range lines {
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: l})
@@ -170,7 +170,7 @@ func (s *Service) byHand(t *tracker.Tracker, c usecase.Caller, u StatusUpdate) (
 	}
 	newer := slices.ContainsFunc(t.Events, func(e tracker.Event) bool { return e.Status != "" && !e.Late && e.Time.After(at) })
 	n := &news{}
-	n.merge(t, update, tracker.Heard{Origin: tracker.ByManual, At: now, User: c.Key, Note: u.Note})
+	n.merge(t, update, tracker.Heard{Origin: tracker.ByManual, At: now, User: c.Key, Actor: u.Actor, Note: u.Note})
 	if newer || t.Status != u.Status || t.SubStatus != u.SubStatus || len(n.entered) == 0 || n.entered[0].Late {
 		return nil, usecase.Failf(usecase.InvalidOperation, "The status %s cannot be set for %s: something newer, or the same, is known already.", u.Status,
 			at.UTC().Format("2006-01-02T15:04:05Z"))

@@ -33,6 +33,7 @@ type StatusUpdate struct {
 	Status    shipping.Status
 	SubStatus string
 	Note      string
+	Actor     string // who says so, where the key is not the person; the author of the note
 	Reason    *shipping.EventReason
 	At        time.Time // zero for now
 	Proofs    []shipment.Attachment

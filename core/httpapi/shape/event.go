@@ -30,6 +30,7 @@ type Event struct {
 	Provider     *string               `json:"provider"`
 	User         *string               `json:"user"`
 	Note         *string               `json:"note"`
+	Actor        string                `json:"actor,omitempty"`
 	Late         bool                  `json:"late"`
 }
 
@@ -71,7 +72,7 @@ func eventOf(t *tracker.Tracker, e *tracker.Event) Event {
 		EventReason: e.Reason, CarrierCode: Text(e.CarrierCode), CarrierWords: Text(e.CarrierWords),
 		Place: Place{City: Text(e.City), State: Text(e.State), PostalCode: Text(e.PostalCode), CountryCode: Text(e.CountryCode)},
 		Time:  e.Time, LocalTime: localTime(t, e), ZoneKnown: e.ZoneKnown, ReceivedAt: Millis(e.Received), Source: e.Origin, Provider: Text(e.Account),
-		User: Text(e.User), Note: Text(e.Note), Late: e.Late}
+		User: Text(e.User), Note: Text(e.Note), Actor: e.Actor, Late: e.Late}
 	if e.Status != "" {
 		v.Status = &e.Status
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/httpapi"
@@ -21,6 +22,8 @@ type statusBody struct {
 	Note        string                `json:"note"`
 	EventReason *shipping.EventReason `json:"eventReason"`
 	At          shipping.Instant      `json:"at"`
+	Time        shipping.Instant      `json:"time"`  // another name of At
+	Actor       string                `json:"actor"` // who says so, where the key is not the person
 	Driver      *shipping.Driver      `json:"driver"`
 	Vehicle     *shipping.Vehicle     `json:"vehicle"`
 	Location    *struct {
@@ -44,13 +47,19 @@ func (b *statusBody) faults(now time.Time) shipping.Faults {
 	}
 	f.Line("subStatus", b.SubStatus, shipping.MaxText)
 	f.Text("note", b.Note, shipping.MaxNote)
+	f.Line("actor", b.Actor, shipping.MaxText)
 	if r := b.EventReason; r != nil {
 		f.Required("eventReason.code", r.Code, shipping.MaxText)
 		f.Line("eventReason.title", r.Title, shipping.MaxText)
 		f.Text("eventReason.note", r.Note, shipping.MaxNote)
 	}
-	if !b.At.IsZero() && b.At.After(now.Add(time.Minute)) {
-		f.Add("at", "must not lie in the future")
+	for i, at := range []shipping.Instant{b.At, b.Time} {
+		if !at.IsZero() && at.After(now.Add(time.Minute)) {
+			f.Add([]string{"at", "time"}[i], "must not lie in the future")
+		}
+	}
+	if !b.At.IsZero() && !b.Time.IsZero() && !b.At.Equal(b.Time.Time) {
+		f.Add("time", "is another name of at, and must be the same where both are given")
 	}
 	if d := b.Driver; d != nil {
 		f.Line("driver.name", d.Name, shipping.MaxText)
@@ -91,8 +100,12 @@ func ReadStatus(raw []byte, now time.Time) (tracking.StatusUpdate, error) {
 	if f = Add(f, b.faults(now)); len(f) > 0 {
 		return tracking.StatusUpdate{}, Invalid(usecase.ValidationError, f)
 	}
-	u := tracking.StatusUpdate{Status: b.Status, SubStatus: b.SubStatus, Note: b.Note, Reason: b.EventReason, At: b.At.Time, Proofs: b.Attachments,
-		Driver: b.Driver, Vehicle: b.Vehicle}
+	at := b.At.Time
+	if at.IsZero() {
+		at = b.Time.Time
+	}
+	u := tracking.StatusUpdate{Status: b.Status, SubStatus: b.SubStatus, Note: b.Note, Actor: strings.TrimSpace(b.Actor), Reason: b.EventReason, At: at,
+		Proofs: b.Attachments, Driver: b.Driver, Vehicle: b.Vehicle}
 	if b.Location != nil {
 		u.Location = &shipping.Location{Latitude: b.Location.Latitude, Longitude: b.Location.Longitude}
 	}

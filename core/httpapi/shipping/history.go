@@ -25,6 +25,7 @@ type statusView struct {
 	UpdatedAtEpoch int64                 `json:"updatedAtEpoch"`
 	Note           *string               `json:"note"`
 	StatusUser     string                `json:"statusUser"`
+	Actor          string                `json:"actor,omitempty"`
 	EventReason    *shipping.EventReason `json:"eventReason,omitempty"`
 	SubStatus      string                `json:"subStatus,omitempty"`
 }
@@ -51,7 +52,7 @@ func (s *surface) history(q *httpapi.Request, id string) (httpapi.Answer, error)
 	}
 	for _, c := range changes {
 		v.OrderStatus = append(v.OrderStatus, statusView{Status: c.Status, UpdatedAt: inWords(c.At.In(zone)), UpdatedAtEpoch: c.At.UnixMilli(),
-			Note: shape.Text(c.Note), StatusUser: c.User, EventReason: c.Reason, SubStatus: c.SubStatus})
+			Note: shape.Text(c.Note), StatusUser: c.User, Actor: c.Actor, EventReason: c.Reason, SubStatus: c.SubStatus})
 	}
 	return httpapi.Answer{Body: []historyView{v}}, nil
 }

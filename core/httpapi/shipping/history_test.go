@@ -52,7 +52,7 @@ func TestStatusByHand(t *testing.T) {
 	h := apitest.New(t)
 	h.Do("POST", "/shipments", apitest.Order("o")).Want(201)
 	at := apitest.Start.Add(-time.Minute).UnixMilli()
-	a := h.Do("POST", "/shipments/o/status", apitest.JSON(map[string]any{"status": "PICKUP_COMPLETED", "note": "from the shelf", "at": at})).Want(200)
+	a := h.Do("POST", "/shipments/o/status", apitest.JSON(map[string]any{"status": "PICKUP_COMPLETED", "note": "from the shelf", "actor": "Joe", "time": at})).Want(200)
 	is(t, a, map[string]any{"status": "PICKUP_COMPLETED", "actualPickupTime": at, "actualDeliveryTime": nil})
 	h.Clock.Advance(time.Minute)
 	a = h.Do("POST", "/shipments/o/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
@@ -60,7 +60,8 @@ func TestStatusByHand(t *testing.T) {
 	if got := strings.Join(statuses(h, "o"), " "); got != "REQUEST_RECEIVED ESTIMATES_RECEIVED ORDER_DISPATCHED PICKUP_COMPLETED ORDER_DELIVERED" {
 		t.Errorf("history %s", got)
 	}
-	is(t, h.Do("GET", "/shipments/o/status-history", "").Want(200), map[string]any{"0.orderStatus.3.note": "from the shelf"})
+	is(t, h.Do("GET", "/shipments/o/status-history", "").Want(200), map[string]any{"0.orderStatus.3.note": "from the shelf", "0.orderStatus.3.actor": "Joe",
+		"0.orderStatus.3.updatedAtEpoch": at, "0.orderStatus.4.actor": nil})
 	is(t, h.Do("POST", "/shipments/o/status", `{"status":"PICKUP_STARTED"}`).Want(409), map[string]any{"type": "INVALID_OPERATION", "severity": "Hard"})
 	is(t, h.Do("DELETE", "/shipments/o", "").Want(403), map[string]any{"type": "CANCELLATION_NOT_ALLOWED"})
 	for body, want := range map[string]string{
@@ -68,6 +69,9 @@ func TestStatusByHand(t *testing.T) {
 		`{"status":"ORDER_DELIVERED","subStatus":"` + long + `"}`:                   "subStatus",
 		`{"status":"ORDER_DELIVERED","eventReason":{}}`:                             "eventReason.code",
 		`{"status":"ORDER_DELIVERED","at":4102444800000}`:                           "at",
+		`{"status":"ORDER_DELIVERED","time":4102444800000}`:                         "time",
+		`{"status":"ORDER_DELIVERED","at":1649253600000,"time":1649253600001}`:      "time",
+		`{"status":"ORDER_DELIVERED","actor":"a\nb"}`:                               "actor",
 		`{"status":"ORDER_DELIVERED","at":"now"}`:                                   "at",
 		`{"status":"ORDER_DELIVERED","note":"` + strings.Repeat("x", 10_001) + `"}`: "note",
 	} {

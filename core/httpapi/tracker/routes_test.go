@@ -35,13 +35,13 @@ func TestTimeline(t *testing.T) {
 		t.Fatalf("%v %+v", err, refreshed)
 	}
 	h.Clock.Advance(time.Hour)
-	b := h.Do("POST", "/trackers/t/status", `{"status":"OUT_FOR_DELIVERY","note":"Joe","driver":{"name":"Joe","phone":"+12142342232"},"lastLocation":{"latitude":1,"longitude":2}}`).Want(200)
+	b := h.Do("POST", "/trackers/t/status", `{"status":"OUT_FOR_DELIVERY","note":"Joe","actor":"Ann","driver":{"name":"Joe","phone":"+12142342232"},"lastLocation":{"latitude":1,"longitude":2}}`).Want(200)
 	is(t, b, map[string]any{"status": "OUT_FOR_DELIVERY", "milestone": "out_for_delivery", "driver.name": "Joe", "lastLocation.isManual": true})
 	events := h.Do("GET", "/trackers/t/events", "").Want(200)
 	golden(t, "events", events)
 	is(t, events, map[string]any{"status": "OUT_FOR_DELIVERY", "events.0.carrierWords": "Origin Scan", "events.0.place.city": "Houston", "events.0.source": "poll",
 		"events.0.zoneKnown": true, "events.0.localTime": "2026-03-07T13:30:00-06:00", "events.1.localTime": "2026-03-07T14:00:00", "events.1.zoneKnown": false,
-		"events.2.status": nil, "events.2.milestone": "pending", "events.3.source": "manual", "events.3.user": "Default_Business_Key", "events.3.note": "Joe"})
+		"events.2.status": nil, "events.2.milestone": "pending", "events.3.source": "manual", "events.3.user": "Default_Business_Key", "events.3.note": "Joe", "events.3.actor": "Ann"})
 	is(t, h.Do("POST", "/trackers/t/status", `{"status":"PICKUP_STARTED"}`).Want(409), map[string]any{"type": "INVALID_OPERATION"})
 	is(t, h.Do("POST", "/trackers/t/status", `{"status":"AWAY","at":"soon"}`).Want(400), map[string]any{"type": "VALIDATION_ERROR", "errors.1.parameter": "status"})
 	h.Do("POST", "/trackers/t/status", `{"status":"ORDER_DELIVERED","attachments":[{"type":"photo","url":"https://x.example/p.jpg","contentType":"image/jpeg"}]}`).Want(200)
@@ -49,7 +49,7 @@ func TestTimeline(t *testing.T) {
 	erased := h.Do("POST", "/trackers/t/erase", "").Want(200)
 	golden(t, "erased", erased)
 	is(t, erased, map[string]any{"deliveryContact": nil, "driver": nil, "attachments": []any{}, "status": "ORDER_DELIVERED", "trackingId": "1Z5R89390357567127"})
-	if text := string(h.Do("GET", "/trackers/t/events", "").Want(200).Body); strings.Contains(text, "Joe") || strings.Contains(text, "Scan") {
+	if text := string(h.Do("GET", "/trackers/t/events", "").Want(200).Body); strings.Contains(text, "Joe") || strings.Contains(text, "Ann") || strings.Contains(text, "Scan") {
 		t.Errorf("erased and told all the same: %s", text)
 	}
 }
