@@ -48,7 +48,12 @@ func (e *Env) Compile(src string, want ...string) (*Formula, *Problem) {
 	if problem != nil {
 		return nil, problem
 	}
-	if err := resolve(tree, e.shared); err != nil {
+	err := resolve(tree, e.shared)
+	m := &mixed{}
+	if ast.Walk(&tree.Node, m); m.problem != nil { // before err, which would speak of what hangs on it
+		return nil, m.problem
+	}
+	if err != nil {
 		return nil, e.explain(src, tree, err)
 	}
 	f := &Formula{Source: src, Type: tree.Node.Type(), Uses: uses, env: e}
@@ -61,7 +66,6 @@ func (e *Env) Compile(src string, want ...string) (*Formula, *Problem) {
 		return nil, e.explain(src, tree, err)
 	}
 	// expr's optimizer is left out: it turns "x or true" into true, whether or not x would fail, and the traced twin would disagree.
-	var err error
 	if f.program, err = compiler.Compile(tree, e.shared); err != nil {
 		return nil, &Problem{Code: "E304", To: 1, Message: "the expression cannot be compiled", Hint: "write it in a simpler way"}
 	}

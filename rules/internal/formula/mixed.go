@@ -1,0 +1,106 @@
+package formula
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// mixed finds values of different kinds that come together where expr's checker takes anything: the ways of a condition, both sides of ??,
+// the entries of a list, what is looked for in it, and two lists. What it let through, == and in would call unequal without a word.
+// It runs when the types are known; a walk comes to the parts of a node first, so the innermost is told.
+type mixed struct {
+	problem *Problem
+}
+
+// Visit implements ast.Visitor.
+func (m *mixed) Visit(node *ast.Node) {
+	if m.problem != nil {
+		return
+	}
+	switch n := (*node).(type) {
+	case *ast.ConditionalNode:
+		m.meet(kindIn(n.Exp1), kindIn(n.Exp2), "cannot both be what a condition gives", n.Exp1, n.Exp2)
+	case *ast.ArrayNode:
+		for _, x := range n.Nodes {
+			m.meet(kindIn(n.Nodes[0]), kindIn(x), "cannot stand in one list", x, x)
+		}
+	case *ast.BinaryNode:
+		switch n.Operator {
+		case "??":
+			m.meet(kindIn(n.Left), kindIn(n.Right), "cannot both be what ?? gives", n.Left, n.Right)
+		case "in", "not in":
+			if entry, ok := strings.CutPrefix(kindIn(n.Right), listOf); ok {
+				m.meet(kindIn(n.Left), entry, "cannot be compared with in", entryOf(n.Right), entryOf(n.Right))
+			}
+		case "==", "!=":
+			left, right := kindIn(n.Left), kindIn(n.Right)
+			if strings.HasPrefix(left, listOf) && strings.HasPrefix(right, listOf) { // of all else, the checker says it better
+				m.meet(left, right, "cannot be compared", entryOf(n.Right), entryOf(n.Right))
+			}
+		}
+	}
+}
+
+// meet refuses two kinds that differ; the squiggle runs from one place to the other.
+func (m *mixed) meet(a, b, why string, first, last ast.Node) {
+	if m.problem != nil || a == "" || b == "" || a == b {
+		return
+	}
+	from, _ := spanOf(first)
+	_, to := spanOf(last)
+	m.problem = &Problem{Code: "E201", From: from, To: to, Message: fmt.Sprintf("%s and %s %s", a, b, why),
+		Hint: fmt.Sprintf("both must be %s, or both %s", a, b)}
+}
+
+// entryOf is the first entry of a list that stands in the text: a squiggle under it says more than one under brackets.
+func entryOf(n ast.Node) ast.Node {
+	switch list := n.(type) {
+	case *ast.ArrayNode:
+		if len(list.Nodes) > 0 {
+			return list.Nodes[0]
+		}
+	case *ast.ConditionalNode:
+		return entryOf(list.Exp1)
+	}
+	return n
+}
+
+const listOf = "list of "
+
+// kindIn words what n gives such that values which may meet have one word, "" where anything may: numbers are of one kind, and a list is
+// of what is in it. expr's own type of a list says too little.
+func kindIn(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.ArrayNode:
+		for _, x := range n.Nodes {
+			if of := kindIn(x); of != "" {
+				return listOf + of
+			}
+		}
+		return ""
+	case *ast.ConditionalNode:
+		if kind := kindIn(n.Exp1); kind != "" {
+			return kind
+		}
+		return kindIn(n.Exp2)
+	}
+	return kindOfType(n.Type())
+}
+
+func kindOfType(t reflect.Type) string {
+	switch {
+	case t == nil || t.Kind() == reflect.Interface:
+		return ""
+	case KindOf(t) != "":
+		return KindOf(t)
+	case t.Kind() == reflect.Slice:
+		if of := kindOfType(t.Elem()); of != "" {
+			return listOf + of
+		}
+		return ""
+	}
+	return friendlyType(t)
+}
