@@ -132,13 +132,13 @@ func (c *checker) baseEnv() *formula.Env {
 	}
 	return &formula.Env{
 		Vars: vars, Enums: enums, Members: map[string][]string{"order.attributes": c.attributes, "lists": lists, "location.caps": c.providers},
-		Elsewhere: absent,
+		Elsewhere: absent, Currency: c.currency,
 	}
 }
 
 // with returns an environment with more names; absent says why others are not there.
 func with(e *formula.Env, vars map[string]any, absent map[string]string) *formula.Env {
-	grown := &formula.Env{Vars: maps.Clone(e.Vars), Enums: e.Enums, Members: e.Members, Elsewhere: maps.Clone(e.Elsewhere)}
+	grown := &formula.Env{Vars: maps.Clone(e.Vars), Enums: e.Enums, Members: e.Members, Elsewhere: maps.Clone(e.Elsewhere), Currency: e.Currency}
 	maps.Copy(grown.Vars, vars)
 	for name, why := range absent {
 		if _, known := grown.Vars[name]; !known {

@@ -41,13 +41,13 @@ func (r *reading) guard() {
 		rule.applies = r.formula(r.source, n, r.env, formula.Bool)
 	}
 	if n := r.member("max_fee"); n != nil {
-		rule.maxFee = r.amount(r.source, n, "max_fee", r.env)
+		rule.maxFee = r.bound(n, "max_fee")
 	}
 	if n := r.member("max_dropoff"); n != nil {
 		rule.maxDropoff = r.duration(n, "max_dropoff")
 	}
 	if n := r.member("daily_budget"); n != nil {
-		rule.budget = r.amount(r.source, n, "daily_budget", r.env)
+		rule.budget = r.bound(n, "daily_budget")
 	}
 	if n := r.member("per"); n != nil {
 		if rule.per = r.oneOf(n, "per", []string{"location"}); rule.per != "" && r.member("daily_budget") == nil {

@@ -136,8 +136,6 @@ func (l *linter) gone(h *head, provider string) {
 func (l *linter) guards() {
 	for i := range l.b.guards {
 		x := &l.b.guards[i]
-		l.currency(&x.head, x.maxFee)
-		l.currency(&x.head, x.budget)
 		for j := range l.b.guards {
 			y := &l.b.guards[j]
 			if i == j || x.name == y.name || x.breach != y.breach || y.applies != nil || x.budget != nil || x.maxDropoff > 0 || l.dead[&x.head] || l.dead[&y.head] {

@@ -21,7 +21,7 @@ var conditions = []string{
 	`option.fee > usd(15)`, `order.weight > lb(9)`, `option.provider == "ups"`, `option.service == "ground"`, `option.mode == "air"`,
 	`order.to.state in lists.near`, `option.dropoff_in > hours(24)`, `supports("alcohol")`, `any(order.items, .quantity > 1)`,
 	`option.fee > order.total * 0.3`, `slow and not heavy`, `heavy`, `time_between("17:00", "19:00")`, `order.items[5].sku == "x"`,
-	`option.fee > eur(5)`,
+	`option.fee > order.items[40].price`,
 }
 
 var amounts = []string{"1.25", "-0.35", "4%", "option.fee * 0.1", "2.00 EUR", "order.total / 10"}

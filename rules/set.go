@@ -81,7 +81,7 @@ func (r *reading) assignment(p pair) (assignment, bool) {
 	case "vehicle":
 		a.value = r.oneOf(p.value, p.key, vehicles)
 	case "tip", "tip_max":
-		a.amount = r.amount(r.source, p.value, p.key, r.env)
+		a.amount = r.bound(p.value, p.key)
 	case "instructions", "pickup_instructions":
 		a.text = r.template(r.source, p.value, p.key, r.env)
 	case "ship_date":

@@ -62,6 +62,32 @@ func (c *checker) amount(s *source, n *yaml.Node, what string, env *formula.Env)
 	return &amount{formula: f}
 }
 
+// bound reads an amount that is not below zero and meets money of the order: a bound or a tip.
+func (r *reading) bound(n *yaml.Node, what string) *amount {
+	a := r.amount(r.source, n, what, r.env)
+	if a == nil {
+		return nil
+	}
+	m, known := a.money, a.formula == nil
+	if a.formula != nil && len(a.formula.Uses) == 0 { // it names nothing, so that it is known now
+		machine := formula.NewMachine()
+		if v, err := machine.Eval(a.formula); err == nil {
+			m, known = v.(shipping.Money), true
+		}
+		machine.Release()
+	}
+	switch {
+	case a.percent != nil && a.percent.Float() < 0 || known && m.Minor < 0:
+		r.fault(n, "E505", what+" is below zero", "write an amount of zero or more")
+		return nil
+	case known && r.currency != "" && !m.IsZero() && m.Currency != r.currency:
+		r.fault(n, "E505", fmt.Sprintf("%s is in %s, which cannot meet %s, the currency of the file", what, m.Currency, r.currency),
+			"write the amount in "+r.currency+": money is not converted")
+		return nil
+	}
+	return a
+}
+
 func (c *checker) literalAmount(s *source, n *yaml.Node, text, currency string) *amount {
 	d, err := shipping.ParseDecimal(strings.TrimPrefix(text, "+"))
 	if err == nil {

@@ -43,6 +43,9 @@ type Env struct {
 	Members map[string][]string
 	// Elsewhere says why a name or path that a merchant may expect is not there.
 	Elsewhere map[string]string
+	// Currency is the ISO 4217 code that all money is in, "" where it is not known. An amount that stands in the text in another can neither be
+	// compared with any value nor be added to it, and is refused.
+	Currency string
 
 	shared *conf.Config
 }

@@ -92,7 +92,7 @@ func (e *Env) parseScanned(src string, config *conf.Config) (*parser.Tree, map[s
 	if err != nil {
 		return nil, nil, e.explain(src, tree, err)
 	}
-	r := &rewriter{source: []rune(src)}
+	r := &rewriter{source: []rune(src), currency: e.Currency}
 	ast.Walk(&tree.Node, r)
 	if r.problem != nil {
 		return nil, nil, r.problem

@@ -59,8 +59,9 @@ func FunctionNames() []string {
 
 // rewriter replaces macro calls. It runs before types are checked.
 type rewriter struct {
-	source  []rune
-	problem *Problem
+	source   []rune
+	currency string // that all money is in, "" where any will do
+	problem  *Problem
 }
 
 // Visit implements ast.Visitor.
@@ -84,19 +85,30 @@ func (r *rewriter) Visit(node *ast.Node) {
 	made, err := macro(call)
 	if err != nil {
 		if r.problem == nil {
-			from, to := spanOf(call)
-			for _, a := range call.Arguments {
-				_, end := spanOf(a)
-				to = max(to, end)
-			}
-			for to < len(r.source) && r.source[to-1] != ')' {
-				to++
-			}
-			r.problem = &Problem{Code: "E203", From: from, To: to, Message: err.Error()}
+			r.problem = r.at(call, "E203", err.Error())
 		}
 		return
 	}
+	if c, ok := made.(*ast.ConstantNode); ok && r.problem == nil {
+		if m, ok := c.Value.(shipping.Money); ok && r.currency != "" && m.Currency != r.currency && !m.IsZero() { // zero is zero in any currency
+			r.problem = r.at(call, "E201", fmt.Sprintf("%s cannot meet %s, the currency of the file", m.Currency, r.currency))
+			r.problem.Hint = "write the amount in " + r.currency + ": money is not converted"
+		}
+	}
 	ast.Patch(node, made)
+}
+
+// at is a problem of a whole call, up to its closing bracket.
+func (r *rewriter) at(call *ast.CallNode, code, message string) *Problem {
+	from, to := spanOf(call)
+	for _, a := range call.Arguments {
+		_, end := spanOf(a)
+		to = max(to, end)
+	}
+	for to < len(r.source) && r.source[to-1] != ')' {
+		to++
+	}
+	return &Problem{Code: code, From: from, To: to, Message: message}
 }
 
 func constant(v any) ast.Node { return &ast.ConstantNode{Value: v} }
