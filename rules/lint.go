@@ -83,6 +83,7 @@ func (l *linter) report(h *head, code, sentence, hint string, witness map[string
 var atLeastZero = map[string]int64{
 	"order.weight": 0, "order.distance": 0, "order.longest_side": 0, "order.girth": 0, "order.volume": 0, "order.quantity": 0, "order.line_count": 0,
 	"order.parcel_count": 0, "local.hour": 23, "local.minute_of_day": 1439, "option.transit_days": 0, "option.pickup_late": 0,
+	"option.on_time_rate_30d": 1, "option.cancel_rate_7d": 1, // shares, not percentages
 }
 
 func (l *linter) prepare() {

@@ -27,6 +27,7 @@ var Faults = []Fault{
 	{"never by providers", "W601", rests, "exclude: [{ name: A, when: option.provider == \"ups\", providers: [doordash] }]"},
 	{"never by dates", "W601", rests, "warn: [{ name: A, when: 'date_between(\"2026-01-01\", \"2026-01-31\")', from: \"2026-12-01\", message: m }]"},
 	{"always", "W602", acts, "warn: [{ name: A, when: order.quantity > 5 or order.quantity <= 5, message: m }]"},
+	{"always by a share", "W602", excludes("A"), "exclude: [{ name: A, when: option.on_time_rate_30d < 90, providers: [ups] }]"},
 	{"always by a domain", "W602", acts, "warn: [{ name: A, when: order.quantity >= 0, message: m }]"},
 	{"choose out of reach", "W603", chooses("A"), "choose: [{ name: A, when: order.total > usd(10), prefer: [ups] }, { name: B, when: order.total > usd(20), prefer: [doordash] }]"},
 	{"hold out of reach", "W603", held("A"), "hold: [{ name: A, until: released }, { name: B, when: order.to.state == \"MA\", until: released }]"},

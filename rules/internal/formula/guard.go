@@ -175,6 +175,9 @@ func (g *guard) binary(n *ast.BinaryNode) {
 		if isZero(n.Right) {
 			g.fail(n, "E206", "nothing can be divided by zero").Hint = "the result is no number, and an option without a score comes last"
 		}
+	case "<", "<=", ">", ">=":
+		g.shape(n.Left, n.Right)
+		g.shape(n.Right, n.Left)
 	case "==", "!=":
 		g.enum(n.Left, n.Right)
 		g.enum(n.Right, n.Left)
@@ -208,6 +211,7 @@ func isZero(n ast.Node) bool {
 
 // enum refuses a literal that a value can never have.
 func (g *guard) enum(value, literal ast.Node) {
+	g.shape(value, literal)
 	s, ok := literal.(*ast.StringNode)
 	path := pathOf(value)
 	allowed := g.env.Enums[path]
