@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -74,7 +75,7 @@ const language = "waybill rules 1, environment 1"
 func Load(files []File, opt Options) (*Bundle, error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-	c := &checker{opt: opt, lists: map[string]formula.List{}, zones: map[string]area{}, letStage: map[string]int{}, rules: map[string]string{}}
+	c := &checker{opt: opt, steps: formula.MaxPatterns, lists: map[string]formula.List{}, zones: map[string]area{}, letStage: map[string]int{}, rules: map[string]string{}}
 	c.bundle = &Bundle{hash: HashOf(files), used: map[string]bool{}}
 	if c.sizes(files) {
 		c.read(files)
@@ -96,7 +97,7 @@ func LoadDir(fsys fs.FS, opt Options) (*Bundle, error) {
 	return Load(files, opt)
 }
 
-// ReadDir reads the rule files of a folder as Load takes them. One that is too large is not read; Load says so with the other problems.
+// ReadDir reads the rule files of a folder as Load takes them. One that is too large is not read to its end; Load says so with the other problems.
 func ReadDir(fsys fs.FS) ([]File, error) {
 	var files []File
 	for _, pattern := range []string{"*.rules.yaml", "lists/*.csv"} {
@@ -109,18 +110,27 @@ func ReadDir(fsys fs.FS) ([]File, error) {
 			if err != nil {
 				return nil, fmt.Errorf("look at rule file %s: %w", name, err)
 			}
-			file := File{Name: name}
-			if info.Size() <= maxFile {
-				if file.Data, err = fs.ReadFile(fsys, name); err != nil {
-					return nil, fmt.Errorf("read rule file %s: %w", name, err)
-				}
-			} else {
-				file.Data = make([]byte, maxFile+1)
+			if !info.Mode().IsRegular() { // a device or a pipe has no end, or none that comes
+				return nil, fmt.Errorf("rule file %s is not a regular file: put the file itself there, or a link to one", name)
 			}
-			files = append(files, file)
+			data, err := readFile(fsys, name)
+			if err != nil {
+				return nil, fmt.Errorf("read rule file %s: %w", name, err)
+			}
+			files = append(files, File{Name: name, Data: data})
 		}
 	}
 	return files, nil
+}
+
+// readFile reads no more of a file than shows that it is too large: what it says of its size need not be so.
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
 var builtIn = func() *Bundle {

@@ -17,6 +17,7 @@ import (
 // checker reads the files of a bundle and collects everything that is wrong with them.
 type checker struct {
 	rulesRead int
+	steps     int // that patterns may still have
 	opt       Options
 	problems  []Problem
 	bundle    *Bundle
@@ -304,7 +305,7 @@ func (c *checker) formula(s *source, n *yaml.Node, env *formula.Env, want ...str
 }
 
 func (c *checker) compile(s *source, n *yaml.Node, offset int, text string, env *formula.Env, want ...string) *formula.Formula {
-	f, problem := env.Compile(text, want...)
+	f, problem := env.CompileWithin(&c.steps, text, want...)
 	if problem != nil {
 		s.formulaFault(n, offset, problem)
 		return nil

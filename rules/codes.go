@@ -24,7 +24,7 @@ func Codes() map[string]string {
 		"E305": "A slip that is common: = for ==, AND for and, $5 for usd(5), curly quotes. The message says what to write.",
 		"E401": "Something is too large or too long: a file, an expression, the number of rules or tests. The message says what the limit is.",
 		"E402": "Brackets or members are nested too deep. Name inner parts under let:.",
-		"E403": "The pattern after matches is too long.",
+		"E403": "The pattern after matches is too long, or too large when its repetitions are written out, or all patterns together are.",
 		"E404": "The expression has too many parts. Put values into a list, or name parts under let:.",
 		"E501": "The file is not YAML, or has a key that is not known here.",
 		"E502": "Something is missing: a name, a condition, what to do.",

@@ -1,8 +1,11 @@
 package rules_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +31,41 @@ func TestHostileFilesAreRefused(t *testing.T) {
 				t.Fatalf("it was not refused: %v", err)
 			}
 		})
+	}
+}
+
+// TestHeavyPatternsWithinTheLimits are taken, and told apart from those beyond them at their place.
+func TestHeavyPatternsWithinTheLimits(t *testing.T) {
+	if _, err := rules.Load(oneFile(measure.HeavyFile()), rules.Options{}); err != nil {
+		t.Error(err)
+	}
+	checkSlip(t, measure.Slip{Code: "E403", Want: "smaller numbers"}, measure.SlipFile+"order.asap or order.to.city matches «\"(a1|b){1,900}\"»\n")
+}
+
+// TestOnlyRegularFilesAreRead: a link to a device without end is refused before it is read.
+func TestOnlyRegularFilesAreRead(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink("/dev/zero", filepath.Join(dir, "zero.rules.yaml")); err != nil {
+		t.Skip("no links here: ", err)
+	}
+	if _, err := rules.ReadDir(os.DirFS(dir)); err == nil || !strings.Contains(err.Error(), "zero.rules.yaml is not a regular file") {
+		t.Errorf("a link to /dev/zero: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "zero.rules.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "large"), bytes.Repeat([]byte("#"), 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("large", filepath.Join(dir, "large.rules.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	files, err := rules.ReadDir(os.DirFS(dir))
+	if err != nil || len(files) != 1 || len(files[0].Data) != 256<<10+1 {
+		t.Fatalf("of a large file %d files were read: %v", len(files), err)
+	}
+	if _, err := rules.Load(files, rules.Options{}); err == nil || !strings.Contains(err.Error(), "larger than 256 KiB") {
+		t.Errorf("a large file: %v", err)
 	}
 }
 

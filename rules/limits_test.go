@@ -53,6 +53,15 @@ var limits = map[string]limitOf{
 		return condition("order.quantity in [" + strings.TrimSuffix(strings.Repeat("1,", n-5), ",") + "]")
 	}},
 	"runes of a pattern": {200, "E403", func(n int) []rules.File { return condition(`order.id matches "` + strings.Repeat("a", n) + `"`) }},
+	"steps of a pattern": {499, "E403", func(n int) []rules.File { return condition(fmt.Sprintf(`order.id matches "a{%d}"`, n+1)) }},
+	"steps of a bundle's patterns": {50, "E403", func(n int) []rules.File {
+		var b strings.Builder
+		b.WriteString("rules: 1\nexclude:\n")
+		for i := range n {
+			fmt.Fprintf(&b, "  - { name: r%d, when: 'order.id matches \"a{500}\"' }\n", i)
+		}
+		return oneFile(b.String())
+	}},
 	"rules": {500, "E401", func(n int) []rules.File {
 		var b strings.Builder
 		b.WriteString("rules: 1\nexclude:\n")

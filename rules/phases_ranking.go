@@ -173,7 +173,7 @@ func (c *checker) strategy(name string) rankRule {
 	s := strategies[name]
 	rule := rankRule{texts: []string{s.score}}
 	compile := func(src string) *formula.Formula {
-		f, problem := c.env.rank.Compile(src, formula.Number)
+		f, problem := c.env.rank.CompileWithin(&c.steps, src, formula.Number)
 		if problem != nil {
 			panic("strategy " + name + ": " + problem.Message)
 		}
@@ -238,7 +238,7 @@ func (c *checker) readRank(d *document, n *yaml.Node) {
 func (c *checker) terms(rule *rankRule) {
 	rule.texts = rule.whole.Summands()
 	for _, text := range rule.texts {
-		f, problem := c.env.rank.Compile(text, formula.Number)
+		f, problem := c.env.rank.CompileWithin(&c.steps, text, formula.Number)
 		if problem != nil { // a summand that is no number by itself: keep the sum whole
 			rule.texts, rule.terms = []string{strings.TrimSpace(rule.whole.Source)}, []*formula.Formula{rule.whole}
 			return

@@ -27,6 +27,9 @@ func HostileFiles() map[string]string {
 		"not not not":            condition(strings.Repeat("not ", 450) + "order.asap"),
 		"ternaries":              condition(strings.Repeat("order.asap?", 180) + "1"),
 		"many nodes":             condition("order.quantity in [" + strings.Repeat("1,", 900) + "1]"),
+		"heavy patterns":         heavyPatterns(400, "(a%d|b){1,900}"),
+		"nested repeats":         condition(`order.id matches "((a{1,9}){1,9}){1,9}"`),
+		"patterns of letters":    heavyPatterns(400, `(\\pL%d){9}`),
 		"huge regexp":            condition(`order.id matches "` + strings.Repeat("(a+)+", 60) + `"`),
 		"regexp from the order":  condition(`"x" matches order.id`),
 		"broken doubling lets":   lets,
@@ -49,6 +52,26 @@ func HostileFiles() map[string]string {
 		"zero bytes":             strings.Repeat("\x00", 100_000),
 	}
 }
+
+// heavyPatterns has n rules of eight different patterns each; format holds a number.
+func heavyPatterns(n int, format string) string {
+	var b strings.Builder
+	b.WriteString("rules: 1\nexclude:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  - { name: r%d, reason: b, when: '", i)
+		for j := range 8 {
+			if j > 0 {
+				b.WriteString(" or ")
+			}
+			fmt.Fprintf(&b, `order.to.city matches "`+format+`"`, 8*i+j)
+		}
+		b.WriteString("' }\n")
+	}
+	return b.String()
+}
+
+// HeavyFile is just within every limit of patterns, so that it is taken: as heavy as they let a bundle become.
+func HeavyFile() string { return heavyPatterns(6, "(a%04d|b){90}") }
 
 func patches(n int) string {
 	var b strings.Builder

@@ -13,7 +13,7 @@ import (
 // Worst is the slowest and the largest of many refusals.
 type Worst struct {
 	Files   int
-	Taken   []string // those that were not refused, or ran to their end
+	Taken   []string // those that were not refused, ran to their end, or were refused though within the limits
 	Slowest string
 	Time    time.Duration // of the try that took the processor least: what other work adds is left out
 	CPU     time.Duration // of the processor, then
@@ -21,7 +21,7 @@ type Worst struct {
 	Bytes   uint64 // allocated from beginning to end, freed or not, and stacks that grew
 }
 
-// Hostile loads every hostile file, and decides and explains an order by every file that would run away, each so many times.
+// Hostile loads every hostile file and one as heavy as may be, and decides and explains an order by every file that would run away, each so many times.
 func Hostile(tries int) Worst {
 	var w Worst
 	for _, name := range slices.Sorted(maps.Keys(HostileFiles())) {
@@ -32,6 +32,10 @@ func Hostile(tries int) Worst {
 			return ok && len(refused.Problems) > 0
 		})
 	}
+	w.see("heavy patterns within the limits", tries, func() bool {
+		b, err := rules.Load([]rules.File{{Name: "heavy.rules.yaml", Data: []byte(HeavyFile())}}, rules.Options{})
+		return err == nil && b.Size() > 0 // it is to be taken, and to stay small
+	})
 	in := mustInput(BusySource())
 	for _, name := range slices.Sorted(maps.Keys(RunawayFiles())) {
 		b := mustLoad(RunawayFiles()[name])

@@ -41,10 +41,16 @@ type Formula struct {
 
 // Compile checks and compiles src. The result must be of one of the wanted kinds.
 func (e *Env) Compile(src string, want ...string) (*Formula, *Problem) {
+	steps := MaxPatterns
+	return e.CompileWithin(&steps, src, want...)
+}
+
+// CompileWithin is Compile where steps are left for the patterns of a bundle, which it counts down.
+func (e *Env) CompileWithin(steps *int, src string, want ...string) (*Formula, *Problem) {
 	if e.shared == nil {
 		e.shared = e.config()
 	}
-	tree, uses, problem := e.parse(src, e.shared)
+	tree, uses, problem := e.parse(src, e.shared, steps)
 	if problem != nil {
 		return nil, problem
 	}
@@ -72,8 +78,8 @@ func (e *Env) Compile(src string, want ...string) (*Formula, *Problem) {
 	return f, nil
 }
 
-// parse scans, parses and guards src.
-func (e *Env) parse(src string, config *conf.Config) (*parser.Tree, map[string]bool, *Problem) {
+// parse scans, parses and guards src; its patterns only where steps are given.
+func (e *Env) parse(src string, config *conf.Config, steps *int) (*parser.Tree, map[string]bool, *Problem) {
 	if strings.TrimSpace(src) == "" {
 		return nil, nil, &Problem{Code: "E301", To: 1, Message: "the expression is empty"}
 	}
@@ -83,11 +89,11 @@ func (e *Env) parse(src string, config *conf.Config) (*parser.Tree, map[string]b
 	if problem := slip(src); problem != nil {
 		return nil, nil, problem
 	}
-	return e.parseScanned(src, config)
+	return e.parseScanned(src, config, steps)
 }
 
 // parseScanned parses and guards what is known to be harmless to the parser.
-func (e *Env) parseScanned(src string, config *conf.Config) (*parser.Tree, map[string]bool, *Problem) {
+func (e *Env) parseScanned(src string, config *conf.Config, steps *int) (*parser.Tree, map[string]bool, *Problem) {
 	tree, err := parser.ParseWithConfig(src, config)
 	if err != nil {
 		return nil, nil, e.explain(src, tree, err)
@@ -97,7 +103,7 @@ func (e *Env) parseScanned(src string, config *conf.Config) (*parser.Tree, map[s
 	if r.problem != nil {
 		return nil, nil, r.problem
 	}
-	g := &guard{env: e, uses: map[string]bool{}}
+	g := &guard{env: e, uses: map[string]bool{}, steps: steps}
 	ast.Walk(&tree.Node, g)
 	if g.problem != nil {
 		return nil, nil, g.problem
@@ -131,7 +137,7 @@ func (e *Env) Names(src string) map[string]bool {
 	if e.shared == nil {
 		e.shared = e.config()
 	}
-	_, uses, problem := e.parse(src, e.shared)
+	_, uses, problem := e.parse(src, e.shared, nil)
 	if problem != nil {
 		return nil
 	}
@@ -223,7 +229,7 @@ func (m *Machine) Eval(f *Formula) (any, error) {
 // Twin compiles the traced form of f.
 func (f *Formula) Twin() (*trace.Program, error) {
 	config := f.env.config()
-	tree, _, problem := f.env.parseScanned(f.Source, config)
+	tree, _, problem := f.env.parseScanned(f.Source, config, nil)
 	if problem != nil {
 		return nil, errors.New(problem.Message)
 	}

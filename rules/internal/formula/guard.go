@@ -2,7 +2,6 @@ package formula
 
 import (
 	"fmt"
-	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -70,6 +69,7 @@ func scan(src string) *Problem {
 type guard struct {
 	env     *Env
 	uses    map[string]bool
+	steps   *int // that patterns may still have; nil where none is compiled anew
 	problem *Problem
 }
 
@@ -161,16 +161,7 @@ func (g *guard) pointAtMember(p *Problem, n *ast.MemberNode) {
 func (g *guard) binary(n *ast.BinaryNode) {
 	switch n.Operator {
 	case "matches":
-		s, ok := n.Right.(*ast.StringNode)
-		if !ok {
-			g.fail(n.Right, "E302", "what matches compares with must be a literal text")
-			return
-		}
-		if utf8.RuneCountInString(s.Value) > MaxRegexp {
-			g.fail(s, "E403", "the pattern is longer than %d characters", MaxRegexp)
-		} else if _, err := syntax.Parse(s.Value, syntax.Perl); err != nil {
-			g.fail(s, "E303", "the pattern cannot be read: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-		}
+		g.pattern(n)
 	case "/", "%":
 		if isZero(n.Right) {
 			g.fail(n, "E206", "nothing can be divided by zero").Hint = "the result is no number, and an option without a score comes last"

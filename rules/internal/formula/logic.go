@@ -17,7 +17,7 @@ import (
 // Logic gives the condition of a formula as a tree. Names of lets and lists stay as they are, for the caller to resolve.
 func (f *Formula) Logic() *logic.Tree {
 	config := f.env.config()
-	tree, _, problem := f.env.parse(f.Source, config)
+	tree, _, problem := f.env.parse(f.Source, config, nil)
 	if problem != nil {
 		return &logic.Tree{Op: logic.Free, Text: f.Source}
 	}
@@ -301,7 +301,7 @@ type visitor func(ast.Node)
 func (v visitor) Visit(node *ast.Node) { v(*node) }
 
 func (f *Formula) walk(visit func(ast.Node)) {
-	if tree, _, problem := f.env.parse(f.Source, f.env.config()); problem == nil {
+	if tree, _, problem := f.env.parse(f.Source, f.env.config(), nil); problem == nil {
 		ast.Walk(&tree.Node, visitor(visit))
 	}
 }

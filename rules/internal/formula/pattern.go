@@ -1,0 +1,80 @@
+package formula
+
+import (
+	"fmt"
+	"regexp/syntax"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// Limits of the patterns that stand after matches. A pattern is written with few characters and compiled into many steps, because each
+// {m,n} repeats what it stands behind; a step takes up to some hundred bytes for as long as its bundle lives.
+const (
+	MaxPattern  = 1_000  // steps of one pattern
+	MaxPatterns = 50_000 // steps of all patterns of a bundle
+)
+
+// runesPerStep is how many bounds of a character class take the memory of one step.
+const runesPerStep = 20
+
+// pattern refuses what matches compares with where it cannot be read, or would be too large when compiled.
+func (g *guard) pattern(n *ast.BinaryNode) {
+	s, ok := n.Right.(*ast.StringNode)
+	switch {
+	case !ok:
+		g.fail(n.Right, "E302", "what matches compares with must be a literal text")
+		return
+	case g.steps == nil:
+		return // compiled before, or not to be compiled
+	case utf8.RuneCountInString(s.Value) > MaxRegexp:
+		g.fail(s, "E403", "the pattern is longer than %d characters", MaxRegexp)
+		return
+	case *g.steps <= 0: // also spares reading the patterns of a file that has too many
+		g.tooManySteps(s)
+		return
+	}
+	tree, err := syntax.Parse(s.Value, syntax.Perl)
+	if err != nil {
+		g.fail(s, "E303", "the pattern cannot be read: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return
+	}
+	steps := stepsOf(tree)
+	*g.steps -= min(steps, MaxPattern)
+	switch {
+	case steps > MaxPattern:
+		g.fail(s, "E403", "the pattern is too large: written out, it has more than %d steps", MaxPattern).Hint =
+			"each {m,n} repeats what stands before it: use smaller numbers, * or +"
+	case *g.steps < 0:
+		g.tooManySteps(s)
+	}
+}
+
+func (g *guard) tooManySteps(s *ast.StringNode) {
+	g.fail(s, "E403", "the patterns up to here have more than %d steps together", MaxPatterns).Hint =
+		fmt.Sprintf("use smaller numbers in {m,n}, or compare with texts: in [\"a\", \"b\"], in lists.name; one pattern may have %d steps", MaxPattern)
+}
+
+// stepsOf estimates from above how many steps re is compiled into, without compiling it: no more than MaxPattern+1.
+func stepsOf(re *syntax.Regexp) int {
+	steps := 1
+	switch re.Op {
+	case syntax.OpLiteral:
+		steps = len(re.Rune)
+	case syntax.OpCharClass:
+		steps += len(re.Rune) / runesPerStep
+	case syntax.OpCapture:
+		steps = 2
+	case syntax.OpAlternate:
+		steps = len(re.Sub)
+	}
+	for _, sub := range re.Sub {
+		steps = min(steps+stepsOf(sub), MaxPattern+1)
+	}
+	if re.Op == syntax.OpRepeat {
+		times := max(re.Min, re.Max, 1) // of the factors none is above a thousand
+		steps *= times
+	}
+	return min(steps, MaxPattern+1)
+}
