@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"regexp"
@@ -26,6 +27,7 @@ type amount struct {
 var (
 	bareAmount     = regexp.MustCompile(`^[-+]?\d+(\.\d+)?$`)
 	currencyAmount = regexp.MustCompile(`^([-+]?\d+(?:\.\d+)?) ?([A-Z]{3})$`)
+	wordAmount     = regexp.MustCompile(`^([-+]?\d+(?:\.\d+)?) ?([A-Za-z]+)$`)
 	percentAmount  = regexp.MustCompile(`^([-+]?\d+(?:\.\d+)?) ?%$`)
 	dayDuration    = regexp.MustCompile(`^(\d+)d`)
 )
@@ -54,6 +56,14 @@ func (c *checker) amount(s *source, n *yaml.Node, what string, env *formula.Env)
 	case currencyAmount.MatchString(text):
 		m := currencyAmount.FindStringSubmatch(text)
 		return c.literalAmount(s, n, m[1], m[2])
+	}
+	if m := wordAmount.FindStringSubmatch(text); m != nil {
+		code := strings.ToUpper(m[2])
+		if _, ok := shipping.CurrencyDigits(code); !ok {
+			code = cmp.Or(c.currency, "USD")
+		}
+		s.fault(n, "E505", fmt.Sprintf("%s is money, and %q is not the code of a currency", what, m[2]), fmt.Sprintf("write %s %s", m[1], code))
+		return nil
 	}
 	f := c.formula(s, n, env, formula.Money)
 	if f == nil {

@@ -225,7 +225,9 @@ func (g *guard) missingFunction(n ast.Node, name string) {
 		p.Message, p.Hint = fmt.Sprintf("%s(…) cannot be used in rules", name), "functions: "+list(FunctionNames())
 		return
 	}
-	p.DidYouMean = Suggest(name, FunctionNames())
+	if p.DidYouMean = suggestUnit(name); p.DidYouMean == "" {
+		p.DidYouMean = Suggest(name, FunctionNames())
+	}
 	p.Hint = "functions: " + list(FunctionNames())
 }
 

@@ -58,6 +58,9 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 		return p
 	}
 	p.Hint, p.DidYouMean = hintFor(src)
+	if stray(p, at.Message) {
+		return p
+	}
 	p.Message = friendly(at.Message)
 	if strings.Contains(p.Message, "EOF") {
 		p.Message = "the expression ends too early"
@@ -99,6 +102,14 @@ func (e *Env) unknownName(p *Problem, name string) {
 			p.DidYouMean, p.Hint = `"`+name+`"`, "a text stands in quotes"
 			return
 		}
+	}
+	if p.DidYouMean = suggestUnit(name); p.DidYouMean != "" {
+		p.Hint = p.DidYouMean + "(…) makes a value of a number"
+		return
+	}
+	if capitals.MatchString(name) && !slices.Contains(names, strings.ToLower(name)) {
+		p.DidYouMean, p.Hint = `"`+name+`"`, "a text stands in quotes"
+		return
 	}
 	p.DidYouMean = Suggest(name, append(names, FunctionNames()...))
 	if p.DidYouMean == "" {

@@ -57,7 +57,7 @@ func slip(src string) *Problem {
 		return &Problem{Code: "E305", From: start, To: start + utf8.RuneCountInString(strings.TrimSpace(bare[from:to])),
 			Message: s.message, Hint: s.hint, DidYouMean: s.means}
 	}
-	return nil
+	return measuredSlip(bare)
 }
 
 // hintFor explains an error of the parser or checker by a habit that would cause it.

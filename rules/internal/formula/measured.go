@@ -1,0 +1,81 @@
+package formula
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// unitWords are how people write units, by the function that makes a value of them.
+var unitWords = func() map[string]string {
+	words := map[string]string{}
+	for function, names := range map[string]string{
+		"lb": "lbs pound pounds", "oz": "ounce ounces", "kg": "kgs kilo kilos kilogram kilograms", "g": "gram grams",
+		"inch": "inches in", "ft": "foot feet", "cm": "centimeter centimeters", "mm": "millimeter millimeters",
+		"mi": "mile miles", "km": "kilometer kilometers",
+		"minutes": "m min mins minute", "hours": "h hr hrs hour", "days": "d day",
+		"usd": "dollar dollars", "eur": "euro euros", "gbp": "", "cad": "", "aud": "", "mxn": "", "jpy": "yen",
+	} {
+		for _, word := range append(strings.Fields(names), function) {
+			words[word] = function
+		}
+	}
+	return words
+}()
+
+// measured is a number with a word behind it.
+var measured = regexp.MustCompile(`(?:^|[^\w.\])])(\d+(?:\.\d+)?)[ \t]*([A-Za-z]+)\b`)
+
+// measuredSlip finds an amount that is written as on paper: 5 lb. In bare nothing stands in quotes.
+func measuredSlip(bare string) *Problem {
+	for _, m := range measured.FindAllStringSubmatchIndex(bare, -1) {
+		number, word := bare[m[2]:m[3]], strings.ToLower(bare[m[4]:m[5]])
+		function, ok := unitWords[word]
+		if !ok || word == "in" && operand(bare[m[5]:]) {
+			continue
+		}
+		from := utf8.RuneCountInString(bare[:m[2]])
+		return &Problem{Code: "E305", From: from, To: from + utf8.RuneCountInString(bare[m[2]:m[5]]),
+			Message: "a unit does not stand behind its number", Hint: fmt.Sprintf("write %s(%s)", function, number), DidYouMean: fmt.Sprintf("%s(%s)", function, number)}
+	}
+	return nil
+}
+
+var noOperand = regexp.MustCompile(`^\s*($|[)\],?:&|<>=]|(and|or)\b)`)
+
+// operand reports whether rest begins with a value, so that what stands before it may be an operator.
+func operand(rest string) bool { return !noOperand.MatchString(rest) }
+
+// suggestUnit is the function of a unit's other name: lb for lbs.
+func suggestUnit(word string) string {
+	if function := unitWords[strings.ToLower(word)]; function != "" && currencies[function] == "" {
+		return function
+	}
+	return ""
+}
+
+var (
+	strayToken = regexp.MustCompile(`^unexpected token \w+\("(.*)"\)`)
+	badNumber  = regexp.MustCompile(`^bad number syntax: `)
+	capitals   = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+)
+
+// stray words what the parser says of a word or sign that it cannot place.
+func stray(p *Problem, said string) bool {
+	switch m := strayToken.FindStringSubmatch(said); {
+	case badNumber.MatchString(said):
+		p.Message, p.Hint = "this is not a number", "a number is written 5 or 5.25; a unit is written around it: lb(5), a text in quotes"
+	case m == nil:
+		return false
+	case m[1] == "between":
+		p.Code, p.Message, p.DidYouMean = "E305", `"between" is not an operator`, ">= and <="
+		p.Hint = "write both ends: usd(5) <= order.total and order.total <= usd(10)"
+	default:
+		p.Message = fmt.Sprintf("%q cannot stand here", m[1])
+		if p.Hint == "" {
+			p.Hint = "an operator may be missing before it (and, or, ==, in), or a bracket may be too many"
+		}
+	}
+	return true
+}
