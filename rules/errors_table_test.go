@@ -1,8 +1,12 @@
 package rules_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/rules/measure"
@@ -33,12 +37,32 @@ func TestClassicSlips(t *testing.T) {
 // TestSwallowedByYAML: a value that begins with a quote or a bracket is something else to YAML than to whoever wrote it.
 func TestSwallowedByYAML(t *testing.T) {
 	for _, s := range []measure.Slip{
-		{Code: "E501", Text: "rules: 1\nexclude:\n  - name: A\n    when: \"alcohol\" in order.content\n", Want: "single quotes"},
-		{Code: "E501", Text: "rules: 1\nexclude:\n  - name: A\n    when: [\"US\"] == order.to.country\n", Want: "single quotes"},
+		{Code: "E501", Text: "rules: 1\nexclude:\n  - name: A\n    when: «\"alcohol\" in order.content»\n", Want: "single quotes"},
+		{Code: "E501", Text: "rules: 1\nexclude:\n  - name: A\n    when: «[\"US\"] == order.to.country» # abroad\n", Want: "single quotes"},
+		{Code: "E501", Text: "rules: 1\nexclude:\n  - name: A\n    about: |\n      note: \"this\" is text\n    when: «'alcohol' in order.content»\n", Want: "single quotes"},
+		{Code: "E501", Text: "rules: 1\nexclude:\n  - { name: A, when: «\"alcohol\"» in order.content }\n", Want: "single quotes"},
+		{Code: "E501", Text: "rules: 1\nexclude:\n  - { name: A, when: order.asap }\n  - name: B\n    reason: b\n    when: «\"alcohol\" in order.content»\n", Want: "goes on"},
 		{Code: "E503", Text: "rules: 1\nexclude:\n  - name: A\n    when: «[»order.asap]\n", Want: "single quotes"},
 		{Code: "E503", Text: "rules: 1\nexclude:\n  - name: A\n    when: «{»order.asap: 1}\n", Want: "single quotes"},
 	} {
 		t.Run(s.Text, func(t *testing.T) { checkSlip(t, s, s.Text) })
+	}
+}
+
+// TestSwallowedHidesNothing: what YAML swallows is named once, where it stands, and the other mistakes of the file too.
+func TestSwallowedHidesNothing(t *testing.T) {
+	_, err := rules.Load(oneFile("rules: 1\nexclude:\n  - name: A\n    when: order.wieght > lb(1)\n  - name: B\n    when: \"alcohol\" in order.content\n"+
+		"  - name: C\n    when: \"it's\" == order.id\n  - name: D\n    when: order.totl > usd(1)\n"), rules.Options{})
+	check, ok := errors.AsType[*rules.CheckError](err)
+	if !ok {
+		t.Fatalf("it was not refused: %v", err)
+	}
+	var got []string
+	for _, p := range check.Problems {
+		got = append(got, fmt.Sprintf("%d:%d %s", p.Line, p.Column, p.Code))
+	}
+	if diff := cmp.Diff([]string{"4:17 E102", "6:11 E501", "8:11 E501", "10:17 E102"}, got); diff != "" {
+		t.Errorf("%s\n%v", diff, err)
 	}
 }
 

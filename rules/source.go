@@ -67,6 +67,12 @@ func (s *source) parseYAML(data []byte) *yaml.Node {
 		}
 	}
 	if err != nil {
+		if mended := s.swallowed(); mended != nil {
+			if yaml.Unmarshal(mended, &doc) != nil || len(doc.Content) == 0 || s.plain(doc.Content[0], 0) != nil {
+				return nil
+			}
+			return doc.Content[0]
+		}
 		p := Problem{Code: "E501", Line: 1, Column: 1, End: 2, Sentence: "this is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 			p.Line, _ = strconv.Atoi(m[1])
