@@ -121,18 +121,19 @@ func (c *checker) listFile(s *source) {
 		return
 	}
 	set := map[string]bool{}
+	c.lists[name] = formula.List{Set: set}                // of a faulty list too, so that its users are not told that there is none
+	s.lines[0] = strings.TrimPrefix(s.lines[0], "\ufeff") // spreadsheets begin their files with this mark
 	for i, line := range s.lines {
 		entry := strings.Trim(strings.TrimSpace(line), `"`)
 		if strings.ContainsAny(entry, ",;\t") {
-			s.report(Problem{Code: "E505", Line: i + 1, Column: 1, End: len([]rune(line)) + 1, Sentence: "a list has one column",
-				Hint: "one entry a line, without commas"})
+			s.report(Problem{Code: "E505", Line: i + 1, Column: 1, End: len([]rune(line)) + 1, Sentence: "this line has more than one column, but a list has one",
+				Hint: "keep only the column with the entries: one a line, without a header"})
 			return
 		}
 		if entry != "" {
 			set[entry] = true
 		}
 	}
-	c.lists[name] = formula.List{Set: set}
 }
 
 // header reads what names things: name, currency, providers, attributes, zones, lists.
