@@ -23,6 +23,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -236,10 +237,26 @@ func prepareDir(dir string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: cannot read %s: %w", dir, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+	if err := lock(f); errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, errors.Join(fmt.Errorf("store: %s %w by %s; stop it, or choose another folder", dir, ErrInUse, lockHolder(dir)), f.Close())
 	}
-	return f.Close, nil
+	return func() error { return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close()) }, nil
+}
+
+// A lock belongs to whoever has the open file, also to a process that is just being started and has not yet closed what it was not to
+// inherit. So a lock is waited for, for as long as that may take on a busy machine.
+const (
+	lockTries = 40
+	lockPause = 25 * time.Millisecond
+)
+
+func lock(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	for try := 1; try < lockTries && errors.Is(err, syscall.EWOULDBLOCK); try++ {
+		time.Sleep(lockPause) //wallclock: another process's start is waited for, which no injected clock moves
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	return err
 }
 
 // lockHolder names the process that has the folder, from the file that Badger keeps beside its lock.
