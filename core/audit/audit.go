@@ -157,7 +157,7 @@ func (u *Auditor) Add(o Order) {
 		}
 		held := u.attempt(o, a, claims)
 		holding[a.Kind] = append(holding[a.Kind], held...)
-		told = told || len(held) > 0 && live(a) && a.Kind == shipment.Forward
+		told = told || len(held) > 0 && live(a)
 		carried.seen(a, claims, held)
 	}
 	for _, kind := range []shipment.Kind{shipment.Forward, shipment.Return} {
@@ -183,7 +183,7 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
 	}
 	// The booking that the order knows comes first: the others are spare.
 	slices.SortStableFunc(held, func(x, y Claim) int { return cmp.Compare(b2i(y.Entity == a.Entity), b2i(x.Entity == a.Entity)) })
-	over := without(o.Status) && a.Kind == shipment.Forward
+	over := without(o.Status)
 	counts := live(a) && !over || a.State == shipment.Ended
 	switch {
 	case open(a):

@@ -55,7 +55,7 @@ func waits(s shipping.Status) bool { return (&shipment.Shipment{Status: s}).Wait
 func (u *Auditor) standing(o Order, told bool) {
 	row := Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment}
 	first := func(is func(Attempt) bool) int {
-		return slices.IndexFunc(o.Attempts, func(a Attempt) bool { return a.Kind == shipment.Forward && is(a) })
+		return slices.IndexFunc(o.Attempts, is)
 	}
 	booked, ended := first(live), first(func(a Attempt) bool { return a.State == shipment.Ended })
 	stage := shipment.StageOf(o.Status)
@@ -121,11 +121,11 @@ type delivery struct {
 }
 
 func (d *delivery) unseen(a Attempt) {
-	d.blind = d.blind || a.Kind == shipment.Forward && a.State == shipment.Ended
+	d.blind = d.blind || a.State == shipment.Ended
 }
 
 func (d *delivery) seen(a Attempt, claims, held []Claim) {
-	if a.Kind == shipment.Forward && (a.State == shipment.Ended || live(a)) {
+	if a.State == shipment.Ended || live(a) {
 		d.held = d.held || len(held) > 0
 		d.last, d.says = a, says(claims)
 	}

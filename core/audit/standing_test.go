@@ -43,7 +43,6 @@ func TestTheOrderAndItsBookingsContradictEachOther(t *testing.T) {
 		"dispatched without an attempt":            {shipping.OrderDispatched, nil, nil, "status "},
 		"dispatched, and its attempt is cancelled": {shipping.OrderDispatched, of(cancelled), dead, "status "},
 		"in transit with an attempt at its end":    {shipping.InTransit, of(ended), live, "status "},
-		"dispatched with its return alone":         {shipping.OrderDispatched, of(cancelled, back), both, "status "},
 		"delivered without an attempt":             {shipping.OrderDelivered, nil, nil, "status "},
 		"delivered, and the carrier cancelled":     {shipping.OrderDelivered, of(ended), dead, "status e1"},
 		"delivered, and the carrier knows nothing": {shipping.OrderDelivered, of(ended), nil, "status e1"},

@@ -154,8 +154,8 @@ func (r *reader) hold(ctx context.Context, now time.Time, held []store.Delivery)
 // patience is how long a message waits for an earlier one of its subject.
 const patience = time.Minute
 
-// blocked returns until when a delivery waits for an earlier one of its subject, zero where it need not. One that will not be tried
-// within a minute is not waited for.
+// blocked returns until when a delivery waits for an earlier one of its subject, zero where it need not; not after now where that is
+// due and there is no room for it yet. One that will not be tried within a minute is not waited for.
 func (r *reader) blocked(ctx context.Context, d store.Delivery, now time.Time) (time.Time, error) {
 	limit := d.CreatedAt.Add(patience)
 	if !r.waiting || !now.Before(limit) || d.Again {
@@ -167,8 +167,11 @@ func (r *reader) blocked(ctx context.Context, d store.Delivery, now time.Time) (
 	}
 	var until time.Time
 	for _, w := range page.Deliveries {
-		if w.Position < d.Position && w.Due.After(now) && !w.Due.After(limit) && w.Due.After(until) {
-			until = w.Due
+		if w.Position >= d.Position || w.Due.After(limit) || r.retrying[w.Position] {
+			continue
+		}
+		if due := later(w.Due, now); due.After(until) {
+			until = due
 		}
 	}
 	return until, nil
@@ -187,13 +190,22 @@ func (r *reader) takeWaiting(ctx context.Context, now time.Time) error {
 	r.waiting, r.next = len(due) > 0 || !next.IsZero(), next
 	slices.SortFunc(due, func(a, b store.Delivery) int { return cmp.Compare(a.Position, b.Position) })
 	var again []store.Delivery
+	left := false // some that are due find no room now
 	for _, d := range due {
-		if r.retrying[d.Position] || len(r.retrying) >= window {
+		if r.retrying[d.Position] {
+			continue
+		}
+		if len(r.retrying) >= window {
+			left = true
 			continue
 		}
 		until, err := r.blocked(ctx, d, now)
 		if err != nil {
 			return err
+		}
+		if !until.IsZero() && !until.After(now) {
+			left = true
+			continue
 		}
 		if !until.IsZero() {
 			d.Due = until
@@ -218,7 +230,17 @@ func (r *reader) takeWaiting(ctx context.Context, now time.Time) error {
 		}
 		r.next = time.Time{}
 	}
+	if left {
+		r.next = time.Time{}
+	}
 	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func (s *Service) messageAt(ctx context.Context, tenant string, position uint64) (store.Message, bool, error) {
