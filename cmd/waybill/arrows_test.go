@@ -53,7 +53,7 @@ var areas = []area{
 	{of: "core/store/pgstore", may: storeMay, tests: storing},
 	{of: "core/store/storetest", may: storeMay, tests: storing},
 	{of: "core/usecase", may: []string{"core/shipment", "sdk/shipping", "sdk/carrier"}},
-	{of: "core/opening"},
+	{of: "core/opening", may: []string{"core/clock"}},
 	{of: "core/tally", may: []string{"core/shipment", "core/store", "sdk/shipping"}},
 	{of: "core/config", may: []string{"core/clock", "core/opening", "core/tracker/number", "sdk/shipping", "sdk/carrier"}},
 	{of: "core/jobs", may: []string{"core/clock", "core/failpoint", "core/store"}, tests: storing},

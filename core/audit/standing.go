@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -19,18 +20,11 @@ func due(sh *shipment.Shipment) time.Time {
 	case sh.Status == shipping.PendingRelease && (sh.Hold == nil || sh.Hold.Until.IsZero()):
 		return time.Time{}
 	case sh.Status == shipping.PendingRelease:
-		return later(at, sh.Hold.Until)
+		return clock.Later(at, sh.Hold.Until)
 	case sh.Status == shipping.PendingAutoRetry:
 		return sh.RetryAt
 	}
-	return later(at, sh.Order.DispatchAt.Time)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
+	return clock.Later(at, sh.Order.DispatchAt.Time)
 }
 
 // live reports whether the order means the booking to be carried out.
@@ -92,7 +86,7 @@ func (u *Auditor) standing(o Order, told bool) {
 func (u *Auditor) unseen(o Order, a Attempt, why string) {
 	row := Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity}
 	switch {
-	case open(a) && (a.Needs != "" || later(a.IntendedAt, a.Deadline).Before(u.overdue)):
+	case open(a) && (a.Needs != "" || clock.Later(a.IntendedAt, a.Deadline).Before(u.overdue)):
 		row.Detail = fmt.Sprintf("attempt %d is %s, and %s", a.Number, a.State, why) + a.Witness.says()
 		row.Mend = mendOpen(o, a)
 	case live(a) && why == untoldAccount:

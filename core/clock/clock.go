@@ -40,3 +40,11 @@ func Sleep(ctx context.Context, c Clock, d time.Duration) error {
 		return context.Cause(ctx)
 	}
 }
+
+// Later is the later of two instants.
+func Later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -171,3 +171,10 @@ func TestRealGoesOn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestLater(t *testing.T) {
+	next := start.Add(time.Nanosecond)
+	if clock.Later(start, next) != next || clock.Later(next, start) != next || clock.Later(start, time.Time{}) != start {
+		t.Error("Later is not the later one")
+	}
+}

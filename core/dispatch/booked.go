@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tally"
@@ -110,7 +111,7 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	s.recordSpares(sh, a, found, tx)
 	if m, ok := s.manifest(sh.Tenant, a.Account); ok && m.Idempotency == carrier.NoIdempotency && m.Has(carrier.CanFind) && !a.SpareLeft() {
 		// Such a carrier may have booked more than once though one answer came.
-		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, later(a.Deadline, now).Add(s.grace(sh, a, m))))
+		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, clock.Later(a.Deadline, now).Add(s.grace(sh, a, m))))
 	}
 	if sh.Cancel != nil {
 		s.intendCancel(sh, sh.Cancel.By, nil)
@@ -184,7 +185,7 @@ func (s *Service) firstLook(sh *shipment.Shipment, a *shipment.Attempt, now time
 	if known && m.Idempotency == carrier.Native {
 		return now
 	}
-	return later(a.Deadline.Add(s.grace(sh, a, m)), now)
+	return clock.Later(a.Deadline.Add(s.grace(sh, a, m)), now)
 }
 
 // grace is how long the carrier may still commit after a call's deadline: the operator's word, else the adapter's.
@@ -193,13 +194,6 @@ func (s *Service) grace(sh *shipment.Shipment, a *shipment.Attempt, m carrier.Ma
 		return *t.Accounts[a.Account].Grace
 	}
 	return m.Grace
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 func (s *Service) manifest(tenant, account string) (carrier.Manifest, bool) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
@@ -281,7 +282,7 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 		if own != nil {
 			own.put(s, tx, sh)
 		} else {
-			plan(tx, sh, s.job(sh, JobDispatch, later(sh.Order.DispatchAt.Time, now)))
+			plan(tx, sh, s.job(sh, JobDispatch, clock.Later(sh.Order.DispatchAt.Time, now)))
 		}
 		tx.DropJobs = append(tx.DropJobs, drop(sh, JobCancel, JobEdit)...)
 		return tx

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/failpoint"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -110,7 +111,7 @@ func (s *Service) adrift(ctx context.Context, sh *shipment.Shipment) (jobs.Outco
 		if !settled {
 			return nil, errUnchanged
 		}
-		return &store.Tx{DropJobs: drop(sh, JobReconcile), PutJobs: []store.Job{s.job(sh, JobDispatch, later(sh.Order.DispatchAt.Time, now))}}, nil
+		return &store.Tx{DropJobs: drop(sh, JobReconcile), PutJobs: []store.Job{s.job(sh, JobDispatch, clock.Later(sh.Order.DispatchAt.Time, now))}}, nil
 	})
 	if err != nil || !settled {
 		return jobs.Done(), err

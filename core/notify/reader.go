@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/failpoint"
 	"github.com/waybill-dev/waybill/core/store"
 )
@@ -170,7 +171,7 @@ func (r *reader) blocked(ctx context.Context, d store.Delivery, now time.Time) (
 		if w.Position >= d.Position || w.Due.After(limit) || r.retrying[w.Position] {
 			continue
 		}
-		if due := later(w.Due, now); due.After(until) {
+		if due := clock.Later(w.Due, now); due.After(until) {
 			until = due
 		}
 	}
@@ -234,13 +235,6 @@ func (r *reader) takeWaiting(ctx context.Context, now time.Time) error {
 		r.next = time.Time{}
 	}
 	return nil
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 func (s *Service) messageAt(ctx context.Context, tenant string, position uint64) (store.Message, bool, error) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rickar/cal/v2"
+
+	"github.com/waybill-dev/waybill/core/clock"
 )
 
 // Plan is when a place is open. The zero Plan, and none, is open round the clock and keeps no holidays. It never changes once it is made.
@@ -139,7 +141,7 @@ func (p *Plan) At(now time.Time) Day {
 	s, open := p.hours(now)
 	d.Closed = !open
 	if open && minuteOf(now) < s.to {
-		d.NextOpening = later(minuteOn(now, 0, s.from), now)
+		d.NextOpening = clock.Later(minuteOn(now, 0, s.from), now)
 	}
 	var other time.Time
 	for n := 1; n <= horizon && (d.NextOpening.IsZero() || d.NextBusinessMorning.IsZero()); n++ {
@@ -227,10 +229,3 @@ func minuteOn(day time.Time, days, minute int) time.Time {
 }
 
 func minuteOf(t time.Time) int { return t.Hour()*60 + t.Minute() }
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}

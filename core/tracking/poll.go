@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -125,7 +126,7 @@ func (s *Service) RunPoll(ctx context.Context, j store.Job) (jobs.Outcome, error
 		if len(due) == 0 {
 			until := now.Add(rest)
 			if !next.IsZero() && next.Before(until) {
-				until = later(next, now)
+				until = clock.Later(next, now)
 			}
 			return s.sleep(a, until)
 		}
@@ -457,7 +458,7 @@ func (s *Service) expire(t *tracker.Tracker, now time.Time, n *news) {
 	c := s.Config().TrackingOf(a)
 	heard := t.CreatedAt
 	for i := range t.Events {
-		heard = later(heard, t.Events[i].Received)
+		heard = clock.Later(heard, t.Events[i].Received)
 	}
 	var sub, words string
 	switch {

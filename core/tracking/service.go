@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
@@ -182,11 +181,4 @@ func (s *Service) trackerOf(ctx context.Context, tenant string, id tracker.ID) (
 		return nil, refusal("read tracker", err)
 	}
 	return t, nil
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
