@@ -48,3 +48,6 @@ func Later(a, b time.Time) time.Time {
 	}
 	return b
 }
+
+// Millis writes an instant as the public APIs and messages do: RFC 3339 with milliseconds, in UTC.
+func Millis(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

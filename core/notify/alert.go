@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 	gomail "github.com/wneessen/go-mail"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -100,7 +101,7 @@ func (s *Service) alert(ctx context.Context, t Told, r result) result {
 	if !ok {
 		return r
 	}
-	c := communication{Status: "sent", Medium: t.Subscription.Shape, SentAt: millis(r.try.At), EventType: t.Message.Topic, ContentType: "text/plain", Order: b.event}
+	c := communication{Status: "sent", Medium: t.Subscription.Shape, SentAt: clock.Millis(r.try.At), EventType: t.Message.Topic, ContentType: "text/plain", Order: b.event}
 	var err error
 	switch {
 	case t.Subscription.Shape == shapeEmail && alerts.Email != nil && b.contact.Email != "":

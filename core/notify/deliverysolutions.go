@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -106,7 +107,7 @@ func dsOrderOf(sh *shipment.Shipment, c *shipment.Change) dsOrder {
 	o := sh.Order
 	out := dsOrder{
 		OrderID: sh.ID, TenantID: sh.Tenant, BrandExternalID: sh.Brand, StoreExternalID: o.LocationID, OrderExternalID: o.ExternalID, GroupID: o.GroupID,
-		Status: c.Status, SubStatus: orNull(c.SubStatus), EventReason: c.Reason, Note: c.Note, StatusUser: c.User, LastUpdatedAt: millis(c.At),
+		Status: c.Status, SubStatus: orNull(c.SubStatus), EventReason: c.Reason, Note: c.Note, StatusUser: c.User, LastUpdatedAt: clock.Millis(c.At),
 		OrderValue: o.Value, Tips: o.Tips, CurrencyCode: sh.Currency,
 		PickUpAddress: dsAddressOf(sh.Pickup.Address), PickUpContact: sh.Pickup.Contact,
 		DeliveryAddress: dsAddressOf(o.DeliveryAddress), DeliveryContact: o.DeliveryContact,

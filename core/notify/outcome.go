@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/store"
 )
 
@@ -147,7 +148,7 @@ func (r *reader) judge(part []result, tx *store.Tx) (stopped bool) {
 		sub.FailingSince = time.Time{}
 	case tx.Now.Sub(r.began) >= giveUpAfter && sub.State == Active && !isAlert(sub.Shape):
 		sub.FailingSince = r.began
-		sub.State, sub.Reason = Paused, "Every delivery has failed since "+millis(r.began)+"."
+		sub.State, sub.Reason = Paused, "Every delivery has failed since "+clock.Millis(r.began)+"."
 	case tx.Now.Sub(r.began) >= notedAfter:
 		sub.FailingSince = r.began
 	}
@@ -173,7 +174,7 @@ type pausedData struct {
 }
 
 func (s *Service) tellPaused(tx *store.Tx, sub *store.Subscription) {
-	data, err := json.Marshal(pausedData{SubscriptionID: sub.ID, URL: sub.URL, State: sub.State, Reason: sub.Reason, FailingSince: millis(sub.FailingSince)}, wire)
+	data, err := json.Marshal(pausedData{SubscriptionID: sub.ID, URL: sub.URL, State: sub.State, Reason: sub.Reason, FailingSince: clock.Millis(sub.FailingSince)}, wire)
 	if err != nil { // plain words, which can always be written
 		panic(err)
 	}

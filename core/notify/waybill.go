@@ -2,10 +2,10 @@ package notify
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -77,7 +77,7 @@ func (s *Service) waybill(t Told) (Rendered, bool, error) {
 	default:
 		data = struct{}{}
 	}
-	return signed(waybillBody{Type: t.Message.Topic, Timestamp: millis(t.Message.At), Sequence: t.Message.Seq, Data: data})
+	return signed(waybillBody{Type: t.Message.Topic, Timestamp: clock.Millis(t.Message.At), Sequence: t.Message.Seq, Data: data})
 }
 
 func showChange(c shipment.Change) changeData {
@@ -96,6 +96,3 @@ func signed(body any) (Rendered, bool, error) {
 	}
 	return Rendered{Body: b, Signed: true}, true, nil
 }
-
-// millis is RFC 3339 with milliseconds, in UTC.
-func millis(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -123,7 +124,7 @@ func buyerOf(t Told) (b buyer, ok bool) {
 func buyerOfShipment(t Told, sh *shipment.Shipment, c shipment.Change) buyer {
 	d := dsOrderOf(sh, &c)
 	b := orderBuyer(t, &sh.Order, c.Status, sh.Progress, sh.Pickup.Zone)
-	b.event.Note, b.event.StatusUser, b.event.ReceivedAt = c.Note, c.User, millis(c.At)
+	b.event.Note, b.event.StatusUser, b.event.ReceivedAt = c.Note, c.User, clock.Millis(c.At)
 	b.event.OrderID, b.event.StoreExternalID = string(sh.ID), sh.Order.LocationID
 	b.event.Provider, b.event.TrackingNumber, b.event.TrackingURL, b.event.Amount = d.Provider, d.TrackingNumber, d.TrackingURL, d.Amount
 	b.event.PickupInstructions = d.PickupInstructions
@@ -144,7 +145,7 @@ func buyerOfTracker(t Told, status shipping.Status) buyer {
 	last := t.Snapshot.Entered[len(t.Snapshot.Entered)-1]
 	b := orderBuyer(t, tr.Order, status, tr.Progress, tr.Zone)
 	b.words.Provider, b.words.TrackingNumber, b.words.TrackingURL = tr.Provider, tr.Number, tr.TrackingURL
-	b.event.Note, b.event.StatusUser, b.event.ReceivedAt = last.CarrierWords, last.User, millis(last.Received)
+	b.event.Note, b.event.StatusUser, b.event.ReceivedAt = last.CarrierWords, last.User, clock.Millis(last.Received)
 	b.event.OrderID, b.event.StoreExternalID = string(tr.ID), tr.Order.LocationID
 	b.event.Provider, b.event.TrackingNumber, b.event.TrackingURL = orNull(tr.Provider), orNull(tr.Number), orNull(tr.TrackingURL)
 	return b

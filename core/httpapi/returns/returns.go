@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/httpapi/shape"
@@ -109,7 +110,7 @@ type ProviderView struct {
 // Show turns a return into what is shown of it. base is what links begin with.
 func Show(sh *shipment.Shipment, base string, more ...shipment.Warning) View {
 	v := View{ID: sh.ID, OrderExternalID: sh.Order.ExternalID, Status: sh.Status, Items: sh.Order.Items, ExchangeItems: []shipping.Item{}, LabelURLs: []string{},
-		CreatedAt: shape.Millis(sh.CreatedAt), LastUpdatedAt: shape.Millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...)}
+		CreatedAt: clock.Millis(sh.CreatedAt), LastUpdatedAt: clock.Millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...)}
 	if r := sh.ReturnOf; r != nil {
 		v.Type, v.Reason, v.Note, v.ReturnTo = r.Type, r.Reason, r.Note, r.Location
 		if r.Exchange != nil {

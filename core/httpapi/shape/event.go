@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -71,7 +72,7 @@ func eventOf(t *tracker.Tracker, e *tracker.Event) Event {
 	v := Event{ID: e.ID, TrackingID: e.Number, SubStatus: Text(e.SubStatus), Milestone: m.Milestone, Category: Text(m.Category), Code: Text(m.Code),
 		EventReason: e.Reason, CarrierCode: Text(e.CarrierCode), CarrierWords: Text(e.CarrierWords),
 		Place: Place{City: Text(e.City), State: Text(e.State), PostalCode: Text(e.PostalCode), CountryCode: Text(e.CountryCode)},
-		Time:  e.Time, LocalTime: localTime(t, e), ZoneKnown: e.ZoneKnown, ReceivedAt: Millis(e.Received), Source: e.Origin, Provider: Text(e.Account),
+		Time:  e.Time, LocalTime: localTime(t, e), ZoneKnown: e.ZoneKnown, ReceivedAt: clock.Millis(e.Received), Source: e.Origin, Provider: Text(e.Account),
 		User: Text(e.User), Note: Text(e.Note), Actor: e.Actor, Late: e.Late}
 	if e.Status != "" {
 		v.Status = &e.Status

@@ -3,8 +3,6 @@
 package shape
 
 import (
-	"time"
-
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/usecase"
@@ -68,9 +66,6 @@ func Text(s string) *string {
 	}
 	return &s
 }
-
-// Millis is RFC 3339 with milliseconds, in UTC.
-func Millis(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // Add adds to f what other finds at places where f has found nothing yet: a member that could not be read is not also missing.
 func Add(f, other shipping.Faults) shipping.Faults {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/tracker/number"
@@ -41,7 +42,7 @@ func show(t *tracker.Tracker) trackerView {
 	x := extraOf(t)
 	tracked := t.Stopped == "" && t.Account != ""
 	return trackerView{TrackerID: uuidOf(t.ID), TrackingNumber: t.Number, ShipmentReference: x.Request.ShipmentReference, CourierCode: x.Request.CourierCode,
-		ClientTrackerID: x.Request.ClientTrackerID, IsSubscribed: !x.Unsubscribed, IsTracked: &tracked, CreatedAt: millis(t.CreatedAt)}
+		ClientTrackerID: x.Request.ClientTrackerID, IsSubscribed: !x.Unsubscribed, IsTracked: &tracked, CreatedAt: clock.Millis(t.CreatedAt)}
 }
 
 func showListed(t *tracker.Tracker) listed {
@@ -238,18 +239,16 @@ func courierOf(tenant *config.Tenant, account string) *string {
 // when is the time of an event in one of the logistic shapes: as the carrier's clock showed it where no zone is known, else in UTC.
 func when(e *tracker.Event, place *time.Location) string {
 	if e.ZoneKnown {
-		return millis(e.Time.Time)
+		return clock.Millis(e.Time.Time)
 	}
 	return e.Time.In(place).Format("2006-01-02T15:04:05")
 }
-
-func millis(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 func instant(t shipping.Instant) *string {
 	if t.IsZero() {
 		return nil
 	}
-	s := millis(t.Time)
+	s := clock.Millis(t.Time)
 	return &s
 }
 

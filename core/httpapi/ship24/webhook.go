@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/store"
@@ -37,7 +38,7 @@ func Webhook(t notify.Told) (r notify.Rendered, ok bool, err error) {
 	}
 	told.Events = slices.DeleteFunc(told.Events, func(e eventView) bool { return !entered[e.EventID] })
 	told.Tracker.IsTracked = nil
-	told.Metadata = &metadata{GeneratedAt: millis(t.Message.At), MessageID: named("message", t.Message.ID), Topic: topic}
+	told.Metadata = &metadata{GeneratedAt: clock.Millis(t.Message.At), MessageID: named("message", t.Message.ID), Topic: topic}
 	r.Body, err = json.Marshal(map[string]any{"trackings": []result{told}}, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	return r, err == nil, err
 }
@@ -161,7 +162,7 @@ func (s *surface) pushes(q *httpapi.Request, sub *store.Subscription, t *tracker
 }
 
 func pushOf(try store.Try) push {
-	p := push{Status: failed, PushTimestamp: millis(try.At), ResponseBody: strings.ToValidUTF8(string(try.ResponseBody), "\uFFFD"), ResponseHeaders: map[string]string{}, at: try.At}
+	p := push{Status: failed, PushTimestamp: clock.Millis(try.At), ResponseBody: strings.ToValidUTF8(string(try.ResponseBody), "\uFFFD"), ResponseHeaders: map[string]string{}, at: try.At}
 	if try.Error == "" && try.Status/100 == 2 {
 		p.Status = success
 	}

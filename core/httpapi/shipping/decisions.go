@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/httpapi"
-	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -37,7 +37,7 @@ func (s *surface) decisions(q *httpapi.Request, w io.Writer) error {
 	out := bufio.NewWriter(w)
 	err := s.cases.ExportDecisions(q.Context(), q.Caller, since, func(sh *shipment.Shipment, ds []store.Decision) error {
 		for _, d := range ds {
-			line := exportedDecision{ID: sh.ID, OrderExternalID: sh.Order.ExternalID, Round: d.Round, At: shape.Millis(d.At), Trial: d.Trial, Record: d.Record}
+			line := exportedDecision{ID: sh.ID, OrderExternalID: sh.Order.ExternalID, Round: d.Round, At: clock.Millis(d.At), Trial: d.Trial, Record: d.Record}
 			if err := json.MarshalWrite(out, line, jsontext.AllowInvalidUTF8(true)); err != nil {
 				return err
 			}

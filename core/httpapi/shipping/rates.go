@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/httpapi/shape"
@@ -131,11 +132,11 @@ func (s *surface) decision(q *httpapi.Request, id string) (httpapi.Answer, error
 	}
 	v := decisionView{ID: sh.ID, OrderExternalID: sh.Order.ExternalID, Decisions: []roundView{}, Attempts: []attemptView{}}
 	for _, d := range ds {
-		v.Decisions = append(v.Decisions, roundView{Round: d.Round, At: shape.Millis(d.At), Sentence: dispatch.Sentence(d.Record), Trial: d.Trial, Record: d.Record})
+		v.Decisions = append(v.Decisions, roundView{Round: d.Round, At: clock.Millis(d.At), Sentence: dispatch.Sentence(d.Record), Trial: d.Trial, Record: d.Record})
 	}
 	for _, a := range sh.Attempts {
 		av := attemptView{Number: a.Number, Round: a.Round, Provider: a.Account, ServiceID: a.ServiceID, Reference: a.Reference, State: a.State,
-			IntendedAt: shape.Millis(a.IntendedAt), Fee: a.Fee.Major(), Error: a.Error, Doubt: a.Doubt}
+			IntendedAt: clock.Millis(a.IntendedAt), Fee: a.Fee.Major(), Error: a.Error, Doubt: a.Doubt}
 		if a.Booking != nil {
 			av.TrackingID = shape.Text(a.Booking.TrackingID)
 		}
@@ -187,7 +188,7 @@ func exchange(x store.Exchange) exchangeView {
 	if x.Lost != "" {
 		return v
 	}
-	at, ms := shape.Millis(x.At), float64(x.Duration.Microseconds())/1000
+	at, ms := clock.Millis(x.At), float64(x.Duration.Microseconds())/1000
 	v.At, v.DurationMillis, v.Method, v.URL, v.Status = &at, &ms, &x.Method, &x.URL, number(x.Exchange.Status)
 	v.RequestHeader, v.RequestBody = x.RequestHeader, shape.Text(x.RequestBody)
 	v.ResponseHeader, v.ResponseBody = x.ResponseHeader, shape.Text(x.ResponseBody)

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/httpapi/returns"
 	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -113,7 +114,7 @@ func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
 		Signature: "not_required", DeliveryInstructions: o.DeliveryInstructions, PickupInstructions: o.PickupInstructions,
 		Locale: o.Locale, CreatedDate: o.CreatedDate, OrderAttributes: o.Attributes, ProposedProviders: o.Proposed,
 		Driver: sh.Progress.Driver, Vehicle: sh.Progress.Vehicle, LastLocation: sh.Progress.LastLocation, Attachments: sh.Progress.Proofs,
-		CreatedAt: shape.Millis(sh.CreatedAt), LastUpdatedAt: shape.Millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...),
+		CreatedAt: clock.Millis(sh.CreatedAt), LastUpdatedAt: clock.Millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...),
 		ReturnOf: showReturnOf(sh.ReturnOf),
 	}
 	if o.Signature != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/httpapi/returns"
 	"github.com/waybill-dev/waybill/core/httpapi/shape"
@@ -91,7 +92,7 @@ func (s *surface) show(tenant *config.Tenant, t *tracker.Tracker) view {
 		Driver: t.Progress.Driver, Vehicle: t.Progress.Vehicle, Attachments: list(t.Progress.Proofs), SignedBy: shape.Text(t.SignedBy),
 		DeliveryInstructions: o.DeliveryInstructions, PickupInstructions: o.PickupInstructions, TimeZone: t.Zone, Locale: o.Locale, CreatedDate: o.CreatedDate,
 		ReferenceLinks: linksView{CustomerWebflowURL: shape.Text(s.Pages.TrackerPage(t)), TrackingURL: shape.Text(t.TrackingURL), ReturnsURL: s.Pages.TrackerReturns(t)},
-		Source:         t.Source, CreatedAt: shape.Millis(t.CreatedAt), LastUpdatedAt: shape.Millis(t.UpdatedAt), Warnings: t.Warnings,
+		Source:         t.Source, CreatedAt: clock.Millis(t.CreatedAt), LastUpdatedAt: clock.Millis(t.UpdatedAt), Warnings: t.Warnings,
 	}
 	if l := tenant.Locations[o.LocationID]; l != nil {
 		v.BrandExternalID, v.CurrencyCode = cmp.Or(l.Brand, v.BrandExternalID), cmp.Or(l.Currency, v.CurrencyCode)

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gorilla/mux"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/store"
@@ -79,9 +80,9 @@ type secretView struct {
 
 func show(sub *store.Subscription) view {
 	v := view{ID: sub.ID, URL: sub.URL, Topics: sub.Topics, Shape: sub.Shape, State: sub.State, Reason: sub.Reason, FailingSince: instant(sub.FailingSince),
-		Secrets: []secretView{}, CreatedBy: sub.CreatedBy, CreatedAt: millis(sub.CreatedAt), UpdatedAt: millis(sub.UpdatedAt)}
+		Secrets: []secretView{}, CreatedBy: sub.CreatedBy, CreatedAt: clock.Millis(sub.CreatedAt), UpdatedAt: clock.Millis(sub.UpdatedAt)}
 	for _, x := range sub.Signing {
-		v.Secrets = append(v.Secrets, secretView{CreatedAt: millis(x.CreatedAt), ExpiresAt: instant(x.ExpiresAt)})
+		v.Secrets = append(v.Secrets, secretView{CreatedAt: clock.Millis(x.CreatedAt), ExpiresAt: instant(x.ExpiresAt)})
 	}
 	return v
 }
@@ -95,13 +96,11 @@ func showSecret(sub *store.Subscription) view {
 	return v
 }
 
-func millis(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
 func instant(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	s := millis(t)
+	s := clock.Millis(t)
 	return &s
 }
 
@@ -315,10 +314,10 @@ type exchangeView struct {
 }
 
 func showDelivery(d store.Delivery) deliveryView {
-	v := deliveryView{MessageID: d.Message, Topic: d.Topic, Subject: d.Subject, State: d.State, NextTryAt: instant(d.Due), CreatedAt: millis(d.CreatedAt),
+	v := deliveryView{MessageID: d.Message, Topic: d.Topic, Subject: d.Subject, State: d.State, NextTryAt: instant(d.Due), CreatedAt: clock.Millis(d.CreatedAt),
 		Redelivery: d.Again, AttemptCount: d.Tried, Attempts: []tryView{}}
 	for _, t := range d.Tries {
-		x := tryView{At: millis(t.At), LatencyMS: float64(t.Latency) / float64(time.Millisecond), Error: t.Error}
+		x := tryView{At: clock.Millis(t.At), LatencyMS: float64(t.Latency) / float64(time.Millisecond), Error: t.Error}
 		if len(t.RequestHeader) > 0 {
 			x.Request = &exchangeView{Headers: first(t.RequestHeader), Body: string(t.RequestBody)}
 		}
