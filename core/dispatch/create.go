@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/core/geo"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -40,7 +41,7 @@ func (s *Service) Create(ctx context.Context, c Caller, r CreateRequest) (Result
 		}
 	}
 	if f := s.Validate(c, r.Order); len(f) > 0 {
-		return Result{}, invalid(f)
+		return Result{}, usecase.Invalid(ValidationError, f)
 	}
 	sh, err := s.newShipment(ctx, c, t, r.Order)
 	if err != nil {
@@ -70,10 +71,6 @@ func (s *Service) Create(ctx context.Context, c Caller, r CreateRequest) (Result
 		return Result{}, s.begunError("dispatch order", sh, err)
 	}
 	return s.answer(caller, sh, begun)
-}
-
-func invalid(f shipping.Faults) *Error {
-	return &Error{Type: ValidationError, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
 }
 
 // answer waits for an attempt in doubt as long as the configuration says, and turns the shipment's state into the caller's answer.

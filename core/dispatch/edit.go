@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -86,7 +87,7 @@ func (s *Service) editOnce(ctx context.Context, c Caller, t *config.Tenant, sh *
 		return Result{}, err
 	}
 	if f := s.Validate(c, order); len(f) > 0 {
-		return Result{}, invalid(f)
+		return Result{}, usecase.Invalid(ValidationError, f)
 	}
 	normalise(t, sh, &order)
 	d := differ(sh.Order, order)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -144,7 +145,7 @@ func (s *Service) Rates(ctx context.Context, c Caller, o shipment.Order) (Rates,
 	var f shipping.Faults
 	validateOrder(&f, t, o)
 	if len(f) > 0 {
-		return Rates{}, invalid(f)
+		return Rates{}, usecase.Invalid(ValidationError, f)
 	}
 	sh, err := s.newShipment(ctx, c, t, o)
 	if err != nil {

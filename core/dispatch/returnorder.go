@@ -33,7 +33,7 @@ func (s *Service) wayBack(ctx context.Context, c Caller, t *config.Tenant, o *Re
 	lines, f := o.lines(r.Items)
 	validateReturn(&f, t, o, r)
 	if len(f) > 0 {
-		return nil, invalid(f)
+		return nil, usecase.Invalid(ValidationError, f)
 	}
 	now := s.Clock.Now()
 	address, contact := o.Order.DeliveryAddress, o.Order.DeliveryContact

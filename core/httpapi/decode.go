@@ -67,8 +67,7 @@ func DecodeList(body []byte) ([]jsontext.Value, error) {
 }
 
 func invalidBody(message string) error {
-	return &usecase.Error{Type: usecase.ValidationError, Message: "Invalid Data: " + message,
-		Faults: shipping.Faults{{Path: "", Message: message}}}
+	return usecase.Invalid(usecase.ValidationError, shipping.Faults{{Message: message}})
 }
 
 // wellFormed says in plain words why a body is not JSON.

@@ -133,7 +133,7 @@ func invalid(f shipping.Faults) error {
 	if len(f) == 0 {
 		return nil
 	}
-	return &usecase.Error{Type: usecase.ValidationError, Message: "Invalid Data: " + strings.TrimSpace(f[0].Path+" "+f[0].Message), Faults: f}
+	return usecase.Invalid(usecase.ValidationError, f)
 }
 
 // Subscriptions returns the tenant's webhooks, oldest first.

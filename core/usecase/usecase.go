@@ -4,6 +4,7 @@ package usecase
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -61,6 +62,11 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Invalid refuses what was asked for its faults, of which there is at least one.
+func Invalid(t Type, f shipping.Faults) *Error {
+	return &Error{Type: t, Message: "Invalid Data: " + strings.TrimSpace(f[0].Path+" "+f[0].Message), Faults: f}
+}
 
 // AsError returns err as an *Error; anything unrecognised is the engine's own fault.
 func AsError(err error) *Error {

@@ -68,7 +68,7 @@ func Decode(q *httpapi.Request, route string) (dispatch.ReturnRequest, error) {
 		r.IdempotencyKey, r.BodyHash = route+" "+key, hash[:]
 	}
 	if len(f) > 0 {
-		return r, shape.Invalid(usecase.ValidationError, f)
+		return r, usecase.Invalid(usecase.ValidationError, f)
 	}
 	return r, nil
 }

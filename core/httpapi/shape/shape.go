@@ -5,7 +5,6 @@ package shape
 import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
-	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -84,9 +83,4 @@ func Add(f, other shipping.Faults) shipping.Faults {
 
 func covers(outer, inner string) bool {
 	return inner == outer || len(inner) > len(outer) && inner[:len(outer)] == outer && (inner[len(outer)] == '.' || inner[len(outer)] == '[')
-}
-
-// Invalid refuses a body for its faults.
-func Invalid(t usecase.Type, f shipping.Faults) error {
-	return &usecase.Error{Type: t, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
 }

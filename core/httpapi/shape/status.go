@@ -98,7 +98,7 @@ func ReadStatus(raw []byte, now time.Time) (tracking.StatusUpdate, error) {
 		return tracking.StatusUpdate{}, err
 	}
 	if f = Add(f, b.faults(now)); len(f) > 0 {
-		return tracking.StatusUpdate{}, Invalid(usecase.ValidationError, f)
+		return tracking.StatusUpdate{}, usecase.Invalid(usecase.ValidationError, f)
 	}
 	at := b.At.Time
 	if at.IsZero() {

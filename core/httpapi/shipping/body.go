@@ -137,7 +137,7 @@ func decodeOrder(q *httpapi.Request, validate func(shipment.Order) shipping.Faul
 	return o, nil
 }
 
-func invalid(f shipping.Faults) error { return shape.Invalid(usecase.ValidationError, f) }
+func invalid(f shipping.Faults) error { return usecase.Invalid(usecase.ValidationError, f) }
 
 // editOf returns the change that an edit's body asks for: an absent member stays, null clears, objects merge member by member,
 // lists and time windows are replaced whole. Coordinates do not outlive the words of the address that they belonged to.

@@ -144,7 +144,7 @@ func (s *surface) list(q *httpapi.Request) (httpapi.Answer, error) {
 	}
 	query, more := b.query(s.router.Clock.Now())
 	if f = shape.Add(f, more); len(f) > 0 {
-		return httpapi.Answer{}, &usecase.Error{Type: usecase.InvalidData, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
+		return httpapi.Answer{}, usecase.Invalid(usecase.InvalidData, f)
 	}
 	page, err := s.cases.List(q.Context(), q.Caller, query)
 	if err != nil {

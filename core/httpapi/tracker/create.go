@@ -37,7 +37,7 @@ func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
 	}
 	key := q.HTTP.Header.Get("Idempotency-Key")
 	if len(key) > maxKey {
-		return httpapi.Answer{}, shape.Invalid(usecase.InvalidTrackerData, shipping.Faults{{Path: "Idempotency-Key", Message: fmt.Sprintf("must be at most %d bytes", maxKey)}})
+		return httpapi.Answer{}, usecase.Invalid(usecase.InvalidTrackerData, shipping.Faults{{Path: "Idempotency-Key", Message: fmt.Sprintf("must be at most %d bytes", maxKey)}})
 	}
 	account, fault := s.account(q.Tenant, &b)
 	more := b.faults(q.Tenant)

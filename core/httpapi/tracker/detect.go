@@ -31,8 +31,7 @@ func detect(q *httpapi.Request) (httpapi.Answer, error) {
 		fault = fmt.Sprintf("must be at most %d bytes", number.MaxLength)
 	}
 	if fault != "" {
-		return httpapi.Answer{}, &usecase.Error{Type: usecase.ValidationError, Message: "Invalid Data: trackingNumber " + fault,
-			Faults: shipping.Faults{{Path: "trackingNumber", Message: fault}}}
+		return httpapi.Answer{}, usecase.Invalid(usecase.ValidationError, shipping.Faults{{Path: "trackingNumber", Message: fault}})
 	}
 	return httpapi.Answer{Body: number.Detect(given[0])}, nil
 }

@@ -170,7 +170,7 @@ type listView struct {
 func (s *surface) list(q *httpapi.Request) (httpapi.Answer, error) {
 	query, f := listQuery(q.HTTP.URL.Query())
 	if len(f) > 0 {
-		return httpapi.Answer{}, shape.Invalid(usecase.InvalidData, f)
+		return httpapi.Answer{}, usecase.Invalid(usecase.InvalidData, f)
 	}
 	page, err := s.Cases.ListTrackers(q.Context(), q.Caller, query)
 	if err != nil {

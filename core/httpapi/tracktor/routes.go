@@ -164,7 +164,7 @@ func invalid(f shipping.Faults) error {
 	if len(f) == 0 {
 		return nil
 	}
-	return &usecase.Error{Type: usecase.InvalidData, Message: "Invalid Data: " + f[0].Path + " " + f[0].Message, Faults: f}
+	return usecase.Invalid(usecase.InvalidData, f)
 }
 
 func (s *surface) options(q *httpapi.Request) (httpapi.Answer, error) {

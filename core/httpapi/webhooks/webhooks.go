@@ -118,7 +118,7 @@ func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
 		return httpapi.Answer{}, err
 	}
 	if len(f) > 0 {
-		return httpapi.Answer{}, invalid(f)
+		return httpapi.Answer{}, usecase.Invalid(usecase.ValidationError, f)
 	}
 	sub, err := s.cases.Subscribe(q.Context(), q.Caller, notify.NewSubscription{URL: b.URL, Topics: b.Topics, Shape: b.Shape, Bearer: b.Bearer})
 	if err != nil {
@@ -173,7 +173,7 @@ func (s *surface) update(q *httpapi.Request) (httpapi.Answer, error) {
 		return httpapi.Answer{}, err
 	}
 	if len(f) > 0 {
-		return httpapi.Answer{}, invalid(f)
+		return httpapi.Answer{}, usecase.Invalid(usecase.ValidationError, f)
 	}
 	return one(s.cases.Update(q.Context(), q.Caller, id(q), notify.Change{URL: b.URL, Topics: b.Topics, State: b.State}))
 }
@@ -229,7 +229,7 @@ func (s *surface) redeliver(q *httpapi.Request) (httpapi.Answer, error) {
 		f.Add("messageId", "must be at most 200 characters")
 	}
 	if len(f) > 0 {
-		return httpapi.Answer{}, invalid(f)
+		return httpapi.Answer{}, usecase.Invalid(usecase.ValidationError, f)
 	}
 	n, err := s.cases.Redeliver(q.Context(), q.Caller, id(q), r)
 	if err != nil {
@@ -244,10 +244,6 @@ func (s *surface) communications(q *httpapi.Request) (httpapi.Answer, error) {
 		return httpapi.Answer{}, err
 	}
 	return httpapi.Answer{Body: map[string]any{"data": list}}, nil
-}
-
-func invalid(f shipping.Faults) error {
-	return &usecase.Error{Type: usecase.ValidationError, Message: "Invalid Data: " + strings.TrimSpace(f[0].Path+" "+f[0].Message), Faults: f}
 }
 
 const maxPage = 1000
@@ -282,7 +278,7 @@ func query(q *httpapi.Request) (store.DeliveryQuery, error) {
 	}
 	if len(f) > 0 {
 		slices.SortFunc(f, func(a, b shipping.Fault) int { return strings.Compare(a.Path, b.Path) })
-		return out, invalid(f)
+		return out, usecase.Invalid(usecase.ValidationError, f)
 	}
 	return out, nil
 }
