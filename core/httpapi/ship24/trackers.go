@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/tracker/number"
@@ -252,7 +253,7 @@ type courierView struct {
 func (s *surface) couriers(q *httpapi.Request) (httpapi.Answer, error) {
 	out := []courierView{}
 	for _, c := range number.Couriers() {
-		out = append(out, courierView{CourierCode: c.Ship24, CourierName: c.Name, Website: text(c.Website), IsPost: c.Post, CountryCode: text(c.CountryCode)})
+		out = append(out, courierView{CourierCode: c.Ship24, CourierName: c.Name, Website: shape.Text(c.Website), IsPost: c.Post, CountryCode: shape.Text(c.CountryCode)})
 	}
 	for id, a := range q.Tenant.Accounts {
 		if _, known := number.Lookup(a.Adapter); !known {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/tracker/number"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -149,8 +150,8 @@ func trackingOf(t *tracker.Tracker, tenant *config.Tenant) result {
 		at := when(e, place)
 		out.Statistics.Timestamps.reach(m.Milestone, at)
 		out.Events = append(out.Events, eventView{EventID: named("event", t.Number, e.ID), TrackingNumber: t.Number, EventTrackingNumber: cmp.Or(e.Number, t.Number),
-			Status: words(e), OccurrenceDatetime: at, Order: first + i, Location: text(location(e)), SourceCode: text(e.Account), CourierCode: courierOf(tenant, e.Account),
-			StatusCode: text(m.Code), StatusCategory: text(m.Category), StatusMilestone: m.Milestone})
+			Status: words(e), OccurrenceDatetime: at, Order: first + i, Location: shape.Text(location(e)), SourceCode: shape.Text(e.Account), CourierCode: courierOf(tenant, e.Account),
+			StatusCode: shape.Text(m.Code), StatusCategory: shape.Text(m.Category), StatusMilestone: m.Milestone})
 	}
 	slices.Reverse(out.Events)
 	return out
@@ -181,7 +182,7 @@ func (ts *timestamps) reach(milestone, at string) {
 func shipmentOf(t *tracker.Tracker) shipmentView {
 	r := extraOf(t).Request
 	m := t.Milestone()
-	s := shipmentView{StatusCode: text(m.Code), StatusCategory: text(m.Category), StatusMilestone: m.Milestone, OriginCountryCode: r.OriginCountryCode,
+	s := shipmentView{StatusCode: shape.Text(m.Code), StatusCategory: shape.Text(m.Category), StatusMilestone: m.Milestone, OriginCountryCode: r.OriginCountryCode,
 		DestinationCountryCode: r.DestinationCountryCode, TrackingNumbers: []oneNumber{{t.Number}}}
 	if m.Milestone != tracker.Pending {
 		id := named("shipment", string(t.ID))
@@ -192,7 +193,7 @@ func shipmentOf(t *tracker.Tracker) shipmentView {
 			s.TrackingNumbers = append(s.TrackingNumbers, n)
 		}
 	}
-	s.Delivery.SignedBy = text(t.SignedBy)
+	s.Delivery.SignedBy = shape.Text(t.SignedBy)
 	if w := t.Progress.EstimatedDelivery; !w.IsZero() {
 		s.Delivery.CourierEstimated = &window{From: instant(w.StartsAt), To: instant(w.EndsAt)}
 		if s.Delivery.Estimated = instant(w.EndsAt); w.EndsAt.IsZero() {
@@ -249,12 +250,5 @@ func instant(t shipping.Instant) *string {
 		return nil
 	}
 	s := clock.Millis(t.Time)
-	return &s
-}
-
-func text(s string) *string {
-	if s == "" {
-		return nil
-	}
 	return &s
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/httpapi/shape"
 	"github.com/waybill-dev/waybill/core/shop"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -138,10 +139,10 @@ func showOrder(v shop.OrderView) orderBody {
 
 func showFulfillment(v shop.FulfilmentView) fulfillmentBody {
 	b := fulfillmentBody{ShopURL: v.ShopURL, OrderID: v.OrderID, OrderName: v.OrderName, ShopifyCarrier: v.Company,
-		Carrier:        carrierBody{Slug: v.Carrier.Slug, Name: v.Carrier.Name, Website: text(v.Carrier.Website), TrackingURL: text(v.Carrier.TrackingURL)},
-		TrackingNumber: v.Number, TrackingNumbers: v.Numbers, FulfillmentID: v.ID, FulfillmentStatus: text(v.Fulfilled), ShipmentStatus: v.Status,
-		ExceptionStatus: text(v.Exception), IsAutomatic: v.Automatic, LineItems: v.Items,
-		LatestStatus: latestBody{Status: v.Latest.Status, Label: v.Latest.Label, Message: text(v.Latest.Message), Location: text(v.Latest.Location),
+		Carrier:        carrierBody{Slug: v.Carrier.Slug, Name: v.Carrier.Name, Website: shape.Text(v.Carrier.Website), TrackingURL: shape.Text(v.Carrier.TrackingURL)},
+		TrackingNumber: v.Number, TrackingNumbers: v.Numbers, FulfillmentID: v.ID, FulfillmentStatus: shape.Text(v.Fulfilled), ShipmentStatus: v.Status,
+		ExceptionStatus: shape.Text(v.Exception), IsAutomatic: v.Automatic, LineItems: v.Items,
+		LatestStatus: latestBody{Status: v.Latest.Status, Label: v.Latest.Label, Message: shape.Text(v.Latest.Message), Location: shape.Text(v.Latest.Location),
 			OccurredAt: stamp(v.Latest.At), IsException: v.Latest.IsException}}
 	if b.LineItems == nil {
 		b.LineItems = []shop.Item{}
@@ -184,14 +185,6 @@ func showError(e httpapi.ErrorBody) any {
 
 // stamp is RFC 3339 in UTC.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// text is null for an empty text.
-func text(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
 
 // customerName is a name of both parts, whichever there are.
 func customerName(first, last string) string {
