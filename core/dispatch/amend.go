@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 )
 
@@ -19,7 +20,7 @@ func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Re
 	if ask && e.diff.rename {
 		// The carrier must not hear of a change that cannot be written down.
 		if _, err := s.Store.ShipmentByExternalID(ctx, sh.Tenant, e.to.ExternalID); err == nil {
-			return Result{}, failf(DuplicateID, "Resource with provided id already exists.")
+			return Result{}, usecase.Failf(usecase.DuplicateID, "Resource with provided id already exists.")
 		}
 	}
 	commit := func(sh *shipment.Shipment) (*store.Tx, error) {
@@ -87,7 +88,7 @@ func (s *Service) askEdit(ctx context.Context, sh *shipment.Shipment, number int
 	case refusedEdit(cerr):
 		res.Warnings = []shipment.Warning{notInformed(a)}
 	default:
-		return Result{}, &Error{Type: PlaceOrderFailed, Message: a.Provider + " did not take the change; the order was left as it was.",
+		return Result{}, &usecase.Error{Type: usecase.PlaceOrderFailed, Message: a.Provider + " did not take the change; the order was left as it was.",
 			Providers: []shipment.ProviderError{providerError(a.Provider, cerr)}, Err: cerr}
 	}
 	return res, nil

@@ -12,13 +12,14 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tally"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // Cancel cancels an order: at the carrier first, where one has it. Where the carrier is being asked already, or a booking is in
 // flight, it waits for what comes of that.
-func (s *Service) Cancel(ctx context.Context, c Caller, externalID string) (Result, error) {
+func (s *Service) Cancel(ctx context.Context, c usecase.Caller, externalID string) (Result, error) {
 	begun := s.Clock.Now()
 	sh, err := s.load(ctx, c, externalID)
 	if err != nil {
@@ -53,7 +54,7 @@ func (s *Service) Cancel(ctx context.Context, c Caller, externalID string) (Resu
 		}
 		return &store.Tx{}, nil
 	})
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*usecase.Error](err); ok {
 		return Result{}, e
 	}
 	if err != nil {
@@ -88,17 +89,17 @@ func cancelAnswer(sh *shipment.Shipment) (Result, error) {
 		return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{w}}, nil
 	}
 	if a == nil {
-		return Result{}, &Error{Type: CancellationNotAllowed, Message: fmt.Sprintf("The order can no longer be cancelled: it is in state %s.", sh.Status)}
+		return Result{}, &usecase.Error{Type: usecase.CancellationNotAllowed, Message: fmt.Sprintf("The order can no longer be cancelled: it is in state %s.", sh.Status)}
 	}
-	e := &Error{Type: OrderCancellationFailed, Message: "Provider failed to cancel order"}
+	e := &usecase.Error{Type: usecase.OrderCancellationFailed, Message: "Provider failed to cancel order"}
 	if x := a.Error; x != nil && x.Op == "cancel" {
 		e.Providers = []shipment.ProviderError{{Provider: a.Provider, Type: x.Code, Code: x.CarrierCode, Message: firstOf(x.CarrierMessage, x.Message)}}
 		switch carrier.Code(x.Code) {
 		case carrier.CancelRefused, carrier.Unsupported:
-			e.Type = CancellationNotAllowed
+			e.Type = usecase.CancellationNotAllowed
 			e.Message = "Provider does not allow cancellation of orders: " + a.Provider + " refuses it at this stage."
 		case carrier.CarrierRejected, carrier.Internal:
-			e.Type, e.Message = UnmappedError, "Request received unidentifiable error response."
+			e.Type, e.Message = usecase.UnmappedError, "Request received unidentifiable error response."
 		}
 	}
 	return Result{}, e
@@ -108,13 +109,13 @@ func cancelAnswer(sh *shipment.Shipment) (Result, error) {
 func (s *Service) cancellable(sh *shipment.Shipment) error {
 	switch {
 	case sh.Status == shipping.OrderCancelled:
-		return failf(OrderAlreadyCanceled, "Requested order is already in Cancelled state.")
+		return usecase.Failf(usecase.OrderAlreadyCanceled, "Requested order is already in Cancelled state.")
 	case sh.Status == shipping.OrderDelivered || sh.Status == shipping.OrderUndeliverable:
-		return failf(CancellationNotAllowed, "The order can no longer be cancelled: it is in state %s.", sh.Status)
+		return usecase.Failf(usecase.CancellationNotAllowed, "The order can no longer be cancelled: it is in state %s.", sh.Status)
 	}
 	if a := sh.Live(sh.Way()); a != nil {
 		if m, ok := s.manifest(sh.Tenant, a.Account); ok && !m.Has(carrier.CanCancel) {
-			return failf(CancellationNotAllowed, "Provider does not allow cancellation of orders: %s.", a.Provider)
+			return usecase.Failf(usecase.CancellationNotAllowed, "Provider does not allow cancellation of orders: %s.", a.Provider)
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -30,9 +31,9 @@ func TestCancel(t *testing.T) {
 		t.Errorf("the carrier heard %+v", c)
 	}
 	_, err = e.cancel("o1")
-	wantType(t, err, dispatch.OrderAlreadyCanceled)
+	wantType(t, err, usecase.OrderAlreadyCanceled)
 	_, err = e.cancel("nothing")
-	wantType(t, err, dispatch.NotFound)
+	wantType(t, err, usecase.NotFound)
 	e.wantNoJobs()
 }
 
@@ -40,17 +41,17 @@ func TestCancelRefusals(t *testing.T) {
 	cases := []struct {
 		name   string
 		change func(*fakeCarrier)
-		want   dispatch.Type
+		want   usecase.Type
 	}{
 		{"no ability", func(f *fakeCarrier) {
 			f.manifest.Abilities = slices.DeleteFunc(f.manifest.Abilities, func(a carrier.Ability) bool { return a == carrier.CanCancel })
-		}, dispatch.CancellationNotAllowed},
+		}, usecase.CancellationNotAllowed},
 		{"refused for the stage", func(f *fakeCarrier) {
 			f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CancelRefused) }
-		}, dispatch.CancellationNotAllowed},
+		}, usecase.CancellationNotAllowed},
 		{"failed", func(f *fakeCarrier) {
 			f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CarrierUnavailable) }
-		}, dispatch.OrderCancellationFailed},
+		}, usecase.OrderCancellationFailed},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -140,7 +141,7 @@ func TestStatusByHand(t *testing.T) {
 		err := e.setStatus("o1", st, "")
 		return err
 	}
-	wantType(t, set(shipping.RequestReceived), dispatch.InvalidOperation)
+	wantType(t, set(shipping.RequestReceived), usecase.InvalidOperation)
 	for _, st := range []shipping.Status{shipping.OrderAssigned, shipping.PickupCompleted, shipping.OutForDelivery, shipping.OrderDelivered} {
 		if err := set(st); err != nil {
 			t.Fatalf("%s: %v", st, err)
@@ -150,9 +151,9 @@ func TestStatusByHand(t *testing.T) {
 	if sh.Progress.ActualPickup.IsZero() || sh.Progress.ActualDelivery.IsZero() || sh.Attempts[0].State != shipment.Ended {
 		t.Errorf("delivered: %+v", sh)
 	}
-	wantType(t, set(shipping.OutForDelivery), dispatch.InvalidOperation)
+	wantType(t, set(shipping.OutForDelivery), usecase.InvalidOperation)
 	_, err := e.cancel("o1")
-	wantType(t, err, dispatch.CancellationNotAllowed)
+	wantType(t, err, usecase.CancellationNotAllowed)
 	// A delivered order is open no more.
 	e.mustCreate("o2")
 	if u := f.asked[1].Usage; u.Open != 0 || u.Today != 1 {
@@ -175,7 +176,7 @@ func TestEditAfterDispatch(t *testing.T) {
 		w.Value = shipping.MustDecimal("11")
 		o.Packages[0].Weight = &w
 	})
-	wantType(t, err, dispatch.ValidationError)
+	wantType(t, err, usecase.ValidationError)
 
 	group := "g1"
 	if _, err := e.edit("o1", func(o *shipment.Order) { o.GroupID = &group; o.Value = shipping.MustDecimal("160.99") }); err != nil {
@@ -200,7 +201,7 @@ func TestEditAfterDispatch(t *testing.T) {
 	}
 	e.mustCreate("o2")
 	_, err = e.edit("o1", func(o *shipment.Order) { o.ExternalID = "o2" })
-	wantType(t, err, dispatch.DuplicateID)
+	wantType(t, err, usecase.DuplicateID)
 	if _, err := e.edit("o1", func(o *shipment.Order) { o.ExternalID = "o9" }); err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +220,7 @@ func TestARerouteThatNobodyWantsChangesNothing(t *testing.T) {
 		f.onQuote = func(carrier.QuoteRequest) (carrier.QuoteAnswer, error) { return carrier.QuoteAnswer{}, nil }
 	})
 	_, err := e.edit("o1", func(o *shipment.Order) { o.DeliveryAddress.Street1 = "1 New Street" })
-	wantType(t, err, dispatch.NoProviderMatched)
+	wantType(t, err, usecase.NoProviderMatched)
 	e.wantLive("o1", "ups")
 	if len(f.cancels) != 0 || e.get("o1").Order.DeliveryAddress.Street1 == "1 New Street" {
 		t.Error("the order was changed")
@@ -229,7 +230,7 @@ func TestARerouteThatNobodyWantsChangesNothing(t *testing.T) {
 		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CancelRefused) }
 	})
 	_, err = e.edit("o1", func(o *shipment.Order) { o.DeliveryAddress.Street1 = "1 New Street" })
-	wantType(t, err, dispatch.PlaceOrderFailed)
+	wantType(t, err, usecase.PlaceOrderFailed)
 	e.wantLive("o1", "ups")
 	if sh := e.get("o1"); sh.Order.DeliveryAddress.Street1 == "1 New Street" || sh.Live(shipment.Forward).CancelIntent != nil {
 		t.Error("a refused cancellation left its trace")
@@ -241,7 +242,7 @@ func TestEditBeforeDispatch(t *testing.T) {
 	e := newEngine(t, f)
 	f.onBook = func(carrier.BookRequest) (bool, error) { return false, refusal(carrier.InvalidField) }
 	_, err := e.create("o1")
-	wantType(t, err, dispatch.PlaceOrderFailed)
+	wantType(t, err, usecase.PlaceOrderFailed)
 	if _, err := e.edit("o1", func(o *shipment.Order) { o.Packages[0] = shipping.Parcel{Name: "small"} }); err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +264,7 @@ func TestUnderwayOnlyLocalFieldsChange(t *testing.T) {
 	}
 	ins := "x"
 	_, err := e.edit("o1", func(o *shipment.Order) { o.DeliveryInstructions = &ins })
-	wantType(t, err, dispatch.ValidationError)
+	wantType(t, err, usecase.ValidationError)
 	if _, err := e.edit("o1", func(o *shipment.Order) { fr := "fr"; o.Locale = &fr }); err != nil {
 		t.Fatal(err)
 	}

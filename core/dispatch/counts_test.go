@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -199,7 +199,7 @@ func TestRulesThatCannotBeUsedStoreNothing(t *testing.T) {
 	for what, err := range map[string]error{
 		"create": second(e.create("o")), "rates": second(e.Rates(context.Background(), caller, order("o"))),
 	} {
-		if x, ok := errors.AsType[*dispatch.Error](err); !ok || x.Type != dispatch.InternalServerError || x.Shipment != "" {
+		if x, ok := errors.AsType[*usecase.Error](err); !ok || x.Type != usecase.InternalServerError || x.Shipment != "" {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

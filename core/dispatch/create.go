@@ -26,7 +26,7 @@ const keyLife = 24 * time.Hour
 const inlineLease = 5 * time.Minute
 
 // Create stores the order and has it dispatched, inline unless it must wait.
-func (s *Service) Create(ctx context.Context, c Caller, r CreateRequest) (Result, error) {
+func (s *Service) Create(ctx context.Context, c usecase.Caller, r CreateRequest) (Result, error) {
 	begun := s.Clock.Now()
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Service) Create(ctx context.Context, c Caller, r CreateRequest) (Result
 		}
 	}
 	if f := s.Validate(c, r.Order); len(f) > 0 {
-		return Result{}, usecase.Invalid(ValidationError, f)
+		return Result{}, usecase.Invalid(usecase.ValidationError, f)
 	}
 	sh, err := s.newShipment(ctx, c, t, r.Order)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Service) Create(ctx context.Context, c Caller, r CreateRequest) (Result
 		}
 		return res, err
 	case errors.Is(err, store.ErrDuplicate):
-		return Result{}, failf(DuplicateID, "Resource with provided id, %s, already exists.", r.Order.ExternalID)
+		return Result{}, usecase.Failf(usecase.DuplicateID, "Resource with provided id, %s, already exists.", r.Order.ExternalID)
 	case err != nil:
 		return Result{}, s.storeError("store order", err)
 	}
@@ -82,13 +82,13 @@ func (s *Service) answer(ctx context.Context, sh *shipment.Shipment, begun time.
 		}
 	}
 	if f := sh.Failure; f != nil && !sh.Waiting() && sh.Live(sh.Way()) == nil {
-		return Result{}, &Error{Type: Type(f.Type), Message: f.Message, Providers: f.Errors, Shipment: sh.ID}
+		return Result{}, &usecase.Error{Type: usecase.Type(f.Type), Message: f.Message, Providers: f.Errors, Shipment: sh.ID}
 	}
 	return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
 }
 
 // replay answers a request whose idempotency key was used. A twin of the same moment waits for the first.
-func (s *Service) replay(ctx context.Context, c Caller, r CreateRequest, begun time.Time) (Result, bool, error) {
+func (s *Service) replay(ctx context.Context, c usecase.Caller, r CreateRequest, begun time.Time) (Result, bool, error) {
 	k, err := s.Store.IdempotencyKey(ctx, c.Tenant, r.IdempotencyKey, begun)
 	if errors.Is(err, store.ErrNotFound) {
 		return Result{}, false, nil
@@ -97,7 +97,7 @@ func (s *Service) replay(ctx context.Context, c Caller, r CreateRequest, begun t
 		return Result{}, true, s.storeError("read idempotency key", err)
 	}
 	if !bytes.Equal(k.Hash, r.BodyHash) {
-		return Result{}, true, failf(DuplicateResource, "Resource already exists: the Idempotency-Key was used with another body. Use a new key for a new request.")
+		return Result{}, true, usecase.Failf(usecase.DuplicateResource, "Resource already exists: the Idempotency-Key was used with another body. Use a new key for a new request.")
 	}
 	sh, err := s.Store.Shipment(ctx, c.Tenant, k.Shipment)
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *Service) replay(ctx context.Context, c Caller, r CreateRequest, begun t
 }
 
 // newShipment makes the shipment of an order that has passed Validate. Nothing is stored.
-func (s *Service) newShipment(ctx context.Context, c Caller, t *config.Tenant, o shipment.Order) (*shipment.Shipment, error) {
+func (s *Service) newShipment(ctx context.Context, c usecase.Caller, t *config.Tenant, o shipment.Order) (*shipment.Shipment, error) {
 	now := s.Clock.Now()
 	sh := &shipment.Shipment{
 		Schema: shipment.Schema, ID: shipment.ID(s.Source.ID()), Tenant: t.ID, Order: o,
@@ -131,13 +131,13 @@ func (s *Service) place(ctx context.Context, t *config.Tenant, sh *shipment.Ship
 	o := &sh.Order
 	loc := t.Locations[o.LocationID]
 	if loc == nil {
-		return failf(InvalidData, "Invalid Data: No such locationExternalId, %s, exists in our system. Please provide a valid locationExternalId.", o.LocationID)
+		return usecase.Failf(usecase.InvalidData, "Invalid Data: No such locationExternalId, %s, exists in our system. Please provide a valid locationExternalId.", o.LocationID)
 	}
 	if name := s.duplicateName(t, loc.Accounts, o.Proposed); name != "" {
-		return failf(DuplicateName, "Resource with provided name already exists: proposedProviders names %s twice.", name)
+		return usecase.Failf(usecase.DuplicateName, "Resource with provided name already exists: proposedProviders names %s twice.", name)
 	}
 	if len(loc.Accounts) == 0 {
-		return failf(NoProviderAssigned, "No Provider has been assigned to the mentioned location, %s.", o.LocationID)
+		return usecase.Failf(usecase.NoProviderAssigned, "No Provider has been assigned to the mentioned location, %s.", o.LocationID)
 	}
 	sh.Warnings = nil
 	sh.Accounts = loc.Accounts
@@ -211,7 +211,7 @@ func (s *Service) placeAddress(ctx context.Context, a shipping.Address, what str
 		Latitude: a.Latitude, Longitude: a.Longitude,
 	})
 	if err != nil {
-		return at, &Error{Type: GeocodingFailed, Message: fmt.Sprintf("Geocoding Service for the given address failed: %s: %s", what, reason(err)), Err: err}
+		return at, &usecase.Error{Type: usecase.GeocodingFailed, Message: fmt.Sprintf("Geocoding Service for the given address failed: %s: %s", what, reason(err)), Err: err}
 	}
 	return at, nil
 }
@@ -308,13 +308,13 @@ func (s *Service) warnings(sh *shipment.Shipment) {
 func knownSignature(sig string) bool { return slices.Contains(shipping.Signatures, sig) }
 
 // saveNew commits a new order with its key, and its dispatch job, leased to this process where it runs inline.
-func (s *Service) saveNew(ctx context.Context, c Caller, r CreateRequest, sh *shipment.Shipment, inline bool) (*inlineJob, error) {
+func (s *Service) saveNew(ctx context.Context, c usecase.Caller, r CreateRequest, sh *shipment.Shipment, inline bool) (*inlineJob, error) {
 	tx, own := s.newTx(c, r, sh, inline)
 	return own, s.commit(ctx, sh.Tenant, "order", tx)
 }
 
 // newTx is the transaction that stores a new shipment.
-func (s *Service) newTx(c Caller, r CreateRequest, sh *shipment.Shipment, inline bool) (*store.Tx, *inlineJob) {
+func (s *Service) newTx(c usecase.Caller, r CreateRequest, sh *shipment.Shipment, inline bool) (*store.Tx, *inlineJob) {
 	now := s.Clock.Now()
 	lines := []shipment.Change{sh.Move(shipping.RequestReceived, now, c.Key)}
 	job := s.job(sh, JobDispatch, now)

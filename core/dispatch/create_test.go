@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -105,15 +106,15 @@ func TestWindowsInThePast(t *testing.T) {
 }
 
 func TestRefusedOrdersStoreNothing(t *testing.T) {
-	cases := map[dispatch.Type]func(*dispatch.CreateRequest){
-		dispatch.ValidationError: func(r *dispatch.CreateRequest) { r.Order.DeliveryContact.Phone = "12" },
-		dispatch.InvalidData:     func(r *dispatch.CreateRequest) { r.Order.LocationID = "nowhere" },
-		dispatch.GeocodingFailed: func(r *dispatch.CreateRequest) {
+	cases := map[usecase.Type]func(*dispatch.CreateRequest){
+		usecase.ValidationError: func(r *dispatch.CreateRequest) { r.Order.DeliveryContact.Phone = "12" },
+		usecase.InvalidData:     func(r *dispatch.CreateRequest) { r.Order.LocationID = "nowhere" },
+		usecase.GeocodingFailed: func(r *dispatch.CreateRequest) {
 			r.Order.DeliveryAddress.Latitude, r.Order.DeliveryAddress.Longitude = nil, nil
 			r.Order.DeliveryAddress.PostalCode = "00000"
 		},
-		dispatch.NoProviderAssigned: func(r *dispatch.CreateRequest) { r.Order.LocationID = "301" },
-		dispatch.DuplicateName: func(r *dispatch.CreateRequest) {
+		usecase.NoProviderAssigned: func(r *dispatch.CreateRequest) { r.Order.LocationID = "301" },
+		usecase.DuplicateName: func(r *dispatch.CreateRequest) {
 			r.Order.Proposed = []shipment.ProposedProvider{{Name: "UPS"}, {Name: "ups"}}
 		},
 	}
@@ -146,7 +147,7 @@ func TestPresetsAndFaultsAtOnce(t *testing.T) {
 		r.Order.Value = shipping.MustDecimal("1.234")
 		r.Order.DeliveryContact.Name = ""
 	})
-	f := wantType(t, err, dispatch.ValidationError).Faults
+	f := wantType(t, err, usecase.ValidationError).Faults
 	for _, path := range []string{"package.size", "package.weight", "itemList[1].sku", "orderValue", "deliveryContact.name"} {
 		found := false
 		for _, x := range f {
@@ -179,13 +180,13 @@ func TestWhenNobodyCan(t *testing.T) {
 		}
 		e := newEngine(t, f)
 		_, err := e.create("o1")
-		x := wantType(t, err, dispatch.NoProviderMatched)
+		x := wantType(t, err, usecase.NoProviderMatched)
 		if len(x.Providers) == 0 || x.Providers[0].Type != "OUT_OF_ZONE" || x.Shipment == "" {
 			t.Errorf("error = %+v", x)
 		}
 		e.wantStatus("o1", shipping.RequestReceived, shipping.EstimatesFailed)
 		_, err = e.create("o1")
-		wantType(t, err, dispatch.DuplicateID)
+		wantType(t, err, usecase.DuplicateID)
 		// It can be retried once the carrier can.
 		f.set(func(f *fakeCarrier) { f.onQuote = nil })
 		if _, err := e.Retry(context.Background(), caller, "o1"); err != nil {
@@ -193,7 +194,7 @@ func TestWhenNobodyCan(t *testing.T) {
 		}
 		e.wantLive("o1", "ups")
 		_, err = e.Retry(context.Background(), caller, "o1")
-		wantType(t, err, dispatch.InvalidOperation)
+		wantType(t, err, usecase.InvalidOperation)
 	})
 	t.Run("every booking refused", func(t *testing.T) {
 		a, b := newFake("ups", "UPS", 500), newFake("doordash", "DoorDash", 600)
@@ -202,7 +203,7 @@ func TestWhenNobodyCan(t *testing.T) {
 		}
 		e := newEngine(t, a, b)
 		_, err := e.create("o1")
-		if x := wantType(t, err, dispatch.PlaceOrderFailed); len(x.Providers) != 2 {
+		if x := wantType(t, err, usecase.PlaceOrderFailed); len(x.Providers) != 2 {
 			t.Errorf("providers = %+v", x.Providers)
 		}
 		e.wantStatus("o1", shipping.RequestReceived, shipping.EstimatesReceived, shipping.OrderFailed)
@@ -213,12 +214,12 @@ func TestWhenNobodyCan(t *testing.T) {
 		f.onBook = func(carrier.BookRequest) (bool, error) { return false, refusal(carrier.CarrierRejected) }
 		e := newEngine(t, f)
 		_, err := e.create("o1")
-		wantType(t, err, dispatch.UnmappedError)
+		wantType(t, err, usecase.UnmappedError)
 	})
 	t.Run("none proposed is assigned", func(t *testing.T) {
 		e := newEngine(t, newFake("ups", "UPS", 500))
 		_, err := e.create("o1", func(r *dispatch.CreateRequest) { r.Order.Proposed = []shipment.ProposedProvider{{Name: "Uber"}} })
-		wantType(t, err, dispatch.NoProviderMatched)
+		wantType(t, err, usecase.NoProviderMatched)
 		if w := e.get("o1").Warnings; len(w) != 1 || w[0].Code != "PROVIDER_NOT_ASSIGNED" {
 			t.Errorf("warnings = %+v", w)
 		}
@@ -301,10 +302,10 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	e.wantLive("o1", "ups")
 	_, err := e.create("o2", func(r *dispatch.CreateRequest) { r.IdempotencyKey, r.BodyHash = "POST /shipments k", []byte("other") })
-	wantType(t, err, dispatch.DuplicateResource)
+	wantType(t, err, usecase.DuplicateResource)
 	e.clock.Advance(25 * time.Hour)
 	_, err = e.create("o1", with)
-	wantType(t, err, dispatch.DuplicateID) // the key is forgotten after a day, the order is not
+	wantType(t, err, usecase.DuplicateID) // the key is forgotten after a day, the order is not
 }
 
 func TestTwoCreatesOfOneIDAtOnce(t *testing.T) {
@@ -322,7 +323,7 @@ func TestTwoCreatesOfOneIDAtOnce(t *testing.T) {
 			ok++
 			continue
 		}
-		wantType(t, err, dispatch.DuplicateID)
+		wantType(t, err, usecase.DuplicateID)
 	}
 	if ok != 1 {
 		t.Errorf("%d creates succeeded", ok)
@@ -423,7 +424,7 @@ func TestWaitingHelpsOnlyWhereSomethingMayChange(t *testing.T) {
 		"nobody has the means": func(r *dispatch.CreateRequest) { r.Order.Packages[0].TemperatureControl = "frozen" },
 	} {
 		_, err := e.create(name, change)
-		if x := wantType(t, err, dispatch.NoProviderMatched); x.Shipment == "" {
+		if x := wantType(t, err, usecase.NoProviderMatched); x.Shipment == "" {
 			t.Errorf("%s: %+v", name, x)
 		}
 	}
@@ -446,7 +447,7 @@ func TestCurrencyOfTheOrder(t *testing.T) {
 		t.Errorf("currency = %s, the carrier heard %v", sh.Currency, f.asked[0].OrderValue)
 	}
 	_, err := e.create("o2", func(r *dispatch.CreateRequest) { r.Order.Currency = "ZZZ" })
-	if x := wantType(t, err, dispatch.ValidationError); x.Faults[0].Path != "currencyCode" {
+	if x := wantType(t, err, usecase.ValidationError); x.Faults[0].Path != "currencyCode" {
 		t.Errorf("faults = %v", x.Faults)
 	}
 }

@@ -375,7 +375,7 @@ func TestAnEditWhoseAnswerIsLostIsAskedAgain(t *testing.T) {
 		t.Fatalf("edit: %+v, %v", res.Warnings, err)
 	}
 	_, err = e.edit("o1", moved)
-	wantType(t, err, dispatch.ValidationError)
+	wantType(t, err, usecase.ValidationError)
 	f.set(func(f *fakeCarrier) { f.onEdit = nil })
 	e = e.crash()
 	e.pass(time.Hour)

@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/core/geo"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -84,30 +85,30 @@ type Trace struct {
 // UseCases is what the surfaces call. *Service implements it.
 type UseCases interface {
 	// Validate returns every fault of an order that needs no network to see, with paths as in the body of a create.
-	Validate(c Caller, o shipment.Order) shipping.Faults
-	Create(ctx context.Context, c Caller, r CreateRequest) (Result, error)
-	Get(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, error)
-	List(ctx context.Context, c Caller, q store.ShipmentQuery) (store.ShipmentPage, error)
+	Validate(c usecase.Caller, o shipment.Order) shipping.Faults
+	Create(ctx context.Context, c usecase.Caller, r CreateRequest) (Result, error)
+	Get(ctx context.Context, c usecase.Caller, externalID string) (*shipment.Shipment, error)
+	List(ctx context.Context, c usecase.Caller, q store.ShipmentQuery) (store.ShipmentPage, error)
 	// Edit loads the order, applies change to it, and does what the difference asks for.
-	Edit(ctx context.Context, c Caller, externalID string, change func(shipment.Order) (shipment.Order, error)) (Result, error)
-	Cancel(ctx context.Context, c Caller, externalID string) (Result, error)
-	Retry(ctx context.Context, c Caller, externalID string) (Result, error)
+	Edit(ctx context.Context, c usecase.Caller, externalID string, change func(shipment.Order) (shipment.Order, error)) (Result, error)
+	Cancel(ctx context.Context, c usecase.Caller, externalID string) (Result, error)
+	Retry(ctx context.Context, c usecase.Caller, externalID string) (Result, error)
 	// Release lets an order go on that a rule holds.
-	Release(ctx context.Context, c Caller, externalID string) (Result, error)
+	Release(ctx context.Context, c usecase.Caller, externalID string) (Result, error)
 	// Return books the way back of an order that was delivered; the answer is that of the return, a shipment of its own.
-	Return(ctx context.Context, c Caller, externalID string, r ReturnRequest) (Result, error)
+	Return(ctx context.Context, c usecase.Caller, externalID string, r ReturnRequest) (Result, error)
 	// Returns loads the returns of an order or tracker by their ids.
-	Returns(ctx context.Context, c Caller, ids []shipment.ID) ([]*shipment.Shipment, error)
+	Returns(ctx context.Context, c usecase.Caller, ids []shipment.ID) ([]*shipment.Shipment, error)
 	// Resolve takes a person's word about an attempt that nobody else can decide.
-	Resolve(ctx context.Context, c Caller, externalID string, r Resolution) (Result, error)
-	History(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, []shipment.Change, error)
-	Rates(ctx context.Context, c Caller, o shipment.Order) (Rates, error)
+	Resolve(ctx context.Context, c usecase.Caller, externalID string, r Resolution) (Result, error)
+	History(ctx context.Context, c usecase.Caller, externalID string) (*shipment.Shipment, []shipment.Change, error)
+	Rates(ctx context.Context, c usecase.Caller, o shipment.Order) (Rates, error)
 	// Label returns the label of a parcel (from 1) of the shown booking.
-	Label(ctx context.Context, c Caller, externalID string, parcel int) (shipping.Label, error)
-	Decisions(ctx context.Context, c Caller, externalID string) ([]store.Decision, error)
+	Label(ctx context.Context, c usecase.Caller, externalID string, parcel int) (shipping.Label, error)
+	Decisions(ctx context.Context, c usecase.Caller, externalID string) ([]store.Decision, error)
 	// ExportDecisions calls each with the decisions of every order that was created since then, newest order first.
-	ExportDecisions(ctx context.Context, c Caller, since time.Time, each func(*shipment.Shipment, []store.Decision) error) error
-	Trace(ctx context.Context, c Caller, externalID string) (Trace, error)
+	ExportDecisions(ctx context.Context, c usecase.Caller, since time.Time, each func(*shipment.Shipment, []store.Decision) error) error
+	Trace(ctx context.Context, c usecase.Caller, externalID string) (Trace, error)
 	// Erase removes what is known of people from an order that is at rest.
-	Erase(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, error)
+	Erase(ctx context.Context, c usecase.Caller, externalID string) (*shipment.Shipment, error)
 }

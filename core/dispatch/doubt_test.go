@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -160,7 +161,7 @@ func TestACancelThatCrossesABookingWins(t *testing.T) {
 			t.Errorf("committed %v: status = %s, other carrier booked %d", committed, st, len(ups.booked))
 		}
 		_, err = e.Cancel(context.Background(), caller, "o1")
-		wantType(t, err, dispatch.OrderAlreadyCanceled)
+		wantType(t, err, usecase.OrderAlreadyCanceled)
 		e.wantNoJobs()
 	}
 }

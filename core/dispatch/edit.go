@@ -55,7 +55,7 @@ var errOvertaken = errors.New("the order was changed meanwhile")
 
 // Edit changes an order. Before dispatch everything may change; what may change later, and what it costs, depends on the stage.
 // Where another edit comes between, this one is made again from what that has left.
-func (s *Service) Edit(ctx context.Context, c Caller, externalID string, change func(shipment.Order) (shipment.Order, error)) (Result, error) {
+func (s *Service) Edit(ctx context.Context, c usecase.Caller, externalID string, change func(shipment.Order) (shipment.Order, error)) (Result, error) {
 	begun := s.Clock.Now()
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *Service) Edit(ctx context.Context, c Caller, externalID string, change 
 		return Result{}, err
 	}
 	if !sh.ErasedAt.IsZero() {
-		return Result{}, failf(InvalidOperation, "The Order can no longer be changed: its personal data was erased.")
+		return Result{}, usecase.Failf(usecase.InvalidOperation, "The Order can no longer be changed: its personal data was erased.")
 	}
 	ctx = context.WithoutCancel(ctx)
 	for range maxConflicts {
@@ -78,16 +78,16 @@ func (s *Service) Edit(ctx context.Context, c Caller, externalID string, change 
 			return Result{}, s.storeError("read shipment", err)
 		}
 	}
-	return Result{}, failf(ValidationError, "The order is being changed by others all the time. Read it and try again.")
+	return Result{}, usecase.Failf(usecase.ValidationError, "The order is being changed by others all the time. Read it and try again.")
 }
 
-func (s *Service) editOnce(ctx context.Context, c Caller, t *config.Tenant, sh *shipment.Shipment, change func(shipment.Order) (shipment.Order, error), begun time.Time) (Result, error) {
+func (s *Service) editOnce(ctx context.Context, c usecase.Caller, t *config.Tenant, sh *shipment.Shipment, change func(shipment.Order) (shipment.Order, error), begun time.Time) (Result, error) {
 	order, err := change(cloneOrder(sh.Order))
 	if err != nil {
 		return Result{}, err
 	}
 	if f := s.Validate(c, order); len(f) > 0 {
-		return Result{}, usecase.Invalid(ValidationError, f)
+		return Result{}, usecase.Invalid(usecase.ValidationError, f)
 	}
 	normalise(t, sh, &order)
 	d := differ(sh.Order, order)
@@ -112,7 +112,7 @@ func (s *Service) editOnce(ctx context.Context, c Caller, t *config.Tenant, sh *
 
 // edit is a change of an order: from what it was when it was read, to what it is wanted to be.
 type edit struct {
-	caller   Caller
+	caller   usecase.Caller
 	tenant   *config.Tenant
 	from, to shipment.Order
 	diff     difference
@@ -168,25 +168,25 @@ func renamed(t *config.Tenant, old shipping.Parcel, p *shipping.Parcel) {
 // allowed says whether the stage permits the change.
 func allowed(sh *shipment.Shipment, d difference) error {
 	if a := sh.Live(sh.Way()); a != nil && (a.CancelIntent != nil && a.CancelIntent.Replace != nil || a.EditIntent != nil) {
-		return failf(ValidationError, "An earlier change is still being carried out at the provider. Try again when its outcome is known.")
+		return usecase.Failf(usecase.ValidationError, "An earlier change is still being carried out at the provider. Try again when its outcome is known.")
 	}
 	if !d.beyondLocal() {
 		return nil
 	}
 	if sh.Cancel != nil {
-		return failf(ValidationError, "The order is being cancelled; only local fields can be changed.")
+		return usecase.Failf(usecase.ValidationError, "The order is being cancelled; only local fields can be changed.")
 	}
 	if sh.Open(sh.Way()) != nil {
-		return failf(ValidationError, "The order is being dispatched; only local fields can be changed until it is known whether the provider has booked it. Try again later.")
+		return usecase.Failf(usecase.ValidationError, "The order is being dispatched; only local fields can be changed until it is known whether the provider has booked it. Try again later.")
 	}
 	switch sh.Stage() {
 	case shipment.WithCarrier:
 		if d.packages {
-			return &Error{Type: ValidationError, Message: "packages parameter cannot be changed post order dispatch. Cancel the order and create a new one.",
+			return &usecase.Error{Type: usecase.ValidationError, Message: "packages parameter cannot be changed post order dispatch. Cancel the order and create a new one.",
 				Faults: shipping.Faults{{Path: packagesPath(sh.Order), Message: "cannot be changed post order dispatch"}}}
 		}
 	case shipment.Underway, shipment.Finished:
-		return failf(ValidationError, "The order is in state %s: only groupId, orderAttributes, orderValue, locale, createdDate and orderExternalId can be changed.", sh.Status)
+		return usecase.Failf(usecase.ValidationError, "The order is in state %s: only groupId, orderAttributes, orderValue, locale, createdDate and orderExternalId can be changed.", sh.Status)
 	}
 	return nil
 }
@@ -202,7 +202,7 @@ func allowedBack(sh *shipment.Shipment, to shipment.Order) error {
 	if !changed {
 		return nil
 	}
-	return failf(ValidationError, "A return's items, location and ends cannot be changed. Cancel it and ask for another.")
+	return usecase.Failf(usecase.ValidationError, "A return's items, location and ends cannot be changed. Cancel it and ask for another.")
 }
 
 // rewrite changes an order that no carrier has. What carriers would have to know lets a walk that is under way begin a new round.
@@ -253,11 +253,11 @@ func (s *Service) dispatchEdited(sh *shipment.Shipment, now time.Time, user stri
 // commitEdit commits an edit and words what can go wrong.
 func (s *Service) commitEdit(ctx context.Context, sh *shipment.Shipment, what string, f func(*shipment.Shipment) (*store.Tx, error)) (*shipment.Shipment, error) {
 	sh, err := s.change(ctx, sh, what, f)
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*usecase.Error](err); ok {
 		return sh, e
 	}
 	if errors.Is(err, store.ErrDuplicate) {
-		return sh, failf(DuplicateID, "Resource with provided id already exists.")
+		return sh, usecase.Failf(usecase.DuplicateID, "Resource with provided id already exists.")
 	}
 	if err != nil && !errors.Is(err, errOvertaken) {
 		return sh, s.storeError("edit order", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
 )
 
 // JobErase erases what tells of people from an order that has grown old. Like all jobs of a shipment it has its id as key.
@@ -20,7 +21,7 @@ const eraseAgain = 24 * time.Hour
 
 // Erase removes what is known of people from an order that is at rest: contact, address, free words, what went over the wire, labels,
 // messages and decision records. History, carriers, numbers and money stay. An order that is erased already is answered as it is.
-func (s *Service) Erase(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, error) {
+func (s *Service) Erase(ctx context.Context, c usecase.Caller, externalID string) (*shipment.Shipment, error) {
 	sh, err := s.load(ctx, c, externalID)
 	if err != nil {
 		return nil, err
@@ -30,11 +31,11 @@ func (s *Service) Erase(ctx context.Context, c Caller, externalID string) (*ship
 	}
 	sh, err = s.erase(context.WithoutCancel(ctx), sh, func(sh *shipment.Shipment) error {
 		if !sh.AtRest() {
-			return failf(InvalidOperation, "The personal data of an order in state %s is still needed. Cancel the order, or wait for its end.", sh.Status)
+			return usecase.Failf(usecase.InvalidOperation, "The personal data of an order in state %s is still needed. Cancel the order, or wait for its end.", sh.Status)
 		}
 		return nil
 	})
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*usecase.Error](err); ok {
 		return nil, e
 	}
 	if err != nil {
@@ -45,14 +46,14 @@ func (s *Service) Erase(ctx context.Context, c Caller, externalID string) (*ship
 }
 
 // eraseReturns erases the ways back of an order before the order itself: they were picked up where it was delivered.
-func (s *Service) eraseReturns(ctx context.Context, c Caller, sh *shipment.Shipment) error {
+func (s *Service) eraseReturns(ctx context.Context, c usecase.Caller, sh *shipment.Shipment) error {
 	backs, err := s.Returns(ctx, c, sh.Returns)
 	if err != nil || !sh.AtRest() {
 		return err // whoever erases the order itself says why not
 	}
 	for _, back := range backs {
 		if !back.AtRest() {
-			return failf(InvalidOperation, "The personal data of the order is still needed for its return %s, which is in state %s. Cancel that, or wait for its end.",
+			return usecase.Failf(usecase.InvalidOperation, "The personal data of the order is still needed for its return %s, which is in state %s. Cancel that, or wait for its end.",
 				back.Order.ExternalID, back.Status)
 		}
 	}

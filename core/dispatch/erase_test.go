@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -64,7 +65,7 @@ func TestErasedOrdersTellOfNobody(t *testing.T) {
 		}
 	}
 	_, err := e.Erase(context.Background(), caller, "o1")
-	wantType(t, err, dispatch.InvalidOperation) // its carrier has it
+	wantType(t, err, usecase.InvalidOperation) // its carrier has it
 	if err := e.setStatus("o1", shipping.OrderDelivered, "DEL( Eulalia has signed )"); err != nil {
 		t.Fatal(err)
 	}
@@ -89,9 +90,9 @@ func TestErasedOrdersTellOfNobody(t *testing.T) {
 		t.Errorf("erased again: %v", err)
 	}
 	_, err = e.Edit(context.Background(), caller, "o1", func(o shipment.Order) (shipment.Order, error) { return order("o1"), nil })
-	wantType(t, err, dispatch.InvalidOperation)
-	_, err = e.Erase(context.Background(), dispatch.Caller{Tenant: "other", Key: "k"}, "neighbour")
-	wantType(t, err, dispatch.NotFound)
+	wantType(t, err, usecase.InvalidOperation)
+	_, err = e.Erase(context.Background(), usecase.Caller{Tenant: "other", Key: "k"}, "neighbour")
+	wantType(t, err, usecase.NotFound)
 	if !strings.Contains(everything(t, e, e.get("neighbour")), "Eulalia") {
 		t.Error("a neighbour was erased too")
 	}
@@ -110,7 +111,7 @@ func TestErasedFailuresAreNotRetried(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := e.Retry(context.Background(), caller, "o1")
-	wantType(t, err, dispatch.InvalidOperation)
+	wantType(t, err, usecase.InvalidOperation)
 }
 
 // TestOrdersInDoubtAreErasedLater: what is in doubt may have to be sent again, so erasing by age waits for its end.
@@ -118,7 +119,7 @@ func TestOrdersInDoubtAreErasedLater(t *testing.T) {
 	e, _, _ := doubtful(t, true, nil)
 	sh := e.get("o1")
 	_, err := e.Erase(context.Background(), caller, "o1")
-	wantType(t, err, dispatch.InvalidOperation)
+	wantType(t, err, usecase.InvalidOperation)
 	if err := e.store.Commit(context.Background(), "demo", &store.Tx{PutJobs: []store.Job{dispatch.EraseJob("demo", sh.ID, e.clock.Now())}}); err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ type engine struct {
 	bundle   *rules.Bundle
 }
 
-var caller = dispatch.Caller{Tenant: "demo", Key: "Default_Business_Key"}
+var caller = usecase.Caller{Tenant: "demo", Key: "Default_Business_Key"}
 
 func newEngine(t tb, carriers ...*fakeCarrier) *engine {
 	t.Helper()
@@ -148,7 +148,7 @@ func (e *engine) setStatus(id string, to shipping.Status, note string) error {
 	}
 	a := sh.Live(sh.Way())
 	if a == nil || !slices.Contains(sh.ManualNext(), to) {
-		return &dispatch.Error{Type: dispatch.InvalidOperation, Message: "not from " + string(sh.Status)}
+		return &usecase.Error{Type: usecase.InvalidOperation, Message: "not from " + string(sh.Status)}
 	}
 	lines, over := sh.Follow(a.Number, []shipment.Heard{{Status: to, Note: note, User: a.Provider, Person: true}}, e.clock.Now())
 	tx := &store.Tx{Shipments: []*shipment.Shipment{sh}, Now: e.clock.Now()}
@@ -242,7 +242,7 @@ func (e *engine) wantNoJobs() {
 	}
 }
 
-func wantType(t *testing.T, err error, want dispatch.Type) *dispatch.Error {
+func wantType(t *testing.T, err error, want usecase.Type) *usecase.Error {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("no error, want %s", want)

@@ -13,15 +13,15 @@ import (
 )
 
 // Get returns an order.
-func (s *Service) Get(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, error) {
+func (s *Service) Get(ctx context.Context, c usecase.Caller, externalID string) (*shipment.Shipment, error) {
 	return s.load(ctx, c, externalID)
 }
 
 // List returns a page of orders, newest first.
-func (s *Service) List(ctx context.Context, c Caller, q store.ShipmentQuery) (store.ShipmentPage, error) {
+func (s *Service) List(ctx context.Context, c usecase.Caller, q store.ShipmentQuery) (store.ShipmentPage, error) {
 	p, err := s.Store.ListShipments(ctx, c.Tenant, q)
 	if errors.Is(err, store.ErrCursor) {
-		return p, &Error{Type: InvalidData, Message: "Invalid Data: the paginationToken is not one of ours, or belongs to another question.",
+		return p, &usecase.Error{Type: usecase.InvalidData, Message: "Invalid Data: the paginationToken is not one of ours, or belongs to another question.",
 			Faults: shipping.Faults{{Path: "paginationToken", Message: "is not one of ours, or belongs to another question"}}}
 	}
 	if err != nil {
@@ -31,7 +31,7 @@ func (s *Service) List(ctx context.Context, c Caller, q store.ShipmentQuery) (st
 }
 
 // History returns an order and its status changes, oldest first.
-func (s *Service) History(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, []shipment.Change, error) {
+func (s *Service) History(ctx context.Context, c usecase.Caller, externalID string) (*shipment.Shipment, []shipment.Change, error) {
 	sh, err := s.load(ctx, c, externalID)
 	if err != nil {
 		return nil, nil, err
@@ -44,21 +44,21 @@ func (s *Service) History(ctx context.Context, c Caller, externalID string) (*sh
 }
 
 // Label returns the label of a parcel of the shown booking.
-func (s *Service) Label(ctx context.Context, c Caller, externalID string, parcel int) (shipping.Label, error) {
+func (s *Service) Label(ctx context.Context, c usecase.Caller, externalID string, parcel int) (shipping.Label, error) {
 	sh, err := s.load(ctx, c, externalID)
 	if err != nil {
 		return shipping.Label{}, err
 	}
 	a := sh.Shown()
 	if a == nil {
-		return shipping.Label{}, failf(NotFound, "Order with id, %s, has no label: it is in state %s.", externalID, sh.Status)
+		return shipping.Label{}, usecase.Failf(usecase.NotFound, "Order with id, %s, has no label: it is in state %s.", externalID, sh.Status)
 	}
 	if parcel < 1 || parcel > len(a.Booking.Parcels) {
-		return shipping.Label{}, failf(NotFound, "Order with id, %s, has %d parcels; there is no label %d.", externalID, len(a.Booking.Parcels), parcel)
+		return shipping.Label{}, usecase.Failf(usecase.NotFound, "Order with id, %s, has %d parcels; there is no label %d.", externalID, len(a.Booking.Parcels), parcel)
 	}
 	l, err := s.Store.Label(ctx, c.Tenant, sh.ID, a.Number, parcel)
 	if errors.Is(err, store.ErrNotFound) {
-		return l, failf(NotFound, "Order with id, %s, has no label: %s gives none, or it is older than labels are kept.", externalID, a.Provider)
+		return l, usecase.Failf(usecase.NotFound, "Order with id, %s, has no label: %s gives none, or it is older than labels are kept.", externalID, a.Provider)
 	}
 	if err != nil {
 		return l, s.storeError("read label", err)
@@ -67,7 +67,7 @@ func (s *Service) Label(ctx context.Context, c Caller, externalID string, parcel
 }
 
 // Decisions returns the decision records of an order, oldest first.
-func (s *Service) Decisions(ctx context.Context, c Caller, externalID string) ([]store.Decision, error) {
+func (s *Service) Decisions(ctx context.Context, c usecase.Caller, externalID string) ([]store.Decision, error) {
 	sh, err := s.load(ctx, c, externalID)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (s *Service) Decisions(ctx context.Context, c Caller, externalID string) ([
 }
 
 // Trace returns what went over the wire for an order, oldest first.
-func (s *Service) Trace(ctx context.Context, c Caller, externalID string) (Trace, error) {
+func (s *Service) Trace(ctx context.Context, c usecase.Caller, externalID string) (Trace, error) {
 	sh, err := s.load(ctx, c, externalID)
 	if err != nil {
 		return Trace{}, err
@@ -93,7 +93,7 @@ func (s *Service) Trace(ctx context.Context, c Caller, externalID string) (Trace
 }
 
 // Retry dispatches an order again that nobody has.
-func (s *Service) Retry(ctx context.Context, c Caller, externalID string) (Result, error) {
+func (s *Service) Retry(ctx context.Context, c usecase.Caller, externalID string) (Result, error) {
 	begun := s.Clock.Now()
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Service) Retry(ctx context.Context, c Caller, externalID string) (Resul
 	var own inlineJob
 	sh, err = s.change(ctx, sh, "retry", func(sh *shipment.Shipment) (*store.Tx, error) {
 		if !sh.Retryable() {
-			return nil, failf(InvalidOperation, "The Order can no longer be retried: it is in state %s.", sh.Status)
+			return nil, usecase.Failf(usecase.InvalidOperation, "The Order can no longer be retried: it is in state %s.", sh.Status)
 		}
 		now := s.Clock.Now()
 		sh.Retries = 0
@@ -121,7 +121,7 @@ func (s *Service) Retry(ctx context.Context, c Caller, externalID string) (Resul
 		own.put(s, tx, sh)
 		return tx, nil
 	})
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*usecase.Error](err); ok {
 		return Result{}, e
 	}
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *Service) Retry(ctx context.Context, c Caller, externalID string) (Resul
 }
 
 // Rates says what each account would ask, and which offer the rules choose. Nothing is stored or booked.
-func (s *Service) Rates(ctx context.Context, c Caller, o shipment.Order) (Rates, error) {
+func (s *Service) Rates(ctx context.Context, c usecase.Caller, o shipment.Order) (Rates, error) {
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
 		return Rates{}, err
@@ -145,7 +145,7 @@ func (s *Service) Rates(ctx context.Context, c Caller, o shipment.Order) (Rates,
 	var f shipping.Faults
 	validateOrder(&f, t, o)
 	if len(f) > 0 {
-		return Rates{}, usecase.Invalid(ValidationError, f)
+		return Rates{}, usecase.Invalid(usecase.ValidationError, f)
 	}
 	sh, err := s.newShipment(ctx, c, t, o)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -17,7 +18,7 @@ const noOption = "none"
 
 // Release lets an order go on that a rule holds, now and whenever it is decided again, until it is edited. Another rule may hold it
 // still. Who has released it stands in the history.
-func (s *Service) Release(ctx context.Context, c Caller, externalID string) (Result, error) {
+func (s *Service) Release(ctx context.Context, c usecase.Caller, externalID string) (Result, error) {
 	begun := s.Clock.Now()
 	if err := s.ruled(c.Tenant); err != nil {
 		return Result{}, err
@@ -30,7 +31,7 @@ func (s *Service) Release(ctx context.Context, c Caller, externalID string) (Res
 	var own inlineJob
 	sh, err = s.change(ctx, sh, "release", func(sh *shipment.Shipment) (*store.Tx, error) {
 		if sh.Status != shipping.PendingRelease {
-			return nil, failf(InvalidOperation, "The order is not held: it is in state %s.", sh.Status)
+			return nil, usecase.Failf(usecase.InvalidOperation, "The order is not held: it is in state %s.", sh.Status)
 		}
 		now := s.Clock.Now()
 		note := "RELEASED"
@@ -46,7 +47,7 @@ func (s *Service) Release(ctx context.Context, c Caller, externalID string) (Res
 		own.put(s, tx, sh)
 		return tx, nil
 	})
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*usecase.Error](err); ok {
 		return Result{}, e
 	}
 	if err != nil {
@@ -63,7 +64,7 @@ const exportPage = 200
 
 // ExportDecisions calls each with the decisions of every order that was created since then, newest order first. Orders without a
 // decision are left out.
-func (s *Service) ExportDecisions(ctx context.Context, c Caller, since time.Time, each func(*shipment.Shipment, []store.Decision) error) error {
+func (s *Service) ExportDecisions(ctx context.Context, c usecase.Caller, since time.Time, each func(*shipment.Shipment, []store.Decision) error) error {
 	q := store.ShipmentQuery{Limit: exportPage, Since: shipping.At(since)}
 	for {
 		p, err := s.Store.ListShipments(ctx, c.Tenant, q)

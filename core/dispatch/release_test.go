@@ -30,7 +30,7 @@ guard:
     on_breach: hold
 `
 
-var anna = dispatch.Caller{Tenant: "demo", Key: "anna"}
+var anna = usecase.Caller{Tenant: "demo", Key: "anna"}
 
 // TestReleaseLetsOneRuleAfterTheOtherGo: each is released by its own word, and who has said it stands in the history.
 func TestReleaseLetsOneRuleAfterTheOtherGo(t *testing.T) {
@@ -58,7 +58,7 @@ func TestReleaseLetsOneRuleAfterTheOtherGo(t *testing.T) {
 	e.wantStatusEnd("o", shipping.OrderDispatched)
 	e.wantLive("o", "cheap")
 	e.wantNoJobs()
-	if _, err := e.Release(context.Background(), anna, "o"); usecase.AsError(err).Type != dispatch.InvalidOperation {
+	if _, err := e.Release(context.Background(), anna, "o"); usecase.AsError(err).Type != usecase.InvalidOperation {
 		t.Errorf("releasing what is not held: %v", err)
 	}
 	ds, err := e.Decisions(context.Background(), caller, "o")

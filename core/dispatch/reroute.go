@@ -6,6 +6,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 )
 
 // reroute changes what a booking cannot bear: new estimates are asked first, and only when somebody would carry the changed order
@@ -20,7 +21,7 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 	if e.diff.rename {
 		// The booking must not be cancelled for a change that cannot be written down.
 		if _, err := s.Store.ShipmentByExternalID(ctx, sh.Tenant, e.to.ExternalID); err == nil {
-			return Result{}, failf(DuplicateID, "Resource with provided id already exists.")
+			return Result{}, usecase.Failf(usecase.DuplicateID, "Resource with provided id already exists.")
 		}
 	}
 	// The round is counted up below, so that the references of this question are not those of the dispatch that follows.
@@ -30,7 +31,7 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 		return Result{}, s.storeError("estimate changed order", err)
 	}
 	if est.held() == nil && est.decision.Winner == nil {
-		return Result{}, &Error{Type: NoProviderMatched, Message: "No Provider matched the criteria for the changed order; it was left as it was.", Providers: est.errors}
+		return Result{}, &usecase.Error{Type: usecase.NoProviderMatched, Message: "No Provider matched the criteria for the changed order; it was left as it was.", Providers: est.errors}
 	}
 	number := sh.Live(sh.Way()).Number
 	sh, err = s.commitEdit(ctx, sh, "reroute-intent", func(sh *shipment.Shipment) (*store.Tx, error) {
@@ -68,6 +69,6 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 		return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,
 			Message: "It is not known yet whether " + a.Provider + " has cancelled the present booking, which the change needs. The order is changed and booked anew as soon as that is certain."}}}, nil
 	}
-	return Result{}, &Error{Type: PlaceOrderFailed, Message: a.Provider + " did not cancel the present booking, which the change needs; the order was left as it was.",
+	return Result{}, &usecase.Error{Type: usecase.PlaceOrderFailed, Message: a.Provider + " did not cancel the present booking, which the change needs; the order was left as it was.",
 		Providers: []shipment.ProviderError{providerError(a.Provider, cerr)}, Err: cerr}
 }

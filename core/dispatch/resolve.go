@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -34,7 +35,7 @@ type Resolution struct {
 
 // Resolve ends an attempt that needs a person. An absent one lets the order be dispatched anew, and is watched as long as any absence
 // that is not proven; a booked one is adopted. A cancellation that was asked for meanwhile wins in either case.
-func (s *Service) Resolve(ctx context.Context, c Caller, externalID string, r Resolution) (Result, error) {
+func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID string, r Resolution) (Result, error) {
 	begun := s.Clock.Now()
 	sh, err := s.load(ctx, c, externalID)
 	if err != nil {
@@ -45,12 +46,12 @@ func (s *Service) Resolve(ctx context.Context, c Caller, externalID string, r Re
 	sh, err = s.change(ctx, sh, "resolve", func(sh *shipment.Shipment) (*store.Tx, error) {
 		a := needing(sh, r.Attempt)
 		if a == nil {
-			return nil, failf(InvalidOperation, "Nothing about the order needs a person's decision, or not about attempt %d.", r.Attempt)
+			return nil, usecase.Failf(usecase.InvalidOperation, "Nothing about the order needs a person's decision, or not about attempt %d.", r.Attempt)
 		}
 		number = a.Number
 		switch {
 		case a.State != shipment.InDoubt && r.Outcome == OutcomeBooked:
-			return nil, failf(InvalidOperation, "Attempt %d is decided; what is left is a spare booking. Have it cancelled at %s, then resolve the attempt as absent.", number, a.Provider)
+			return nil, usecase.Failf(usecase.InvalidOperation, "Attempt %d is decided; what is left is a spare booking. Have it cancelled at %s, then resolve the attempt as absent.", number, a.Provider)
 		case a.State != shipment.InDoubt:
 			return s.sparesGone(sh, a, c.Key), nil
 		case r.Outcome == OutcomeAbsent:
@@ -63,7 +64,7 @@ func (s *Service) Resolve(ctx context.Context, c Caller, externalID string, r Re
 			Parcels: []carrier.BookedParcel{{Number: r.TrackingID}}}
 		return s.success(sh, a, []carrier.Booking{b}, shipment.Adopted, c.Key), nil
 	})
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*usecase.Error](err); ok {
 		return Result{}, e
 	}
 	if err != nil {

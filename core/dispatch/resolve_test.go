@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -57,7 +58,7 @@ func TestResolvedAsAbsent(t *testing.T) {
 		t.Errorf("attempt = %s", st)
 	}
 	_, err := e.resolve(dispatch.Resolution{Attempt: 1, Outcome: dispatch.OutcomeAbsent})
-	wantType(t, err, dispatch.InvalidOperation)
+	wantType(t, err, usecase.InvalidOperation)
 }
 
 func TestResolvedAsBooked(t *testing.T) {
@@ -71,7 +72,7 @@ func TestResolvedAsBooked(t *testing.T) {
 		t.Errorf("attempt = %+v", a)
 	}
 	_, err = e.resolve(dispatch.Resolution{Attempt: 2, Outcome: dispatch.OutcomeAbsent})
-	wantType(t, err, dispatch.InvalidOperation)
+	wantType(t, err, usecase.InvalidOperation)
 	e.wantNoJobs()
 }
 
@@ -131,7 +132,7 @@ func TestASpareIsResolved(t *testing.T) {
 	}
 	gauge(1)
 	_, err := e.resolve(dispatch.Resolution{Attempt: 1, Outcome: dispatch.OutcomeBooked, TrackingID: "x"})
-	wantType(t, err, dispatch.InvalidOperation)
+	wantType(t, err, usecase.InvalidOperation)
 	if _, err := again.Resolve(context.Background(), caller, "o1", dispatch.Resolution{Attempt: 1, Outcome: dispatch.OutcomeAbsent}); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -65,17 +66,17 @@ type Returned struct {
 }
 
 // Return books the way back of an order, or of a part of it. It is a shipment of its own from then on.
-func (s *Service) Return(ctx context.Context, c Caller, externalID string, r ReturnRequest) (Result, error) {
+func (s *Service) Return(ctx context.Context, c usecase.Caller, externalID string, r ReturnRequest) (Result, error) {
 	return s.giveBack(ctx, c, r, func(ctx context.Context) (*Returned, error) { return s.Returnable(ctx, c, externalID) })
 }
 
 // ReturnTracker books the way back of what a tracker of the Tracker API has followed.
-func (s *Service) ReturnTracker(ctx context.Context, c Caller, id tracker.ID, r ReturnRequest) (Result, error) {
+func (s *Service) ReturnTracker(ctx context.Context, c usecase.Caller, id tracker.ID, r ReturnRequest) (Result, error) {
 	return s.giveBack(ctx, c, r, func(ctx context.Context) (*Returned, error) { return s.ReturnableTracker(ctx, c, id) })
 }
 
 // Returnable says what of an order may be returned.
-func (s *Service) Returnable(ctx context.Context, c Caller, externalID string) (*Returned, error) {
+func (s *Service) Returnable(ctx context.Context, c usecase.Caller, externalID string) (*Returned, error) {
 	sh, err := s.load(ctx, c, externalID)
 	if err != nil {
 		return nil, err
@@ -86,10 +87,10 @@ func (s *Service) Returnable(ctx context.Context, c Caller, externalID string) (
 }
 
 // ReturnableTracker says what of a tracker's order may be returned.
-func (s *Service) ReturnableTracker(ctx context.Context, c Caller, id tracker.ID) (*Returned, error) {
+func (s *Service) ReturnableTracker(ctx context.Context, c usecase.Caller, id tracker.ID) (*Returned, error) {
 	t, err := s.Store.Tracker(ctx, c.Tenant, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && t.Surface != tracker.OfAPI {
-		return nil, failf(NotFound, "Tracker with id, %s, is not found", id)
+		return nil, usecase.Failf(usecase.NotFound, "Tracker with id, %s, is not found", id)
 	}
 	if err != nil {
 		return nil, s.storeError("read tracker", err)
@@ -111,7 +112,7 @@ type state struct {
 }
 
 // returnable fills in what was returned already and what may be.
-func (s *Service) returnable(ctx context.Context, c Caller, o *Returned, ids []shipment.ID, at state) error {
+func (s *Service) returnable(ctx context.Context, c usecase.Caller, o *Returned, ids []shipment.ID, at state) error {
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
 		return err
@@ -148,7 +149,7 @@ func (s *Service) returnable(ctx context.Context, c Caller, o *Returned, ids []s
 }
 
 // Returns loads the returns of an order or tracker, in the order of their ids.
-func (s *Service) Returns(ctx context.Context, c Caller, ids []shipment.ID) ([]*shipment.Shipment, error) {
+func (s *Service) Returns(ctx context.Context, c usecase.Caller, ids []shipment.ID) ([]*shipment.Shipment, error) {
 	var out []*shipment.Shipment
 	for _, id := range ids {
 		sh, err := s.Store.Shipment(ctx, c.Tenant, id)
@@ -161,7 +162,7 @@ func (s *Service) Returns(ctx context.Context, c Caller, ids []shipment.ID) ([]*
 }
 
 // giveBack stores the way back together with what it means for its origin, and has it dispatched as any order.
-func (s *Service) giveBack(ctx context.Context, c Caller, r ReturnRequest, load func(context.Context) (*Returned, error)) (Result, error) {
+func (s *Service) giveBack(ctx context.Context, c usecase.Caller, r ReturnRequest, load func(context.Context) (*Returned, error)) (Result, error) {
 	begun := s.Clock.Now()
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
@@ -206,7 +207,7 @@ func (s *Service) giveBack(ctx context.Context, c Caller, r ReturnRequest, load 
 }
 
 // saveReturn commits the way back and notes it at its origin, so that nothing is returned twice.
-func (s *Service) saveReturn(ctx context.Context, c Caller, r CreateRequest, o *Returned, back *shipment.Shipment) (*inlineJob, error) {
+func (s *Service) saveReturn(ctx context.Context, c usecase.Caller, r CreateRequest, o *Returned, back *shipment.Shipment) (*inlineJob, error) {
 	tx, job := s.newTx(c, r, back, !r.Async)
 	now := s.Clock.Now()
 	switch {
@@ -230,7 +231,7 @@ func (s *Service) saveReturn(ctx context.Context, c Caller, r CreateRequest, o *
 func (s *Service) placeBack(ctx context.Context, t *config.Tenant, sh *shipment.Shipment, loc *config.Location) error {
 	to := t.Locations[sh.ReturnOf.Location]
 	if to == nil {
-		return failf(InvalidOperation, "The location %s, which the return goes to, is not configured any more.", sh.ReturnOf.Location)
+		return usecase.Failf(usecase.InvalidOperation, "The location %s, which the return goes to, is not configured any more.", sh.ReturnOf.Location)
 	}
 	place, err := s.placeLocation(ctx, to)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -147,7 +148,7 @@ func TestNothingIsReturnedTwice(t *testing.T) {
 	e.delivered("o1", twoItems)
 	e.mustGiveBack("o1", items(dispatch.ReturnItem{SKU: "watch", Quantity: 1}))
 	_, err := e.giveBack("o1", items(dispatch.ReturnItem{SKU: "watch", Quantity: 2}, dispatch.ReturnItem{SKU: "nothing", Quantity: 1}, dispatch.ReturnItem{Line: 2}))
-	f := wantType(t, err, dispatch.ValidationError).Faults
+	f := wantType(t, err, usecase.ValidationError).Faults
 	var paths []string
 	for _, x := range f {
 		paths = append(paths, x.Path)
@@ -160,7 +161,7 @@ func TestNothingIsReturnedTwice(t *testing.T) {
 		t.Errorf("what was left (-want +got)\n%s", d)
 	}
 	_, err = e.giveBack("o1", items(dispatch.ReturnItem{SKU: "strap", Quantity: 1}))
-	if x := wantType(t, err, dispatch.InvalidOperation); !strings.Contains(x.Message, "on its way back") {
+	if x := wantType(t, err, usecase.InvalidOperation); !strings.Contains(x.Message, "on its way back") {
 		t.Error(x)
 	}
 	// A return that is cancelled has given its items free, and its name is not used again.
@@ -210,21 +211,21 @@ func TestWhatCannotBeReturned(t *testing.T) {
 	if _, err := e.Erase(context.Background(), caller, "erased"); err != nil {
 		t.Fatal(err)
 	}
-	refused := func(id string, want dispatch.Type) {
+	refused := func(id string, want usecase.Type) {
 		t.Helper()
 		_, err := e.giveBack(id)
 		wantType(t, err, want)
 	}
-	refused("under way", dispatch.InvalidOperation)
-	refused("erased", dispatch.InvalidOperation)
-	refused("nowhere", dispatch.NotFound)
-	_, err := e.Return(context.Background(), dispatch.Caller{Tenant: "other", Key: "k"}, "o1", dispatch.ReturnRequest{Reason: "too_small"})
-	wantType(t, err, dispatch.NotFound)
+	refused("under way", usecase.InvalidOperation)
+	refused("erased", usecase.InvalidOperation)
+	refused("nowhere", usecase.NotFound)
+	_, err := e.Return(context.Background(), usecase.Caller{Tenant: "other", Key: "k"}, "o1", dispatch.ReturnRequest{Reason: "too_small"})
+	wantType(t, err, usecase.NotFound)
 	tenant.Returns.Enabled = &off
-	refused("o1", dispatch.InvalidOperation)
+	refused("o1", usecase.InvalidOperation)
 	tenant.Returns.Enabled = nil
 	e.clock.Set(e.clock.Now().Add(30*24*time.Hour + time.Millisecond))
-	refused("o1", dispatch.InvalidOperation)
+	refused("o1", usecase.InvalidOperation)
 	if e.get("o1").Returns != nil {
 		t.Error("a refusal has left something")
 	}
@@ -238,7 +239,7 @@ func TestWhatCannotBeReturned(t *testing.T) {
 		r.Packages = []shipping.Parcel{{Name: "unknown"}}
 	})
 	var paths []string
-	for _, x := range wantType(t, err, dispatch.ValidationError).Faults {
+	for _, x := range wantType(t, err, usecase.ValidationError).Faults {
 		paths = append(paths, x.Path)
 	}
 	for _, want := range []string{"reason", "note", "type", "exchangeItems[0].quantity", "exchangeItems[0]", "pickupAddress.street1", "pickupContact.phone", "package.size"} {
@@ -294,7 +295,7 @@ func TestReturnInDoubtAndRefused(t *testing.T) {
 		f.onBook = func(carrier.BookRequest) (bool, error) { return false, refusal(carrier.InvalidField) }
 	})
 	_, err = e.giveBack("o2")
-	x := wantType(t, err, dispatch.PlaceOrderFailed)
+	x := wantType(t, err, usecase.PlaceOrderFailed)
 	if x.Shipment != e.get("o2-R1").ID {
 		t.Errorf("the refusal names %q", x.Shipment)
 	}
@@ -328,7 +329,7 @@ func TestReturnAgainUnderItsKey(t *testing.T) {
 		t.Errorf("%s and %s, %d bookings, %d returns", back.ID, again.ID, ups.live(), len(e.get("o1").Returns))
 	}
 	_, err := e.giveBack("o1", keyed, func(r *dispatch.ReturnRequest) { r.BodyHash = []byte("2") })
-	wantType(t, err, dispatch.DuplicateResource)
+	wantType(t, err, usecase.DuplicateResource)
 }
 
 func TestReturnOfATracker(t *testing.T) {
@@ -350,9 +351,9 @@ func TestReturnOfATracker(t *testing.T) {
 		t.Errorf("the way back is %+v", back)
 	}
 	_, err = e.ReturnTracker(ctx, caller, tr.ID, dispatch.ReturnRequest{Reason: "other"})
-	wantType(t, err, dispatch.InvalidOperation)
-	_, err = e.ReturnTracker(ctx, dispatch.Caller{Tenant: "other"}, tr.ID, dispatch.ReturnRequest{Reason: "other"})
-	wantType(t, err, dispatch.NotFound)
+	wantType(t, err, usecase.InvalidOperation)
+	_, err = e.ReturnTracker(ctx, usecase.Caller{Tenant: "other"}, tr.ID, dispatch.ReturnRequest{Reason: "other"})
+	wantType(t, err, usecase.NotFound)
 
 	// One that was told of nothing but a number says what is missing.
 	bare := &tracker.Tracker{Schema: tracker.Schema, ID: "aaaaaaaaaaaaaaaaaaaaaaa2", Tenant: "demo", Surface: tracker.OfAPI, Number: "1Z",
@@ -361,10 +362,10 @@ func TestReturnOfATracker(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = e.ReturnTracker(ctx, caller, bare.ID, dispatch.ReturnRequest{Reason: "other"})
-	wantType(t, err, dispatch.InvalidOperation) // nobody knows where to
+	wantType(t, err, usecase.InvalidOperation) // nobody knows where to
 	e.config.Tenants["demo"].Returns.Location = "301"
 	_, err = e.ReturnTracker(ctx, caller, bare.ID, dispatch.ReturnRequest{Reason: "other"})
-	if f := wantType(t, err, dispatch.ValidationError).Faults; len(f) < 3 {
+	if f := wantType(t, err, usecase.ValidationError).Faults; len(f) < 3 {
 		t.Errorf("faults = %v", f)
 	}
 }
@@ -375,7 +376,7 @@ func TestReturnIsNotAnotherReturnAfterAnEdit(t *testing.T) {
 	e.mustGiveBack("o1")
 	ctx := context.Background()
 	_, err := e.Edit(ctx, caller, "o1-R1", func(o shipment.Order) (shipment.Order, error) { o.Items[0].Quantity = 1; return o, nil })
-	wantType(t, err, dispatch.ValidationError)
+	wantType(t, err, usecase.ValidationError)
 	group := "g"
 	if res, err := e.Edit(ctx, caller, "o1-R1", func(o shipment.Order) (shipment.Order, error) { o.GroupID = &group; return o, nil }); err != nil || *res.Shipment.Order.GroupID != "g" {
 		t.Errorf("a local edit of a return: %v", err)
@@ -388,7 +389,7 @@ func TestErasingAnOrderErasesItsReturns(t *testing.T) {
 	e.mustGiveBack("o1")
 	ctx := context.Background()
 	_, err := e.Erase(ctx, caller, "o1")
-	wantType(t, err, dispatch.InvalidOperation)
+	wantType(t, err, usecase.InvalidOperation)
 	e.deliver("o1-R1")
 	if _, err := e.Erase(ctx, caller, "o1"); err != nil {
 		t.Fatal(err)

@@ -18,14 +18,14 @@ import (
 
 // wayBack makes the shipment that a return is, or says everything that is wrong with what was asked. Nothing is stored. taken is how
 // many names were taken already.
-func (s *Service) wayBack(ctx context.Context, c Caller, t *config.Tenant, o *Returned, r ReturnRequest, taken int) (*shipment.Shipment, error) {
+func (s *Service) wayBack(ctx context.Context, c usecase.Caller, t *config.Tenant, o *Returned, r ReturnRequest, taken int) (*shipment.Shipment, error) {
 	if o.Refusal != "" {
-		return nil, &Error{Type: InvalidOperation, Message: o.Refusal}
+		return nil, &usecase.Error{Type: usecase.InvalidOperation, Message: o.Refusal}
 	}
 	from := t.Locations[o.Order.LocationID]
 	to := destination(t, from)
 	if to == nil {
-		return nil, failf(InvalidOperation, "Nobody knows where a return of it would go: its location %q is not configured, and returns.location names none.", o.Order.LocationID)
+		return nil, usecase.Failf(usecase.InvalidOperation, "Nobody knows where a return of it would go: its location %q is not configured, and returns.location names none.", o.Order.LocationID)
 	}
 	if from == nil {
 		from = to
@@ -33,7 +33,7 @@ func (s *Service) wayBack(ctx context.Context, c Caller, t *config.Tenant, o *Re
 	lines, f := o.lines(r.Items)
 	validateReturn(&f, t, o, r)
 	if len(f) > 0 {
-		return nil, usecase.Invalid(ValidationError, f)
+		return nil, usecase.Invalid(usecase.ValidationError, f)
 	}
 	now := s.Clock.Now()
 	address, contact := o.Order.DeliveryAddress, o.Order.DeliveryContact

@@ -80,7 +80,7 @@ func (s *Service) tenant(id string) (*config.Tenant, error) {
 	if t := s.Config().Tenants[id]; t != nil {
 		return t, nil
 	}
-	return nil, &Error{Type: InternalServerError, Message: "The tenant is not configured any more.", Err: fmt.Errorf("tenant %q is not in the configuration", id)}
+	return nil, &usecase.Error{Type: usecase.InternalServerError, Message: "The tenant is not configured any more.", Err: fmt.Errorf("tenant %q is not in the configuration", id)}
 }
 
 // watch registers a call that will wait for the shipment; stop must be called.
@@ -154,13 +154,13 @@ func (s *Service) awaitSettled(ctx context.Context, sh *shipment.Shipment, begun
 }
 
 // load returns the tenant's shipment with this external id, or with this id.
-func (s *Service) load(ctx context.Context, c Caller, externalID string) (*shipment.Shipment, error) {
+func (s *Service) load(ctx context.Context, c usecase.Caller, externalID string) (*shipment.Shipment, error) {
 	sh, err := s.Store.ShipmentByExternalID(ctx, c.Tenant, externalID)
 	if errors.Is(err, store.ErrNotFound) && len(externalID) == 24 {
 		sh, err = s.Store.Shipment(ctx, c.Tenant, shipment.ID(externalID))
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, failf(NotFound, "Order with id, %s, is not found", externalID)
+		return nil, usecase.Failf(usecase.NotFound, "Order with id, %s, is not found", externalID)
 	}
 	if err != nil {
 		return nil, s.storeError("read shipment", err)
@@ -169,23 +169,23 @@ func (s *Service) load(ctx context.Context, c Caller, externalID string) (*shipm
 }
 
 // storeError words a store that failed before anything was begun.
-func (s *Service) storeError(doing string, err error) *Error {
+func (s *Service) storeError(doing string, err error) *usecase.Error {
 	if errors.Is(err, store.ErrUnavailable) {
-		return &Error{Type: InternalServerError, Message: "The order store cannot be used at the moment; nothing was changed. Try again later.", Err: fmt.Errorf("%s: %w", doing, err)}
+		return &usecase.Error{Type: usecase.InternalServerError, Message: "The order store cannot be used at the moment; nothing was changed. Try again later.", Err: fmt.Errorf("%s: %w", doing, err)}
 	}
-	return &Error{Type: InternalServerError, Message: "An unexpected error occurred while processing the request.", Err: fmt.Errorf("%s: %w", doing, err)}
+	return &usecase.Error{Type: usecase.InternalServerError, Message: "An unexpected error occurred while processing the request.", Err: fmt.Errorf("%s: %w", doing, err)}
 }
 
 // begunError words what failed when the order was stored and something was under way: it goes on by its jobs.
-func (s *Service) begunError(doing string, sh *shipment.Shipment, err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok {
+func (s *Service) begunError(doing string, sh *shipment.Shipment, err error) *usecase.Error {
+	if e, ok := errors.AsType[*usecase.Error](err); ok {
 		return e
 	}
 	id := shipment.ID("")
 	if sh != nil {
 		id = sh.ID
 	}
-	return &Error{Type: InternalServerError, Shipment: id, Err: fmt.Errorf("%s: %w", doing, err),
+	return &usecase.Error{Type: usecase.InternalServerError, Shipment: id, Err: fmt.Errorf("%s: %w", doing, err),
 		Message: "The order is stored, but how far it has come could not be written down. It is carried on as soon as that is possible: read the order, and do not send it again."}
 }
 

@@ -60,7 +60,7 @@ func TestABookingIsAlwaysRecorded(t *testing.T) {
 				if len(sh.Warnings) != 1 || sh.Warnings[0].Code != "LABEL_NOT_KEPT" {
 					t.Errorf("warnings %+v", sh.Warnings)
 				}
-				if usecase.AsError(label).Type != dispatch.NotFound {
+				if usecase.AsError(label).Type != usecase.NotFound {
 					t.Errorf("label: %v", label)
 				}
 			}},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
 )
 
@@ -24,7 +25,7 @@ func (s *Service) ruled(tenant string) error {
 }
 
 func noRules() error {
-	return &Error{Type: InternalServerError,
+	return &usecase.Error{Type: usecase.InternalServerError,
 		Message: "The tenant's rules cannot be used: their files are faulty, and there are none from before. Nothing was stored or booked. /readyz and the log say what is wrong with the files."}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Validate returns every fault of an order that needs no network to see.
-func (s *Service) Validate(c Caller, o shipment.Order) shipping.Faults {
+func (s *Service) Validate(c usecase.Caller, o shipment.Order) shipping.Faults {
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
 		return nil

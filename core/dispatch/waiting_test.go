@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -54,7 +54,7 @@ func TestOnlyWhatMayChangeWaits(t *testing.T) {
 				}
 				return
 			}
-			wantType(t, err, dispatch.NoProviderMatched)
+			wantType(t, err, usecase.NoProviderMatched)
 			e.wantStatus("o1", shipping.RequestReceived, shipping.EstimatesFailed)
 			e.wantNoJobs()
 		})
@@ -111,7 +111,7 @@ func TestAPlaceComesFree(t *testing.T) {
 		return true, nil
 	}
 	_, err := e.create("o1")
-	wantType(t, err, dispatch.PlaceOrderFailed)
+	wantType(t, err, usecase.PlaceOrderFailed)
 	refusing = false
 	e.mustCreate("o2")
 	if res, err := e.create("o3"); err != nil || res.Shipment.Status != shipping.PendingAutoRetry {
@@ -144,7 +144,7 @@ func TestAnAdapterThatQuotesBeyondItsCapacity(t *testing.T) {
 	e = newEngine(t, alone)
 	e.mustCreate("o1")
 	_, err := e.create("o2")
-	if x := wantType(t, err, dispatch.PlaceOrderFailed); len(x.Providers) != 1 || x.Providers[0].Type != "CAPACITY_FULL" {
+	if x := wantType(t, err, usecase.PlaceOrderFailed); len(x.Providers) != 1 || x.Providers[0].Type != "CAPACITY_FULL" {
 		t.Errorf("%+v", x)
 	}
 	e.wantNoJobs()

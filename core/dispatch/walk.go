@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -86,7 +87,7 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 			expired++
 		}
 	}
-	sh, _, err := s.failRound(ctx, sh, e, false, shipping.OrderFailed, user, &shipment.Failure{Type: string(PlaceOrderFailed),
+	sh, _, err := s.failRound(ctx, sh, e, false, shipping.OrderFailed, user, &shipment.Failure{Type: string(usecase.PlaceOrderFailed),
 		Message: fmt.Sprintf("Failed to place the requested order with the configured providers: quotes expired %d times before they could be booked.", maxRounds)})
 	return sh, err
 }
@@ -258,9 +259,9 @@ func (s *Service) nothingToBook(ctx context.Context, sh *shipment.Shipment, e *e
 // placeFailure words that every provider that could be asked has refused to book; unmapped that the only one did so in words that
 // nobody knows.
 func placeFailure(errs []shipment.ProviderError, unmapped bool) *shipment.Failure {
-	f := &shipment.Failure{Type: string(PlaceOrderFailed), Message: "Failed to place the requested order with the configured providers.", Errors: errs}
+	f := &shipment.Failure{Type: string(usecase.PlaceOrderFailed), Message: "Failed to place the requested order with the configured providers.", Errors: errs}
 	if unmapped {
-		f.Type, f.Message = string(UnmappedError), "Request received unidentifiable error response."
+		f.Type, f.Message = string(usecase.UnmappedError), "Request received unidentifiable error response."
 	}
 	return f
 }
@@ -463,7 +464,7 @@ func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate
 	if none != nil && none.Hold {
 		return s.hold(ctx, sh, e, &rules.Hold{Rule: noOption, Reason: firstOf(none.Message, "Nobody can carry the order. "+e.reasons())})
 	}
-	f := &shipment.Failure{Type: string(NoProviderMatched), Message: "No Provider matched the criteria for the requested delivery.", Errors: e.errors}
+	f := &shipment.Failure{Type: string(usecase.NoProviderMatched), Message: "No Provider matched the criteria for the requested delivery.", Errors: e.errors}
 	for _, w := range e.warnings {
 		if w.Provider != "" {
 			f.Errors = append(f.Errors, shipment.ProviderError{Provider: w.Provider, Type: w.Code, Message: w.Message})

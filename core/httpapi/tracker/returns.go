@@ -8,12 +8,13 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi/returns"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
 )
 
 // Returner is the use cases of sending back what a tracker has followed.
 type Returner interface {
-	ReturnTracker(ctx context.Context, c dispatch.Caller, id tracker.ID, r dispatch.ReturnRequest) (dispatch.Result, error)
-	Returns(ctx context.Context, c dispatch.Caller, ids []shipment.ID) ([]*shipment.Shipment, error)
+	ReturnTracker(ctx context.Context, c usecase.Caller, id tracker.ID, r dispatch.ReturnRequest) (dispatch.Result, error)
+	Returns(ctx context.Context, c usecase.Caller, ids []shipment.ID) ([]*shipment.Shipment, error)
 }
 
 // giveBack books the way back of what a tracker has followed.

@@ -30,12 +30,12 @@ import (
 
 // Cases are the use cases behind the page. *dispatch.Service has them.
 type Cases interface {
-	Returnable(ctx context.Context, c dispatch.Caller, externalID string) (*dispatch.Returned, error)
-	ReturnableTracker(ctx context.Context, c dispatch.Caller, id tracker.ID) (*dispatch.Returned, error)
-	Return(ctx context.Context, c dispatch.Caller, externalID string, r dispatch.ReturnRequest) (dispatch.Result, error)
-	ReturnTracker(ctx context.Context, c dispatch.Caller, id tracker.ID, r dispatch.ReturnRequest) (dispatch.Result, error)
-	Retry(ctx context.Context, c dispatch.Caller, externalID string) (dispatch.Result, error)
-	Label(ctx context.Context, c dispatch.Caller, externalID string, parcel int) (shipping.Label, error)
+	Returnable(ctx context.Context, c usecase.Caller, externalID string) (*dispatch.Returned, error)
+	ReturnableTracker(ctx context.Context, c usecase.Caller, id tracker.ID) (*dispatch.Returned, error)
+	Return(ctx context.Context, c usecase.Caller, externalID string, r dispatch.ReturnRequest) (dispatch.Result, error)
+	ReturnTracker(ctx context.Context, c usecase.Caller, id tracker.ID, r dispatch.ReturnRequest) (dispatch.Result, error)
+	Retry(ctx context.Context, c usecase.Caller, externalID string) (dispatch.Result, error)
+	Label(ctx context.Context, c usecase.Caller, externalID string, parcel int) (shipping.Label, error)
 }
 
 // Settings is what the pages work with. Cases may be set once New has returned, but before the pages are mounted.
@@ -138,7 +138,7 @@ func (p *Pages) asked(q *http.Request) (r ref, t *config.Tenant, ok bool) {
 // buyer is who acts on the page, as histories call them.
 const buyer = "buyer"
 
-func (r ref) caller() dispatch.Caller { return dispatch.Caller{Tenant: r.tenant, Key: buyer} }
+func (r ref) caller() usecase.Caller { return usecase.Caller{Tenant: r.tenant, Key: buyer} }
 
 // load reads what a page is about.
 func (p *Pages) load(ctx context.Context, r ref) (*dispatch.Returned, error) {

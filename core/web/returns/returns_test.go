@@ -9,11 +9,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -21,7 +21,7 @@ import (
 // returnsOf are the returns that an order has.
 func (s *shop) returnsOf(id string) []*shipment.Shipment {
 	s.t.Helper()
-	o, err := s.Service.Returnable(context.Background(), dispatch.Caller{Tenant: "shop"}, id)
+	o, err := s.Service.Returnable(context.Background(), usecase.Caller{Tenant: "shop"}, id)
 	if err != nil {
 		s.t.Fatal(err)
 	}
