@@ -162,7 +162,8 @@ func checkSum(b, sum []byte) error {
 
 func (t *tableFile) close() error { return t.f.Close() }
 
-// eachTable opens the tables one by one and closes them. Where the store is open, a table that is gone was compacted meanwhile.
+// eachTable opens the tables one by one and closes them. Where the store is open, a table may be compacted meanwhile: Badger strikes it
+// from the manifest, then empties the file, then removes it, so that one that does not read is only damaged where it is still named.
 func eachTable(dir string, tables map[uint64]badger.TableManifest, keys *badger.KeyRegistry, live bool, do func(*tableFile) error) error {
 	for _, id := range slices.Sorted(maps.Keys(tables)) {
 		path := table.NewFilename(id, dir)
@@ -171,11 +172,17 @@ func eachTable(dir string, tables map[uint64]badger.TableManifest, keys *badger.
 			return damage(dir, filepath.Join(dir, badger.KeyRegistryFileName), "it lacks the key of %s: %v", path, err)
 		}
 		t, err := openTable(path, key)
-		if live && errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
 		if err == nil {
 			err = errors.Join(do(t), t.close())
+		}
+		if err != nil && live {
+			named, _, merr := readManifest(dir)
+			if merr != nil {
+				return merr
+			}
+			if _, there := named[id]; !there {
+				continue
+			}
 		}
 		if err != nil {
 			return damage(dir, path, "%w", err)
