@@ -31,7 +31,7 @@ func NewCoverage(b *Bundle) *Coverage {
 
 // Add counts one decision of the bundle.
 func (c *Coverage) Add(d *Decision) error {
-	e := &explaining{saw: c.saw}
+	e := &explaining{saw: c.saw, out: &trace.Writer{}}
 	e.explain(c.bundle, d)
 	c.orders++
 	return e.err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
@@ -18,10 +19,15 @@ func Explain(b *Bundle, d Decision) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e := &explaining{}
+	out := writers.Get().(*trace.Writer)
+	defer writers.Put(out)
+	out.Reset()
+	e := &explaining{out: out}
 	e.explain(b, &again)
-	return e.out.String(), e.err
+	return out.String(), e.err
 }
+
+var writers = sync.Pool{New: func() any { return new(trace.Writer) }}
 
 // explain goes through everything that the rules of b said of an order; d is what b decided.
 func (e *explaining) explain(b *Bundle, d *Decision) {
@@ -30,7 +36,7 @@ func (e *explaining) explain(b *Bundle, d *Decision) {
 	e.run = b.start(&again.Plan.Input, again.Plan.Candidates, &Settings{})
 	defer func() { e.run.close() }()
 	in := &again.Plan.Input
-	fmt.Fprintf(&e.out, "order %s  %s %s %s  rules %s@%s\n%s\n", in.Order.ID, in.Local.Weekday, in.Local.Date, in.Local.Time, b.name, b.hash[:len("sha256:")+12], again.Sentence())
+	fmt.Fprintf(e.out, "order %s  %s %s %s  rules %s@%s\n%s\n", in.Order.ID, in.Local.Weekday, in.Local.Date, in.Local.Time, b.name, b.hash[:len("sha256:")+12], again.Sentence())
 	e.orderRules()
 	e.run.close()
 	e.run = b.start(&again.Plan.Input, again.Plan.Candidates, &again.Plan.Set)
@@ -46,7 +52,7 @@ func (e *explaining) explain(b *Bundle, d *Decision) {
 type explaining struct {
 	*run
 	d   *Decision
-	out strings.Builder
+	out *trace.Writer
 	err error
 
 	skipped int // parts of conditions that were not evaluated
@@ -71,7 +77,7 @@ func (e *explaining) tree(f *formula.Formula) {
 	e.tell(t)
 	clocks(t)
 	e.skipped += unreached(t)
-	t.Write(&e.out, "    ")
+	e.out.Tree(t, "    ")
 }
 
 // tell hands the condition of the rule that speaks to whoever wants to know.
@@ -81,7 +87,7 @@ func (e *explaining) tell(t *trace.Tree) {
 	}
 }
 
-func (e *explaining) line(format string, args ...any) { fmt.Fprintf(&e.out, format+"\n", args...) }
+func (e *explaining) line(format string, args ...any) { fmt.Fprintf(e.out, format+"\n", args...) }
 
 func (e *explaining) rule(verdict string, h *head) {
 	if !e.inVariant(&h.variant) {

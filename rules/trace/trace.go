@@ -30,8 +30,11 @@ type Program struct {
 	program *vm.Program
 	root    *part
 	parts   []*part
-	values  [][]any // by part, of the current run
+	trees   []Tree // by part, of the current run
 }
+
+// machines are used again: their stacks have grown by then.
+var machines = sync.Pool{New: func() any { return new(vm.VM) }}
 
 // part is a piece of the expression, with its text as the author wrote it.
 type part struct {
@@ -76,9 +79,8 @@ func CompileTree(tree *parser.Tree, config *conf.Config, check func(*parser.Tree
 	config.Functions[function] = &builtin.Function{
 		Name: function,
 		Func: func(args ...any) (any, error) {
-			id := args[0].(int)
-			if len(p.values[id]) < maxValues {
-				p.values[id] = append(p.values[id], args[1])
+			if t := &p.trees[args[0].(int)]; len(t.Values) < maxValues {
+				t.Values = append(t.Values, args[1])
 			}
 			return args[1], nil
 		},
@@ -104,10 +106,21 @@ func CompileTree(tree *parser.Tree, config *conf.Config, check func(*parser.Tree
 func (p *Program) Run(env any) *Tree {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.values = make([][]any, len(p.parts))
-	machine := vm.VM{MemoryBudget: maxMemory}
+	n := len(p.parts)
+	values := make([]any, n) // most parts have one
+	p.trees = make([]Tree, n)
+	for i := range p.trees {
+		p.trees[i].Values = values[i : i : i+1]
+	}
+	machine := machines.Get().(*vm.VM)
+	machine.MemoryBudget = maxMemory
 	value, err := machine.Run(p.program, env)
-	t := p.tree(p.root)
+	if err == nil { // one that failed may have left anything behind
+		machines.Put(machine)
+	}
+	links := make([]*Tree, 0, n)
+	t := p.tree(p.root, &links)
+	p.trees = nil
 	t.Err = err
 	if err == nil && len(t.Values) == 0 {
 		t.Values = []any{value}
@@ -115,10 +128,16 @@ func (p *Program) Run(env any) *Tree {
 	return t
 }
 
-func (p *Program) tree(of *part) *Tree {
-	t := &Tree{Text: of.text, Op: of.op, Values: p.values[of.id]}
-	for _, c := range of.children {
-		t.Parts = append(t.Parts, p.tree(c))
+// tree joins the trees of a part and of those below it; links has room for all of them.
+func (p *Program) tree(of *part, links *[]*Tree) *Tree {
+	t := &p.trees[of.id]
+	t.Text, t.Op = of.text, of.op
+	first := len(*links)
+	last := first + len(of.children)
+	*links = (*links)[:last]
+	t.Parts = (*links)[first:last:last]
+	for i, c := range of.children {
+		t.Parts[i] = p.tree(c, links)
 	}
 	return t
 }

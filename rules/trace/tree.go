@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -22,16 +23,29 @@ type Tree struct {
 
 // String renders the tree, one part a line, with values in a column.
 func (t *Tree) String() string {
-	var b strings.Builder
-	t.Write(&b, "")
-	return b.String()
+	var w Writer
+	w.Tree(t, "")
+	return w.String()
 }
 
-// Write is String, with every line moved in by margin.
-func (t *Tree) Write(b *strings.Builder, margin string) {
-	t.lines(b, margin, nil, "", t.width(0))
+// Writer gathers trees, and whatever else is written to it. It remembers how it wrote a value: the trees of one explanation show the same
+// facts again and again.
+type Writer struct {
+	bytes.Buffer
+	known map[any]string
+}
+
+// Reset forgets everything but keeps the room for it.
+func (w *Writer) Reset() {
+	w.Buffer.Reset()
+	clear(w.known)
+}
+
+// Tree writes a tree, every line of it moved in by margin.
+func (w *Writer) Tree(t *Tree, margin string) {
+	w.lines(t, margin, nil, "", t.width(0))
 	if t.Err != nil {
-		fmt.Fprintf(b, "%sfailed: %v\n", margin, t.Err)
+		fmt.Fprintf(w, "%sfailed: %v\n", margin, t.Err)
 	}
 }
 
@@ -41,27 +55,29 @@ const (
 	middle, final = "|- ", "`- "
 )
 
+// column is that of values where texts are so long that nobody would look for a value behind them.
+const column = 72
+
+var spaces = strings.Repeat(" ", column)
+
 // width is that of the column of texts, for a part so many parts deep.
 func (t *Tree) width(deep int) int {
-	const most = 72
-	w := min(len(blank)*deep+utf8.RuneCountInString(t.Text), most)
+	w := min(len(blank)*deep+utf8.RuneCountInString(t.Text), column)
 	for _, p := range t.Parts {
 		w = max(w, p.width(deep+1))
 	}
 	return w
 }
 
-func (t *Tree) lines(b *strings.Builder, margin string, indent []byte, head string, width int) {
-	b.WriteString(margin)
-	b.Write(indent)
-	b.WriteString(head)
-	b.WriteString(t.Text)
-	for n := len(indent) + len(head) + utf8.RuneCountInString(t.Text); n < width; n++ {
-		b.WriteByte(' ')
-	}
-	b.WriteString("  ")
-	b.WriteString(t.value())
-	b.WriteByte('\n')
+func (w *Writer) lines(t *Tree, margin string, indent []byte, head string, width int) {
+	w.WriteString(margin)
+	w.Write(indent)
+	w.WriteString(head)
+	w.WriteString(t.Text)
+	w.WriteString(spaces[:max(width-len(indent)-len(head)-utf8.RuneCountInString(t.Text), 0)])
+	w.WriteString("  ")
+	w.value(t)
+	w.WriteByte('\n')
 	switch head {
 	case middle:
 		indent = append(indent, down...)
@@ -70,32 +86,70 @@ func (t *Tree) lines(b *strings.Builder, margin string, indent []byte, head stri
 	}
 	for i, p := range t.Parts {
 		if i < len(t.Parts)-1 {
-			p.lines(b, margin, indent, middle, width)
+			w.lines(p, margin, indent, middle, width)
 		} else {
-			p.lines(b, margin, indent, final, width)
+			w.lines(p, margin, indent, final, width)
 		}
 	}
 }
 
-func (t *Tree) value() string {
+func (w *Writer) value(t *Tree) {
 	const most = 5
 	switch len(t.Values) {
 	case 0:
-		return "not evaluated"
+		w.WriteString("not evaluated")
+		return
 	case 1:
+		w.WriteString("= ")
+		w.format(t.Values[0])
 		if t.Note != "" {
-			return "= " + Format(t.Values[0]) + " (" + t.Note + ")"
+			w.WriteString(" (" + t.Note + ")")
 		}
-		return "= " + Format(t.Values[0])
+		return
 	}
-	var parts []string
-	for _, v := range t.Values[:min(most, len(t.Values))] {
-		parts = append(parts, Format(v))
+	w.WriteString("= ")
+	for i, v := range t.Values[:min(most, len(t.Values))] {
+		if i > 0 {
+			w.WriteString(", ")
+		}
+		w.format(v)
 	}
 	if len(t.Values) > most {
-		parts = append(parts, "…")
+		w.WriteString(", …")
 	}
-	return fmt.Sprintf("= %s (%d items)", strings.Join(parts, ", "), len(t.Values))
+	fmt.Fprintf(w, " (%d items)", len(t.Values))
+}
+
+// format is Format. What takes long to word is worded once.
+func (w *Writer) format(v any) {
+	switch v := v.(type) {
+	case bool:
+		w.Write(strconv.AppendBool(w.AvailableBuffer(), v))
+	case int:
+		w.Write(strconv.AppendInt(w.AvailableBuffer(), int64(v), 10))
+	case string:
+		w.Write(strconv.AppendQuote(w.AvailableBuffer(), v))
+	case fmt.Stringer:
+		w.remembered(v)
+	default:
+		w.WriteString(Format(v))
+	}
+}
+
+func (w *Writer) remembered(v fmt.Stringer) {
+	if !reflect.TypeOf(v).Comparable() {
+		w.WriteString(Format(v))
+		return
+	}
+	text, ok := w.known[v]
+	if !ok {
+		if w.known == nil {
+			w.known = map[any]string{}
+		}
+		text = Format(v)
+		w.known[v] = text
+	}
+	w.WriteString(text)
 }
 
 // Format writes a value for people.
