@@ -33,8 +33,31 @@ type Program struct {
 	trees   []Tree // by part, of the current run
 }
 
-// machines are used again: their stacks have grown by then.
-var machines = sync.Pool{New: func() any { return new(vm.VM) }}
+// Room is what runs need and leave behind, for use by the next. The zero value is ready. It serves one goroutine.
+type Room struct {
+	machine vm.VM
+	trees   []Tree
+	values  []any
+	links   []*Tree
+}
+
+// Clear forgets what runs have left, but keeps the room for it.
+func (r *Room) Clear() {
+	clear(r.trees)
+	clear(r.values)
+	clear(r.links)
+}
+
+// take makes room for n parts.
+func (r *Room) take(n int) {
+	if r.Clear(); cap(r.trees) < n {
+		r.trees, r.values, r.links = make([]Tree, n), make([]any, n), make([]*Tree, n)
+	}
+	r.trees, r.values, r.links = r.trees[:n], r.values[:n], r.links[:n]
+	for i := range r.trees { // most parts have one value
+		r.trees[i].Values = r.values[i : i : i+1]
+	}
+}
 
 // part is a piece of the expression, with its text as the author wrote it.
 type part struct {
@@ -103,24 +126,22 @@ func CompileTree(tree *parser.Tree, config *conf.Config, check func(*parser.Tree
 }
 
 // Run evaluates the twin over env and returns what every part came to.
-func (p *Program) Run(env any) *Tree {
+func (p *Program) Run(env any) *Tree { return p.RunIn(&Room{}, env) }
+
+// RunIn is Run where the tree is built in a room, and is good until the next run in it.
+func (p *Program) RunIn(room *Room, env any) *Tree {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := len(p.parts)
-	values := make([]any, n) // most parts have one
-	p.trees = make([]Tree, n)
-	for i := range p.trees {
-		p.trees[i].Values = values[i : i : i+1]
-	}
-	machine := machines.Get().(*vm.VM)
-	machine.MemoryBudget = maxMemory
-	value, err := machine.Run(p.program, env)
-	if err == nil { // one that failed may have left anything behind
-		machines.Put(machine)
-	}
-	links := make([]*Tree, 0, n)
-	t := p.tree(p.root, &links)
+	room.take(len(p.parts))
+	p.trees = room.trees
+	room.machine.MemoryBudget = maxMemory
+	value, err := room.machine.Run(p.program, env)
 	p.trees = nil
+	if err != nil {
+		room.machine = vm.VM{} // it may have left anything behind
+	}
+	links := room.links
+	t := room.tree(p.root, &links)
 	t.Err = err
 	if err == nil && len(t.Values) == 0 {
 		t.Values = []any{value}
@@ -128,16 +149,13 @@ func (p *Program) Run(env any) *Tree {
 	return t
 }
 
-// tree joins the trees of a part and of those below it; links has room for all of them.
-func (p *Program) tree(of *part, links *[]*Tree) *Tree {
-	t := &p.trees[of.id]
-	t.Text, t.Op = of.text, of.op
-	first := len(*links)
-	last := first + len(of.children)
-	*links = (*links)[:last]
-	t.Parts = (*links)[first:last:last]
+// tree joins the trees of a part and of those below it; links has a place for each of these.
+func (r *Room) tree(of *part, links *[]*Tree) *Tree {
+	t, n := &r.trees[of.id], len(of.children)
+	t.Text, t.Op, t.Parts = of.text, of.op, (*links)[:n:n]
+	*links = (*links)[n:]
 	for i, c := range of.children {
-		t.Parts[i] = p.tree(c, links)
+		t.Parts[i] = r.tree(c, links)
 	}
 	return t
 }

@@ -182,6 +182,7 @@ func (meter) Visit(node *ast.Node) {
 type Machine struct {
 	Vars  map[string]any
 	vm    vm.VM
+	room  trace.Room
 	steps int
 	total int
 }
@@ -199,6 +200,7 @@ func NewMachine() *Machine {
 // Release gives the machine back for others to use.
 func (m *Machine) Release() {
 	clear(m.Vars)
+	m.room.Clear()
 	machines.Put(m)
 }
 
@@ -239,10 +241,10 @@ func (f *Formula) Twin() (*trace.Program, error) {
 	})
 }
 
-// Run computes a twin over the machine's values.
+// Run computes a twin over the machine's values. The tree is good until the next run of the machine.
 func (m *Machine) Run(twin *trace.Program) *trace.Tree {
 	m.steps = 0
-	t := twin.Run(m.Vars)
+	t := twin.RunIn(&m.room, m.Vars)
 	if t.Err != nil {
 		t.Err = failure(t.Err)
 	}
