@@ -191,10 +191,13 @@ func (r *deciding) look(i, stage int) {
 
 // adjust sums what the adjust rules add to the cost and charge the customer. Every rule sees the cost before any of them.
 func (r *deciding) adjust() {
-	for _, i := range r.eligible {
+	for n, i := range r.eligible {
 		o := &r.d.Options[i]
 		if len(r.bundle.adjusts) == 0 {
 			break
+		}
+		if n == 1 { // the others are mostly adjusted by as many rules
+			r.d.Adjusted = slices.Grow(r.d.Adjusted, len(r.d.Adjusted)*(len(r.eligible)-1))
 		}
 		r.look(i, stageQuote)
 		r.phase, r.account, r.service = PhaseAdjust, o.Account, o.Service
