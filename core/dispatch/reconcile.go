@@ -22,6 +22,8 @@ const (
 	missPause  = time.Second
 	longPause  = 10 * time.Minute
 	watchPause = 6 * time.Hour
+	// refusedPause comes after the first refusal to cancel a spare booking.
+	refusedPause = time.Minute
 	// findSlack is how far before the intent and after now a booking is looked for: carriers' clocks are not ours.
 	findSlack = 24 * time.Hour
 	// missesNeeded is how often a carrier must know nothing, a grace apart, before that counts.

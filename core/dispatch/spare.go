@@ -111,13 +111,15 @@ func (s *Service) watchOn(a *shipment.Attempt, pause time.Duration) jobs.Outcome
 	return jobs.Again(next)
 }
 
-// sparePause is how long to wait before the carrier is asked again to cancel what it has not cancelled yet.
+// sparePause is how long to wait before the carrier is asked again to cancel what it has not cancelled yet. One that it has refused to
+// cancel may be gone all the same, where the answer to an earlier cancellation was lost: it is looked at again in minutes, then ever
+// more seldom.
 func sparePause(a *shipment.Attempt) time.Duration {
 	asks := 1
 	for _, sp := range a.Spares {
 		if sp.CancelledAt.IsZero() {
 			if sp.Needs != "" {
-				return watchPause
+				return pause(sp.Asks, refusedPause, watchPause)
 			}
 			asks = max(asks, sp.Asks)
 		}

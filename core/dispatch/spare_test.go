@@ -52,6 +52,46 @@ func TestASpareThatTheCarrierKeepsIsAPersons(t *testing.T) {
 	}
 }
 
+// The carrier cancels a spare, its answer is lost, and it refuses to cancel it twice: within minutes the engine sees that it is gone.
+// One that stays is asked about ever more seldom.
+func TestASpareThatIsGoneAfterALostAnswerIsNoPersonsForLong(t *testing.T) {
+	f := newFake("doordash", "DoorDash", 975)
+	f.onBook = once(true)
+	e := newEngine(t, f)
+	if _, err := e.create("o1"); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	f.set(func(f *fakeCarrier) {
+		f.commit(f.booked[0])
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { asked++; return false, refusal(carrier.CancelRefused) }
+	})
+	people := func() int {
+		p, err := e.List(context.Background(), caller, store.ShipmentQuery{NeedsPerson: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(p.Shipments)
+	}
+	e.pass(30 * time.Second)
+	if asked != 1 || people() != 1 {
+		t.Fatalf("asked %d times, %d orders need a person; want one each", asked, people())
+	}
+	e.pass(2 * time.Hour)
+	if asked < 6 || asked > 8 { // after 1, 3, 7, 15, 31, 63 minutes
+		t.Errorf("asked %d times in two hours", asked)
+	}
+	f.set(func(f *fakeCarrier) {
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { return true, refusal(carrier.CancelRefused) }
+	})
+	e.pass(6 * time.Hour)
+	if people() != 0 {
+		t.Error("the spare is gone, and the order still needs a person")
+	}
+	e.wantLive("o1", "doordash")
+	e.wantNoJobs()
+}
+
 // A carrier without idempotency may have booked twice although its answer came.
 func TestACarrierWithoutIdempotencyIsLookedAtAgain(t *testing.T) {
 	f := newFake("ups", "UPS", 500)

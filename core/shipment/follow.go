@@ -37,6 +37,7 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 	open := a.EndedAt.IsZero()
 	for _, h := range heard {
 		moves := a.Live() && a.Kind == s.Way() && !s.Final() && !h.Late && s.Stage() != BeforeDispatch
+		asked := s.asked(a)
 		if moves && !h.Person && a.CancelIntent != nil && gone(a, s, h.Status) {
 			moves = false
 		}
@@ -56,9 +57,37 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 		lines = append(lines, line)
 		if moves {
 			s.settle(a, h, now)
+			lines = append(lines, s.overtaken(a, asked, now)...)
 		}
 	}
 	return lines, open && !a.EndedAt.IsZero()
+}
+
+// asked is what somebody was told to be under way about a booking.
+type asked struct{ cancel, edit bool }
+
+func (s *Shipment) asked(a *Attempt) asked {
+	ci := a.CancelIntent
+	return asked{cancel: s.Cancel != nil, edit: a.EditIntent != nil || ci != nil && ci.Replace != nil && ci.By != System}
+}
+
+// overtaken tells of what was under way and comes to nothing, as the booking has come to its end before: who was told that it is under
+// way hears of it nowhere else.
+func (s *Shipment) overtaken(a *Attempt, was asked, now time.Time) (lines []Change) {
+	if a.State != Ended {
+		return nil
+	}
+	line := func(code string) {
+		lines = append(lines, s.Move(s.Status, now, System, WithAttempt(a.Number), func(c *Change) { c.Late = true },
+			WithNote(code+"( "+a.Provider+": the booking had come to its end before )")))
+	}
+	if was.cancel && s.Cancel == nil {
+		line("CANCELLATION_REFUSED")
+	}
+	if was.edit {
+		line("EDIT_REFUSED")
+	}
+	return lines
 }
 
 // gone reports whether a status of a carrier's says that there is nothing left to cancel.

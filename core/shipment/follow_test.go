@@ -73,6 +73,43 @@ func TestWhatDoesNotMoveTheOrder(t *testing.T) {
 	}
 }
 
+// What somebody was told to be under way when the carrier delivers ends with words in the history.
+func TestADeliveryThatOvertakesIsTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		under func(*shipment.Shipment, *shipment.Attempt)
+		want  []string
+	}{
+		"nothing": {func(*shipment.Shipment, *shipment.Attempt) {}, nil},
+		"a cancellation": {func(s *shipment.Shipment, a *shipment.Attempt) {
+			s.Cancel, a.CancelIntent = &shipment.CancelRequest{By: "shop"}, &shipment.CancelIntent{By: "shop"}
+		}, []string{"CANCELLATION_REFUSED"}},
+		"an edit that the carrier takes": {func(_ *shipment.Shipment, a *shipment.Attempt) { a.EditIntent = &shipment.EditIntent{By: "shop"} }, []string{"EDIT_REFUSED"}},
+		"an edit that books anew": {func(s *shipment.Shipment, a *shipment.Attempt) {
+			a.CancelIntent = &shipment.CancelIntent{By: "shop", Replace: s.Wish()}
+		}, []string{"EDIT_REFUSED"}},
+		"both": {func(s *shipment.Shipment, a *shipment.Attempt) {
+			s.Cancel, a.CancelIntent = &shipment.CancelRequest{By: "shop"}, &shipment.CancelIntent{By: "shop", Replace: s.Wish()}
+		}, []string{"CANCELLATION_REFUSED", "EDIT_REFUSED"}},
+		"a fallback, of which nobody was told": {func(s *shipment.Shipment, a *shipment.Attempt) {
+			a.CancelIntent = &shipment.CancelIntent{By: shipment.System, Replace: s.Wish()}
+		}, nil},
+	} {
+		s := booked("ground")
+		c.under(s, &s.Attempts[0])
+		lines, _ := hear(s, shipping.OrderDelivered)
+		if s.Status != shipping.OrderDelivered || s.Cancel != nil || len(lines) != 1+len(c.want) {
+			t.Errorf("%s: %s, cancel %v, lines %+v", name, s.Status, s.Cancel, lines)
+			continue
+		}
+		for i, code := range c.want {
+			l := lines[i+1]
+			if l.Note != code+"( UPS: the booking had come to its end before )" || !l.Late || l.Attempt != 1 || l.Seq != lines[0].Seq+i+1 {
+				t.Errorf("%s: line %+v, want a late one that says %s", name, l, code)
+			}
+		}
+	}
+}
+
 func TestTheFinalChargeKeepsWhatRulesCharge(t *testing.T) {
 	s := booked("ground")
 	s.Charge(1, shipping.Money{Minor: 1150, Currency: "USD"})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/waybill-dev/waybill/simulator"
 )
 
@@ -157,6 +158,8 @@ func (d *Dialect) Describe(e *simulator.Entity) any {
 		Tracking string    `json:"tracking_url"`
 		Dashers  int       `json:"dashers_assigned"`
 		Dasher   *dasher   `json:"dasher,omitempty"`
+
+		Request jsontext.Value `json:"request"` // the caller's members, with what was changed since
 	}{float64(int(v.route.miles*100)) / 100, v.fee, v.tip, v.pickupBy, v.dropBy, fmt.Sprintf("%010d", v.support),
-		v.trackingURL(e.ID), v.assigned, v.courier(e)}
+		v.trackingURL(e.ID), v.assigned, v.courier(e), v.body}
 }

@@ -270,7 +270,8 @@ func (d *Dialect) Describe(e *simulator.Entity) any {
 		Charge  money    `json:"charge"`
 		Promise string   `json:"promise"`
 		Place   string   `json:"place"`
-	}{Service: s.service.code, Parcels: []string{}, Voided: []string{}, Charge: usd(s.charged), Promise: s.promised().Format(time.RFC3339)}
+		To      []string `json:"to"` // the receiver's address, as printed
+	}{To: s.receiver.Lines, Service: s.service.code, Parcels: []string{}, Voided: []string{}, Charge: usd(s.charged), Promise: s.promised().Format(time.RFC3339)}
 	for _, p := range s.parcels {
 		out.Parcels = append(out.Parcels, p.number)
 		if p.voided() {
