@@ -46,6 +46,7 @@ type eventData struct {
 	Status       shipping.Status       `json:"status,omitempty"`
 	SubStatus    string                `json:"subStatus,omitempty"`
 	Time         shipping.Instant      `json:"time"` // Unix milliseconds
+	CarrierTime  string                `json:"carrierTime,omitempty"`
 	CarrierCode  string                `json:"carrierCode"`
 	CarrierWords string                `json:"carrierWords"`
 	EventReason  *shipping.EventReason `json:"eventReason,omitempty"`
@@ -68,7 +69,7 @@ func (s *Service) waybill(t Told) (Rendered, bool, error) {
 		}
 		d := trackerData{Tracker: s.ShowTracker(snap.Tracker), Events: []eventData{}}
 		for _, e := range snap.Entered {
-			d.Events = append(d.Events, eventData{ID: e.ID, Status: e.Status, SubStatus: e.SubStatus, Time: e.Time, CarrierCode: e.CarrierCode,
+			d.Events = append(d.Events, eventData{ID: e.ID, Status: e.Status, SubStatus: e.SubStatus, Time: e.Time, CarrierTime: e.Clock(), CarrierCode: e.CarrierCode,
 				CarrierWords: e.CarrierWords, EventReason: e.Reason, City: e.City, State: e.State, PostalCode: e.PostalCode, CountryCode: e.CountryCode, Late: e.Late})
 		}
 		data = d

@@ -50,6 +50,7 @@ type Latest struct {
 	Message     string    `json:"message"`  // the carrier's words
 	Location    string    `json:"location"` // city, state, country, as far as they are known
 	At          time.Time `json:"at"`
+	CarrierTime string    `json:"carrierTime"` // At as the carrier's clock showed it, "" where it showed none
 	IsException bool      `json:"isException"`
 }
 
@@ -125,6 +126,9 @@ func (o *order) viewOf(p *parcel, m moment) FulfilmentView {
 	}
 	if e := m.Event; e != nil {
 		v.Latest.Message, v.Latest.Location = e.CarrierWords, place(e)
+		if e.Time.Equal(m.At) {
+			v.Latest.CarrierTime = e.Clock()
+		}
 	}
 	return v
 }

@@ -291,9 +291,23 @@ func trim(e *shipping.TrackingEvent) {
 	if r := e.Reason; r != nil {
 		e.Reason = &shipping.EventReason{Code: cut(r.Code, maxName), Title: cut(r.Title, maxName), Note: cut(r.Note, maxWords)}
 	}
+	e.CarrierTime = clockOf(e)
 	if !slices.Contains(shipping.Statuses, e.Status) {
 		e.Status = ""
 	}
+}
+
+// clockOf is what the carrier's clock showed, "" where it cannot be read, shows a time that cannot be, or contradicts the moment.
+func clockOf(e *shipping.TrackingEvent) string {
+	const longest = len("2006-01-02T15:04:05.000000000-07:00")
+	if len(e.CarrierTime) > longest {
+		return ""
+	}
+	at, zoned, ok := shipping.ParseCarrierTime(e.CarrierTime)
+	if !ok || !storable(shipping.At(at)) || zoned && !at.Truncate(time.Second).Equal(e.Time.Truncate(time.Second)) {
+		return ""
+	}
+	return e.CarrierTime
 }
 
 func cut(s string, limit int) string {

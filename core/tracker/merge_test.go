@@ -186,6 +186,37 @@ func TestLocalTimesAreOfTheTrackersZone(t *testing.T) {
 	}
 }
 
+// The carrier's clock is for people to read: the same news with it and without is one event, which has it whichever came first.
+func TestTheCarriersClockIsKept(t *testing.T) {
+	without := ev(0, shipping.InTransit)
+	with := without
+	with.CarrierTime = shipping.CarrierTime(without.Time.In(time.FixedZone("", 2*3600)), true)
+	for _, order := range [][]shipping.TrackingEvent{{without, with}, {with, without}, {with}} {
+		for _, last := range []tracker.Origin{tracker.ByPoll, tracker.ByPush} {
+			tr := newTracker()
+			for i, e := range order {
+				origin := tracker.ByPoll
+				if i > 0 {
+					origin = last
+				}
+				tr.Merge(carrier.TrackUpdate{Number: tr.Number, Events: []shipping.TrackingEvent{e}}, tracker.Heard{Origin: origin, At: start.Add(time.Hour)})
+			}
+			if len(tr.Events) != 1 || tr.Events[0].Clock() != with.CarrierTime {
+				t.Errorf("%v by %s: %+v, want one event at %s", order, last, tr.Events, with.CarrierTime)
+			}
+		}
+	}
+	for _, said := range []string{"soon", "1066-10-14", "2026-03-01T10:00:01+02:00", strings.Repeat("2", 100), "2026-03-01T10:00:00." + strings.Repeat("0", 40) + "Z"} {
+		e := without
+		e.CarrierTime = said
+		tr := newTracker()
+		poll(tr, e)
+		if got := tr.Events[0].CarrierTime; got != "" {
+			t.Errorf("a clock that shows %q at %v is kept as %q", said, e.Time, got)
+		}
+	}
+}
+
 func TestTimesThatCannotBe(t *testing.T) {
 	received := start.Add(24 * time.Hour)
 	tr := newTracker()
@@ -282,6 +313,10 @@ func TestArrivalDoesNotMatter(t *testing.T) {
 				e.SubStatus = rapid.SampledFrom([]string{"", tracker.SubReturnStarted, tracker.SubReturned}).Draw(t, "sub")
 			}
 			e.CarrierCode += rapid.SampledFrom([]string{"", "/AR", "/DP", "/HU"}).Draw(t, "code")
+			zone := rapid.SampledFrom([]*time.Location{nil, time.UTC, time.FixedZone("", -8*3600)}).Draw(t, "zone")
+			if zone != nil {
+				e.CarrierTime = shipping.CarrierTime(e.Time.In(zone), true)
+			}
 			told[i] = telling{carrier.TrackUpdate{Number: rapid.SampledFrom([]string{"N1", "N2"}).Draw(t, "number"), Events: []shipping.TrackingEvent{e}},
 				rapid.SampledFrom([]tracker.Origin{tracker.ByPoll, tracker.ByPush}).Draw(t, "origin")}
 		}

@@ -22,15 +22,17 @@ type Telling struct {
 	State        string `json:"state,omitempty"`
 	PostalCode   string `json:"postalCode,omitempty"`
 	CountryCode  string `json:"countryCode,omitempty"`
+	CarrierTime  string `json:"carrierTime,omitempty"`
 }
 
 func tellingOf(e *Event) Telling {
-	return Telling{Origin: e.Origin, CarrierCode: e.CarrierCode, CarrierWords: e.CarrierWords, State: e.State, PostalCode: e.PostalCode, CountryCode: e.CountryCode}
+	return Telling{Origin: e.Origin, CarrierCode: e.CarrierCode, CarrierWords: e.CarrierWords, State: e.State, PostalCode: e.PostalCode, CountryCode: e.CountryCode,
+		CarrierTime: e.CarrierTime}
 }
 
 func (e *Event) tell(by Telling) {
 	e.Origin, e.CarrierCode, e.CarrierWords = by.Origin, by.CarrierCode, by.CarrierWords
-	e.State, e.PostalCode, e.CountryCode = by.State, by.PostalCode, by.CountryCode
+	e.State, e.PostalCode, e.CountryCode, e.CarrierTime = by.State, by.PostalCode, by.CountryCode, by.CarrierTime
 }
 
 // compare orders what one origin tells, by code and words. Those of equal code and words are one telling.
@@ -84,10 +86,18 @@ func (a *alike) add(by Telling) bool {
 	return true
 }
 
-// least chooses between two forms of one telling.
+// least chooses between two forms of one telling. Of two that differ in the carrier's clock only, one that has it is kept: what was
+// heard before clocks were kept is told again with them.
 func least(a, b Telling) Telling {
+	without := func(t Telling) int {
+		if t.CarrierTime == "" {
+			return 1
+		}
+		return 0
+	}
 	if cmp.Or(strings.Compare(a.CarrierCode, b.CarrierCode), strings.Compare(a.CarrierWords, b.CarrierWords), strings.Compare(a.State, b.State),
-		strings.Compare(a.PostalCode, b.PostalCode), strings.Compare(a.CountryCode, b.CountryCode)) <= 0 {
+		strings.Compare(a.PostalCode, b.PostalCode), strings.Compare(a.CountryCode, b.CountryCode), cmp.Compare(without(a), without(b)),
+		strings.Compare(a.CarrierTime, b.CarrierTime)) <= 0 {
 		return a
 	}
 	return b

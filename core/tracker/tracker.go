@@ -154,6 +154,15 @@ type Event struct {
 	shipping.TrackingEvent
 }
 
+// Clock is the event's time as the carrier's own clock showed it, in one of the shapes of shipping.ParseCarrierTime; "" where no way of
+// asking has shown one.
+func (e *Event) Clock() string {
+	if e.CarrierTime == "" && e.Echo != nil {
+		return e.Echo.CarrierTime
+	}
+	return e.CarrierTime
+}
+
 // Numbers are those that the carrier is asked for: of the parcels of a booking, else the one number.
 func (t *Tracker) Numbers() []string {
 	var out []string

@@ -60,7 +60,7 @@ func decodeWebhook(body []byte) (carrier.TrackUpdate, error) {
 	}
 	u := carrier.TrackUpdate{
 		Number: w.SupportReference, Reference: w.ExternalDeliveryID, TrackingURL: w.TrackingURL,
-		Events: []shipping.TrackingEvent{event(w.EventName, w.CancellationReason, at)},
+		Events: []shipping.TrackingEvent{event(w.EventName, w.CancellationReason, at, w.CreatedAt)},
 		Pickup: moment(w.PickupEstimated), Delivery: moment(w.DropoffEstimated),
 		ActualPickup: parseTime(w.PickupActual), ActualDelivery: parseTime(w.DropoffActual),
 	}

@@ -74,11 +74,12 @@ var ends = map[string]struct {
 	"failed_to_return":              {meaning{shipping.OrderUndeliverable, "RETURN_FAILED"}, "OTHER", "Return failed"},
 }
 
-// event reads one word of DoorDash's, a status or the name of a webhook. A word that is not known keeps Status empty.
-func event(word, cancellation string, at shipping.Instant) shipping.TrackingEvent {
+// event reads one word of DoorDash's, a status or the name of a webhook. clock is its time as DoorDash wrote it, "" where it wrote
+// none. A word that is not known keeps Status empty.
+func event(word, cancellation string, at shipping.Instant, clock string) shipping.TrackingEvent {
 	name := strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(word))
 	m := statuses[name]
-	e := shipping.TrackingEvent{Time: at, ZoneKnown: true, CarrierCode: word, CarrierWords: cancellation, Status: m.status, SubStatus: m.sub}
+	e := shipping.TrackingEvent{Time: at, ZoneKnown: true, CarrierTime: clock, CarrierCode: word, CarrierWords: cancellation, Status: m.status, SubStatus: m.sub}
 	if m.status == shipping.OrderCancelled && cancellation != "" {
 		end, known := ends[strings.ToLower(cancellation)]
 		if known {
@@ -138,11 +139,12 @@ func (a *Account) trackOne(ctx context.Context, p carrier.TrackedParcel) (carrie
 		u.Unknown = true
 		return u, nil
 	}
-	at := d.changed()
+	clock := d.changed()
+	at := parseTime(clock)
 	if at.IsZero() {
 		at = shipping.At(a.env.Now(ctx))
 	}
-	u.Events = []shipping.TrackingEvent{event(d.Status, d.CancellationReason, at)}
+	u.Events = []shipping.TrackingEvent{event(d.Status, d.CancellationReason, at, clock)}
 	u.Pickup, u.Delivery = moment(d.PickupEstimated), moment(d.DropoffEstimated)
 	u.ActualPickup, u.ActualDelivery = parseTime(d.PickupActual), parseTime(d.DropoffActual)
 	u.TrackingURL = d.TrackingURL
@@ -158,13 +160,15 @@ func (a *Account) trackOne(ctx context.Context, p carrier.TrackedParcel) (carrie
 	return u, nil
 }
 
-// changed is when the present status began, as near as DoorDash tells.
-func (d *delivery) changed() shipping.Instant {
+// changed is when the present status began, as near as DoorDash tells; "" where that is no time.
+func (d *delivery) changed() string {
 	exact := map[string]string{"picked_up": d.PickupActual, "delivered": d.DropoffActual, "returned": d.ReturnActual}[d.Status]
-	if at := parseTime(exact); !at.IsZero() {
-		return at
+	for _, text := range []string{exact, d.UpdatedAt} {
+		if !parseTime(text).IsZero() {
+			return text
+		}
 	}
-	return parseTime(d.UpdatedAt)
+	return ""
 }
 
 // courier is who carries the delivery and where he was last seen; all nil before a Dasher has accepted.

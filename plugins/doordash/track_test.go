@@ -134,12 +134,12 @@ func TestEvents(t *testing.T) {
 		{"cancelled", "something_new", shipping.OrderCancelled, "", "OTHER"},
 		{"teleported", "", "", "", ""},
 	} {
-		e := event(c.word, c.cancellation, at)
+		e := event(c.word, c.cancellation, at, "2026-03-04T18:25:00Z")
 		reason := ""
 		if e.Reason != nil {
 			reason = e.Reason.Code
 		}
-		if e.Status != c.status || e.SubStatus != c.sub || reason != c.reason || e.CarrierCode != c.word || e.Time != at {
+		if e.Status != c.status || e.SubStatus != c.sub || reason != c.reason || e.CarrierCode != c.word || e.Time != at || e.CarrierTime != "2026-03-04T18:25:00Z" {
 			t.Errorf("%s %s: %+v", c.word, c.cancellation, e)
 		}
 	}
@@ -159,7 +159,7 @@ func TestReceivePush(t *testing.T) {
 	at := shipping.At(time.Date(2026, 3, 4, 18, 25, 0, 500e6, time.UTC))
 	want := carrier.PushAnswer{Updates: []carrier.TrackUpdate{{
 		Reference: reference, TrackingURL: "https://doordash.com/tracking?id=9f8e",
-		Events:       []shipping.TrackingEvent{{Time: at, ZoneKnown: true, CarrierCode: "DASHER_PICKED_UP", Status: shipping.PickupCompleted}},
+		Events:       []shipping.TrackingEvent{{Time: at, ZoneKnown: true, CarrierTime: "2026-03-04T18:25:00.5Z", CarrierCode: "DASHER_PICKED_UP", Status: shipping.PickupCompleted}},
 		Driver:       &shipping.Driver{Name: "Alex D.", Phone: "+15555555555"},
 		LastLocation: &shipping.Location{Latitude: 32.8, Longitude: -96.7, UpdatedAt: at},
 	}}}

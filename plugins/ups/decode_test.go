@@ -181,6 +181,30 @@ func TestLocalTimes(t *testing.T) {
 	}
 }
 
+// TestClocks: an activity keeps what the clock on the wall showed, whatever parts of its time UPS leaves out.
+func TestClocks(t *testing.T) {
+	for _, c := range []struct {
+		act       activity
+		at, clock string
+	}{
+		{activity{Date: "20260303", Time: "103000", GMTDate: "20260303", GMTTime: "18:30:00", GMTOffset: "-08:00"}, "2026-03-03T18:30:00Z", "2026-03-03T10:30:00-08:00"},
+		{activity{Date: "20260303", Time: "103000", GMTDate: "20260303", GMTTime: "18:30:00"}, "2026-03-03T18:30:00Z", "2026-03-03T10:30:00-08:00"},
+		{activity{Date: "20260303", Time: "103107", GMTDate: "20260303", GMTTime: "18:30:00"}, "2026-03-03T18:30:00Z", "2026-03-03T18:30:00Z"},
+		{activity{GMTDate: "20260303", GMTTime: "18:30:00"}, "2026-03-03T18:30:00Z", "2026-03-03T18:30:00Z"},
+		{activity{Date: "20260303", Time: "103000", GMTOffset: "+05.30"}, "2026-03-03T05:00:00Z", "2026-03-03T10:30:00+05:30"},
+		{activity{Date: "20260303", Time: "103000"}, "2026-03-03T10:30:00Z", "2026-03-03T10:30:00"},
+		{activity{Date: "20260303"}, "2026-03-03T00:00:00Z", "2026-03-03"},
+	} {
+		at, clock, ok := c.act.when()
+		if !ok || at.Format(time.RFC3339) != c.at || clock != c.clock {
+			t.Errorf("%+v is %v %q %v, want %s %q", c.act, at, clock, ok, c.at, c.clock)
+		}
+	}
+	if _, _, ok := (activity{Time: "103000", GMTTime: "18:30:00"}).when(); ok {
+		t.Error("an activity without a day has a time")
+	}
+}
+
 // seeds gives a fuzz target the bodies of the recorded answers of one operation.
 func seeds(f *testing.F, op string) {
 	files, err := filepath.Glob("testdata/answers/" + op + "_*.txt")

@@ -33,7 +33,7 @@ func TestPushIsRead(t *testing.T) {
 		}
 		e := u.Events[0]
 		want := time.Date(2026, 3, 2, 15, 5, 0, 0, time.UTC)
-		if u.Number != "1ZCIETST0111111114" || e.Status != shipping.OutForDelivery || !e.Time.Equal(want) || !e.ZoneKnown || e.City != "ALPHARETTA" ||
+		if u.Number != "1ZCIETST0111111114" || e.Status != shipping.OutForDelivery || !e.Time.Equal(want) || !e.ZoneKnown || e.CarrierTime != "2026-03-02T10:05:00-05:00" || e.City != "ALPHARETTA" ||
 			e.CarrierCode != "I/OT/021" || e.CarrierWords != "Out For Delivery" || e.CountryCode != "US" {
 			t.Errorf("%v: %+v", h, u)
 		}

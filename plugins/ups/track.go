@@ -221,7 +221,8 @@ func sameEvent(a, b shipping.TrackingEvent) bool {
 // eventOf maps one activity; ok is false where it has no time, and so no place in a history.
 func eventOf(act activity) (e shipping.TrackingEvent, ok bool) {
 	s := act.Status.first()
-	e.Time, e.ZoneKnown, ok = act.when()
+	e.Time, e.CarrierTime, ok = act.when()
+	_, e.ZoneKnown, _ = shipping.ParseCarrierTime(e.CarrierTime)
 	if !ok {
 		return e, false
 	}
@@ -248,19 +249,37 @@ func (p place) country() string {
 	return ""
 }
 
-// when returns the moment of an activity: by UPS's Greenwich time, else by its local time and offset. Without either the
-// local time is given as if it were UTC, and known is false.
-func (act activity) when() (t shipping.Instant, known, ok bool) {
-	if at, ok := timeOf(act.GMTDate, act.GMTTime, time.UTC); ok && act.GMTTime != "" {
-		return shipping.At(at), true, true
-	}
-	if offset, ok := offsetOf(act.GMTOffset); ok {
-		if at, ok := timeOf(act.Date, act.Time, time.FixedZone("", offset)); ok {
-			return shipping.At(at), true, true
+// when returns the moment of an activity and what the clock on the wall showed: by UPS's Greenwich time, else by its local time and
+// offset. Without either the clock has no zone, and its time is given as if it were UTC.
+func (act activity) when() (at shipping.Instant, clock string, ok bool) {
+	local, isLocal := timeOf(act.Date, act.Time, time.UTC)
+	offset, hasOffset := offsetOf(act.GMTOffset)
+	if gmt, ok := timeOf(act.GMTDate, act.GMTTime, time.UTC); ok && act.GMTTime != "" {
+		if !hasOffset && isLocal && act.Time != "" {
+			offset, hasOffset = offsetBetween(gmt, local)
 		}
+		if !hasOffset {
+			return shipping.At(gmt), shipping.CarrierTime(gmt, true), true
+		}
+		return shipping.At(gmt), shipping.CarrierTime(gmt.In(time.FixedZone("", offset)), true), true
 	}
-	at, ok := timeOf(act.Date, act.Time, time.UTC)
-	return shipping.At(at), false, ok
+	switch {
+	case !isLocal:
+		return shipping.Instant{}, "", false
+	case act.Time == "":
+		return shipping.At(local), local.Format(time.DateOnly), true
+	case !hasOffset:
+		return shipping.At(local), shipping.CarrierTime(local, false), true
+	}
+	zoned := local.Add(-time.Duration(offset) * time.Second).In(time.FixedZone("", offset))
+	return shipping.At(zoned), shipping.CarrierTime(zoned, true), true
+}
+
+// offsetBetween is how far, in seconds, the clock on the wall was ahead of Greenwich; ok is false for what is no zone's.
+func offsetBetween(gmt, local time.Time) (offset int, ok bool) {
+	const quarter = 15 * time.Minute
+	d := local.Sub(gmt)
+	return int(d.Seconds()), d%quarter == 0 && d.Abs() <= 14*time.Hour
 }
 
 // timeOf reads YYYYMMDD and HHMMSS with or without colons, a leading zero or seconds; no time is midnight.

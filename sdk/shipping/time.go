@@ -49,6 +49,35 @@ func (i *Instant) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// CarrierTime words a moment as a carrier's clock showed it: ISO 8601 to the second, with the offset of t from UTC where zoned says
+// that the carrier gave one. The zero time is "".
+func CarrierTime(t time.Time, zoned bool) string {
+	switch {
+	case t.IsZero():
+		return ""
+	case zoned:
+		return t.Format(time.RFC3339)
+	}
+	return t.Format(localTime)
+}
+
+const localTime = "2006-01-02T15:04:05"
+
+// ParseCarrierTime reads a carrier's time in one of four shapes: 2026-03-04T17:12:57 without a zone, the same with Z or with an
+// offset such as -08:00, and the day alone, 2026-03-04. A fraction of a second may follow the seconds. zoned is false where the text
+// names no zone; t is then as if it were UTC.
+func ParseCarrierTime(s string) (t time.Time, zoned, ok bool) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, true, true
+	}
+	for _, layout := range []string{localTime, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, false, true
+		}
+	}
+	return time.Time{}, false, false
+}
+
 // TimeWindow is a stretch of time; either end may be open.
 type TimeWindow struct {
 	StartsAt Instant `json:"startsAt"`

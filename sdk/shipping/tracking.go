@@ -48,6 +48,9 @@ type EventReason struct {
 type TrackingEvent struct {
 	Time      Instant `json:"time"`
 	ZoneKnown bool    `json:"zoneKnown"` // false: the carrier gave a local time without a zone
+	// CarrierTime is Time as the carrier's own clock showed it, in one of the shapes that ParseCarrierTime reads; "" where the carrier
+	// told a moment and no clock. It is for people to read, and Time alone decides what happened when.
+	CarrierTime string `json:"carrierTime,omitempty"`
 
 	CarrierCode  string       `json:"carrierCode"`
 	CarrierWords string       `json:"carrierWords"`

@@ -25,6 +25,7 @@ type Event struct {
 	Place        Place                 `json:"place"`
 	Time         shipping.Instant      `json:"time"`
 	LocalTime    *string               `json:"localTime"`
+	CarrierTime  *string               `json:"carrierTime"` // null where the carrier told a moment and showed no clock
 	ZoneKnown    bool                  `json:"zoneKnown"`
 	ReceivedAt   string                `json:"receivedAt"`
 	Source       tracker.Origin        `json:"source"`
@@ -72,7 +73,7 @@ func eventOf(t *tracker.Tracker, e *tracker.Event) Event {
 	v := Event{ID: e.ID, TrackingID: e.Number, SubStatus: Text(e.SubStatus), Milestone: m.Milestone, Category: Text(m.Category), Code: Text(m.Code),
 		EventReason: e.Reason, CarrierCode: Text(e.CarrierCode), CarrierWords: Text(e.CarrierWords),
 		Place: Place{City: Text(e.City), State: Text(e.State), PostalCode: Text(e.PostalCode), CountryCode: Text(e.CountryCode)},
-		Time:  e.Time, LocalTime: localTime(t, e), ZoneKnown: e.ZoneKnown, ReceivedAt: clock.Millis(e.Received), Source: e.Origin, Provider: Text(e.Account),
+		Time:  e.Time, LocalTime: localTime(t, e), CarrierTime: Text(e.Clock()), ZoneKnown: e.ZoneKnown, ReceivedAt: clock.Millis(e.Received), Source: e.Origin, Provider: Text(e.Account),
 		User: Text(e.User), Note: Text(e.Note), Actor: e.Actor, Late: e.Late}
 	if e.Status != "" {
 		v.Status = &e.Status

@@ -12,8 +12,9 @@
 // too. Where no account answers, the tracker stays pending and isTracked is false.
 //
 // Ids are UUIDs: those of trackers hold the engine's own id, and both forms are taken. Members that nobody told are null. Of
-// numbers that cannot be (a run such as 12345678, or one character again and again) creation is refused. Times that the carrier
-// gave without a zone are shown without one, all others in UTC; a shippingDate is shown as it came.
+// numbers that cannot be (a run such as 12345678, or one character again and again) creation is refused. Times of
+// events are shown as the carrier's clock showed them, in one of Ship24's four shapes: with Z, with an offset, without a zone where it
+// gave none, or the day alone. Where it told a moment and no clock they are in UTC. A shippingDate is shown as it came.
 //
 // Keys are the tenant's own. Refusals are in Ship24's envelope with its codes; 429 is plain text, and every answer to a key tells
 // RateLimit-Limit, -Remaining and -Reset. Subscribers with the shape ship24 are told each tracker's new events, with

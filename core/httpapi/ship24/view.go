@@ -237,8 +237,12 @@ func courierOf(tenant *config.Tenant, account string) *string {
 	return &adapter
 }
 
-// when is the time of an event in one of the logistic shapes: as the carrier's clock showed it where no zone is known, else in UTC.
+// when is the time of an event in one of the logistic shapes: as the carrier's clock showed it. Where no clock was told it is in UTC,
+// or without a zone where none is known.
 func when(e *tracker.Event, place *time.Location) string {
+	if clock := e.Clock(); clock != "" {
+		return clock
+	}
 	if e.ZoneKnown {
 		return clock.Millis(e.Time.Time)
 	}

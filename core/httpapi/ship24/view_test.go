@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/waybill-dev/waybill/core/notify"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -67,6 +68,31 @@ func TestEventsAndStatistics(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTimesAsTheCarrierToldThem: an event shows the carrier's clock in each of Ship24's four shapes, and statistics show the same.
+func TestTimesAsTheCarrierToldThem(t *testing.T) {
+	zone := &shipment.Place{Zone: "America/Chicago"}
+	noon := shipping.At(start)
+	for _, c := range []struct {
+		event shipping.TrackingEvent
+		want  string
+	}{
+		{shipping.TrackingEvent{Time: noon, ZoneKnown: true, CarrierTime: "2026-03-07T12:00:00Z"}, "2026-03-07T12:00:00Z"},
+		{shipping.TrackingEvent{Time: noon, ZoneKnown: true, CarrierTime: "2026-03-07T14:00:00+02:00"}, "2026-03-07T14:00:00+02:00"},
+		{shipping.TrackingEvent{Time: noon, CarrierTime: "2026-03-07T12:00:00"}, "2026-03-07T12:00:00"},
+		{shipping.TrackingEvent{Time: shipping.At(start.Truncate(24 * time.Hour)), CarrierTime: "2026-03-07"}, "2026-03-07"},
+		{shipping.TrackingEvent{Time: noon, ZoneKnown: true}, "2026-03-07T12:00:00.000Z"},
+		{shipping.TrackingEvent{Time: noon}, "2026-03-07T12:00:00"},
+	} {
+		tr := &tracker.Tracker{ID: "0123456789abcdef01234567", Surface: tracker.OfShip24, Number: "ABC12345X", Pickup: zone, CreatedAt: start}
+		c.event.Status, c.event.CarrierWords = shipping.OutForDelivery, "Out for delivery"
+		tr.Merge(carrier.TrackUpdate{Number: tr.Number, Events: []shipping.TrackingEvent{c.event}}, tracker.Heard{Origin: tracker.ByPoll, At: start.Add(time.Hour)})
+		v := trackingOf(tr, nil)
+		if got := v.Events[0].OccurrenceDatetime; got != c.want || *v.Statistics.Timestamps.OutForDelivery != c.want {
+			t.Errorf("%+v is shown as %q, statistics say %q, want %q", c.event, got, *v.Statistics.Timestamps.OutForDelivery, c.want)
+		}
+	}
 }
 
 // TestMilestones: an event whose meaning nobody knows is an ordinary scan, and takes nothing back.

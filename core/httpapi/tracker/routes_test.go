@@ -24,7 +24,7 @@ func TestTimeline(t *testing.T) {
 	at := apitest.Start.Add(-time.Hour)
 	h.UPS.Set(apitest.Hooks{Track: func(r carrier.TrackRequest) ([]carrier.TrackUpdate, error) {
 		return []carrier.TrackUpdate{{Number: r.Parcels[0].Number, Events: []shipping.TrackingEvent{
-			{Time: shipping.At(at), ZoneKnown: true, Status: shipping.PickupCompleted, CarrierCode: "OR", CarrierWords: "Origin Scan", City: "Houston", State: "TX", CountryCode: "US"},
+			{Time: shipping.At(at), ZoneKnown: true, CarrierTime: "2026-03-07T14:30:00-05:00", Status: shipping.PickupCompleted, CarrierCode: "OR", CarrierWords: "Origin Scan", City: "Houston", State: "TX", CountryCode: "US"},
 			{Time: shipping.At(time.Date(2026, 3, 7, 14, 0, 0, 0, time.UTC)), Status: shipping.InTransit, CarrierCode: "DP", CarrierWords: "Departed from Facility"},
 			{Time: shipping.At(at.Add(40 * time.Minute)), ZoneKnown: true, CarrierCode: "ZZ", CarrierWords: "Something new"},
 		}}}, nil
@@ -40,7 +40,7 @@ func TestTimeline(t *testing.T) {
 	events := h.Do("GET", "/trackers/t/events", "").Want(200)
 	golden(t, "events", events)
 	is(t, events, map[string]any{"status": "OUT_FOR_DELIVERY", "events.0.carrierWords": "Origin Scan", "events.0.place.city": "Houston", "events.0.source": "poll",
-		"events.0.zoneKnown": true, "events.0.localTime": "2026-03-07T13:30:00-06:00", "events.1.localTime": "2026-03-07T14:00:00", "events.1.zoneKnown": false,
+		"events.0.zoneKnown": true, "events.0.localTime": "2026-03-07T13:30:00-06:00", "events.0.carrierTime": "2026-03-07T14:30:00-05:00", "events.2.carrierTime": nil, "events.1.localTime": "2026-03-07T14:00:00", "events.1.zoneKnown": false,
 		"events.2.status": nil, "events.2.milestone": "pending", "events.3.source": "manual", "events.3.user": "Default_Business_Key", "events.3.note": "Joe", "events.3.actor": "Ann"})
 	is(t, h.Do("POST", "/trackers/t/status", `{"status":"PICKUP_STARTED"}`).Want(409), map[string]any{"type": "INVALID_OPERATION"})
 	is(t, h.Do("POST", "/trackers/t/status", `{"status":"AWAY","at":"soon"}`).Want(400), map[string]any{"type": "VALIDATION_ERROR", "errors.1.parameter": "status"})

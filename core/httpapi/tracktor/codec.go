@@ -65,6 +65,7 @@ type (
 		Message     *string `json:"message"`
 		Location    *string `json:"location"`
 		OccurredAt  string  `json:"occurred_at"`
+		CarrierTime *string `json:"carrier_time"`
 		IsException bool    `json:"is_exception"`
 	}
 	statusBody struct {
@@ -143,7 +144,7 @@ func showFulfillment(v shop.FulfilmentView) fulfillmentBody {
 		TrackingNumber: v.Number, TrackingNumbers: v.Numbers, FulfillmentID: v.ID, FulfillmentStatus: shape.Text(v.Fulfilled), ShipmentStatus: v.Status,
 		ExceptionStatus: shape.Text(v.Exception), IsAutomatic: v.Automatic, LineItems: v.Items,
 		LatestStatus: latestBody{Status: v.Latest.Status, Label: v.Latest.Label, Message: shape.Text(v.Latest.Message), Location: shape.Text(v.Latest.Location),
-			OccurredAt: stamp(v.Latest.At), IsException: v.Latest.IsException}}
+			OccurredAt: stamp(v.Latest.At), CarrierTime: shape.Text(v.Latest.CarrierTime), IsException: v.Latest.IsException}}
 	if b.LineItems == nil {
 		b.LineItems = []shop.Item{}
 	}

@@ -3315,18 +3315,21 @@ func (x *TrackUpdate) GetAmount() *Money {
 }
 
 type TrackingEvent struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Time          int64                  `protobuf:"varint,1,opt,name=time,proto3" json:"time,omitempty"`
-	ZoneKnown     bool                   `protobuf:"varint,2,opt,name=zone_known,json=zoneKnown,proto3" json:"zone_known,omitempty"` // false: the carrier gave a local time without a zone
-	CarrierCode   string                 `protobuf:"bytes,3,opt,name=carrier_code,json=carrierCode,proto3" json:"carrier_code,omitempty"`
-	CarrierWords  string                 `protobuf:"bytes,4,opt,name=carrier_words,json=carrierWords,proto3" json:"carrier_words,omitempty"`
-	Status        string                 `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"` // of the public API; "" where the code has no known meaning
-	SubStatus     string                 `protobuf:"bytes,6,opt,name=sub_status,json=subStatus,proto3" json:"sub_status,omitempty"`
-	Reason        *EventReason           `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
-	City          string                 `protobuf:"bytes,8,opt,name=city,proto3" json:"city,omitempty"`
-	State         string                 `protobuf:"bytes,9,opt,name=state,proto3" json:"state,omitempty"`
-	PostalCode    string                 `protobuf:"bytes,10,opt,name=postal_code,json=postalCode,proto3" json:"postal_code,omitempty"`
-	CountryCode   string                 `protobuf:"bytes,11,opt,name=country_code,json=countryCode,proto3" json:"country_code,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Time         int64                  `protobuf:"varint,1,opt,name=time,proto3" json:"time,omitempty"`
+	ZoneKnown    bool                   `protobuf:"varint,2,opt,name=zone_known,json=zoneKnown,proto3" json:"zone_known,omitempty"` // false: the carrier gave a local time without a zone
+	CarrierCode  string                 `protobuf:"bytes,3,opt,name=carrier_code,json=carrierCode,proto3" json:"carrier_code,omitempty"`
+	CarrierWords string                 `protobuf:"bytes,4,opt,name=carrier_words,json=carrierWords,proto3" json:"carrier_words,omitempty"`
+	Status       string                 `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"` // of the public API; "" where the code has no known meaning
+	SubStatus    string                 `protobuf:"bytes,6,opt,name=sub_status,json=subStatus,proto3" json:"sub_status,omitempty"`
+	Reason       *EventReason           `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	City         string                 `protobuf:"bytes,8,opt,name=city,proto3" json:"city,omitempty"`
+	State        string                 `protobuf:"bytes,9,opt,name=state,proto3" json:"state,omitempty"`
+	PostalCode   string                 `protobuf:"bytes,10,opt,name=postal_code,json=postalCode,proto3" json:"postal_code,omitempty"`
+	CountryCode  string                 `protobuf:"bytes,11,opt,name=country_code,json=countryCode,proto3" json:"country_code,omitempty"`
+	// The moment as the carrier's own clock showed it: 2026-03-04T17:12:57 where it gave no zone, the same with Z or an offset such as
+	// -08:00 where it gave one, 2026-03-04 where it gave a day alone; "" where it showed no clock.
+	CarrierTime   string `protobuf:"bytes,12,opt,name=carrier_time,json=carrierTime,proto3" json:"carrier_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3434,6 +3437,13 @@ func (x *TrackingEvent) GetPostalCode() string {
 func (x *TrackingEvent) GetCountryCode() string {
 	if x != nil {
 		return x.CountryCode
+	}
+	return ""
+}
+
+func (x *TrackingEvent) GetCarrierTime() string {
+	if x != nil {
+		return x.CarrierTime
 	}
 	return ""
 }
@@ -4964,7 +4974,7 @@ const file_carrier_proto_rawDesc = "" +
 	"\ftracking_url\x18\f \x01(\tR\vtrackingUrl\x12\x1b\n" +
 	"\tsigned_by\x18\r \x01(\tR\bsignedBy\x12)\n" +
 	"\x06proofs\x18\x0e \x03(\v2\x11.carrier.v1.ProofR\x06proofs\x12)\n" +
-	"\x06amount\x18\x0f \x01(\v2\x11.carrier.v1.MoneyR\x06amount\"\xe0\x02\n" +
+	"\x06amount\x18\x0f \x01(\v2\x11.carrier.v1.MoneyR\x06amount\"\x83\x03\n" +
 	"\rTrackingEvent\x12\x12\n" +
 	"\x04time\x18\x01 \x01(\x03R\x04time\x12\x1d\n" +
 	"\n" +
@@ -4980,7 +4990,8 @@ const file_carrier_proto_rawDesc = "" +
 	"\vpostal_code\x18\n" +
 	" \x01(\tR\n" +
 	"postalCode\x12!\n" +
-	"\fcountry_code\x18\v \x01(\tR\vcountryCode\"K\n" +
+	"\fcountry_code\x18\v \x01(\tR\vcountryCode\x12!\n" +
+	"\fcarrier_time\x18\f \x01(\tR\vcarrierTime\"K\n" +
 	"\vEventReason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x12\n" +

@@ -228,7 +228,7 @@ func fromLabel(l *pb.Label) *shipping.Label {
 }
 
 func toEvent(e shipping.TrackingEvent) *pb.TrackingEvent {
-	out := &pb.TrackingEvent{Time: toInstant(e.Time), ZoneKnown: e.ZoneKnown, CarrierCode: text(e.CarrierCode), CarrierWords: text(e.CarrierWords),
+	out := &pb.TrackingEvent{Time: toInstant(e.Time), ZoneKnown: e.ZoneKnown, CarrierTime: text(e.CarrierTime), CarrierCode: text(e.CarrierCode), CarrierWords: text(e.CarrierWords),
 		Status: text(string(e.Status)), SubStatus: text(e.SubStatus), City: text(e.City), State: text(e.State), PostalCode: text(e.PostalCode),
 		CountryCode: text(e.CountryCode)}
 	if r := e.Reason; r != nil {
@@ -238,7 +238,7 @@ func toEvent(e shipping.TrackingEvent) *pb.TrackingEvent {
 }
 
 func fromEvent(e *pb.TrackingEvent) shipping.TrackingEvent {
-	out := shipping.TrackingEvent{Time: fromInstant(e.GetTime()), ZoneKnown: e.GetZoneKnown(), CarrierCode: e.GetCarrierCode(), CarrierWords: e.GetCarrierWords(),
+	out := shipping.TrackingEvent{Time: fromInstant(e.GetTime()), ZoneKnown: e.GetZoneKnown(), CarrierTime: e.GetCarrierTime(), CarrierCode: e.GetCarrierCode(), CarrierWords: e.GetCarrierWords(),
 		Status: shipping.Status(e.GetStatus()), SubStatus: e.GetSubStatus(), City: e.GetCity(), State: e.GetState(), PostalCode: e.GetPostalCode(),
 		CountryCode: e.GetCountryCode()}
 	if r := e.GetReason(); r != nil {
