@@ -13,9 +13,7 @@ import (
 func (p *program) listAttention(ctx context.Context, c *client, list answer) error {
 	var v struct {
 		Data  []shipmentView `json:"data"`
-		Pages struct {
-			Next string `json:"next"`
-		} `json:"paginationToken"`
+		Pages pages          `json:"paginationToken"`
 	}
 	if err := list.decode(&v); err != nil {
 		return err
@@ -39,8 +37,8 @@ func (p *program) listAttention(ctx context.Context, c *client, list answer) err
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if v.Pages.Next != "" {
-		fmt.Fprintf(p.out, "next: --page %s\n", v.Pages.Next)
+	if err := v.Pages.show(p.out); err != nil {
+		return err
 	}
 	return howToResolve(p.out)
 }

@@ -198,6 +198,14 @@ func (e *apiError) Error() string {
 }
 
 // shipmentPath is the path of one order.
-func shipmentPath(id string, more ...string) string {
-	return "/shipments/" + url.PathEscape(id) + strings.Join(more, "")
+func shipmentPath(id string, more ...string) string { return pathOf("/shipments/", id, more) }
+
+// trackerPath is the path of one tracker.
+func trackerPath(id string, more ...string) string { return pathOf("/trackers/", id, more) }
+
+// webhookPath is the path of one webhook.
+func webhookPath(id string, more ...string) string { return pathOf("/webhooks/", id, more) }
+
+func pathOf(all, id string, more []string) string {
+	return all + url.PathEscape(id) + strings.Join(more, "")
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"os"
@@ -17,9 +15,6 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// maxBody is the most that is read from a file or standard input: no engine takes more.
-const maxBody = 64 << 20
-
 func newShipmentsCmd(p *program) *cobra.Command {
 	f := &clientFlags{}
 	cmd := &cobra.Command{
@@ -28,7 +23,7 @@ func newShipmentsCmd(p *program) *cobra.Command {
 			"Exit codes: 1 where the engine refuses, 2 where the command is wrong, 3 where no engine answers.",
 	}
 	f.add(cmd)
-	cmd.AddCommand(newCreateCmd(p, f), newRatesCmd(p, f), newEditCmd(p, f), newListCmd(p, f), newLabelCmd(p, f), newStatusCmd(p, f), newResolveCmd(p, f), newReturnCmd(p, f))
+	cmd.AddCommand(newCreateCmd(p, f), newRatesCmd(p, f), newEditCmd(p, f), newListCmd(p, f), newLabelCmd(p, f), orderKind.status(p, f, "PICKUP_COMPLETED"), newResolveCmd(p, f), newReturnCmd(p, f))
 	for _, c := range oneOrderCmds(p, f) {
 		cmd.AddCommand(c)
 	}
@@ -38,12 +33,7 @@ func newShipmentsCmd(p *program) *cobra.Command {
 // oneOrderCmds are the commands that name an order and nothing else.
 func oneOrderCmds(p *program, f *clientFlags) []*cobra.Command {
 	one := func(use, short, method, path string, show func(*program, answer) error) *cobra.Command {
-		return &cobra.Command{
-			Use: use + " ORDER_ID", Short: short, Args: cobra.ExactArgs(1), Example: "  waybill shipments " + use + " 7709-001",
-			RunE: func(cmd *cobra.Command, args []string) error {
-				return p.ask(cmd.Context(), f, method, shipmentPath(args[0], path), nil, show)
-			},
-		}
+		return orderKind.one(p, f, use, short, method, path, show)
 	}
 	return []*cobra.Command{
 		one("get", "Show an order", http.MethodGet, "", (*program).showShipment),
@@ -55,27 +45,6 @@ func oneOrderCmds(p *program, f *clientFlags) []*cobra.Command {
 		one("decision", "Show why an order went where it went", http.MethodGet, "/decision", (*program).showDecision),
 		one("trace", "Show what went over the wire for an order", http.MethodGet, "/trace", (*program).showTrace),
 	}
-}
-
-// ask sends one request and shows its answer, or prints it as it came.
-func (p *program) ask(ctx context.Context, f *clientFlags, method, path string, body []byte, show func(*program, answer) error, headers ...string) error {
-	c, err := p.client(f)
-	if err != nil {
-		return err
-	}
-	a, err := c.do(ctx, method, path, body, headers...)
-	if err != nil {
-		if f.raw && len(a.body) > 0 {
-			_, werr := fmt.Fprintf(p.out, "%s\n", a.body)
-			return errors.Join(err, werr)
-		}
-		return err
-	}
-	if f.raw {
-		_, err := fmt.Fprintf(p.out, "%s\n", a.body)
-		return err
-	}
-	return show(p, a)
 }
 
 func newCreateCmd(p *program, f *clientFlags) *cobra.Command {
@@ -119,29 +88,6 @@ func newRatesCmd(p *program, f *clientFlags) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the order in JSON; - for standard input")
-	return cmd
-}
-
-func newStatusCmd(p *program, f *clientFlags) *cobra.Command {
-	var body struct {
-		Status    string `json:"status"`
-		SubStatus string `json:"subStatus,omitempty"`
-		Note      string `json:"note,omitempty"`
-	}
-	cmd := &cobra.Command{
-		Use: "status ORDER_ID STATUS", Short: "Move an order on by hand, as own drivers do", Args: cobra.ExactArgs(2),
-		Example: "  waybill shipments status 7709-001 PICKUP_COMPLETED --note 'left at 17:05'",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			body.Status = args[1]
-			b, err := json.Marshal(body)
-			if err != nil {
-				return err
-			}
-			return p.ask(cmd.Context(), f, http.MethodPost, shipmentPath(args[0], "/status"), b, (*program).showShipment)
-		},
-	}
-	cmd.Flags().StringVar(&body.SubStatus, "sub-status", "", "what kind of it")
-	cmd.Flags().StringVar(&body.Note, "note", "", "what the history says beside it")
 	return cmd
 }
 
@@ -191,33 +137,6 @@ func newEditCmd(p *program, f *clientFlags) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the changed members in JSON; - for standard input")
 	return cmd
-}
-
-// read reads a file, or standard input where it is called "-".
-func (p *program) read(file string) ([]byte, error) {
-	if file == "" {
-		return nil, usageError(errors.New("-f is needed: a file with JSON, or - for standard input"))
-	}
-	in := p.in
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, usageError(err)
-		}
-		defer f.Close()
-		in = f
-	}
-	b, err := io.ReadAll(io.LimitReader(in, maxBody+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
-	}
-	if len(b) > maxBody {
-		return nil, usageError(fmt.Errorf("%s is larger than %d MiB; no engine takes that", file, maxBody>>20))
-	}
-	if len(b) == 0 {
-		return nil, usageError(fmt.Errorf("%s is empty; it should hold a JSON object", file))
-	}
-	return b, nil
 }
 
 // listFlags are the filters of `list`.

@@ -43,10 +43,7 @@ type shipmentView struct {
 	ReferenceLinks struct {
 		TrackingURL string `json:"trackingUrl"`
 	} `json:"referenceLinks"`
-	Warnings []struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	} `json:"warnings"`
+	Warnings warnings `json:"warnings"`
 }
 
 // carrier is who carries the order, and as what: "UPS / Ground".
@@ -78,9 +75,7 @@ func (p *program) showShipment(a answer) error {
 	t.field("delivery", firstOf(at(v.ActualDeliveryTime), estimate(v.EstimatedDeliveryTime)))
 	t.field("label", v.Label)
 	t.field("tracking page", v.ReferenceLinks.TrackingURL)
-	for _, w := range v.Warnings {
-		t.row("warning", w.Message+" ("+w.Code+")")
-	}
+	v.Warnings.show(t)
 	return t.flush()
 }
 
@@ -104,10 +99,7 @@ func notEmpty(s ...string) []string {
 func (p *program) showList(a answer) error {
 	var v struct {
 		Data  []shipmentView `json:"data"`
-		Pages struct {
-			Next     string `json:"next"`
-			Previous string `json:"previous"`
-		} `json:"paginationToken"`
+		Pages pages          `json:"paginationToken"`
 	}
 	if err := a.decode(&v); err != nil {
 		return err
@@ -124,13 +116,7 @@ func (p *program) showList(a answer) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if v.Pages.Previous != "" {
-		fmt.Fprintf(p.out, "previous: --page %s\n", v.Pages.Previous)
-	}
-	if v.Pages.Next != "" {
-		fmt.Fprintf(p.out, "next: --page %s\n", v.Pages.Next)
-	}
-	return nil
+	return v.Pages.show(p.out)
 }
 
 // historyView is the status history of one order.

@@ -8,26 +8,18 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-func trackerPath(id, rest string) string { return "/trackers/" + url.PathEscape(id) + rest }
-
 // trackerCmds are the commands that ask a running engine.
 func trackerCmds(p *program, f *clientFlags) []*cobra.Command {
 	one := func(use, short, method, path string, show func(*program, answer) error) *cobra.Command {
-		return &cobra.Command{
-			Use: use + " TRACKER_ID", Short: short, Args: cobra.ExactArgs(1), Example: "  waybill trackers " + use + " tracker001",
-			RunE: func(cmd *cobra.Command, args []string) error {
-				return p.ask(cmd.Context(), f, method, trackerPath(args[0], path), nil, show)
-			},
-		}
+		return trackerKind.one(p, f, use, short, method, path, show)
 	}
 	return []*cobra.Command{
-		newTrackerCreateCmd(p, f), newTrackerListCmd(p, f), newTrackerStatusCmd(p, f),
+		newTrackerCreateCmd(p, f), newTrackerListCmd(p, f), trackerKind.status(p, f, "OUT_FOR_DELIVERY"),
 		one("get", "Show a tracker", http.MethodGet, "", (*program).showTracker),
 		one("events", "Show what has happened, oldest first", http.MethodGet, "/events", (*program).showEvents),
 		one("delete", "Stop following, and forget what was known", http.MethodDelete, "", (*program).showTracker),
@@ -50,29 +42,6 @@ func newTrackerCreateCmd(p *program, f *clientFlags) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the tracker in JSON; - for standard input")
-	return cmd
-}
-
-func newTrackerStatusCmd(p *program, f *clientFlags) *cobra.Command {
-	var body struct {
-		Status    string `json:"status"`
-		SubStatus string `json:"subStatus,omitempty"`
-		Note      string `json:"note,omitempty"`
-	}
-	cmd := &cobra.Command{
-		Use: "status TRACKER_ID STATUS", Short: "Move a tracker on by hand, as own drivers do", Args: cobra.ExactArgs(2),
-		Example: "  waybill trackers status tracker001 OUT_FOR_DELIVERY --note 'left at 17:05'",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			body.Status = args[1]
-			b, err := json.Marshal(body)
-			if err != nil {
-				return err
-			}
-			return p.ask(cmd.Context(), f, http.MethodPost, trackerPath(args[0], "/status"), b, (*program).showTracker)
-		},
-	}
-	cmd.Flags().StringVar(&body.SubStatus, "sub-status", "", "what kind of it")
-	cmd.Flags().StringVar(&body.Note, "note", "", "what the timeline says beside it")
 	return cmd
 }
 
@@ -124,10 +93,7 @@ type trackerView struct {
 		CustomerWebflowURL string `json:"customerWebflowUrl"`
 		TrackingURL        string `json:"trackingUrl"`
 	} `json:"referenceLinks"`
-	Warnings []struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	} `json:"warnings"`
+	Warnings warnings `json:"warnings"`
 }
 
 func (p *program) showTracker(a answer) error {
@@ -147,19 +113,14 @@ func (p *program) showTracker(a answer) error {
 	t.field("delivery", firstOf(at(v.ActualDeliveryTime), estimate(v.EstimatedDeliveryTime)))
 	t.field("buyer's page", v.ReferenceLinks.CustomerWebflowURL)
 	t.field("carrier's page", v.ReferenceLinks.TrackingURL)
-	for _, w := range v.Warnings {
-		t.row("warning", w.Message+" ("+w.Code+")")
-	}
+	v.Warnings.show(t)
 	return t.flush()
 }
 
 func (p *program) showTrackers(a answer) error {
 	var v struct {
 		Data  []trackerView `json:"data"`
-		Pages struct {
-			Next     string `json:"next"`
-			Previous string `json:"previous"`
-		} `json:"paginationToken"`
+		Pages pages         `json:"paginationToken"`
 	}
 	if err := a.decode(&v); err != nil {
 		return err
@@ -176,13 +137,7 @@ func (p *program) showTrackers(a answer) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if v.Pages.Previous != "" {
-		fmt.Fprintf(p.out, "previous: --page %s\n", v.Pages.Previous)
-	}
-	if v.Pages.Next != "" {
-		fmt.Fprintf(p.out, "next: --page %s\n", v.Pages.Next)
-	}
-	return nil
+	return v.Pages.show(p.out)
 }
 
 func (p *program) showEvents(a answer) error {

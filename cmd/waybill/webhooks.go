@@ -37,10 +37,6 @@ type webhookView struct {
 	Secret       string   `json:"secret"`
 }
 
-func webhookPath(id string, more ...string) string {
-	return "/webhooks/" + url.PathEscape(id) + strings.Join(more, "")
-}
-
 func newWebhookListCmd(p *program, f *clientFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the webhooks", Args: cobra.NoArgs, Example: "  waybill webhooks list\n  waybill webhooks list --json",
