@@ -28,7 +28,7 @@ type area struct {
 
 var (
 	coreMay   = []string{"core/...", "rules/...", "sdk/shipping", "sdk/carrier"}
-	coreNever = []string{"core/node", "core/carrierhost", "core/httpapi/...", "core/store/badgerstore", "core/store/pgstore", "core/store/storetest"}
+	coreNever = []string{"core/node", "core/carrierhost", "core/httpapi/...", "core/store/badgerstore", "core/store/pgstore", "core/store/storetest", "core/web/webtest"}
 	storing   = []string{"core/store/..."} // tests run against a real store
 	storeMay  = []string{"core/clock", "core/shipment", "core/tracker", "core/store", "sdk/shipping", "sdk/carrier"}
 )
@@ -61,15 +61,13 @@ var areas = []area{
 	{of: "core/dispatch", may: coreMay, never: append(coreNever, "core/tracking"), tests: storing},
 	{of: "core/tracking", may: coreMay, never: append(coreNever, "core/dispatch"), tests: storing},
 	{of: "core/shop", may: coreMay, never: coreNever, tests: []string{"core/httpapi/apitest"}},
-	{of: "core/httpapi", may: coreMay, never: []string{"core/node", "core/carrierhost", "core/httpapi/apitest", "core/store/badgerstore", "core/store/pgstore", "core/store/storetest"},
-		tests: []string{"core/httpapi/apitest", "core/store/..."}},
-	{of: "core/web", may: coreMay, never: []string{"core/node", "core/carrierhost", "core/httpapi/apitest", "core/store/badgerstore", "core/store/pgstore", "core/store/storetest"},
-		tests: []string{"core/httpapi/apitest"}},
+	{of: "core/httpapi", may: coreMay, never: []string{"core/node", "core/carrierhost", "core/httpapi/apitest", "core/store/badgerstore", "core/store/pgstore", "core/store/storetest",
+		"core/web/webtest"}, tests: []string{"core/httpapi/apitest", "core/store/..."}},
 	{of: "core/httpapi/apitest", may: coreMay, never: []string{"core/node", "core/carrierhost"}},
 	{of: "core/web", may: coreMay, never: []string{"core/node", "core/carrierhost", "core/httpapi/admin", "core/httpapi/apitest", "core/httpapi/shipping", "core/httpapi/tracker",
-		"core/store/badgerstore", "core/store/pgstore", "core/store/storetest"}, tests: []string{"core/httpapi/apitest", "core/store/..."}},
-	{of: "core/node", may: coreMay, never: []string{"core/httpapi/apitest", "core/store/storetest"}, tests: storing},
-	{of: "cmd", may: []string{"core/...", "rules/...", "sdk/...", "simulator/...", "examples"}, never: []string{"core/httpapi/apitest", "core/store/storetest"}},
+		"core/store/badgerstore", "core/store/pgstore", "core/store/storetest", "core/web/webtest"}, tests: []string{"core/httpapi/apitest", "core/store/...", "core/web/webtest"}},
+	{of: "core/node", may: coreMay, never: []string{"core/httpapi/apitest", "core/store/storetest", "core/web/webtest"}, tests: storing},
+	{of: "cmd", may: []string{"core/...", "rules/...", "sdk/...", "simulator/...", "examples"}, never: []string{"core/httpapi/apitest", "core/store/storetest", "core/web/webtest"}},
 }
 
 // heavy is what no adapter should have to be built with.
