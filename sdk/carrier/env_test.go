@@ -22,6 +22,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience bounds what has no reason to take long. It only ends what would never end: on a busy machine everything takes long.
+const patience = time.Minute
+
 // call returns a context as the SDK makes one for each call of an ability.
 func call(t *testing.T, timeout time.Duration) (context.Context, *carrier.Trace) {
 	t.Helper()
@@ -75,7 +78,7 @@ func TestExchangeHoldsNoSecretAndNoLabel(t *testing.T) {
 		fmt.Fprintf(w, `{"access_token": "tok-access", "expires_in":3600, "token":12345, "tokens":{"client_secret" : "tok-nested"},`+
 			`"credentials":["tok-a", "tok-b"], "image":%q, "note":"the key pass/word\u0026 is known", "status":"ok"}`, image)
 	}, "pass/word&")
-	ctx, trace := call(t, time.Second)
+	ctx, trace := call(t, patience)
 	r := post(t, url+"/oauth?api_key=tok-query&weight=3", `{"client_secret":"tok-body","weight":"3","ref":"pass/word&"}`)
 	r.Header.Set("Authorization", "Bearer tok-header")
 	r.Header.Set("X-Request-Id", "req-1")
@@ -114,7 +117,7 @@ func TestExchangeIsBounded(t *testing.T) {
 	env, url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(bytes.Repeat([]byte("été, "), 40_000))
 	})
-	ctx, trace := call(t, time.Second)
+	ctx, trace := call(t, patience)
 	if _, err := carrier.Do(ctx, env, post(t, url, strings.Repeat("{} ", 10_000))); err != nil {
 		t.Fatal(err)
 	}
@@ -129,8 +132,8 @@ func TestExchangeIsBounded(t *testing.T) {
 
 func TestClientRefusesWhatIsNotOfACall(t *testing.T) {
 	env, url := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a refused request arrived") })
-	traced, _ := call(t, time.Second)
-	untraced, cancel := context.WithTimeout(t.Context(), time.Second)
+	traced, _ := call(t, patience)
+	untraced, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	noDeadline, _ := carrier.WithTrace(t.Context())
 	for name, tt := range map[string]struct {
@@ -155,7 +158,7 @@ func TestClientFollowsNoRedirectToAnotherHost(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
 	defer other.Close()
 	env, url := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) })
-	ctx, _ := call(t, time.Second)
+	ctx, _ := call(t, patience)
 	resp, err := carrier.Do(ctx, env, get(t, url))
 	if err != nil || resp.Status != http.StatusFound {
 		t.Errorf("got %+v, %v; want the 302 itself", resp, err)
@@ -193,8 +196,13 @@ func TestErrorsSayWhetherTheCarrierMayHaveActed(t *testing.T) {
 		"short after GET":  {short, "GET", carrier.CarrierUnavailable, carrier.EffectNone},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			env, url := serve(t, tt.handler)
-			ctx, trace := call(t, 100*time.Millisecond)
+			timeout := patience
+			if strings.HasPrefix(name, "hang") {
+				timeout = time.Second // long enough to get to the carrier
+			}
+			ctx, trace := call(t, timeout)
 			r := post(t, url, "{}")
 			r.Method = tt.method
 			_, err := carrier.Do(ctx, env, r)
@@ -212,7 +220,7 @@ func TestRefusedConnectionHasNoEffect(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
 	env := carrier.NewEnv(carrier.EnvSettings{BaseURL: s.URL, Transport: &http.Transport{}})
-	ctx, _ := call(t, time.Second)
+	ctx, _ := call(t, patience)
 	_, err := carrier.Do(ctx, env, post(t, s.URL+"/?api_key=tok-1", "{}"))
 	e := asError(t, err)
 	if e.Code != carrier.CarrierUnavailable || e.Effect != carrier.EffectNone || e.Retry != carrier.RetrySafe {
@@ -227,7 +235,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	peers := map[string]bool{}
 	env, url := serve(t, func(w http.ResponseWriter, r *http.Request) { peers[r.RemoteAddr] = true })
 	for range 20 {
-		ctx, _ := call(t, time.Second)
+		ctx, _ := call(t, patience)
 		if _, err := carrier.Do(ctx, env, post(t, url, "{}")); err != nil {
 			t.Fatal(err)
 		}
@@ -257,7 +265,7 @@ func TestFaultOfStatus(t *testing.T) {
 			}
 			w.WriteHeader(tt.status)
 		})
-		ctx, _ := call(t, time.Second)
+		ctx, _ := call(t, patience)
 		resp, err := carrier.Do(carrier.WithNow(ctx, now), env, post(t, url, "{}"))
 		if err != nil {
 			t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/plugin"
@@ -33,7 +32,7 @@ func TestEnvironmentThatPasses(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_ENDPOINT=http://user:leak@collector.example", "http_proxy=http://user:leak@proxy.example:31%zz",
 	}
 	p := dial(t, plugin.DialConfig{Env: slices.Concat(withheld, pass)})
-	_, err := open(t, p, "").Quote(within(t, time.Second), carrier.QuoteRequest{Consignment: order("env")})
+	_, err := open(t, p, "").Quote(within(t, patience), carrier.QuoteRequest{Consignment: order("env")})
 	got := strings.Split(typed(t, err).Message, "\n")
 	for _, want := range pass {
 		if !slices.Contains(got, want) {

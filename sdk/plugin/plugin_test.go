@@ -155,6 +155,9 @@ func link(t testing.TB, name string) string {
 	return path
 }
 
+// patience bounds what has no reason to take long. It only ends what would never end: on a busy machine everything takes long.
+const patience = 2 * time.Minute
+
 func within(t testing.TB, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -164,9 +167,13 @@ func within(t testing.TB, d time.Duration) context.Context {
 
 // both runs a test against an adapter in a process of its own and against one in this program.
 func both(t *testing.T, f func(t *testing.T, p *plugin.Process)) {
-	t.Run("process", func(t *testing.T) { f(t, dial(t, plugin.DialConfig{})) })
+	t.Run("process", func(t *testing.T) {
+		t.Parallel()
+		f(t, dial(t, plugin.DialConfig{}))
+	})
 	t.Run("loopback", func(t *testing.T) {
-		p, err := plugin.Loopback(within(t, 5*time.Second), sample(), plugin.LoopbackConfig{})
+		t.Parallel()
+		p, err := plugin.Loopback(within(t, patience), sample(), plugin.LoopbackConfig{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +187,7 @@ func dial(t testing.TB, c plugin.DialConfig) *plugin.Process {
 	if c.Path == "" {
 		c.Path = link(t, "adapter")
 	}
-	p, err := plugin.Dial(within(t, 10*time.Second), c)
+	p, err := plugin.Dial(within(t, patience), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +197,7 @@ func dial(t testing.TB, c plugin.DialConfig) *plugin.Process {
 
 func stopAtEnd(t testing.TB, p *plugin.Process) {
 	t.Cleanup(func() {
-		if err := p.Stop(within(t, 5*time.Second)); err != nil {
+		if err := p.Stop(within(t, patience)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -198,7 +205,7 @@ func stopAtEnd(t testing.TB, p *plugin.Process) {
 
 func open(t testing.TB, p *plugin.Process, baseURL string) *plugin.Account {
 	t.Helper()
-	a, err := p.Open(within(t, time.Second), plugin.OpenRequest{AccountID: "main", Config: fmt.Appendf(nil, `{"key":"s3cret-key","base_url":%q}`, baseURL)})
+	a, err := p.Open(within(t, patience), plugin.OpenRequest{AccountID: "main", Config: fmt.Appendf(nil, `{"key":"s3cret-key","base_url":%q}`, baseURL)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +231,7 @@ func TestManifestCrosses(t *testing.T) {
 		if m.Name != "sample" || m.Grace != time.Second || !m.Has(carrier.CanQuote) || !m.Has(carrier.CanBook) || m.Has(carrier.CanTrack) || !bytes.Contains(m.ConfigSchema, []byte("x-secret")) {
 			t.Errorf("manifest %+v", m)
 		}
-		if err := p.Health(within(t, time.Second)); err != nil {
+		if err := p.Health(within(t, patience)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -233,7 +240,7 @@ func TestManifestCrosses(t *testing.T) {
 func TestQuoteUsesTheEnginesClock(t *testing.T) {
 	now := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
 	a := open(t, dial(t, plugin.DialConfig{Now: func() time.Time { return now }, AutoMTLS: true}), "")
-	got, err := a.Quote(within(t, time.Second), carrier.QuoteRequest{Consignment: order("")})
+	got, err := a.Quote(within(t, patience), carrier.QuoteRequest{Consignment: order("")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,16 +263,23 @@ func TestErrorsOfCalls(t *testing.T) {
 			"plain": {carrier.Internal, carrier.EffectUnknown, carrier.EffectNone},
 			"typed": {carrier.CarrierRateLimited, carrier.EffectNone, carrier.EffectNone},
 		} {
-			_, err := a.Book(within(t, 150*time.Millisecond), carrier.BookRequest{Consignment: order(how)})
-			if e := typed(t, err); e.Code != want.code || e.Effect != want.effect {
-				t.Errorf("book, %s: %v, effect %s; want %s, %s", how, e, e.Effect, want.code, want.effect)
-			}
-			_, err = a.Quote(within(t, 150*time.Millisecond), carrier.QuoteRequest{Consignment: order(how)})
-			if e := typed(t, err); e.Effect != want.quote || e.Code == carrier.OutcomeUnknown {
-				t.Errorf("quote, %s: %v, effect %s; want %s", how, e, e.Effect, want.quote)
-			}
+			t.Run(how, func(t *testing.T) {
+				t.Parallel()
+				d := patience
+				if how == "hang" || how == "deaf" {
+					d = time.Second // long enough to get to the adapter
+				}
+				_, err := a.Book(within(t, d), carrier.BookRequest{Consignment: order(how)})
+				if e := typed(t, err); e.Code != want.code || e.Effect != want.effect {
+					t.Errorf("book: %v, effect %s; want %s, %s", e, e.Effect, want.code, want.effect)
+				}
+				_, err = a.Quote(within(t, d), carrier.QuoteRequest{Consignment: order(how)})
+				if e := typed(t, err); e.Effect != want.quote || e.Code == carrier.OutcomeUnknown {
+					t.Errorf("quote: %v, effect %s; want %s", e, e.Effect, want.quote)
+				}
+			})
 		}
-		_, err := a.Track(within(t, time.Second), carrier.TrackRequest{})
+		_, err := a.Track(within(t, patience), carrier.TrackRequest{})
 		if e := typed(t, err); e.Code != carrier.Unsupported || e.Effect != carrier.EffectNone {
 			t.Errorf("track: %v", e)
 		}
@@ -278,7 +292,7 @@ func TestErrorsOfCalls(t *testing.T) {
 
 func TestAccounts(t *testing.T) {
 	both(t, func(t *testing.T, p *plugin.Process) {
-		ctx := within(t, 5*time.Second)
+		ctx := within(t, patience)
 		_, err := p.Open(ctx, plugin.OpenRequest{AccountID: "bad", Config: []byte(`{"key":"s3cret-key","colour":"red"}`)})
 		if e := typed(t, err); e.Code != carrier.ConfigInvalid || e.Field != "colour" {
 			t.Errorf("open with an unknown member: %v, field %q", e, e.Field)
@@ -318,7 +332,7 @@ func TestLabelsOfEverySize(t *testing.T) {
 			for _, n := range sizes {
 				c.Parcels = append(c.Parcels, shipping.Parcel{ItemQuantity: n})
 			}
-			b, err := a.Book(within(t, 5*time.Second), carrier.BookRequest{Consignment: c})
+			b, err := a.Book(within(t, patience), carrier.BookRequest{Consignment: c})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -330,7 +344,7 @@ func TestLabelsOfEverySize(t *testing.T) {
 		}
 		c := order("")
 		c.Parcels = []shipping.Parcel{{ItemQuantity: 33 << 20}}
-		b, err := a.Book(within(t, 5*time.Second), carrier.BookRequest{Consignment: c})
+		b, err := a.Book(within(t, patience), carrier.BookRequest{Consignment: c})
 		if err != nil || b.TrackingID != "1Z" || b.Parcels[0].Label != nil || len(b.Warnings) != 1 {
 			t.Errorf("a label over the limit must cost the label only: %d warnings, error %v", len(b.Warnings), err)
 		}
@@ -352,7 +366,11 @@ func TestExchangesComeHomeWithAnswersAndErrors(t *testing.T) {
 		defer s.Close()
 		for path, wantErr := range map[string]bool{"/ok": false, "/hang": true, "/cut": true} {
 			a := open(t, p, s.URL+path)
-			ctx, trace := carrier.WithTrace(within(t, 300*time.Millisecond))
+			d := patience
+			if path == "/hang" {
+				d = time.Second // long enough to get to the carrier
+			}
+			ctx, trace := carrier.WithTrace(within(t, d))
 			_, err := a.Book(ctx, carrier.BookRequest{Consignment: order("call")})
 			if (err != nil) != wantErr {
 				t.Errorf("%s: error %v", path, err)
@@ -371,7 +389,7 @@ func TestExchangesComeHomeWithAnswersAndErrors(t *testing.T) {
 func TestDeadProcess(t *testing.T) {
 	p := dial(t, plugin.DialConfig{})
 	a := open(t, p, "")
-	ctx, trace := carrier.WithTrace(within(t, 5*time.Second))
+	ctx, trace := carrier.WithTrace(within(t, patience))
 	_, err := a.Book(ctx, carrier.BookRequest{Consignment: order("exit")})
 	if xs, dropped := trace.Exchanges(); len(xs) != 0 || dropped != 0 {
 		t.Errorf("%d exchanges, and %d left out for want of room; a death leaves neither", len(xs), dropped)
@@ -381,13 +399,13 @@ func TestDeadProcess(t *testing.T) {
 	}
 	select {
 	case <-p.Done():
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("Done is not closed")
 	}
 	if e := p.Exit(); !e.Exited || e.Code != 7 {
 		t.Errorf("exit %+v", e)
 	}
-	_, err = a.Book(within(t, time.Second), carrier.BookRequest{Consignment: order("")})
+	_, err = a.Book(within(t, patience), carrier.BookRequest{Consignment: order("")})
 	if e := typed(t, err); e.Code != carrier.AdapterDied || e.Effect != carrier.EffectNone {
 		t.Errorf("after the end: %v, effect %s", e, e.Effect)
 	}
@@ -399,7 +417,7 @@ func TestStopLeavesNothing(t *testing.T) {
 	if entries, _ := os.ReadDir(run); len(entries) != 1 {
 		t.Fatalf("run folder has %d entries while the adapter runs, want 1", len(entries))
 	}
-	if err := p.Stop(within(t, 5*time.Second)); err != nil {
+	if err := p.Stop(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
 	if entries, _ := os.ReadDir(run); len(entries) != 0 {
@@ -427,7 +445,7 @@ func TestAdapterEndsWithItsHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = host.Wait() // killed
-	for deadline := time.Now().Add(3 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil || bytes.Contains(stat, []byte(") Z ")) {
 			return
@@ -462,7 +480,7 @@ func TestStartErrorsSayWhatToDo(t *testing.T) {
 		"checksum":     {plugin.DialConfig{Path: link(t, "adapter"), Checksum: wrong[:]}, []string{"SHA-256"}},
 		"deep run dir": {plugin.DialConfig{Path: link(t, "adapter"), RunDir: deep(t)}, []string{"too deep"}},
 	} {
-		_, err := plugin.Dial(within(t, 5*time.Second), tt.c)
+		_, err := plugin.Dial(within(t, patience), tt.c)
 		if err == nil {
 			t.Errorf("%s: started", name)
 			continue
@@ -505,14 +523,14 @@ func TestEnvironmentAndOutputStayApart(t *testing.T) {
 	logged := &sink{}
 	p := dial(t, plugin.DialConfig{Env: []string{"AWS_SECRET=leak", "TZ=UTC"}, Log: hclog.New(&hclog.LoggerOptions{Output: logged, Level: hclog.Info})})
 	a := open(t, p, "")
-	_, err := a.Quote(within(t, time.Second), carrier.QuoteRequest{Consignment: order("env")})
+	_, err := a.Quote(within(t, patience), carrier.QuoteRequest{Consignment: order("env")})
 	if m := typed(t, err).Message; strings.Contains(m, "leak") || strings.Contains(m, "PATH=") || !strings.Contains(m, "TZ=UTC") {
 		t.Errorf("environment of the adapter:\n%s", m)
 	}
-	if _, err := a.Quote(within(t, time.Second), carrier.QuoteRequest{Consignment: order("print")}); err != nil {
+	if _, err := a.Quote(within(t, patience), carrier.QuoteRequest{Consignment: order("print")}); err != nil {
 		t.Errorf("printing on stdout broke the call: %v", err)
 	}
-	if err := p.Stop(within(t, 5*time.Second)); err != nil {
+	if err := p.Stop(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"told the log", "answer=42", "account=main"} {
@@ -530,7 +548,7 @@ func TestMemoryLimitKillsTheAdapterOnly(t *testing.T) {
 	a := open(t, p, "")
 	c := order("")
 	c.Parcels = []shipping.Parcel{{ItemQuantity: 600 << 20}}
-	_, err := a.Book(within(t, 10*time.Second), carrier.BookRequest{Consignment: c})
+	_, err := a.Book(within(t, patience), carrier.BookRequest{Consignment: c})
 	if e := typed(t, err); e.Code != carrier.AdapterDied {
 		t.Errorf("got %v", e)
 	}
