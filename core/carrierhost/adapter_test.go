@@ -180,7 +180,8 @@ func runHost(t testing.TB, dir string, change func(*Config), tune func(*timing),
 	cfg := Config{
 		Dir: dir, Clock: clock.Real(), Source: clock.Seeded(1, clock.Real()), RunDir: filepath.Join(dir, "run"),
 		Log: hclog.New(&hclog.LoggerOptions{Output: testLog{t}, Level: hclog.Info}), Drain: 3 * time.Second,
-		Memory: 16 << 30, // the race detector takes what it likes
+		Memory:       16 << 30, // the race detector takes what it likes
+		StartTimeout: patience,
 	}
 	if change != nil {
 		change(&cfg)
@@ -189,6 +190,7 @@ func runHost(t testing.TB, dir string, change func(*Config), tune func(*timing),
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.timing.wait, h.timing.open, h.timing.queue = patience, patience, patience // on a busy machine a start takes long
 	if tune != nil {
 		tune(&h.timing)
 	}

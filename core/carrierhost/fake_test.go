@@ -257,7 +257,7 @@ func service(t testing.TB, ctx context.Context, c *Account) (string, *carrier.Er
 
 func ready(t testing.TB, h *Host) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := h.Ready(ctx); err != nil {
 		t.Fatal(err)

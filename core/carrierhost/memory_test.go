@@ -5,7 +5,6 @@ package carrierhost
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/waybill-dev/waybill/sdk/carrier"
 )
@@ -14,7 +13,7 @@ func TestAnAdapterThatLeaksDiesAlone(t *testing.T) {
 	h := runHost(t, install(t, "hello"), func(c *Config) { c.Memory = 160 << 20 }, nil,
 		scriptOf("leak", "hello", `{"do":"leak"}`), scriptOf("good", "hello", `{}`))
 	ready(t, h)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	_, err := account(t, h, "leak").Book(ctx, carrier.BookRequest{})
 	if e := carrier.AsError(err); err == nil || e.Code != carrier.AdapterDied || e.Effect != carrier.EffectUnknown {

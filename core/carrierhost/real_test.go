@@ -38,7 +38,7 @@ func TestKillingAnAdapterCostsOnlyTheCallsInFlight(t *testing.T) {
 	ready(t, h)
 	pid := h.Status()[0].PID
 	const calls = 200
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	errs := make([]error, calls)
 	var wg sync.WaitGroup
@@ -136,6 +136,7 @@ func TestStartsThatFailAreQuarantinedWithTheirCause(t *testing.T) {
 }
 
 func TestAStartThatHangsIsGivenUp(t *testing.T) {
+	t.Parallel()
 	h := runHost(t, install(t, "hang"), func(c *Config) {
 		c.Quarantine = config.Quarantine{Deaths: 2, Within: time.Minute, Probe: time.Hour}
 		c.StartTimeout = 200 * time.Millisecond
@@ -151,7 +152,7 @@ func TestDeathsInTheMiddleOfACall(t *testing.T) {
 		scriptOf("panic", "hello", `{"do":"panic"}`), scriptOf("die", "hello", `{"do":"die"}`), scriptOf("crash", "hello", `{"do":"crash"}`),
 		scriptOf("refuse", "hello", `{"do":"refuse"}`), scriptOf("good", "hello", `{}`))
 	ready(t, h)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for _, c := range []struct {
 		id     string
@@ -180,8 +181,9 @@ func TestDeathsInTheMiddleOfACall(t *testing.T) {
 }
 
 func TestAStoppedProcessIsKilledAndReplaced(t *testing.T) {
+	t.Parallel()
 	h := runHost(t, install(t, "hello"), nil, func(x *timing) {
-		x.healthEvery, x.healthWithin, x.wait = 50*time.Millisecond, 100*time.Millisecond, 10*time.Second
+		x.healthEvery, x.healthWithin = 50*time.Millisecond, time.Second // a process that is only slow answers in time
 	},
 		scriptOf("a", "hello", `{}`))
 	ready(t, h)
@@ -192,7 +194,7 @@ func TestAStoppedProcessIsKilledAndReplaced(t *testing.T) {
 	if _, err := unix.Wait4(pid, nil, unix.WUNTRACED, nil); err != nil { // until all its threads stand
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if _, err := account(t, h, "a").Quote(ctx, carrier.QuoteRequest{}); err != nil || ctx.Err() != nil {
 		t.Errorf("a question to a wedged process is asked again of the next one: %v", err)
@@ -251,8 +253,8 @@ func TestAdaptersEndWithAnEngineThatIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = engine.Wait() // killed
-	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(adapter), Events: unix.POLLIN}}, 5000); err != nil || n != 1 {
-		t.Errorf("the adapter lives on 5s after its engine was killed: %v", err)
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(adapter), Events: unix.POLLIN}}, 60_000); err != nil || n != 1 {
+		t.Errorf("the adapter lives on a minute after its engine was killed: %v", err)
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
