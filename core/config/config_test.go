@@ -431,7 +431,7 @@ func TestWatcherSeesFilesOfSecrets(t *testing.T) {
 		if got := c.Tenants["demo"].Accounts["ups"].Config.Reveal(); !strings.Contains(got, "second") {
 			t.Errorf("the account has %s", got)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Error("the change was not seen")
 	}
 	cancel()
@@ -489,7 +489,7 @@ func TestWatcherSeesNewIncludes(t *testing.T) {
 		if c.Tenants["second"] == nil || c.Tenants["demo"] == nil {
 			t.Errorf("the tenants are %v", c.Tenants)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Error("the new file was not seen")
 	}
 	cancel()

