@@ -119,7 +119,7 @@ type skip struct{ why string }
 func (s skip) Error() string { return s.why }
 
 // checkTimeout bounds one check.
-const checkTimeout = 20 * time.Second
+const checkTimeout = time.Minute
 
 // Verify performs all checks, one after the other, and returns their results in the order of Checks.
 func Verify(ctx context.Context, s Subject) []Result {
