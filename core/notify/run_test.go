@@ -43,25 +43,30 @@ func running(t *testing.T, opts ...option) *office {
 	return o
 }
 
-// hanging never answers until the test ends.
-func hanging(t *testing.T) *subscriber {
+// hanging never answers until the test ends, and counts how many requests it has held at once.
+func hanging(t *testing.T) (s *subscriber, most *atomic.Int64) {
 	t.Helper()
 	release := make(chan struct{})
-	s := newSubscriber(t, func(_ http.ResponseWriter, q *http.Request) {
+	var held atomic.Int64
+	most = new(atomic.Int64)
+	s = newSubscriber(t, func(_ http.ResponseWriter, q *http.Request) {
+		defer held.Add(-1)
+		for n, was := held.Add(1), most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
+		}
 		select {
 		case <-release:
 		case <-q.Context().Done():
 		}
 	})
 	t.Cleanup(func() { close(release) })
-	return s
+	return s, most
 }
 
 // TestHangingSubscribersDoNotSlowAGoodOne: fifty of them hold all that they can get, and everything still reaches the good one.
 func TestHangingSubscribersDoNotSlowAGoodOne(t *testing.T) {
 	good := newSubscriber(t, nil) // before the others: it is closed after them
 	o := running(t)
-	bad := hanging(t)
+	bad, most := hanging(t)
 	for range 50 {
 		o.subscribe(bad.URL)
 	}
@@ -79,8 +84,8 @@ func TestHangingSubscribersDoNotSlowAGoodOne(t *testing.T) {
 	for range 200 {
 		<-good.came
 	}
-	if n := len(bad.all()); n != 50*each {
-		t.Errorf("hanging subscribers have %d requests, want %d", n, 50*each)
+	if n := most.Load(); n > 50*each { // not how many have come: on a busy machine the first are given up and tried again
+		t.Errorf("hanging subscribers had %d requests at once, want at most %d", n, 50*each)
 	}
 	if order := firstOutOfOrder(good.all()); order != "" {
 		t.Errorf("%s came in the wrong order", order)
