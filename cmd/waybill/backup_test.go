@@ -156,7 +156,7 @@ func listenAndBreak(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "waybill-backup {}\n")
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)

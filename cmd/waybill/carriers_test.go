@@ -72,7 +72,7 @@ func TestSimulatedCarriersPush(t *testing.T) {
 		t.Fatalf("%d: %s", status, body)
 	}
 	missing := []string{"DELIVERY_CREATED", "DASHER_CONFIRMED", "DASHER_PICKED_UP", "DASHER_DROPPED_OFF"}
-	late := time.After(20 * time.Second)
+	late := time.After(patient)
 	for len(missing) > 0 {
 		select {
 		case p := <-pushes:

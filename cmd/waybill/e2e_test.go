@@ -149,7 +149,7 @@ func killAdapters(t *testing.T, d *devProcess) (stop chan struct{}, killed chan 
 func settle(t *testing.T, d *devProcess, orders int, id func(int) string) {
 	t.Helper()
 	live := map[string]int{}
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(patient)
 	for i := range orders {
 		for {
 			code, body := d.Request(t, http.MethodGet, "/shipments/"+id(i), "")
@@ -164,7 +164,7 @@ func settle(t *testing.T, d *devProcess, orders int, id func(int) string) {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("%s has not ended after a minute: %s", id(i), body)
+				t.Fatalf("%s has not ended after %v: %s", id(i), patient, body)
 			}
 			time.Sleep(50 * time.Millisecond)
 		}

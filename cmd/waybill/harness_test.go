@@ -167,9 +167,13 @@ func (d *devProcess) waitReady() error {
 	})
 }
 
-// wait looks until it is so, the process ends, or half a minute has passed.
+// patient is how long a process may take to start, to end, or to do what a test waits for. It only ends what would never end: on a busy
+// machine everything takes long.
+const patient = 3 * time.Minute
+
+// wait looks until it is so, the process ends, or patience does.
 func (d *devProcess) wait(what string, so func() bool) error {
-	late := time.After(30 * time.Second)
+	late := time.After(patient)
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for !so() {
@@ -178,7 +182,7 @@ func (d *devProcess) wait(what string, so func() bool) error {
 		case <-d.ended:
 			return fmt.Errorf("waybill ended (%v) before %s was there; it printed:\n%s", d.err, what, d.output)
 		case <-late:
-			return fmt.Errorf("%s was not there within 30s; waybill printed:\n%s", what, d.output)
+			return fmt.Errorf("%s was not there within %v; waybill printed:\n%s", what, patient, d.output)
 		}
 	}
 	return nil
@@ -209,10 +213,10 @@ func (d *devProcess) end(sig syscall.Signal) error {
 	}
 	select {
 	case <-d.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patient):
 		_ = d.cmd.Process.Kill()
 		<-d.ended
-		return fmt.Errorf("waybill did not end within 30s of signal %v; it printed:\n%s", sig, d.output)
+		return fmt.Errorf("waybill did not end within %v of signal %v; it printed:\n%s", patient, sig, d.output)
 	}
 	return nil
 }
@@ -231,7 +235,7 @@ func (d *devProcess) Sim(t testing.TB, method, path, body string) (int, []byte) 
 
 func request(t testing.TB, method, url, body, key string) (int, []byte) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {

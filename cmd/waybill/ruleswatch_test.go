@@ -47,8 +47,10 @@ func TestWatchChecksAgain(t *testing.T) {
 	until("mended: 0 rules, good")
 	until("watching")
 	interrupt()
-	for lines.Scan() {
-		t.Errorf("it says still: %s", lines.Text())
+	for lines.Scan() { // one write may be seen as two changes
+		if text := lines.Text(); !strings.Contains(text, "mended: 0 rules, good") && !strings.Contains(text, "watching") {
+			t.Errorf("it says still: %s", text)
+		}
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
