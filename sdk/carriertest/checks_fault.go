@@ -81,7 +81,7 @@ var faultChecks = func() []Check {
 // patiently repeats a check that measures time: a busy machine fails it now and then, a faulty adapter always.
 func patiently(f func(context.Context, Subject, *plugin.Account) error) func(context.Context, Subject, *plugin.Account) error {
 	return func(ctx context.Context, s Subject, a *plugin.Account) (err error) {
-		for range 3 {
+		for range 5 {
 			if err = f(ctx, s, a); err == nil || errors.As(err, new(skip)) {
 				return err
 			}

@@ -366,16 +366,19 @@ func TestExchangesComeHomeWithAnswersAndErrors(t *testing.T) {
 		defer s.Close()
 		for path, wantErr := range map[string]bool{"/ok": false, "/hang": true, "/cut": true} {
 			a := open(t, p, s.URL+path)
-			d := patience
-			if path == "/hang" {
-				d = time.Second // long enough to get to the carrier
+			d, tries := patience, 1
+			if path == "/hang" { // long enough to get to the carrier; what a busy machine brings home too late comes another time
+				d, tries = time.Second, 10
 			}
-			ctx, trace := carrier.WithTrace(within(t, d))
-			_, err := a.Book(ctx, carrier.BookRequest{Consignment: order("call")})
-			if (err != nil) != wantErr {
-				t.Errorf("%s: error %v", path, err)
+			var xs []carrier.Exchange
+			for ; tries > 0 && len(xs) == 0; tries-- {
+				ctx, trace := carrier.WithTrace(within(t, d))
+				_, err := a.Book(ctx, carrier.BookRequest{Consignment: order("call")})
+				if (err != nil) != wantErr {
+					t.Errorf("%s: error %v", path, err)
+				}
+				xs, _ = trace.Exchanges()
 			}
-			xs, _ := trace.Exchanges()
 			if len(xs) != 1 || !strings.HasSuffix(xs[0].URL, path) || strings.Contains(xs[0].RequestBody, "s3cret") || xs[0].RequestBody == "" {
 				t.Errorf("%s: exchanges %.300v", path, xs)
 			}
