@@ -87,8 +87,7 @@ const chaosLocation = `      %[1]q:
 // chaosAccounts are those of the configuration, the moving one too.
 var chaosAccounts = []string{"ups", "desk", "doordash", "own_fleet", "moving"}
 
-// chaosRules hold what is gated until it is changed, and find nobody for what is stalled. Returns do not go with UPS: it wants more for
-// them than it was asked to quote, and a booking whose answer was lost and that is found again does not say what it costs.
+// chaosRules hold what is gated until it is changed, and find nobody for what is stalled.
 const chaosRules = `rules: 1
 name: Thirds
 currency: USD
@@ -97,7 +96,6 @@ hold:
   - { name: Gated, when: order.attributes.gate == "shut", until: released, reason: the gate is shut }
 exclude:
   - { name: Stalled, when: order.attributes.stall == "yes", reason: stalled }
-  - { name: Parcels back, when: order.is_return, providers: [ups], reason: a return costs more than its quote }
 choose:
   - name: A third each
     split: { ups: 34, doordash: 33, own_fleet: 33, by: order.id }

@@ -269,7 +269,7 @@ func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) e
 			qctx, cancel := context.WithTimeout(ctx, firstPositive(a.config.QuoteTimeout, s.Config().Dispatch.QuoteTimeout))
 			defer cancel()
 			qctx, a.trace = carrier.WithTrace(qctx)
-			q := carrier.QuoteRequest{Consignment: goods, Services: a.services, Usage: usage}
+			q := carrier.QuoteRequest{Consignment: goods, Services: a.services, Usage: usage, WayBack: sh.ReturnOf != nil}
 			q.Reference = a.reference
 			answer, err := a.account.Quote(qctx, q)
 			a.answer, a.err = answer, carrierError(err)

@@ -106,6 +106,9 @@ func TestReturnIsBookedTheWayBack(t *testing.T) {
 	if len(r.Items) != 1 || r.Items[0].SKU != "watch" || r.Items[0].Quantity != 1 || len(r.Parcels) != 1 {
 		t.Errorf("UPS brings back %+v in %+v", r.Items, r.Parcels)
 	}
+	if q := ups.asked[len(ups.asked)-1]; !q.WayBack || dash.asked[0].WayBack {
+		t.Errorf("the way back is quoted as %+v, the way there as %+v", q.WayBack, dash.asked[0].WayBack)
+	}
 	if l, err := e.Label(context.Background(), caller, "o1-R1", 1); err != nil || len(l.Data) == 0 {
 		t.Errorf("label of the return: %v", err)
 	}

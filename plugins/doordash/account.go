@@ -37,7 +37,7 @@ func (a *Account) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.Qu
 		return carrier.QuoteAnswer{}, nil
 	}
 	now := a.env.Now(ctx)
-	d, e := a.call(ctx, http.MethodPost, "/drive/v2/quotes", a.newOrder(r.Consignment, now))
+	d, e := a.call(ctx, http.MethodPost, "/drive/v2/quotes", a.newOrder(r.Consignment, now, r.WayBack))
 	expires := now.Add(quoteLife)
 	if e != nil && e.Code == carrier.DuplicateReference { // asked before, and the answer was lost
 		if d, e = a.existing(ctx, r.Consignment, e); e == nil && d.Status != statusQuote {
@@ -88,7 +88,7 @@ func (a *Account) Book(ctx context.Context, r carrier.BookRequest) (carrier.Book
 			return carrier.Booking{}, quoteExpired(e)
 		}
 	} else {
-		d, e = a.call(ctx, http.MethodPost, "/drive/v2/deliveries", a.newOrder(r.Consignment, now))
+		d, e = a.call(ctx, http.MethodPost, "/drive/v2/deliveries", a.newOrder(r.Consignment, now, false))
 	}
 	if e != nil && e.HTTPStatus == http.StatusConflict {
 		if d, e = a.existing(ctx, r.Consignment, e); e == nil && d.Status == statusQuote {

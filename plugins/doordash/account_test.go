@@ -75,6 +75,24 @@ func TestRichOrderGolden(t *testing.T) {
 	golden(t, "create.txt", pretty(t, f.sent()[0]))
 }
 
+// The way back is fetched where the buyer is, whatever store the account has, and goes back there where nobody takes it.
+func TestWayBack(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		f := newFake(t)
+		a := f.account(t, func(c *Config) { c.BusinessID, c.StoreID = "default", "301" })
+		c := consignment()
+		c.Return = nil
+		if _, err := a.Quote(call(t, now), carrier.QuoteRequest{Consignment: c, WayBack: back}); err != nil {
+			t.Fatal(err)
+		}
+		sent := f.sent()[0]
+		if strings.Contains(sent, `"pickup_external_store_id"`) == back || strings.Contains(sent, `"pickup_address"`) != back ||
+			strings.Contains(sent, `"action_if_undeliverable":"return_to_pickup"`) != back {
+			t.Errorf("way back %v: sent %s", back, sent)
+		}
+	}
+}
+
 func TestTimesOfAnOrder(t *testing.T) {
 	at := func(h int) shipping.Instant { return shipping.At(now.Add(time.Duration(h) * time.Hour)) }
 	for name, c := range map[string]struct {

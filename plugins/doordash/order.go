@@ -10,8 +10,9 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// newOrder writes a consignment in DoorDash's words.
-func (a *Account) newOrder(c carrier.Consignment, now time.Time) order {
+// newOrder writes a consignment in DoorDash's words. The way back is fetched at the buyer's address, not at the account's store, and is
+// given back to the buyer where the merchant does not take it; DoorDash asks the same for it as for any delivery.
+func (a *Account) newOrder(c carrier.Consignment, now time.Time, back bool) order {
 	o := order{
 		ExternalDeliveryID: c.Reference, Locale: locale(c.Locale), FulfillmentMethod: a.cfg.FulfillmentMethod,
 		PickupBusinessName: c.Pickup.Name, PickupPhone: c.Pickup.Contact.Phone, PickupInstructions: c.Pickup.Instructions,
@@ -19,7 +20,7 @@ func (a *Account) newOrder(c carrier.Consignment, now time.Time) order {
 		DropoffBusinessName: c.Delivery.Name, DropoffPhone: c.Delivery.Contact.Phone, DropoffInstructions: c.Delivery.Instructions,
 		Tip: cents(c.Tip), Items: items(c), Vehicles: a.cfg.Vehicles, Undeliverable: "dispose",
 	}
-	if a.cfg.StoreID != "" {
+	if a.cfg.StoreID != "" && !back {
 		o.PickupBusinessID, o.PickupStoreID = a.cfg.BusinessID, a.cfg.StoreID
 	} else {
 		o.PickupAddress = oneLine(c.Pickup.Address)
@@ -40,7 +41,7 @@ func (a *Account) newOrder(c carrier.Consignment, now time.Time) order {
 		o.OrderValue = &c.OrderValue.Minor
 	}
 	o.Contains = contains(c.Content)
-	if c.Return != nil { // DoorDash returns to the pickup place; it takes no other
+	if c.Return != nil || back { // DoorDash returns to the pickup place; it takes no other
 		o.Undeliverable = "return_to_pickup"
 	}
 	// Only one of the two times may be sent; neither means as soon as possible.

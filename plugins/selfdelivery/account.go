@@ -58,7 +58,7 @@ func (a *Account) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.Qu
 		return carrier.QuoteAnswer{}, nil
 	}
 	refusals := a.capacityRefusals(r.Usage)
-	e, price, more, err := a.estimate(ctx, r.Consignment)
+	e, price, more, err := a.estimate(ctx, r.Consignment, r.WayBack)
 	if err != nil {
 		return carrier.QuoteAnswer{}, err
 	}
@@ -81,7 +81,7 @@ func (a *Account) Book(ctx context.Context, r carrier.BookRequest) (carrier.Book
 	if err := checkBooking(r); err != nil {
 		return carrier.Booking{}, err
 	}
-	e, price, refusals, err := a.estimate(ctx, r.Consignment)
+	e, price, refusals, err := a.estimate(ctx, r.Consignment, false)
 	if err != nil {
 		return carrier.Booking{}, err
 	}
@@ -191,12 +191,17 @@ func refuse(code, format string, args ...any) shipping.Refusal {
 	return shipping.Refusal{ServiceID: serviceID, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// estimate judges a consignment by all rules but capacity. An error is a fault of the request, not of the order.
-func (a *Account) estimate(ctx context.Context, c carrier.Consignment) (estimate, price, []shipping.Refusal, error) {
+// estimate judges a consignment by all rules but capacity. The way back costs what the way there does; the zone is then that of the
+// pickup address, where the buyer is, and the merchant has nothing to prepare. An error is a fault of the request, not of the order.
+func (a *Account) estimate(ctx context.Context, c carrier.Consignment, back bool) (estimate, price, []shipping.Refusal, error) {
 	now := a.env.Now(ctx)
 	c.Pickup.Window, c.Delivery.Window = current(c.Pickup.Window, now), current(c.Delivery.Window, now)
 	refusals := a.supportRefusals(c)
-	if why := a.zone.refuses(c.Pickup.Address, c.Delivery.Address, c.DistanceMetres); why != "" {
+	from, to, what, ready := c.Pickup.Address, c.Delivery.Address, "delivery address", now.Add(time.Duration(a.cfg.Drive.PrepMinutes)*time.Minute)
+	if back {
+		from, to, what, ready = to, from, "pickup address", now
+	}
+	if why := a.zone.refuses(from, to, what, c.DistanceMetres); why != "" {
 		refusals = append(refusals, refuse(outOfZone, "%s", why))
 	}
 	metres, known := a.roadMetres(c), distanceKnown(c)
@@ -207,7 +212,7 @@ func (a *Account) estimate(ctx context.Context, c carrier.Consignment) (estimate
 	if p.refusal != nil {
 		refusals = append(refusals, *p.refusal)
 	}
-	at, refusal, err := a.pickupTime(now, c, a.travel(metres))
+	at, refusal, err := a.pickupTime(ready, c, a.travel(metres))
 	if err != nil {
 		return estimate{}, price{}, nil, err
 	}
@@ -231,8 +236,7 @@ func (a *Account) estimate(ctx context.Context, c carrier.Consignment) (estimate
 
 // pickupTime finds when a driver would set out: not before the parcels are ready, within the asked window, within the hours,
 // and not so early that the driver waits at the customer's door.
-func (a *Account) pickupTime(now time.Time, c carrier.Consignment, travel time.Duration) (time.Time, *shipping.Refusal, error) {
-	ready := now.Add(time.Duration(a.cfg.Drive.PrepMinutes) * time.Minute)
+func (a *Account) pickupTime(ready time.Time, c carrier.Consignment, travel time.Duration) (time.Time, *shipping.Refusal, error) {
 	at := ready
 	for _, t := range []time.Time{c.Pickup.Window.StartsAt.Time, c.Delivery.Window.StartsAt.Add(-travel)} {
 		if t.After(at) {

@@ -160,6 +160,39 @@ func TestQuoteRefuses(t *testing.T) {
 	}
 }
 
+// The way back is judged by where the buyer is, though that is where it starts, and waits for nobody to pack.
+func TestQuoteOfTheWayBack(t *testing.T) {
+	there := order()
+	back := there
+	back.Pickup, back.Delivery = there.Delivery, there.Pickup
+	a := fleet(t, Config{Fee: Fee{Flat: dec("4.99")}, Zone: Zone{PostalCodes: []string{there.Delivery.Address.PostalCode}}, Drive: Drive{PrepMinutes: 45}}, noon)
+	for name, c := range map[string]struct {
+		request carrier.QuoteRequest
+		refused bool
+		pickup  time.Time
+	}{
+		"there":                {carrier.QuoteRequest{Consignment: there}, false, noon.Add(45 * time.Minute)},
+		"back":                 {carrier.QuoteRequest{Consignment: back, WayBack: true}, false, noon},
+		"there, the other way": {carrier.QuoteRequest{Consignment: back}, true, time.Time{}},
+		"back, the other way":  {carrier.QuoteRequest{Consignment: there, WayBack: true}, true, time.Time{}},
+	} {
+		answer, err := a.Quote(t.Context(), c.request)
+		if err != nil || (len(answer.Refusals) > 0) != c.refused {
+			t.Errorf("%s: %+v, %v", name, answer, err)
+			continue
+		}
+		if c.refused {
+			if answer.Refusals[0].Code != outOfZone {
+				t.Errorf("%s: %+v", name, answer.Refusals)
+			}
+			continue
+		}
+		if q := answer.Quotes[0]; !q.Pickup.StartsAt.Equal(c.pickup) || q.Amount != usd(499) {
+			t.Errorf("%s: %+v", name, q)
+		}
+	}
+}
+
 func TestQuoteOfAnotherService(t *testing.T) {
 	answer, err := fleet(t, Config{}, noon).Quote(t.Context(), carrier.QuoteRequest{Consignment: order(), Services: []string{"next_day_air"}})
 	if err != nil || len(answer.Quotes)+len(answer.Refusals) > 0 {

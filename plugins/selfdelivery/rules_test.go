@@ -123,7 +123,7 @@ func TestZone(t *testing.T) {
 		"radius, a known 0 km": {Zone{RadiusKM: dec("9")}, from, 0, true},
 	} {
 		var f shipping.Faults
-		why := newZone(&f, c.zone).refuses(from, c.to, c.metres)
+		why := newZone(&f, c.zone).refuses(from, c.to, "delivery address", c.metres)
 		if (why == "") != c.in || len(f) > 0 {
 			t.Errorf("%s: refused with %q, faults %v", name, why, f)
 		}
@@ -231,7 +231,7 @@ func TestEstimateProperties(t *testing.T) {
 			return w
 		}
 		c.Pickup.Window, c.Delivery.Window = draw("pickup"), draw("delivery")
-		e, _, refusals, err := fleet(t, cfg, noon).estimate(t.Context(), c)
+		e, _, refusals, err := fleet(t, cfg, noon).estimate(t.Context(), c, false)
 		if err != nil {
 			rt.Fatal(err)
 		}

@@ -84,11 +84,11 @@ func matches(patterns []postalPattern, a shipping.Address) bool {
 	return false
 }
 
-// refuses says why the drivers do not go from one address to the other, "" where they do.
-func (z zone) refuses(from, to shipping.Address, metres int64) string {
+// refuses says why the drivers do not go from the merchant's address to the buyer's, "" where they do. what is what to call the latter.
+func (z zone) refuses(from, to shipping.Address, what string, metres int64) string {
 	sameCountry := strings.EqualFold(from.CountryCode, to.CountryCode)
 	if sameCountry && matches(z.except, to) {
-		return "The postal code of the delivery address is excepted from the zone."
+		return "The postal code of the " + what + " is excepted from the zone."
 	}
 	var kinds, holding int
 	var why []string
@@ -113,7 +113,7 @@ func (z zone) refuses(from, to shipping.Address, metres int64) string {
 	if !to.Placed() {
 		why = append(why, "without coordinates")
 	}
-	return "The delivery address is " + strings.Join(why, ", ") + "."
+	return "The " + what + " is " + strings.Join(why, ", ") + "."
 }
 
 // inside counts how often a ray to the east crosses the edges: an odd number is inside. Edges are straight in degrees, which

@@ -16,7 +16,7 @@ import (
 )
 
 // Quote asks UPS for all its services at once, with their times in transit. What UPS never carries is refused without
-// asking it.
+// asking it. The way back is priced as the return that BookReturn makes of it, which costs more.
 func (a *Account) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
 	if err := faultsOf(r.Consignment); err != nil {
 		return carrier.QuoteAnswer{}, err
@@ -26,6 +26,9 @@ func (a *Account) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.Qu
 		if code, message := oversize(p, u); code != "" {
 			return refuseAll(code, message), nil
 		}
+	}
+	if limit := returnLimit(r.Consignment); r.WayBack && len(r.Parcels) > limit {
+		return refuseAll("NOT_SUPPORTED", fmt.Sprintf("UPS takes at most %d parcels in a return from %s", limit, r.Pickup.Address.CountryCode)), nil
 	}
 	x := exchange{
 		method: http.MethodPost, path: "/api/rating/v2409/Shoptimeintransit",
@@ -127,15 +130,22 @@ func (a *Account) rateRequest(ctx context.Context, r carrier.QuoteRequest, u *sy
 		q.CustomerClassification.Code = "00" // the rates that belong to the shipper number
 	}
 	s := &q.Shipment
-	s.Shipper = ratePartyOf(a.shipperOr(r.Pickup))
+	merchant := r.Pickup
+	if r.WayBack {
+		merchant = r.Delivery
+	}
+	s.Shipper = ratePartyOf(a.shipperOr(merchant))
 	s.Shipper.ShipperNumber = a.cfg.ShipperNumber
 	s.ShipFrom, s.ShipTo = ratePartyOf(r.Pickup), ratePartyOf(r.Delivery)
 	s.ShipTo.Address.ResidentialAddressIndicator = mark(residential(r.Delivery.Address))
 	s.PaymentDetails = a.billShipper()
 	s.ShipmentRatingOptions.NegotiatedRatesIndicator = mark(a.cfg.NegotiatedRates)
 	s.TaxInformationIndicator = mark(taxed(r.Pickup.Address))
-	o, perPackage := signatureOptions(r.Consignment)
-	if a.cfg.SaturdayDelivery {
+	var o shipmentOptions
+	var perPackage *packageOptions
+	if r.WayBack { // it is booked without signature and for weekdays, whatever the account and the order want of the way there
+		o.ReturnService = &codeOf{Code: printReturnLabel}
+	} else if o, perPackage = signatureOptions(r.Consignment); a.cfg.SaturdayDelivery {
 		o.AvailableServicesOption = "1" // weekday and Saturday
 	}
 	if o != (shipmentOptions{}) {
@@ -295,7 +305,7 @@ func (a *Account) quotes(r carrier.QuoteRequest, answer rateAnswer) carrier.Quot
 			a.env.Log().Debug("UPS offers a service that no table knows", "service", code)
 			continue
 		}
-		if len(r.Services) > 0 && !slices.Contains(r.Services, o.ID) {
+		if len(r.Services) > 0 && !slices.Contains(r.Services, o.ID) || r.WayBack && !o.returnable {
 			continue
 		}
 		q, err := quoteOf(o, rated, from, to)
@@ -305,12 +315,12 @@ func (a *Account) quotes(r carrier.QuoteRequest, answer rateAnswer) carrier.Quot
 				Message: "UPS's price cannot be read: " + err.Error()})
 			continue
 		}
-		saturday := rated.saturday()
-		if saturday && a.cfg.SaturdayDelivery {
+		saturday, wanted := rated.saturday(), a.cfg.SaturdayDelivery && !r.WayBack
+		if saturday && wanted {
 			q.Token = []byte(saturdayToken)
 		}
 		if i, twin := at[o.ID]; twin {
-			if saturday == a.cfg.SaturdayDelivery {
+			if saturday == wanted {
 				out.Quotes[i] = q
 			}
 			continue

@@ -92,6 +92,7 @@ type (
 		SaturdayDeliveryIndicator   mark          `json:"SaturdayDeliveryIndicator,omitzero"`
 		AvailableServicesOption     string        `json:"AvailableServicesOption,omitempty"`
 		DirectDeliveryOnlyIndicator mark          `json:"DirectDeliveryOnlyIndicator,omitzero"`
+		ReturnService               *codeOf       `json:"ReturnService,omitempty"` // Rating's; Shipping has it at the shipment
 		DeliveryConfirmation        *confirmation `json:"DeliveryConfirmation,omitempty"`
 	}
 	confirmation struct {

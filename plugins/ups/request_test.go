@@ -45,6 +45,13 @@ func TestRequests(t *testing.T) {
 		{"rate_abroad", "/api/rating/v2409/Shoptimeintransit", "additionalinfo=timeintransit", "Rating", "RATERequestWrapper", func(c *Config) {
 			c.SaturdayDelivery, c.NegotiatedRates = true, false
 		}, quote(abroad())},
+		{"rate_return", "/api/rating/v2409/Shoptimeintransit", "additionalinfo=timeintransit", "Rating", "RATERequestWrapper", func(c *Config) {
+			c.SaturdayDelivery = true
+		}, func(ctx context.Context, a *Account) {
+			wanted := back
+			wanted.Signature = "adult" // which a return does not get
+			_, _ = a.Quote(ctx, carrier.QuoteRequest{Consignment: wanted, WayBack: true})
+		}},
 		{"ship_domestic", "/api/shipments/v2409/ship", "", "Shipping", "SHIPRequestWrapper", nil, book(signed, "next_day_air", "ZPL", saturdayToken)},
 		{"ship_abroad", "/api/shipments/v2409/ship", "additionaladdressvalidation=city", "Shipping", "SHIPRequestWrapper", func(c *Config) {
 			c.ValidateAddresses = true

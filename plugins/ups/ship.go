@@ -42,11 +42,7 @@ func (a *Account) BookReturn(ctx context.Context, r carrier.BookRequest) (carrie
 	if !o.returnable {
 		f.Add("serviceId", "UPS has no returns by %s", o.Name)
 	}
-	limit := maxReturnParcels
-	if domesticUS(r.Pickup.Address.CountryCode) {
-		limit = 1
-	}
-	if len(r.Parcels) > limit {
+	if limit := returnLimit(r.Consignment); len(r.Parcels) > limit {
 		f.Add("parcels", "must be at most %d in a return from %s", limit, r.Pickup.Address.CountryCode)
 	}
 	if err := callerFault(f); err != nil {
@@ -54,13 +50,24 @@ func (a *Account) BookReturn(ctx context.Context, r carrier.BookRequest) (carrie
 	}
 	req := a.shipRequest(ctx, r, o, format)
 	s := &req.ShipmentRequest.Shipment
-	s.ReturnService = codeOf{Code: "9"}
+	s.ReturnService = codeOf{Code: printReturnLabel}
 	s.Shipper = a.shipParty(a.shipperOr(r.Delivery))
 	s.Shipper.ShipperNumber = a.cfg.ShipperNumber
 	for i, p := range r.Parcels {
 		s.Package[i].Description = goods(r.Items, p, maxParcelWords)
 	}
 	return a.ship(ctx, r, req)
+}
+
+// printReturnLabel is the ReturnService whose label comes with the answer.
+const printReturnLabel = "9"
+
+// returnLimit is how many parcels one return may have.
+func returnLimit(c carrier.Consignment) int {
+	if domesticUS(c.Pickup.Address.CountryCode) {
+		return 1
+	}
+	return maxReturnParcels
 }
 
 const (

@@ -174,6 +174,29 @@ func TestReturnAndAddressAtTheSimulator(t *testing.T) {
 	if err != nil || len(b.Parcels) != 1 || b.Parcels[0].Label == nil {
 		t.Errorf("%+v, %v", b, err)
 	}
+	there, err := w.Quote(ctx, carrier.QuoteRequest{Consignment: back})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := map[string]int64{}
+	for _, q := range there.Quotes {
+		forward[q.ServiceID] = q.Amount.Minor
+	}
+	answer, err := w.Quote(ctx, carrier.QuoteRequest{Consignment: back, WayBack: true})
+	if err != nil || len(answer.Quotes) < 3 {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	for _, q := range answer.Quotes {
+		b, err := w.BookReturn(ctx, carrier.BookRequest{Consignment: back, ServiceID: q.ServiceID, Token: q.Token, Quoted: q.Amount})
+		if err != nil || b.Amount != q.Amount || q.Amount.Minor <= forward[q.ServiceID] {
+			t.Errorf("%s: quoted %v, booked for %v; the way there costs %d: %v", q.ServiceID, q.Amount, b.Amount, forward[q.ServiceID], err)
+		}
+	}
+	two := back
+	two.Parcels = append(two.Parcels, two.Parcels[0])
+	if answer, err = w.Quote(ctx, carrier.QuoteRequest{Consignment: two, WayBack: true}); err != nil || len(answer.Quotes) != 0 || answer.Refusals[0].Code != "NOT_SUPPORTED" {
+		t.Errorf("two parcels back: %+v, %v", answer, err)
+	}
 	a, err := w.ValidateAddress(ctx, carrier.AddressRequest{Address: domestic().Pickup.Address})
 	if err != nil || a.Verdict == "" || a.Type == "" {
 		t.Errorf("%+v, %v", a, err)

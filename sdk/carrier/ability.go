@@ -73,7 +73,7 @@ type Editor interface {
 	Edit(ctx context.Context, r EditRequest) (Booking, error)
 }
 
-// Returner books the way back.
+// Returner books the way back, at the price that Quote names for it (QuoteRequest.WayBack).
 type Returner interface {
 	BookReturn(ctx context.Context, r BookRequest) (Booking, error)
 }

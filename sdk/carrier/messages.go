@@ -47,6 +47,9 @@ type QuoteRequest struct {
 	Services []string
 	// Usage is how much the account is in use, for adapters whose capacity the engine counts.
 	Usage Usage
+	// WayBack says that the buyer sends the parcels back: Pickup is where the buyer is, and what is quoted here is booked by
+	// BookReturn, where the account has it. The quote must be what that booking costs.
+	WayBack bool
 }
 
 // Usage counts an account's bookings: those open now, and those made today in the pickup location's zone. A booking that a carrier is

@@ -243,7 +243,15 @@ func (s Subject) consignment() carrier.Consignment {
 
 // quote asks for quotes of a new consignment and returns the request that books the first.
 func (s Subject) quote(ctx context.Context, a *plugin.Account) (carrier.BookRequest, error) {
+	return s.quoteFor(ctx, a, false)
+}
+
+// quoteFor is quote, also of the way back.
+func (s Subject) quoteFor(ctx context.Context, a *plugin.Account, back bool) (carrier.BookRequest, error) {
 	c := s.consignment()
+	if back {
+		c.Pickup, c.Delivery = c.Delivery, c.Pickup
+	}
 	r := carrier.BookRequest{Consignment: c}
 	m := a.Process().Manifest()
 	if len(m.LabelFormats) > 0 {
@@ -255,7 +263,7 @@ func (s Subject) quote(ctx context.Context, a *plugin.Account) (carrier.BookRequ
 		}
 		return r, nil
 	}
-	answer, err := a.Quote(ctx, carrier.QuoteRequest{Consignment: c})
+	answer, err := a.Quote(ctx, carrier.QuoteRequest{Consignment: c, WayBack: back})
 	if err != nil {
 		return r, fmt.Errorf("quote: %w", err)
 	}

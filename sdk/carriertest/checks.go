@@ -31,6 +31,7 @@ var Checks = slices.Concat([]Check{
 	{"credentials_check", "Check succeeds with working credentials.", carrier.CanCheck, with(checkCheck)},
 	{"quote_amounts", "A quote has an amount that is not negative in a known currency, a service of the manifest, and charges in the same currency. Free is an amount too.", carrier.CanQuote, with(checkQuote)},
 	{"quote_only_asked_services", "A quote for one service answers for no other.", carrier.CanQuote, with(checkQuoteService)},
+	{"quote_way_back", "The quote of a way back is what BookReturn then costs, where it says what it costs.", carrier.CanReturn, with(checkQuoteWayBack)},
 	{"quote_concurrent", "64 calls at once are answered as one is.", carrier.CanQuote, with(checkConcurrent)},
 	{"book_complete", "A booking has a key, a number for each parcel and, where the carrier has labels, labels that are files of their format.", carrier.CanBook, with(checkBook)},
 	{"book_twice", "Booking twice under one reference does what the manifest's idempotency says.", carrier.CanBook, with(checkBookTwice)},
@@ -135,18 +136,36 @@ func checkAbilities(ctx context.Context, s Subject, a *plugin.Account) error {
 
 // bookReturn books the way back with the service that was quoted first, and cancels it again.
 func (s Subject) bookReturn(ctx context.Context, a *plugin.Account) error {
-	r, err := s.quote(ctx, a)
+	_, _, err := s.wayBack(ctx, a)
+	return err
+}
+
+// wayBack is bookReturn, and answers what was quoted and booked.
+func (s Subject) wayBack(ctx context.Context, a *plugin.Account) (carrier.BookRequest, carrier.Booking, error) {
+	r, err := s.quoteFor(ctx, a, true)
+	if err != nil {
+		return r, carrier.Booking{}, err
+	}
+	b, err := a.BookReturn(ctx, r)
+	if err != nil || !a.Process().Manifest().Has(carrier.CanCancel) {
+		return r, b, err
+	}
+	_, err = a.Cancel(ctx, carrier.CancelRequest{Reference: r.Reference, CarrierRef: b.CarrierRef, TrackingID: b.TrackingID, ServiceID: r.ServiceID, Reason: "test"})
+	return r, b, err
+}
+
+func checkQuoteWayBack(ctx context.Context, s Subject, a *plugin.Account) error {
+	if !a.Process().Manifest().Has(carrier.CanQuote) {
+		return skip{"the adapter cannot quote"}
+	}
+	r, b, err := s.wayBack(ctx, a)
 	if err != nil {
 		return err
 	}
-	r.Reference, r.Token, r.Quoted = NewReference(), nil, shipping.Money{} // they are of the way there
-	r.Pickup, r.Delivery = r.Delivery, r.Pickup
-	b, err := a.BookReturn(ctx, r)
-	if err != nil || !a.Process().Manifest().Has(carrier.CanCancel) {
-		return err
+	if b.Amount.Currency != "" && b.Amount != r.Quoted {
+		return fmt.Errorf("%s was quoted at %s, and booked for %s", r.ServiceID, r.Quoted, b.Amount)
 	}
-	_, err = a.Cancel(ctx, carrier.CancelRequest{Reference: r.Reference, CarrierRef: b.CarrierRef, TrackingID: b.TrackingID, ServiceID: r.ServiceID, Reason: "test"})
-	return err
+	return nil
 }
 
 func checkConfigErrors(ctx context.Context, s Subject) error {

@@ -54,7 +54,8 @@ var flaws = map[string][]string{
 	"free of charge":                    nil, // not a flaw: a shop that delivers for nothing
 	"pays the shipper":                  {"quote_amounts"},
 	"no currency":                       {"quote_amounts"},
-	"return is not written":             {"abilities_answer"},
+	"return is not written":             {"abilities_answer", "quote_way_back"},
+	"quotes the way there":              {"quote_way_back"},
 	"services are not narrowed":         {"quote_only_asked_services"},
 	"one at a time":                     {"quote_concurrent"},
 	"label is no file":                  {"book_complete"},

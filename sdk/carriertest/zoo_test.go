@@ -222,6 +222,9 @@ func (a *animal) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.Quo
 	var out carrier.QuoteAnswer
 	for id, minor := range rates {
 		currency := "USD"
+		if r.WayBack && a.flaw != "quotes the way there" {
+			minor += returnFee
+		}
 		switch a.flaw {
 		case "free of charge":
 			minor = 0
@@ -270,8 +273,15 @@ func (a *animal) BookReturn(ctx context.Context, r carrier.BookRequest) (carrier
 	if a.flaw == "return is not written" {
 		return carrier.Booking{}, errors.New("to be written")
 	}
-	return a.Book(ctx, r)
+	b, err := a.Book(ctx, r)
+	if price, priced := map[string]int64{"ground": 1034, "air": 2500}[r.ServiceID]; priced && (a.flaw == "" || a.flaw == "quotes the way there") {
+		b.Amount = shipping.Money{Minor: price + returnFee, Currency: "USD"}
+	}
+	return b, err
 }
+
+// returnFee is what the fake carrier asks more for the way back.
+const returnFee = 100
 
 func (a *animal) Find(ctx context.Context, r carrier.FindRequest) ([]carrier.Booking, error) {
 	var found struct{ IDs []string }

@@ -151,7 +151,11 @@ func (d *Dialect) inquire(x *simulator.Exchange, request requestIn, sh *shipment
 	if len(q.parcels) == 0 {
 		return nil, refuse(ratingCodes.weightMissing, "Missing or invalid package weight.")
 	}
-	q.terms = terms{lane: laneBetween(from, to), residential: bool(to.Residential), daily: q.account != nil, roundUp: d.cfg.Quirks.RoundSidesUp}
+	if back := sh.ShipmentServiceOptions.ReturnService; back != nil && !strings.Contains(ratedReturns, " "+string(back.Code)+" ") {
+		return nil, refuse("111211", "The requested accessory option is unavailable between the selected locations.")
+	}
+	q.terms = terms{lane: laneBetween(from, to), residential: bool(to.Residential), daily: q.account != nil, roundUp: d.cfg.Quirks.RoundSidesUp,
+		returning: sh.ShipmentServiceOptions.ReturnService != nil}
 	q.pickup = pickupDay(x.Now().In(from.local()))
 	if info := sh.DeliveryTimeInformation; info != nil {
 		option := strings.ToLower(x.Vars["option"] + " " + string(request.RequestOption) + " " + x.Request.URL.Query().Get("additionalinfo"))
@@ -193,6 +197,11 @@ func countryName(a *address) string {
 	return string(a.CountryCode)
 }
 
+// goes tells whether the service can be had for what is asked.
+func (q *inquiry) goes(s *service) bool {
+	return s.goes(&q.terms.lane) && (!q.terms.returning || s.takesReturns())
+}
+
 // rows prices what was asked for: every service that goes there, or the one.
 func (d *Dialect) rows(q *inquiry, shop bool) ([]ratedShipment, *refusal) {
 	options := q.shipment.ShipmentServiceOptions
@@ -207,7 +216,7 @@ func (d *Dialect) rows(q *inquiry, shop bool) ([]ratedShipment, *refusal) {
 		case s == nil:
 			// Published for an invalid service; the code of a missing one is not known.
 			return nil, refuse("111100", "The requested service is invalid from the selected origin.")
-		case !s.goes(&q.terms.lane):
+		case !q.goes(s):
 			return nil, refuse("111210", "The requested service is unavailable between the selected locations.")
 		}
 		rows := d.row(nil, q, s, bool(options.SaturdayDelivery), weekends)
@@ -218,7 +227,7 @@ func (d *Dialect) rows(q *inquiry, shop bool) ([]ratedShipment, *refusal) {
 	}
 	rows := make([]ratedShipment, 0, 8)
 	for _, s := range services {
-		if s.goes(&q.terms.lane) {
+		if q.goes(s) {
 			rows = d.row(rows, q, s, bool(options.SaturdayDelivery), weekends)
 		}
 	}

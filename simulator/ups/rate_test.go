@@ -106,6 +106,35 @@ func TestRateOneService(t *testing.T) {
 	golden(t, "rate_v2403", r.send(http.MethodPost, "/api/rating/v2403/Rate", rateBody(pack, `,"Service":{"Code":"03"}`), map[string]string{"Authorization": "Bearer " + r.token}).body)
 }
 
+// A return is rated as what Shipping then charges for it, and only where it is sold.
+func TestRateOfAReturn(t *testing.T) {
+	r := newRig(t, ups.Config{})
+	described := strings.Replace(box, `{"Packaging"`, `{"Description":"Boots","Packaging"`, 1)
+	from, back := `,"ShipFrom":`+receiver, `,"ShipmentServiceOptions":{"ReturnService":{"Code":"9"}}`
+	there, got := r.rate("Shop", rateBody("["+pack+"]", from)), r.rate("Shop", rateBody("["+pack+"]", from+back))
+	if want := []string{"14", "01", "02", "12", "03"}; !slices.Equal(got.codes(), want) {
+		t.Errorf("services %v, want %v", got.codes(), want)
+	}
+	ground := func(x rated) string {
+		return x.RateResponse.RatedShipment[len(x.RateResponse.RatedShipment)-1].NegotiatedRateCharges.TotalCharge.MonetaryValue
+	}
+	if extra := cents(t, ground(got)) - cents(t, ground(there)); extra != 100 {
+		t.Errorf("a return costs %d cents more than the way there", extra)
+	}
+	shipped := r.ship(shipBody(described, "ZPL", from+`,"ReturnService":{"Code":"9"}`))
+	if paid := shipped.ShipmentResponse.ShipmentResults.NegotiatedRateCharges.TotalCharge.MonetaryValue; paid != ground(got) {
+		t.Errorf("a return is rated at %s and shipped for %s", ground(got), paid)
+	}
+	for what, body := range map[string]string{
+		"111210": rateBody(pack, from+back+`,"Service":{"Code":"13"}`),
+		"111211": rateBody(pack, from+strings.Replace(back, `"9"`, `"2"`, 1)+`,"Service":{"Code":"03"}`),
+	} {
+		if out := r.call("rate", http.MethodPost, "/api/rating/v2409/Rate", body); out.code(t) != what {
+			t.Errorf("%s, want %s", out.body, what)
+		}
+	}
+}
+
 // What is one element and what a list depends on the version asked for.
 func TestShapesByVersion(t *testing.T) {
 	r := newRig(t, ups.Config{})

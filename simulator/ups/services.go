@@ -81,6 +81,9 @@ func (s *service) goes(l *lane) bool {
 	return !l.domestic && l.zone == 1
 }
 
+// takesReturns tells whether the service is sold for the way back (Shipping, ReturnService).
+func (s *service) takesReturns() bool { return s.code != "13" && s.code != "59" }
+
 // lane is where a parcel goes.
 type lane struct {
 	domestic bool

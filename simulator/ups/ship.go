@@ -219,15 +219,18 @@ func digits(s string) int {
 	return n
 }
 
-// returnCodes are the return services; those of Pack & Collect are 11 to 20.
-const returnCodes = " 2 3 5 8 9 10 11 12 13 14 15 16 17 18 19 20 "
+// returnCodes are the return services; those of Pack & Collect are 11 to 20. Rating has all but Print and Mail.
+const (
+	returnCodes  = " 2" + ratedReturns
+	ratedReturns = " 3 5 8 9 10 11 12 13 14 15 16 17 18 19 20 "
+)
 
 // checkReturn checks what a return needs besides. Its codes are those of the nearest published faults.
 func checkReturn(sh *shipmentIn, code string, s *service) *refusal {
 	switch {
 	case code == "":
 		return nil
-	case !strings.Contains(returnCodes, " "+code+" "), s.code == "13", s.code == "59":
+	case !strings.Contains(returnCodes, " "+code+" "), !s.takesReturns():
 		return refuse("121210", "The requested return service is unavailable between the selected locations.")
 	case sh.ShipFrom == nil || sh.ShipFrom.Address == nil:
 		return refuse("120803", "Address Validation Error on ShipFrom address")

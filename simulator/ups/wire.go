@@ -176,6 +176,7 @@ type shipmentIn struct {
 	ShipmentServiceOptions struct {
 		SaturdayDelivery  indicator `json:"SaturdayDeliveryIndicator"`
 		AvailableServices text      `json:"AvailableServicesOption"`
+		ReturnService     *codeIn   // Rating's
 	}
 	DeliveryTimeInformation *struct {
 		PackageBillType text

@@ -1846,11 +1846,13 @@ func (x *CheckAnswer) GetWire() *Wire {
 }
 
 type QuoteRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
-	Consignment   *Consignment           `protobuf:"bytes,2,opt,name=consignment,proto3" json:"consignment,omitempty"`
-	Services      []string               `protobuf:"bytes,3,rep,name=services,proto3" json:"services,omitempty"` // empty asks for all
-	Usage         *Usage                 `protobuf:"bytes,4,opt,name=usage,proto3" json:"usage,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Call        *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	Consignment *Consignment           `protobuf:"bytes,2,opt,name=consignment,proto3" json:"consignment,omitempty"`
+	Services    []string               `protobuf:"bytes,3,rep,name=services,proto3" json:"services,omitempty"` // empty asks for all
+	Usage       *Usage                 `protobuf:"bytes,4,opt,name=usage,proto3" json:"usage,omitempty"`
+	// the buyer sends the parcels back: what is quoted is booked by BookReturn, where the adapter has it, and the quote is what that costs
+	WayBack       bool `protobuf:"varint,5,opt,name=way_back,json=wayBack,proto3" json:"way_back,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1911,6 +1913,13 @@ func (x *QuoteRequest) GetUsage() *Usage {
 		return x.Usage
 	}
 	return nil
+}
+
+func (x *QuoteRequest) GetWayBack() bool {
+	if x != nil {
+		return x.WayBack
+	}
+	return false
 }
 
 type Usage struct {
@@ -4842,12 +4851,13 @@ const file_carrier_proto_rawDesc = "" +
 	"\fCheckRequest\x12$\n" +
 	"\x04call\x18\x01 \x01(\v2\x10.carrier.v1.CallR\x04call\"3\n" +
 	"\vCheckAnswer\x12$\n" +
-	"\x04wire\x18\x01 \x01(\v2\x10.carrier.v1.WireR\x04wire\"\xb4\x01\n" +
+	"\x04wire\x18\x01 \x01(\v2\x10.carrier.v1.WireR\x04wire\"\xcf\x01\n" +
 	"\fQuoteRequest\x12$\n" +
 	"\x04call\x18\x01 \x01(\v2\x10.carrier.v1.CallR\x04call\x129\n" +
 	"\vconsignment\x18\x02 \x01(\v2\x17.carrier.v1.ConsignmentR\vconsignment\x12\x1a\n" +
 	"\bservices\x18\x03 \x03(\tR\bservices\x12'\n" +
-	"\x05usage\x18\x04 \x01(\v2\x11.carrier.v1.UsageR\x05usage\"1\n" +
+	"\x05usage\x18\x04 \x01(\v2\x11.carrier.v1.UsageR\x05usage\x12\x19\n" +
+	"\bway_back\x18\x05 \x01(\bR\awayBack\"1\n" +
 	"\x05Usage\x12\x12\n" +
 	"\x04open\x18\x01 \x01(\x05R\x04open\x12\x14\n" +
 	"\x05today\x18\x02 \x01(\x05R\x05today\"\xbe\x01\n" +

@@ -68,12 +68,12 @@ func fromConsignment(c *pb.Consignment) carrier.Consignment {
 
 func ToQuoteRequest(r carrier.QuoteRequest) *pb.QuoteRequest {
 	return &pb.QuoteRequest{Consignment: toConsignment(r.Consignment), Services: r.Services,
-		Usage: toUsage(r.Usage)}
+		Usage: toUsage(r.Usage), WayBack: r.WayBack}
 }
 
 func FromQuoteRequest(r *pb.QuoteRequest) carrier.QuoteRequest {
 	return carrier.QuoteRequest{Consignment: fromConsignment(r.GetConsignment()), Services: r.GetServices(),
-		Usage: fromUsage(r.GetUsage())}
+		Usage: fromUsage(r.GetUsage()), WayBack: r.GetWayBack()}
 }
 
 func toUsage(u carrier.Usage) *pb.Usage {
