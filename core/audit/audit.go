@@ -78,7 +78,8 @@ type Attempt struct {
 	Entity     string         `json:"entity,omitempty"`
 	Tracking   string         `json:"tracking,omitempty"` // number
 	Amount     shipping.Money `json:"amount,omitzero"`
-	Refund     shipping.Money `json:"refund,omitzero"` // without currency where the carrier has not said
+	Quoted     bool           `json:"quoted,omitempty"` // the amount is the quote's: the carrier has not said what the booking costs
+	Refund     shipping.Money `json:"refund,omitzero"`  // without currency where the carrier has not said
 	Witness    Witness        `json:"witness,omitempty"`
 }
 
@@ -93,7 +94,7 @@ func OrderOf(sh *shipment.Shipment) Order {
 			x.Needs = a.Doubt.Needs
 		}
 		if a.Booking != nil {
-			x.Entity, x.Tracking, x.Amount = a.Booking.CarrierRef, a.Booking.TrackingID, a.Booking.Amount
+			x.Entity, x.Tracking, x.Amount, x.Quoted = a.Booking.CarrierRef, a.Booking.TrackingID, a.Booking.Amount, a.Booking.Quoted
 		}
 		o.Attempts = append(o.Attempts, x)
 	}

@@ -61,6 +61,8 @@ func TestDifferences(t *testing.T) {
 	seconds.Reference = "r1"
 	needs := attempt(1, shipment.InDoubt)
 	needs.Needs = "attention"
+	quoted := attempt(1, shipment.Adopted)
+	quoted.Quoted = true
 	for name, c := range map[string]struct {
 		attempts []audit.Attempt
 		claims   []audit.Claim
@@ -99,6 +101,7 @@ func TestDifferences(t *testing.T) {
 		"cancelled, no price is told":                  {[]audit.Attempt{attempt(1, shipment.Cancelled)}, []audit.Claim{{Carrier: "ups", Entity: "e1", Reference: "r1", Unpriced: true, Charged: 7}}, ""},
 		"nobody's, and cancelled":                      {nil, []audit.Claim{claim(9, false)}, ""},
 		"another price":                                {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{charged(claim(1, true), 901)}, "money e1"},
+		"another price than the quote's":               {[]audit.Attempt{quoted}, []audit.Claim{charged(claim(1, true), 901)}, "money e1"},
 		"refund as told":                               {[]audit.Attempt{refunded(attempt(1, shipment.Cancelled), 900)}, []audit.Claim{claim(1, false)}, ""},
 		"refund untold":                                {[]audit.Attempt{attempt(1, shipment.Cancelled)}, []audit.Claim{charged(claim(1, false), 1500)}, "money e1"},
 		"another refund":                               {[]audit.Attempt{refunded(attempt(1, shipment.Cancelled), 500)}, []audit.Claim{claim(1, false)}, "money e1"},
@@ -111,6 +114,9 @@ func TestDifferences(t *testing.T) {
 				got = append(got, string(r.Kind)+" "+r.Entity)
 				if r.Detail == "" || r.Mend == "" || (r.Order == "o1") == (r.Reference == "r9") {
 					t.Errorf("a row that helps nobody: %+v", r)
+				}
+				if r.Kind == audit.Money && strings.Contains(r.Detail, "quoted") != (name == "another price than the quote's") {
+					t.Errorf("where the price comes from: %s", r.Detail)
 				}
 			}
 			if g := strings.Join(got, ", "); g != c.want {

@@ -19,7 +19,11 @@ func (u *Auditor) money(o Order, a Attempt, claims []Claim) {
 				u.row(bill)
 			}
 		case !a.agrees(c):
-			row := c.bill(fmt.Sprintf("the order says %s, the carrier asks %s", shipping.Money{Minor: a.cost(c), Currency: a.Amount.Currency}, c.net()))
+			said := "the order says " + shipping.Money{Minor: a.cost(c), Currency: a.Amount.Currency}.String()
+			if a.Quoted && a.cost(c) == a.Amount.Minor {
+				said += ", which was quoted, for the carrier did not say what the booking costs"
+			}
+			row := c.bill(fmt.Sprintf("%s; the carrier asks %s", said, c.net()))
 			row.Tenant, row.Order, row.Shipment, row.Attempt = o.Tenant, o.ID, o.Shipment, a.Number
 			u.row(row)
 		}

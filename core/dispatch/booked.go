@@ -77,13 +77,13 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	}
 	booking := &shipment.Booking{
 		CarrierRef: firstOf(b.CarrierRef, b.TrackingID), TrackingID: firstOf(b.TrackingID, b.CarrierRef), TrackingURL: b.TrackingURL,
-		Amount: a.Quote.Amount, Charges: b.Charges, BookedAt: now,
+		Amount: a.Quote.Amount, Charges: a.Quote.Charges, Quoted: true, BookedAt: now,
 	}
 	if !b.Amount.IsZero() {
 		if extra := b.Amount.Minor - a.Quote.Amount.Minor; b.Amount.Currency == a.Fee.Currency {
 			a.Fee.Minor += extra
 		}
-		booking.Amount = b.Amount
+		booking.Amount, booking.Charges, booking.Quoted = b.Amount, b.Charges, false
 	}
 	if !b.BookedAt.IsZero() {
 		booking.BookedAt = b.BookedAt.Time

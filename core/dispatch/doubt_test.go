@@ -64,6 +64,36 @@ func TestALostAnswerIsFoundAndAdopted(t *testing.T) {
 	e.wantNoJobs()
 }
 
+// What is found costs what the carrier says; where it says nothing, the quote holds, and the booking tells that it does.
+func TestWhatIsFoundCosts(t *testing.T) {
+	for name, c := range map[string]struct {
+		said   shipping.Money
+		want   int64
+		quoted bool
+	}{
+		"as quoted":                {shipping.Money{Minor: 975, Currency: "USD"}, 975, false},
+		"more":                     {shipping.Money{Minor: 1075, Currency: "USD"}, 1075, false},
+		"nothing, for now":         {shipping.Money{Currency: "USD"}, 0, false},
+		"the carrier does not say": {shipping.Money{}, 975, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, _, _ := doubtful(t, true, func(f *fakeCarrier) {
+				f.onFind = func(r carrier.FindRequest) error {
+					for i := range f.bookings[r.Reference] {
+						f.bookings[r.Reference][i].Amount = c.said
+					}
+					return nil
+				}
+			})
+			e.pass(time.Minute)
+			a := e.get("o1").Attempts[0]
+			if want := (shipping.Money{Minor: c.want, Currency: "USD"}); a.State != shipment.Adopted || a.Booking.Amount != want || a.Fee != want || a.Booking.Quoted != c.quoted {
+				t.Errorf("found for %s: the booking costs %s (quoted %v), the order %s", c.said, a.Booking.Amount, a.Booking.Quoted, a.Fee)
+			}
+		})
+	}
+}
+
 func TestAProvenAbsenceLetsTheNextRoundBegin(t *testing.T) {
 	e, dash, _ := doubtful(t, false, nil)
 	e.pass(5 * time.Minute)

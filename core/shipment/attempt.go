@@ -93,7 +93,10 @@ type Booking struct {
 	Parcels     []BookedParcel    `json:"parcels"`
 	Amount      shipping.Money    `json:"amount"`
 	Charges     []shipping.Charge `json:"charges,omitempty"`
-	BookedAt    time.Time         `json:"bookedAt"`
+	// Quoted says that amount and charges are those of the quote: the carrier has not said what the booking costs, as where it was
+	// found after its answer was lost, and the carrier tells no prices of what it has booked.
+	Quoted   bool      `json:"quoted,omitempty"`
+	BookedAt time.Time `json:"bookedAt"`
 }
 
 // BookedParcel is one parcel of a booking. LabelFormat is "" where there is no label.

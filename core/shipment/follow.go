@@ -170,7 +170,7 @@ func (s *Shipment) Charge(number int, amount shipping.Money) {
 		return
 	}
 	a.Fee.Minor += amount.Minor - a.Booking.Amount.Minor
-	a.Booking.Amount = amount
+	a.Booking.Amount, a.Booking.Quoted = amount, false
 }
 
 func window(have *shipping.TimeWindow, said shipping.TimeWindow) {
