@@ -62,7 +62,8 @@ type Attempt struct {
 	CancelIntent *CancelIntent `json:"cancelIntent,omitempty"`
 	// EditIntent is set before the carrier is asked to change the booking, and stays while the outcome is unknown.
 	EditIntent *EditIntent    `json:"editIntent,omitempty"`
-	Refund     shipping.Money `json:"refund,omitzero"`
+	// Refund is what the carrier said at its cancellation that it gives back; without currency where it did not say.
+	Refund shipping.Money `json:"refund,omitzero"`
 	// Counted is what the intent was counted as, nil where it was not, or was counted back.
 	Counted *Counted `json:"counted,omitempty"`
 	// LatePickups are the minutes after the estimated pickup at which a fallback rule wants to know whether it was picked up.

@@ -191,9 +191,12 @@ func (a *Account) Cancel(ctx context.Context, r carrier.CancelRequest) (carrier.
 	d, e := a.call(ctx, http.MethodPut, deliveryPath(firstOf(r.CarrierRef, r.Reference))+"/cancel", nil)
 	switch {
 	case e == nil:
-		return carrier.Cancellation{Note: d.CancellationReason}, nil
+		return d.cancellation(), nil
 	case e.HTTPStatus == http.StatusConflict && e.CarrierCode == deliveryCancelled:
-		return carrier.Cancellation{Note: e.CarrierMessage}, nil
+		if d, e := a.call(ctx, http.MethodGet, deliveryPath(firstOf(r.CarrierRef, r.Reference)), nil); e == nil && d.Status == statusCancelled {
+			return d.cancellation(), nil
+		}
+		return carrier.Cancellation{Note: e.CarrierMessage}, nil // that it is cancelled is certain all the same
 	case refusedForStage(e):
 		e.Code, e.Message = carrier.CancelRefused, "DoorDash does not cancel a delivery at this stage."
 		if e.CarrierCode == creationInProgress {
@@ -201,6 +204,15 @@ func (a *Account) Cancel(ctx context.Context, r carrier.CancelRequest) (carrier.
 		}
 	}
 	return carrier.Cancellation{}, e
+}
+
+// cancellation reads the end of a delivery. Of all reasons that DoorDash knows, one says what becomes of the money.
+func (d *delivery) cancellation() carrier.Cancellation {
+	c := carrier.Cancellation{Note: d.CancellationReason}
+	if d.CancellationReason == assignFailed {
+		c.Refund, _, _ = d.price(carrier.Consignment{})
+	}
+	return c
 }
 
 // Find reads the delivery by its reference. A quote that was never accepted is not a booking.

@@ -32,6 +32,7 @@ const (
 	deliveryCancelled  = "delivery_cancelled"
 	creationInProgress = "delivery_creation_in_progress"
 	unknownDelivery    = "unknown_delivery_id"
+	assignFailed       = "failed_to_assign_and_refunded" // a cancellation_reason
 )
 
 // lanes are the reasons for which DoorDash does not serve an order, with the refusals that they become.

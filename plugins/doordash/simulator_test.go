@@ -179,6 +179,27 @@ func TestCancelInTheSimulator(t *testing.T) {
 	wantError(t, err, carrier.BookingNotFound, carrier.EffectNone)
 }
 
+// The one reason that names a refund is told as one; with the others DoorDash does not say what becomes of the money.
+func TestRefundInTheSimulator(t *testing.T) {
+	for reason, want := range map[string]bool{assignFailed: true, "failed_to_process_payment": false, "cancelled_by_creator": false} {
+		c := newCity(t, doordash.Config{})
+		b, err := c.account.Book(c.call(), carrier.BookRequest{Consignment: consignment(), ServiceID: serviceID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.World().Step("doordash", reference, "cancelled", reason); err != nil {
+			t.Fatal(err)
+		}
+		done, err := c.account.Cancel(c.call(), carrier.CancelRequest{Reference: reference})
+		if err != nil || done.Note != reason || !want && !done.Refund.IsZero() || want && done.Refund != b.Amount {
+			t.Errorf("%s of a delivery at %s: %+v, %v", reason, b.Amount, done, err)
+		}
+		if n := c.World().Ledger().Totals()["doordash"]; want && n.Refunded["USD"] < done.Refund.Minor {
+			t.Errorf("told a refund of %s, DoorDash has given back %v", done.Refund, n.Refunded)
+		}
+	}
+}
+
 func TestRefusalsInTheSimulator(t *testing.T) {
 	c := newCity(t, doordash.Config{NotCovered: []string{"75206"}})
 	if answer := c.quote(consignment()); len(answer.Refusals) != 1 || answer.Refusals[0].Code != "OUT_OF_ZONE" {

@@ -66,12 +66,12 @@ var ends = map[string]struct {
 	meaning
 	reason, title string
 }{
-	"cancelled_by_creator":          {meaning{shipping.OrderCancelled, ""}, "CANCELLED_BY_MERCHANT", "Cancelled by the merchant"},
-	"failed_to_assign_and_refunded": {meaning{shipping.OrderFailed, ""}, "NO_DRIVER_AVAILABLE", "No driver available"},
-	"failed_to_process_payment":     {meaning{shipping.OrderFailed, ""}, "OTHER", "Payment failed"},
-	"failed_to_pickup":              {meaning{shipping.ErrorException, ""}, "ORDER_ISSUE", "Order issue"},
-	"failed_to_deliver":             {meaning{shipping.OrderUndeliverable, "DELIVERY_ATTEMPTED"}, "CUSTOMER_UNAVAILABLE", "Customer unavailable"},
-	"failed_to_return":              {meaning{shipping.OrderUndeliverable, "RETURN_FAILED"}, "OTHER", "Return failed"},
+	"cancelled_by_creator":      {meaning{shipping.OrderCancelled, ""}, "CANCELLED_BY_MERCHANT", "Cancelled by the merchant"},
+	assignFailed:                {meaning{shipping.OrderFailed, ""}, "NO_DRIVER_AVAILABLE", "No driver available"},
+	"failed_to_process_payment": {meaning{shipping.OrderFailed, ""}, "OTHER", "Payment failed"},
+	"failed_to_pickup":          {meaning{shipping.ErrorException, ""}, "ORDER_ISSUE", "Order issue"},
+	"failed_to_deliver":         {meaning{shipping.OrderUndeliverable, "DELIVERY_ATTEMPTED"}, "CUSTOMER_UNAVAILABLE", "Customer unavailable"},
+	"failed_to_return":          {meaning{shipping.OrderUndeliverable, "RETURN_FAILED"}, "OTHER", "Return failed"},
 }
 
 // event reads one word of DoorDash's, a status or the name of a webhook. clock is its time as DoorDash wrote it, "" where it wrote

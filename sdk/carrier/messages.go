@@ -114,7 +114,8 @@ type CancelRequest struct {
 
 // Cancellation is the end of a booking at the carrier's.
 type Cancellation struct {
-	// Refund is what the carrier gives back; zero where it does not say.
+	// Refund is what the carrier says that it gives back, which may be nothing of a known currency. It is the zero Money where the
+	// carrier does not say: the booking is then taken to cost nothing any more, as with carriers that bill only what they carry.
 	Refund shipping.Money
 	Note   string
 }

@@ -2825,7 +2825,7 @@ func (x *CancelRequest) GetStatus() string {
 
 type CancelAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Refund        *Money                 `protobuf:"bytes,1,opt,name=refund,proto3" json:"refund,omitempty"`
+	Refund        *Money                 `protobuf:"bytes,1,opt,name=refund,proto3" json:"refund,omitempty"` // absent where the carrier does not say; the booking is then taken to cost nothing any more
 	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
 	Wire          *Wire                  `protobuf:"bytes,3,opt,name=wire,proto3" json:"wire,omitempty"`
 	unknownFields protoimpl.UnknownFields
