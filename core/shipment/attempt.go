@@ -61,7 +61,7 @@ type Attempt struct {
 	// CancelIntent is set before the carrier is asked to cancel, and stays while the outcome is unknown.
 	CancelIntent *CancelIntent `json:"cancelIntent,omitempty"`
 	// EditIntent is set before the carrier is asked to change the booking, and stays while the outcome is unknown.
-	EditIntent *EditIntent    `json:"editIntent,omitempty"`
+	EditIntent *EditIntent `json:"editIntent,omitempty"`
 	// Refund is what the carrier said at its cancellation that it gives back; without currency where it did not say.
 	Refund shipping.Money `json:"refund,omitzero"`
 	// Counted is what the intent was counted as, nil where it was not, or was counted back.
