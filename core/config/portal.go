@@ -23,7 +23,7 @@ type Portal struct {
 	SupportURL string `yaml:"support_url"`
 	// Language is that of buyers whose order and browser name none that the page speaks; default en.
 	Language string `yaml:"language"`
-	// Words replace or add words of the page, by language (en, de, fr-CA, …) and key; core/web/portal/words lists the keys.
+	// Words replace or add words of the buyers' pages, by language (en, de, fr-CA, …) and key; core/web/words lists the keys.
 	Words map[string]map[string]string `yaml:"words"`
 }
 

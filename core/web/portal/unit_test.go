@@ -1,8 +1,6 @@
 package portal
 
 import (
-	"maps"
-	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -60,18 +58,4 @@ func TestColorsCanBeRead(t *testing.T) {
 		}
 	})
 	style(&config.Portal{}) // no colours at all are no fault
-}
-
-// TestLanguagesHaveEveryWord: no language lacks a word that another has, and none has one that is never said.
-func TestLanguagesHaveEveryWord(t *testing.T) {
-	want := slices.Sorted(maps.Keys(builtin["en"]))
-	for _, lang := range languages {
-		if got := slices.Sorted(maps.Keys(builtin[lang])); !slices.Equal(got, want) {
-			t.Errorf("%s has %d words, en %d", lang, len(got), len(want))
-		}
-		w := wordsFor(&config.Portal{Language: lang}, "", "")
-		if w.nth("months", 11) == "12" || w.nth("weekdays", 6) == "7" {
-			t.Errorf("%s lacks a month or a day", lang)
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/tracker/number"
+	"github.com/waybill-dev/waybill/core/web/words"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -69,7 +70,7 @@ type eventView struct {
 
 // writer writes a part in one language, for one reader.
 type writer struct {
-	words
+	words.Words
 	now     time.Time
 	tenant  *config.Tenant
 	returns func(*shipment.Shipment, *tracker.Tracker) string
@@ -108,13 +109,13 @@ func (w *writer) headline(d *delivery, status shipping.Status, sub string) strin
 	if d.shipment != nil && shipment.StageOf(status) == shipment.BeforeDispatch {
 		return w.Say("status.preparing")
 	}
-	if d.collects() && w.has("status.collect."+string(status)) {
+	if d.collects() && w.Has("status.collect."+string(status)) {
 		return w.Say("status.collect." + string(status))
 	}
-	if sub != "" && w.has("status."+sub) {
+	if sub != "" && w.Has("status."+sub) {
 		return w.Say("status." + sub)
 	}
-	if w.has("status." + string(status)) {
+	if w.Has("status." + string(status)) {
 		return w.Say("status." + string(status))
 	}
 	return w.Say("status.preparing")
@@ -211,7 +212,7 @@ func (w *writer) events(d *delivery, zone *time.Location) []eventView {
 }
 
 func (w *writer) time(t time.Time) timeView {
-	return timeView{Text: w.moment(t, w.now), Machine: t.Format(time.RFC3339)}
+	return timeView{Text: w.Moment(t, w.now), Machine: t.Format(time.RFC3339)}
 }
 
 // steps are the milestones: what has been reached and when, where it stands, what is still to come.
@@ -322,13 +323,13 @@ func (w *writer) window(label string, x shipping.TimeWindow, zone *time.Location
 	f := &factView{Label: w.Say(label), Machine: from.Format(time.RFC3339)}
 	switch {
 	case x.EndsAt.IsZero():
-		f.Text = w.Say("when.at", "day", w.day(from, w.now), "time", w.clock(from))
+		f.Text = w.Say("when.at", "day", w.Day(from, w.now), "time", w.Clock(from))
 	case x.StartsAt.IsZero():
-		f.Text, f.Machine = w.Say("when.by", "day", w.day(to, w.now), "time", w.clock(to)), to.Format(time.RFC3339)
-	case sameDay(from, to):
-		f.Text = w.Say("when.between", "day", w.day(from, w.now), "from", w.clock(from), "to", w.clock(to))
+		f.Text, f.Machine = w.Say("when.by", "day", w.Day(to, w.now), "time", w.Clock(to)), to.Format(time.RFC3339)
+	case words.SameDay(from, to):
+		f.Text = w.Say("when.between", "day", w.Day(from, w.now), "from", w.Clock(from), "to", w.Clock(to))
 	default:
-		f.Text = w.Say("when.days", "from", w.moment(from, w.now), "to", w.moment(to, w.now))
+		f.Text = w.Say("when.days", "from", w.Moment(from, w.now), "to", w.Moment(to, w.now))
 	}
 	return f
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/web/words"
 )
 
 var (
@@ -28,7 +29,7 @@ var (
 
 // pageView is what page.html is filled with.
 type pageView struct {
-	words
+	words.Words
 	Title   string
 	Shop    string
 	Logo    string
@@ -55,8 +56,8 @@ func (p *Pages) write(t *config.Tenant, d *dossier, accept string) (httpapi.Answ
 		locale = *l
 	}
 	portal := &t.Portal
-	w := &writer{words: wordsFor(portal, locale, accept), now: p.Clock.Now(), tenant: t, returns: p.Returns}
-	v := &pageView{words: w.words, Title: w.Say("title"), Shop: portal.Name, Logo: portal.LogoURL, Support: template.URL(portal.SupportURL), // checked by config
+	w := &writer{Words: words.For(portal, locale, accept), now: p.Clock.Now(), tenant: t, returns: p.Returns}
+	v := &pageView{Words: w.Words, Title: w.Say("title"), Shop: portal.Name, Logo: portal.LogoURL, Support: template.URL(portal.SupportURL), // checked by config
 		Style: style(portal), Script: template.JS(scriptText), Version: d.version()}
 	if d.asked.erased() {
 		v.Message, v.Title, v.Script = "erased", w.Say("erased.title"), ""
@@ -78,9 +79,9 @@ func (p *Pages) write(t *config.Tenant, d *dossier, accept string) (httpapi.Answ
 
 // plain answers a page that belongs to no tenant, in the reader's language.
 func plain(status int, message, accept string) (httpapi.Answer, error) {
-	none := &config.Portal{Language: languages[0], Colors: config.Colors{Primary: "#3b4252", Accent: "#3b4252"}}
-	w := wordsFor(none, "", accept)
-	return answer(status, &pageView{words: w, Title: w.Say(message + ".title"), Message: message, Style: style(none)})
+	none := &config.Portal{Colors: config.Colors{Primary: "#3b4252", Accent: "#3b4252"}}
+	w := words.Neutral(accept)
+	return answer(status, &pageView{Words: w, Title: w.Say(message + ".title"), Message: message, Style: style(none)})
 }
 
 func answer(status int, v *pageView) (httpapi.Answer, error) {
