@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,7 @@ type Agreement struct {
 // Twins computes n random expressions drawn from seed, on several processors. progress is called now and then with the number so far; it may
 // be nil.
 func Twins(ctx context.Context, n, workers int, seed uint64, progress func(done int)) (Agreement, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // little lives longer than one expression: the collector would run all the time
 	const batch = 500
 	var next, done atomic.Int64
 	var mu sync.Mutex
@@ -61,7 +63,7 @@ func twins(r *rand.Rand, n int) Agreement {
 	var a Agreement
 	env, values := twinEnv()
 	for a.Expressions < n {
-		g := &grower{r: r, left: 2 + r.IntN(22)}
+		g := &grower{r: r, left: 1 + r.IntN(1+r.IntN(24))} // small ones, as people write them, and now and then a large one
 		text := g.truth()
 		if r.IntN(4) == 0 {
 			text = g.number()

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/expr-lang/expr"
@@ -47,10 +48,14 @@ type Env struct {
 	// compared with any value nor be added to it, and is refused.
 	Currency string
 
-	shared *conf.Config
+	shared *conf.Config // of those who compile, who are of one goroutine
+	twins  struct {     // of those who explain, who are of many
+		sync.Mutex
+		config *conf.Config
+	}
 }
 
-// config returns a checker configuration. Type caches inside make it unfit for sharing between goroutines, so those who explain get a fresh one.
+// config returns a checker configuration. Type caches inside make it unfit for use by several goroutines at once.
 func (e *Env) config() *conf.Config {
 	vars := make(map[string]any, len(e.Vars)+1)
 	for k, v := range e.Vars {

@@ -67,9 +67,10 @@ func (e *Env) CompileWithin(steps *int, src string, want ...string) (*Formula, *
 	if problem := f.wanted(want, tree.Node); problem != nil {
 		return nil, problem
 	}
-	ast.Walk(&tree.Node, meter{})
-	if _, err := checker.Check(tree, e.shared); err != nil {
-		return nil, e.explain(src, tree, err)
+	if metered(tree) {
+		if _, err := checker.Check(tree, e.shared); err != nil {
+			return nil, e.explain(src, tree, err)
+		}
 	}
 	// expr's optimizer is left out: it turns "x or true" into true, whether or not x would fail, and the traced twin would disagree.
 	if f.program, err = compiler.Compile(tree, e.shared); err != nil {
@@ -164,15 +165,22 @@ func summands(n ast.Node) []string {
 	return []string{n.String()}
 }
 
-// meter wraps the body of every predicate so that its iterations are counted.
-type meter struct{}
+// metered wraps the body of every predicate so that its iterations are counted, and reports whether there is one.
+func metered(tree *parser.Tree) bool {
+	m := &meter{}
+	ast.Walk(&tree.Node, m)
+	return m.wrapped
+}
+
+type meter struct{ wrapped bool }
 
 // Visit implements ast.Visitor.
-func (meter) Visit(node *ast.Node) {
+func (m *meter) Visit(node *ast.Node) {
 	p, ok := (*node).(*ast.PredicateNode)
 	if !ok {
 		return
 	}
+	m.wrapped = true
 	call := &ast.CallNode{Callee: identifier(stepFunction), Arguments: []ast.Node{identifier(fuelVar), p.Node}}
 	call.SetLocation(p.Node.Location())
 	p.Node = call
@@ -230,13 +238,18 @@ func (m *Machine) Eval(f *Formula) (any, error) {
 
 // Twin compiles the traced form of f.
 func (f *Formula) Twin() (*trace.Program, error) {
-	config := f.env.config()
+	f.env.twins.Lock()
+	defer f.env.twins.Unlock()
+	if f.env.twins.config == nil {
+		f.env.twins.config = f.env.config()
+	}
+	config := f.env.twins.config
 	tree, _, problem := f.env.parseScanned(f.Source, config, nil)
 	if problem != nil {
 		return nil, errors.New(problem.Message)
 	}
 	return trace.CompileTree(tree, config, func(tree *parser.Tree, config *conf.Config) error {
-		ast.Walk(&tree.Node, meter{}) // an explanation may run no further than a decision
+		metered(tree) // an explanation may run no further than a decision
 		return resolve(tree, config)
 	})
 }

@@ -29,6 +29,9 @@ var measured = regexp.MustCompile(`(?:^|[^\w.\])])(\d+(?:\.\d+)?)[ \t]*([A-Za-z]
 
 // measuredSlip finds an amount that is written as on paper: 5 lb. In bare nothing stands in quotes.
 func measuredSlip(bare string) *Problem {
+	if !numberBeforeWord(bare) {
+		return nil
+	}
 	for _, m := range measured.FindAllStringSubmatchIndex(bare, -1) {
 		number, word := bare[m[2]:m[3]], strings.ToLower(bare[m[4]:m[5]])
 		function, ok := unitWords[word]
@@ -40,6 +43,23 @@ func measuredSlip(bare string) *Problem {
 			Message: "a unit does not stand behind its number", Hint: fmt.Sprintf("write %s(%s)", function, number), DidYouMean: fmt.Sprintf("%s(%s)", function, number)}
 	}
 	return nil
+}
+
+// numberBeforeWord is whether a letter stands behind a digit, spaces between them or not.
+func numberBeforeWord(text string) bool {
+	digit := false
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= '0' && c <= '9':
+			digit = true
+		case c == ' ' || c == '\t':
+		case digit && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'):
+			return true
+		default:
+			digit = false
+		}
+	}
+	return false
 }
 
 var noOperand = regexp.MustCompile(`^\s*($|[)\],?:&|<>=]|(and|or)\b)`)

@@ -2,45 +2,65 @@ package formula
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 // slips are what people write who know other languages, with the right way. They are looked for outside of quotes. Those marked
-// always are wrong wherever they stand; the others only explain an error that the parser found.
+// always are wrong wherever they stand; the others only explain an error that the parser found. may says
+// cheaply where there is nothing to search for.
 var slips = []struct {
 	pattern *regexp.Regexp
+	may     func(string) bool
 	always  bool
 	message string
 	hint    string
 	means   string
 }{
-	{regexp.MustCompile(`[“”‘’]`), true, "curly quotes are not quotes", `use straight quotes: "`, `"`},
-	{regexp.MustCompile(`\$\d+(\.\d+)?`), true, "money is not written with $", "write usd(5) for 5 dollars", "usd(…)"},
-	{regexp.MustCompile(`\d+(\.\d+)?\s*%(\s*$|\s+(and|or)\b|\s*[)<>=,])`), true, "a percentage is not a number in an expression",
+	{regexp.MustCompile(`[“”‘’]`), has("“", "”", "‘", "’"), true, "curly quotes are not quotes", `use straight quotes: "`, `"`},
+	{regexp.MustCompile(`\$\d+(\.\d+)?`), has("$"), true, "money is not written with $", "write usd(5) for 5 dollars", "usd(…)"},
+	{regexp.MustCompile(`\d+(\.\d+)?\s*%(\s*$|\s+(and|or)\b|\s*[)<>=,])`), has("%"), true, "a percentage is not a number in an expression",
 		"multiply instead: order.total * 0.05", "* 0.05"},
-	{regexp.MustCompile(`=<`), true, `"=<" is not an operator`, "write <=", "<="},
-	{regexp.MustCompile(`=>`), true, `"=>" is not an operator`, "write >=", ">="},
-	{regexp.MustCompile(`<>`), true, `"<>" is not an operator`, "write !=", "!="},
-	{regexp.MustCompile(`===`), true, `"===" is not an operator`, "write ==", "=="},
-	{regexp.MustCompile(`\bAND\b`), true, "AND is written in lower case", "write and", "and"},
-	{regexp.MustCompile(`\bOR\b`), true, "OR is written in lower case", "write or", "or"},
-	{regexp.MustCompile(`\bNOT\b`), true, "NOT is written in lower case", "write not", "not"},
-	{regexp.MustCompile(`\b(TRUE|True)\b`), true, "true is written in lower case", "write true", "true"},
-	{regexp.MustCompile(`\b(FALSE|False)\b`), true, "false is written in lower case", "write false", "false"},
-	{regexp.MustCompile(`\bIN\b`), true, "IN is written in lower case", "write in", "in"},
-	{regexp.MustCompile(`\bis\s+not\b`), true, `"is not" is not an operator`, "write !=", "!="},
-	{regexp.MustCompile(`\bis\b`), true, `"is" is not an operator`, "write ==", "=="},
-	{regexp.MustCompile(`\bthen\b`), true, "there is no if … then", "write condition ? a : b", "? :"},
-	{regexp.MustCompile(`\bnot\s+[\w.]+\s*(==|<|>)`), false, "not binds to the word after it", "write a != b, or not (a == b)", "!="},
-	{regexp.MustCompile(`[^=!<>]=[^=<>]`), true, `"=" does not compare`, "write ==", "=="},
+	{regexp.MustCompile(`=<`), has("=<"), true, `"=<" is not an operator`, "write <=", "<="},
+	{regexp.MustCompile(`=>`), has("=>"), true, `"=>" is not an operator`, "write >=", ">="},
+	{regexp.MustCompile(`<>`), has("<>"), true, `"<>" is not an operator`, "write !=", "!="},
+	{regexp.MustCompile(`===`), has("==="), true, `"===" is not an operator`, "write ==", "=="},
+	{regexp.MustCompile(`\bAND\b`), has("AND"), true, "AND is written in lower case", "write and", "and"},
+	{regexp.MustCompile(`\bOR\b`), has("OR"), true, "OR is written in lower case", "write or", "or"},
+	{regexp.MustCompile(`\bNOT\b`), has("NOT"), true, "NOT is written in lower case", "write not", "not"},
+	{regexp.MustCompile(`\b(TRUE|True)\b`), has("TRUE", "True"), true, "true is written in lower case", "write true", "true"},
+	{regexp.MustCompile(`\b(FALSE|False)\b`), has("FALSE", "False"), true, "false is written in lower case", "write false", "false"},
+	{regexp.MustCompile(`\bIN\b`), has("IN"), true, "IN is written in lower case", "write in", "in"},
+	{regexp.MustCompile(`\bis\s+not\b`), has("is"), true, `"is not" is not an operator`, "write !=", "!="},
+	{regexp.MustCompile(`\bis\b`), has("is"), true, `"is" is not an operator`, "write ==", "=="},
+	{regexp.MustCompile(`\bthen\b`), has("then"), true, "there is no if … then", "write condition ? a : b", "? :"},
+	{regexp.MustCompile(`\bnot\s+[\w.]+\s*(==|<|>)`), has("not"), false, "not binds to the word after it", "write a != b, or not (a == b)", "!="},
+	{regexp.MustCompile(`[^=!<>]=[^=<>]`), loneEquals, true, `"=" does not compare`, "write ==", "=="},
+}
+
+// has is whether a text has any of some others in it.
+func has(signs ...string) func(string) bool {
+	return func(text string) bool {
+		return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(text, sign) })
+	}
+}
+
+// loneEquals is whether some = is no part of another operator.
+func loneEquals(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] == '=' && (i == 0 || !strings.ContainsRune("=!<>", rune(text[i-1]))) && (i+1 == len(text) || !strings.ContainsRune("=<>", rune(text[i+1]))) {
+			return true
+		}
+	}
+	return false
 }
 
 // slip finds what is always wrong, so that it is named rather than the parser's trouble with it.
 func slip(src string) *Problem {
 	bare := outsideQuotes(src)
 	for _, s := range slips {
-		if !s.always {
+		if !s.always || !s.may(bare) {
 			continue
 		}
 		place := s.pattern.FindStringIndex(bare)
