@@ -90,6 +90,9 @@ func (e *Env) parse(src string, config *conf.Config, steps *int) (*parser.Tree, 
 	if problem := slip(src); problem != nil {
 		return nil, nil, problem
 	}
+	if problem := onePatternMore(src, steps); problem != nil {
+		return nil, nil, problem
+	}
 	return e.parseScanned(src, config, steps)
 }
 

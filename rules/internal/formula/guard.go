@@ -21,8 +21,8 @@ func scan(src string) *Problem {
 	}
 	depth, unary, quote, pos := 0, 0, rune(0), -1
 	escaped := false
-	word := ""
-	for _, r := range src {
+	word := -1 // where the word begins that is being read
+	for i, r := range src {
 		pos++
 		if quote != 0 {
 			switch {
@@ -37,7 +37,7 @@ func scan(src string) *Problem {
 		}
 		switch r {
 		case '"', '\'', '`':
-			quote, unary, word = r, 0, ""
+			quote, unary, word = r, 0, -1
 			continue
 		case '(', '[', '{':
 			depth++
@@ -48,14 +48,18 @@ func scan(src string) *Problem {
 		}
 		switch {
 		case r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9':
-			word += string(r)
+			if word < 0 {
+				word = i
+			}
 		default:
-			if word == "not" {
+			switch {
+			case word < 0:
+			case src[word:i] == "not":
 				unary++
-			} else if word != "" {
+			default:
 				unary = 0
 			}
-			word = ""
+			word = -1
 		}
 		if depth > MaxNesting || unary > MaxNesting {
 			return &Problem{Code: "E402", From: pos, To: pos + 1, Message: fmt.Sprintf("the expression is nested deeper than %d levels", MaxNesting),
@@ -80,6 +84,13 @@ func (g *guard) fail(n ast.Node, code, format string, args ...any) *Problem {
 	from, to := spanOf(n)
 	g.problem = &Problem{Code: code, From: from, To: to, Message: fmt.Sprintf(format, args...)}
 	return g.problem
+}
+
+// refuse is fail with a problem that is made already.
+func (g *guard) refuse(p *Problem) {
+	if g.problem == nil {
+		g.problem = p
+	}
 }
 
 // Visit implements ast.Visitor; children come before their parents.

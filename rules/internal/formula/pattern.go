@@ -2,6 +2,7 @@ package formula
 
 import (
 	"fmt"
+	"regexp"
 	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
@@ -32,7 +33,7 @@ func (g *guard) pattern(n *ast.BinaryNode) {
 		g.fail(s, "E403", "the pattern is longer than %d characters", MaxRegexp)
 		return
 	case *g.steps <= 0: // also spares reading the patterns of a file that has too many
-		g.tooManySteps(s)
+		g.refuse(tooManySteps(spanOf(s)))
 		return
 	}
 	tree, err := syntax.Parse(s.Value, syntax.Perl)
@@ -47,13 +48,30 @@ func (g *guard) pattern(n *ast.BinaryNode) {
 		g.fail(s, "E403", "the pattern is too large: written out, it has more than %d steps", MaxPattern).Hint =
 			"each {m,n} repeats what stands before it: use smaller numbers, * or +"
 	case *g.steps < 0:
-		g.tooManySteps(s)
+		g.refuse(tooManySteps(spanOf(s)))
 	}
 }
 
-func (g *guard) tooManySteps(s *ast.StringNode) {
-	g.fail(s, "E403", "the patterns up to here have more than %d steps together", MaxPatterns).Hint =
-		fmt.Sprintf("use smaller numbers in {m,n}, or compare with texts: in [\"a\", \"b\"], in lists.name; one pattern may have %d steps", MaxPattern)
+// patternText is where a pattern stands in what outsideQuotes leaves of an expression, but for the quote before it.
+var patternText = regexp.MustCompile(`\bmatches\s+(_+)`)
+
+// onePatternMore refuses an expression with a pattern before it is parsed, where the patterns before have too many steps already.
+func onePatternMore(src string, steps *int) *Problem {
+	if steps == nil || *steps > 0 || !strings.Contains(src, "matches") {
+		return nil
+	}
+	bare := outsideQuotes(src)
+	at := patternText.FindStringSubmatchIndex(bare)
+	if at == nil {
+		return nil
+	}
+	from := utf8.RuneCountInString(bare[:at[2]]) - 1
+	return tooManySteps(from, from+1+at[3]-at[2])
+}
+
+func tooManySteps(from, to int) *Problem {
+	return &Problem{Code: "E403", From: from, To: to, Message: fmt.Sprintf("the patterns up to here have more than %d steps together", MaxPatterns),
+		Hint: fmt.Sprintf("use smaller numbers in {m,n}, or compare with texts: in [\"a\", \"b\"], in lists.name; one pattern may have %d steps", MaxPattern)}
 }
 
 // stepsOf estimates from above how many steps re is compiled into, without compiling it: no more than MaxPattern+1.

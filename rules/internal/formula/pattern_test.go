@@ -1,9 +1,12 @@
 package formula
 
 import (
+	"reflect"
 	"regexp/syntax"
 	"testing"
 
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
 	"pgregory.net/rapid"
 )
 
@@ -28,4 +31,32 @@ func TestStepsOfIsNoLessThanCompiled(t *testing.T) {
 			t.Errorf("%s: %d steps, estimated %d", text, made, estimate)
 		}
 	})
+}
+
+// TestOnePatternMoreIsToldAlike: the look before parsing says what the parsed expression would be told, and says it of patterns alone.
+func TestOnePatternMoreIsToldAlike(t *testing.T) {
+	for _, src := range []string{
+		`order.id matches "a+"`, `order.asap and order.id matches   'é\'x' or order.id matches "b"`, `(order.id matches "^x")`, "order.id matches\n  `x`",
+	} {
+		none := 0
+		want := &guard{steps: &none}
+		tree, err := parser.Parse(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Walk(&tree.Node, visitor(func(n ast.Node) {
+			if b, ok := n.(*ast.BinaryNode); ok && b.Operator == "matches" {
+				want.pattern(b)
+			}
+		}))
+		if got := onePatternMore(src, &none); !reflect.DeepEqual(got, want.problem) || got == nil {
+			t.Errorf("%s: %+v before parsing, %+v after", src, got, want.problem)
+		}
+	}
+	one := 1
+	for src, steps := range map[string]*int{`order.id matches "a"`: &one, `order.id matches "b"`: nil, `order.id == " matches 'x'"`: new(int), `matches`: new(int)} {
+		if p := onePatternMore(src, steps); p != nil {
+			t.Errorf("%s: %+v", src, p)
+		}
+	}
 }
