@@ -86,19 +86,7 @@ func (l *linter) adjusts() {
 		if idle(x.add) && idle(x.charge) {
 			l.report(&x.head, "W619", "it adds nothing", "give it an amount, or remove it", nil)
 		}
-		for _, a := range []*amount{x.add, x.charge} {
-			l.currency(&x.head, a)
-		}
 	}
-}
-
-// currency finds an amount in another currency than the bundle's: it cannot be added to fees or compared with them.
-func (l *linter) currency(h *head, a *amount) {
-	if a == nil || a.formula != nil || a.percent != nil || l.b.currency == "" || a.money.Currency == l.b.currency {
-		return
-	}
-	l.report(h, "W613", fmt.Sprintf("%s is not in %s, the currency of the file; it fails wherever fees are in %s", a.money, l.b.currency, l.b.currency),
-		"write the amount in the currency of the fees", map[string]string{"order.total": "1 " + l.b.currency})
 }
 
 func (l *linter) chooses() {

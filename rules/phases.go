@@ -324,10 +324,10 @@ func (t *template) formulas() []*formula.Formula {
 func (r *reading) adjust() {
 	rule := adjustRule{head: r.head, only: r.selectors(), reason: r.optionalTemplate("reason", r.env)}
 	if n := r.member("add"); n != nil {
-		rule.add = r.amount(r.source, n, "add", r.env)
+		rule.add, _ = r.met(n, "add")
 	}
 	if n := r.member("charge"); n != nil {
-		rule.charge = r.amount(r.source, n, "charge", r.env)
+		rule.charge, _ = r.met(n, "charge")
 	}
 	if r.member("add") == nil && r.member("charge") == nil {
 		r.fault(r.node, "E502", "the rule adjusts nothing", "add: 2.00 changes the cost in the ranking, charge: 2.00 what the customer pays")

@@ -103,7 +103,7 @@ func (r *reading) fallback() {
 			case "within":
 				rule.fallback.Within = r.duration(p.value, "within")
 			case "extra_cost":
-				rule.extra = r.amount(r.source, p.value, "extra_cost", r.env)
+				rule.extra = r.bound(p.value, "extra_cost")
 			}
 		}
 	}

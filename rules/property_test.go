@@ -24,7 +24,7 @@ var conditions = []string{
 	`option.fee > order.items[40].price`,
 }
 
-var amounts = []string{"1.25", "-0.35", "4%", "option.fee * 0.1", "2.00 EUR", "order.total / 10"}
+var amounts = []string{"1.25", "-0.35", "4%", "option.fee * 0.1", "option.fee * 1e18", "order.total / 10"}
 
 // randomRules draws exclude and adjust rules, each a line of YAML.
 func randomRules(t *rapid.T, phase string) []string {

@@ -72,27 +72,36 @@ func (c *checker) amount(s *source, n *yaml.Node, what string, env *formula.Env)
 	return &amount{formula: f}
 }
 
-// bound reads an amount that is not below zero and meets money of the order: a bound or a tip.
-func (r *reading) bound(n *yaml.Node, what string) *amount {
-	a := r.amount(r.source, n, what, r.env)
-	if a == nil {
-		return nil
+// met reads an amount that meets money of the order: a surcharge, a bound or a tip. known is what it comes to, where that can be said now.
+func (r *reading) met(n *yaml.Node, what string) (a *amount, known *shipping.Money) {
+	if a = r.amount(r.source, n, what, r.env); a == nil || a.percent != nil {
+		return a, nil
 	}
-	m, known := a.money, a.formula == nil
-	if a.formula != nil && len(a.formula.Uses) == 0 { // it names nothing, so that it is known now
-		machine := formula.NewMachine()
-		if v, err := machine.Eval(a.formula); err == nil {
-			m, known = v.(shipping.Money), true
+	known = &a.money
+	if a.formula != nil {
+		known = nil
+		if len(a.formula.Uses) == 0 { // it names nothing
+			machine := formula.NewMachine()
+			if v, err := machine.Eval(a.formula); err == nil {
+				m := v.(shipping.Money)
+				known = &m
+			}
+			machine.Release()
 		}
-		machine.Release()
 	}
-	switch {
-	case a.percent != nil && a.percent.Float() < 0 || known && m.Minor < 0:
-		r.fault(n, "E505", what+" is below zero", "write an amount of zero or more")
-		return nil
-	case known && r.currency != "" && !m.IsZero() && m.Currency != r.currency:
-		r.fault(n, "E505", fmt.Sprintf("%s is in %s, which cannot meet %s, the currency of the file", what, m.Currency, r.currency),
+	if known != nil && r.currency != "" && !known.IsZero() && known.Currency != r.currency {
+		r.fault(n, "E505", fmt.Sprintf("%s is in %s, which cannot meet %s, the currency of the file", what, known.Currency, r.currency),
 			"write the amount in "+r.currency+": money is not converted")
+		return nil, nil
+	}
+	return a, known
+}
+
+// bound reads an amount that is not below zero either: a bound or a tip.
+func (r *reading) bound(n *yaml.Node, what string) *amount {
+	a, known := r.met(n, what)
+	if a != nil && (a.percent != nil && a.percent.Float() < 0 || known != nil && known.Minor < 0) {
+		r.fault(n, "E505", what+" is below zero", "write an amount of zero or more")
 		return nil
 	}
 	return a

@@ -40,7 +40,6 @@ var Faults = []Fault{
 	{"a let for nothing", "W610", decides, "let: { dear: order.total > usd(5) }"},
 	{"an attribute for nothing", "W611", decides, "attributes: [gift]"},
 	{"times the wrong way round", "W612", acts, "warn: [{ name: A, when: 'time_between(\"20:30\", \"17:30\")', message: m }]"},
-	{"another currency", "W613", fails, "adjust: [{ name: A, add: 2.00 EUR }]"},
 	{"a patch for nothing", "W614", decides, "adjust: [{ name: A, add: 2.00 }]\nlocations: { x: { adjust: { A: { add: 2.00 } } } }"},
 	{"a fallback twice", "W615", falls("A"), "fallback: [{ name: A, on: [no_driver], steps: [{ use: ups }, { use: ups }] }]"},
 	{"a fallback out of reach", "W616", falls("A"), "fallback: [{ name: A, on: [no_driver], steps: [next_ranked] }, { name: B, when: order.asap, on: [no_driver], steps: [{ notify: x }] }]"},

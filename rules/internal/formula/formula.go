@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
@@ -124,6 +125,9 @@ func (f *Formula) wanted(want []string, root ast.Node) *Problem {
 		got = friendlyType(f.Type)
 	}
 	from, to := spanOf(root)
+	if _, ok := root.(*ast.ConstantNode); ok { // made of a call, of which it has the place of the name
+		to = endOfCall([]rune(f.Source), to)
+	}
 	p := &Problem{Code: "E202", From: from, To: to, Message: fmt.Sprintf("expected %s, but this is %s", strings.Join(want, " or "), got)}
 	switch {
 	case slices.Contains(want, Number) && got == Money:
@@ -134,6 +138,21 @@ func (f *Formula) wanted(want []string, root ast.Node) *Problem {
 		p.Hint = "compare it with something: ==, !=, <, >, in"
 	}
 	return p
+}
+
+// endOfCall is where a call ends whose name ends at a place, the place itself where nothing is called there.
+func endOfCall(source []rune, name int) int {
+	open := name
+	for open < len(source) && unicode.IsSpace(source[open]) {
+		open++
+	}
+	if open == len(source) || source[open] != '(' {
+		return name
+	}
+	if end := slices.Index(source[open:], ')'); end >= 0 {
+		return open + end + 1
+	}
+	return name
 }
 
 // Names lists the identifiers that src uses, nil where it cannot be read.
