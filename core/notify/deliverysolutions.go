@@ -108,7 +108,7 @@ func dsOrderOf(sh *shipment.Shipment, c *shipment.Change) dsOrder {
 	out := dsOrder{
 		OrderID: sh.ID, TenantID: sh.Tenant, BrandExternalID: sh.Brand, StoreExternalID: o.LocationID, OrderExternalID: o.ExternalID, GroupID: o.GroupID,
 		Status: c.Status, SubStatus: orNull(c.SubStatus), EventReason: c.Reason, Note: c.Note, StatusUser: c.User, LastUpdatedAt: clock.Millis(c.At),
-		OrderValue: o.Value, Tips: o.Tips, CurrencyCode: sh.Currency,
+		OrderValue: o.Value, Tips: sh.Progress.Tips(o.Tips, sh.Currency), CurrencyCode: sh.Currency,
 		PickUpAddress: dsAddressOf(sh.Pickup.Address), PickUpContact: sh.Pickup.Contact,
 		DeliveryAddress: dsAddressOf(o.DeliveryAddress), DeliveryContact: o.DeliveryContact,
 		PickupTime: sh.PickupTime, DropoffTime: sh.DeliveryTime,

@@ -158,6 +158,9 @@ func (s *Shipment) Learn(number int, known Progress) {
 	instant(&p.ActualPickup, known.ActualPickup)
 	instant(&p.ActualDelivery, known.ActualDelivery)
 	p.Driver, p.Vehicle, p.LastLocation = known.Driver, known.Vehicle, known.LastLocation
+	if !known.Tip.IsZero() {
+		p.Tip = known.Tip
+	}
 	if len(known.Proofs) > 0 {
 		p.Proofs = known.Proofs
 	}

@@ -126,6 +126,16 @@ func TestProgressIsOfTheShownBooking(t *testing.T) {
 	if p := s.Progress; p.Driver.Name != "Bea" || p.EstimatedPickup.IsZero() || p.ActualPickup.IsZero() {
 		t.Errorf("progress = %+v", p)
 	}
+	s.Learn(1, shipment.Progress{Tip: shipping.Money{Minor: 350, Currency: "USD"}})
+	s.Learn(1, shipment.Progress{})
+	asked := shipping.MustDecimal("3")
+	if got := s.Progress.Tips(asked, "USD"); got != shipping.MustDecimal("3.5") {
+		t.Errorf("the tip that the carrier has told is shown as %s", got)
+	}
+	if got := s.Progress.Tips(asked, "CAD"); got != asked {
+		t.Errorf("a tip in another currency than the order's is shown as %s", got)
+	}
+	s.Learn(1, shipment.Progress{Driver: &shipping.Driver{Name: "Bea"}})
 	s.Attempts[0].State = shipment.Cancelled
 	s.Attempts = append(s.Attempts, shipment.Attempt{Number: 2, Kind: shipment.Forward, State: shipment.Booked, Booking: &shipment.Booking{}})
 	s.Learn(1, shipment.Progress{Driver: &shipping.Driver{Name: "Abe"}})

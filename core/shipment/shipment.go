@@ -185,7 +185,16 @@ type Progress struct {
 	Driver            *shipping.Driver    `json:"driver,omitempty"`
 	Vehicle           *shipping.Vehicle   `json:"vehicle,omitempty"`
 	LastLocation      *shipping.Location  `json:"lastLocation,omitempty"`
+	Tip               shipping.Money      `json:"tip,omitzero"` // by the carrier's word
 	Proofs            []Attachment        `json:"proofs,omitempty"`
+}
+
+// Tips is what the driver gets beside the fee: by the carrier's word where it has told in the order's currency, else as the order asks.
+func (p Progress) Tips(asked shipping.Decimal, currency string) shipping.Decimal {
+	if p.Tip.IsZero() || p.Tip.Currency != currency {
+		return asked
+	}
+	return p.Tip.Major()
 }
 
 // Same reports whether two tell the same, to the millisecond that instants are kept with. Proofs are only ever added, so as many are
@@ -197,7 +206,7 @@ func (p Progress) Same(o Progress) bool {
 	return window(p.EstimatedPickup, o.EstimatedPickup) && window(p.EstimatedDelivery, o.EstimatedDelivery) &&
 		sameInstant(p.ActualPickup, o.ActualPickup) && sameInstant(p.ActualDelivery, o.ActualDelivery) &&
 		equalValues(p.Driver, o.Driver) && equalValues(p.Vehicle, o.Vehicle) && sameLocation(p.LastLocation, o.LastLocation) &&
-		len(p.Proofs) == len(o.Proofs)
+		p.Tip == o.Tip && len(p.Proofs) == len(o.Proofs)
 }
 
 func sameInstant(a, b shipping.Instant) bool { return a.UnixMilli() == b.UnixMilli() }

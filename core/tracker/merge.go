@@ -229,6 +229,9 @@ func (t *Tracker) refresh(u carrier.TrackUpdate) {
 	if !u.Delivery.IsZero() && sane(u.Delivery) {
 		p.EstimatedDelivery = u.Delivery
 	}
+	if _, known := shipping.CurrencyDigits(u.Tip.Currency); known && u.Tip.Minor >= 0 {
+		p.Tip = u.Tip
+	}
 	if d := u.Driver; d != nil {
 		p.Driver = &shipping.Driver{Name: cut(d.Name, maxName), Phone: cut(d.Phone, maxName), Photo: cut(d.Photo, maxURL)}
 	}

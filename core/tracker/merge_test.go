@@ -270,6 +270,19 @@ func TestEchoesOfAnotherWayAreNoNews(t *testing.T) {
 	}
 }
 
+func TestATipIsMoneyThatIsKnown(t *testing.T) {
+	tr := newTracker()
+	for _, c := range []struct {
+		tip   shipping.Money
+		facts bool
+	}{{shipping.Money{Minor: 300, Currency: "USD"}, true}, {shipping.Money{}, false}, {shipping.Money{Minor: -5, Currency: "USD"}, false}, {shipping.Money{Minor: 5, Currency: "???"}, false}} {
+		out := tr.Merge(carrier.TrackUpdate{Number: tr.Number, Tip: c.tip}, tracker.Heard{Origin: tracker.ByPush, At: start.Add(time.Hour)})
+		if out.Facts != c.facts || tr.Progress.Tip != (shipping.Money{Minor: 300, Currency: "USD"}) {
+			t.Errorf("told %v: facts %v, tip %v", c.tip, out.Facts, tr.Progress.Tip)
+		}
+	}
+}
+
 func TestFactsFollowTheNewestWord(t *testing.T) {
 	tr := newTracker()
 	push := func(minute int, s shipping.Status, driver string) {

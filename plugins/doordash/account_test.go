@@ -422,9 +422,9 @@ func TestCurrencies(t *testing.T) {
 		d      delivery
 		amount shipping.Money
 	}{
-		{delivery{Fee: 975, Currency: "usd"}, shipping.Money{Minor: 975, Currency: "USD"}},
+		{delivery{Fee: 975, told: told{Currency: "usd"}}, shipping.Money{Minor: 975, Currency: "USD"}},
 		{delivery{Fee: 975}, shipping.Money{Minor: 975, Currency: "CAD"}},
-		{delivery{Fee: 1000, Tax: 130, Currency: "CAD", FeeComponents: []feeComponent{{"flat_fee", 900}, {"service_fee", 100}}}, shipping.Money{Minor: 1130, Currency: "CAD"}},
+		{delivery{Fee: 1000, Tax: 130, told: told{Currency: "CAD"}, FeeComponents: []feeComponent{{"flat_fee", 900}, {"service_fee", 100}}}, shipping.Money{Minor: 1130, Currency: "CAD"}},
 	} {
 		amount, _, charges := c.d.price(canadian)
 		var sum int64

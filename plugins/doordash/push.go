@@ -26,7 +26,7 @@ type webhook struct {
 	PickupActual       string `json:"pickup_time_actual"`
 	DropoffEstimated   string `json:"dropoff_time_estimated"`
 	DropoffActual      string `json:"dropoff_time_actual"`
-	dasher
+	told
 }
 
 var errNoEvent = errors.New("it has no external_delivery_id, no event_name or no readable created_at")
@@ -64,7 +64,7 @@ func decodeWebhook(body []byte) (carrier.TrackUpdate, error) {
 		Pickup: moment(w.PickupEstimated), Delivery: moment(w.DropoffEstimated),
 		ActualPickup: parseTime(w.PickupActual), ActualDelivery: parseTime(w.DropoffActual),
 	}
-	u.Driver, u.Vehicle, u.LastLocation = w.courier(at)
+	w.fill(&u, at)
 	return u, nil
 }
 

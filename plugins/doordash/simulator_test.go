@@ -149,7 +149,8 @@ func TestADeliveryInTheSimulator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u := updates[0]; u.Events[0].Status != shipping.OrderDelivered || u.ActualPickup.IsZero() || u.ActualDelivery != u.Events[0].Time || u.Driver == nil {
+	if u := updates[0]; u.Events[0].Status != shipping.OrderDelivered || u.ActualPickup.IsZero() || u.ActualDelivery != u.Events[0].Time || u.Driver == nil ||
+		u.Vehicle == nil || u.LastLocation == nil || len(u.Proofs) != 1 || u.Tip != consignment().Tip {
 		t.Errorf("tracked %+v", u)
 	}
 	_, err = c.account.Cancel(c.call(), carrier.CancelRequest{Reference: reference, CarrierRef: b.CarrierRef})

@@ -148,12 +148,7 @@ func (a *Account) trackOne(ctx context.Context, p carrier.TrackedParcel) (carrie
 	u.Pickup, u.Delivery = moment(d.PickupEstimated), moment(d.DropoffEstimated)
 	u.ActualPickup, u.ActualDelivery = parseTime(d.PickupActual), parseTime(d.DropoffActual)
 	u.TrackingURL = d.TrackingURL
-	u.Driver, u.Vehicle, u.LastLocation = d.courier(at)
-	for _, proof := range []carrier.Proof{{Type: "pickup_photo", URL: d.PickupImage}, {Type: "photo", URL: d.DropoffImage}, {Type: "signature", URL: d.SignatureImage}} {
-		if proof.URL != "" {
-			u.Proofs = append(u.Proofs, proof)
-		}
-	}
+	d.fill(&u, at)
 	if d.Currency != "" {
 		u.Amount, _, _ = d.price(carrier.Consignment{})
 	}
@@ -171,6 +166,20 @@ func (d *delivery) changed() string {
 	return ""
 }
 
+// fill puts in who carries the delivery, what proves it, and the Dasher's tip. at is when DoorDash said so.
+func (t told) fill(u *carrier.TrackUpdate, at shipping.Instant) {
+	u.Driver, u.Vehicle, u.LastLocation = t.courier(at)
+	for _, proof := range []carrier.Proof{{Type: "pickup_photo", URL: t.PickupImage}, {Type: "photo", URL: t.DropoffImage}, {Type: "signature", URL: t.SignatureImage}} {
+		if proof.URL != "" {
+			u.Proofs = append(u.Proofs, proof)
+		}
+	}
+	currency := strings.ToUpper(t.Currency)
+	if _, known := shipping.CurrencyDigits(currency); known && t.Tip != nil {
+		u.Tip = shipping.Money{Minor: *t.Tip, Currency: currency}
+	}
+}
+
 // courier is who carries the delivery and where he was last seen; all nil before a Dasher has accepted.
 func (d dasher) courier(at shipping.Instant) (*shipping.Driver, *shipping.Vehicle, *shipping.Location) {
 	var driver *shipping.Driver
@@ -179,7 +188,7 @@ func (d dasher) courier(at shipping.Instant) (*shipping.Driver, *shipping.Vehicl
 	if d.DasherName != "" {
 		driver = &shipping.Driver{Name: d.DasherName, Phone: firstOf(d.DasherDropoffPhone, d.DasherPickupPhone)}
 	}
-	if model := strings.TrimSpace(d.DasherVehicleMake + " " + d.DasherVehicleModel); model != "" {
+	if model := strings.Join(strings.Fields(d.DasherVehicleYear+" "+d.DasherVehicleMake+" "+d.DasherVehicleModel), " "); model != "" {
 		vehicle = &shipping.Vehicle{Type: model}
 	}
 	if l := d.DasherLocation; l != nil {

@@ -23,7 +23,7 @@ func TestTrack(t *testing.T) {
 	for member, v := range map[string]any{
 		"delivery_status": "delivered", "pickup_time_actual": "2026-03-04T18:21:00Z", "dropoff_time_actual": "2026-03-04T18:44:10.250Z",
 		"dasher_id": 1232142, "dasher_name": "Alex D.", "dasher_dropoff_phone_number": "+15555555555", "dasher_location": map[string]any{"lat": 32.8, "lng": -96.7},
-		"dasher_vehicle_make": "Toyota", "dasher_vehicle_model": "Camry", "dropoff_verification_image_url": "https://img/1", "dropoff_signature_image_url": "https://img/2",
+		"dasher_vehicle_make": "Toyota", "dasher_vehicle_model": "Camry", "dasher_vehicle_year": "2020", "tip": 350, "pickup_verification_image_url": "https://img/0", "dropoff_verification_image_url": "https://img/1", "dropoff_signature_image_url": "https://img/2",
 	} {
 		f.set(reference, member, v)
 	}
@@ -34,15 +34,16 @@ func TestTrack(t *testing.T) {
 	delivered := shipping.At(time.Date(2026, 3, 4, 18, 44, 10, 250e6, time.UTC))
 	want := []carrier.TrackUpdate{{
 		Number: "1391249345", Reference: reference, TrackingURL: "https://doordash.com/tracking?id=9f8e",
-		Events:       []shipping.TrackingEvent{{Time: delivered, ZoneKnown: true, CarrierCode: "delivered", Status: shipping.OrderDelivered}},
+		Events:       []shipping.TrackingEvent{{Time: delivered, ZoneKnown: true, CarrierTime: "2026-03-04T18:44:10.250Z", CarrierCode: "delivered", Status: shipping.OrderDelivered}},
 		Pickup:       moment("2026-03-04T18:20:00Z"),
 		Delivery:     moment("2026-03-04T18:45:00Z"),
 		ActualPickup: parseTime("2026-03-04T18:21:00Z"), ActualDelivery: delivered,
 		Driver:       &shipping.Driver{Name: "Alex D.", Phone: "+15555555555"},
-		Vehicle:      &shipping.Vehicle{Type: "Toyota Camry"},
+		Vehicle:      &shipping.Vehicle{Type: "2020 Toyota Camry"},
 		LastLocation: &shipping.Location{Latitude: 32.8, Longitude: -96.7, UpdatedAt: delivered},
-		Proofs:       []carrier.Proof{{Type: "photo", URL: "https://img/1"}, {Type: "signature", URL: "https://img/2"}},
+		Proofs:       []carrier.Proof{{Type: "pickup_photo", URL: "https://img/0"}, {Type: "photo", URL: "https://img/1"}, {Type: "signature", URL: "https://img/2"}},
 		Amount:       shipping.Money{Minor: 975, Currency: "USD"},
+		Tip:          shipping.Money{Minor: 350, Currency: "USD"},
 	}, {Number: "unknown", Unknown: true}}
 	if diff := cmp.Diff(want, updates); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -147,7 +148,7 @@ func TestEvents(t *testing.T) {
 
 const pushBody = `{"created_at":"2026-03-04T18:25:00.5Z","event_name":"DASHER_PICKED_UP","external_delivery_id":"` + reference + `","dasher_id":1232142,
 	"dasher_name":"Alex D.","dasher_dropoff_phone_number":"+15555555555","dasher_location":{"lat":32.8,"lng":-96.7},"fee":975,"tip":300,"currency":"USD",
-	"tracking_url":"https://doordash.com/tracking?id=9f8e","something_new":[1]}`
+	"tracking_url":"https://doordash.com/tracking?id=9f8e","dasher_vehicle_make":"Toyota","dasher_vehicle_model":"Camry","dropoff_verification_image_url":"https://img/1","something_new":[1]}`
 
 func TestReceivePush(t *testing.T) {
 	f := newFake(t)
@@ -161,7 +162,10 @@ func TestReceivePush(t *testing.T) {
 		Reference: reference, TrackingURL: "https://doordash.com/tracking?id=9f8e",
 		Events:       []shipping.TrackingEvent{{Time: at, ZoneKnown: true, CarrierTime: "2026-03-04T18:25:00.5Z", CarrierCode: "DASHER_PICKED_UP", Status: shipping.PickupCompleted}},
 		Driver:       &shipping.Driver{Name: "Alex D.", Phone: "+15555555555"},
+		Vehicle:      &shipping.Vehicle{Type: "Toyota Camry"},
 		LastLocation: &shipping.Location{Latitude: 32.8, Longitude: -96.7, UpdatedAt: at},
+		Proofs:       []carrier.Proof{{Type: "photo", URL: "https://img/1"}},
+		Tip:          shipping.Money{Minor: 300, Currency: "USD"},
 	}}}
 	if diff := cmp.Diff(want, answer); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -109,7 +109,6 @@ type delivery struct {
 	SupportReference   string `json:"support_reference"`
 	TrackingURL        string `json:"tracking_url"`
 
-	Currency      string         `json:"currency"`
 	Fee           int64          `json:"fee"`
 	Tax           int64          `json:"tax"`
 	FeeComponents []feeComponent `json:"fee_components"`
@@ -125,14 +124,20 @@ type delivery struct {
 	DropoffEstimated string `json:"dropoff_time_estimated"`
 	DropoffActual    string `json:"dropoff_time_actual"`
 	ReturnActual     string `json:"return_time_actual"`
+	told
+}
 
+// told is what answers and webhooks tell alike of a delivery.
+type told struct {
+	Currency       string `json:"currency"`
+	Tip            *int64 `json:"tip"`
 	PickupImage    string `json:"pickup_verification_image_url"`
 	DropoffImage   string `json:"dropoff_verification_image_url"`
 	SignatureImage string `json:"dropoff_signature_image_url"`
 	dasher
 }
 
-// dasher is the courier, in answers and webhooks alike, once one has accepted.
+// dasher is the courier, once one has accepted.
 type dasher struct {
 	DasherName         string    `json:"dasher_name"`
 	DasherDropoffPhone string    `json:"dasher_dropoff_phone_number"`
@@ -140,6 +145,7 @@ type dasher struct {
 	DasherLocation     *location `json:"dasher_location"`
 	DasherVehicleMake  string    `json:"dasher_vehicle_make"`
 	DasherVehicleModel string    `json:"dasher_vehicle_model"`
+	DasherVehicleYear  string    `json:"dasher_vehicle_year"`
 }
 
 type feeComponent struct {

@@ -157,6 +157,7 @@ type TrackUpdate struct {
 	SignedBy       string
 	Proofs         []Proof
 	Amount         shipping.Money // when the final charge is known
+	Tip            shipping.Money // for the driver, by the carrier's word
 }
 
 // Proof is a picture or document that a carrier keeps for a delivery.

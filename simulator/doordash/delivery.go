@@ -95,6 +95,7 @@ type computed struct {
 	TaxComponents   []feeComponent `json:"tax_components"`
 	Support         string         `json:"support_reference"`
 	TrackingURL     string         `json:"tracking_url"`
+	Proof           proof          `json:",embed"`
 	Dasher          *dasher        `json:",embed"`
 }
 
@@ -129,7 +130,7 @@ func (d *Dialect) answer(e *simulator.Entity) simulator.Response {
 		UpdatedAt: e.Updated.Truncate(time.Millisecond), PickupEstimate: v.pickupBy, PickupActual: when(e, pickedUp),
 		DropoffEstimate: v.dropBy, DropoffActual: when(e, delivered), ReturnActual: when(e, returned),
 		Fee: v.fee, FeeComponents: []feeComponent{{"distance_based_fee", v.fee}}, TaxComponents: []feeComponent{},
-		Support: fmt.Sprintf("%010d", v.support), TrackingURL: v.trackingURL(e.ID), Dasher: v.courier(e)}
+		Support: fmt.Sprintf("%010d", v.support), TrackingURL: v.trackingURL(e.ID), Proof: v.proof(e), Dasher: v.courier(e)}
 	if at := when(e, toReturn); !at.IsZero() {
 		var req struct {
 			Pickup string `json:"pickup_address"`

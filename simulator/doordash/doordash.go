@@ -194,6 +194,7 @@ func (d *Dialect) Routes() []simulator.Route {
 		{Op: "serviceability", Method: "POST", Pattern: "/drive/v2/serviceability", Handler: d.serviceability},
 		// Not DoorDash's API: where the tracking_url of a simulated delivery leads.
 		{Op: "tracking_page", Method: "GET", Pattern: "/track/{code}", Handler: d.trackingPage, Public: true},
+		{Op: "proof_picture", Method: "GET", Pattern: "/track/{code}/{picture}", Handler: d.picture, Public: true},
 	}
 }
 

@@ -18,6 +18,7 @@ type told struct {
 	ID              string    `json:"external_delivery_id"`
 	Cancellation    string    `json:"cancellation_reason,omitzero"`
 	Dasher          *dasher   `json:",embed"`
+	Proof           proof     `json:",embed"`
 	Echoed          echoed    `json:",embed"`
 	Currency        string    `json:"currency"`
 	Fee             int64     `json:"fee"`
@@ -54,7 +55,7 @@ func (d *Dialect) tell(tx *simulator.Tx, e *simulator.Entity) {
 		if locationEvents[name] && !key.Webhook.LocationEvents {
 			continue
 		}
-		t := told{CreatedAt: at, EventName: name, ID: e.ID, Cancellation: cancellation(e), Dasher: v.courier(e), Currency: currency,
+		t := told{CreatedAt: at, EventName: name, ID: e.ID, Cancellation: cancellation(e), Dasher: v.courier(e), Proof: v.proof(e), Currency: currency,
 			Fee: v.fee, TrackingURL: v.trackingURL(e.ID), Support: fmt.Sprintf("%010d", v.support),
 			PickupEstimate: v.pickupBy, DropoffEstimate: v.dropBy}
 		_ = json.Unmarshal(v.body, &t.Echoed) // our own encoding

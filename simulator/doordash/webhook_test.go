@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"image/png"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -101,6 +102,48 @@ func TestWebhooksWithoutLocationEvents(t *testing.T) {
 	e.heard(t, d, "DELIVERY_CREATED", "DELIVERY_CANCELLED")
 	if last := e.bodies[len(e.bodies)-1]; !strings.Contains(string(last), `"cancellation_reason":"cancelled_by_creator"`) {
 		t.Errorf("a cancellation without its reason: %s", last)
+	}
+}
+
+// TestProofs: who asks for a signature gets its picture, anybody else one of the doorstep, in answers and webhooks, and the links lead
+// to pictures.
+func TestProofs(t *testing.T) {
+	for _, c := range []struct{ asked, want, not string }{
+		{`"shoe_size":44`, "dropoff_verification_image_url", "dropoff_signature_image_url"},
+		{`"dropoff_options":{"signature":"required"}`, "dropoff_signature_image_url", "dropoff_verification_image_url"},
+		{`"dropoff_requires_signature":true,"pickup_verification_metadata":{"verification_type":"SCAN_BARCODE"}`, "pickup_verification_image_url", "dropoff_verification_image_url"},
+	} {
+		e := hear(t)
+		d := open(t, e.config(false))
+		d.ask(200, "POST", "/drive/v2/deliveries", with("a", `"shoe_size":44`, c.asked))
+		if before := d.ask(200, "GET", "/drive/v2/deliveries/a", ""); strings.Contains(string(before.body), "image_url") {
+			t.Errorf("a picture before anybody came: %s", before.body)
+		}
+		d.run("a", "delivered")
+		d.RunDue(context.WithoutCancel(t.Context()))
+		last := e.bodies[len(e.bodies)-1]
+		for _, body := range [][]byte{d.ask(200, "GET", "/drive/v2/deliveries/a", "").body, last} {
+			var got map[string]any
+			if err := json.Unmarshal(body, &got); err != nil {
+				t.Fatal(err)
+			}
+			url, _ := got[c.want].(string)
+			if url == "" || got[c.not] != nil {
+				t.Fatalf("asked %s: %s", c.asked, body)
+			}
+			_, path, _ := strings.Cut(url, "/track/")
+			r, err := d.client.Get(d.url + "/track/" + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = png.Decode(r.Body)
+			_ = r.Body.Close()
+			if r.StatusCode != 200 || err != nil {
+				t.Errorf("%s answers %d, %v", url, r.StatusCode, err)
+			}
+		}
+		d.ask(404, "GET", "/track/a/other.png", "")
+		d.ask(404, "GET", "/track/b/dropoff.png", "")
 	}
 }
 

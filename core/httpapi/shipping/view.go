@@ -105,7 +105,7 @@ func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
 	o := sh.Order
 	v := view{
 		ID: sh.ID, TenantID: sh.Tenant, BrandExternalID: sh.Brand, LocationExternalID: o.LocationID, OrderExternalID: o.ExternalID, GroupID: o.GroupID,
-		Status: sh.Status, SubStatus: sh.SubStatus, OrderValue: o.Value, Tips: o.Tips, CurrencyCode: sh.Currency,
+		Status: sh.Status, SubStatus: sh.SubStatus, OrderValue: o.Value, Tips: sh.Progress.Tips(o.Tips, sh.Currency), CurrencyCode: sh.Currency,
 		DeliveryContact: o.DeliveryContact, DeliveryAddress: o.DeliveryAddress,
 		PickupContact: shape.Contact(sh.Pickup.Contact), PickupAddress: shape.PlaceAddress(sh.Pickup.Address),
 		ItemList: o.Items, PickupTime: sh.PickupTime, DeliveryTime: sh.DeliveryTime,

@@ -85,7 +85,7 @@ func (s *surface) show(tenant *config.Tenant, t *tracker.Tracker) view {
 		ID: t.ID, TrackerExternalID: shape.Text(o.ExternalID), OrderExternalID: shape.Text(o.ExternalID), LocationExternalID: shape.Text(o.LocationID),
 		BrandExternalID: tenant.Brand, TrackingID: t.Number, Barcodes: list(x.Barcodes), Type: t.Type, GroupID: o.GroupID,
 		Status: t.Status, SubStatus: t.SubStatus, Milestone: m.Milestone, Category: shape.Text(m.Category), Code: shape.Text(m.Code),
-		Provider: s.provider(tenant, t), OrderAttributes: o.Attributes, OrderValue: o.Value, CurrencyCode: tenant.Currency, Tips: o.Tips,
+		Provider: s.provider(tenant, t), OrderAttributes: o.Attributes, OrderValue: o.Value, CurrencyCode: tenant.Currency,
 		Packages: list(o.Packages), ItemList: list(o.Items), PickupTime: o.PickupTime, DeliveryTime: o.DeliveryTime,
 		EstimatedPickupTime: t.Progress.EstimatedPickup, EstimatedDeliveryTime: t.Progress.EstimatedDelivery,
 		ActualPickupTime: t.Progress.ActualPickup, ActualDeliveryTime: t.Progress.ActualDelivery, LastLocation: t.Progress.LastLocation,
@@ -97,6 +97,7 @@ func (s *surface) show(tenant *config.Tenant, t *tracker.Tracker) view {
 	if l := tenant.Locations[o.LocationID]; l != nil {
 		v.BrandExternalID, v.CurrencyCode = cmp.Or(l.Brand, v.BrandExternalID), cmp.Or(l.Currency, v.CurrencyCode)
 	}
+	v.Tips = t.Progress.Tips(o.Tips, v.CurrencyCode)
 	if v.OrderAttributes == nil {
 		v.OrderAttributes = map[string]any{}
 	}

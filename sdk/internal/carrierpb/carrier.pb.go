@@ -3184,6 +3184,7 @@ type TrackUpdate struct {
 	SignedBy       string                 `protobuf:"bytes,13,opt,name=signed_by,json=signedBy,proto3" json:"signed_by,omitempty"`
 	Proofs         []*Proof               `protobuf:"bytes,14,rep,name=proofs,proto3" json:"proofs,omitempty"`
 	Amount         *Money                 `protobuf:"bytes,15,opt,name=amount,proto3" json:"amount,omitempty"`
+	Tip            *Money                 `protobuf:"bytes,16,opt,name=tip,proto3" json:"tip,omitempty"` // for the driver, by the carrier's word
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -3319,6 +3320,13 @@ func (x *TrackUpdate) GetProofs() []*Proof {
 func (x *TrackUpdate) GetAmount() *Money {
 	if x != nil {
 		return x.Amount
+	}
+	return nil
+}
+
+func (x *TrackUpdate) GetTip() *Money {
+	if x != nil {
+		return x.Tip
 	}
 	return nil
 }
@@ -4967,7 +4975,7 @@ const file_carrier_proto_rawDesc = "" +
 	"\treference\x18\x02 \x01(\tR\treference\"f\n" +
 	"\vTrackAnswer\x121\n" +
 	"\aupdates\x18\x01 \x03(\v2\x17.carrier.v1.TrackUpdateR\aupdates\x12$\n" +
-	"\x04wire\x18\x02 \x01(\v2\x10.carrier.v1.WireR\x04wire\"\xee\x04\n" +
+	"\x04wire\x18\x02 \x01(\v2\x10.carrier.v1.WireR\x04wire\"\x93\x05\n" +
 	"\vTrackUpdate\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\tR\x06number\x12\x1c\n" +
 	"\treference\x18\x02 \x01(\tR\treference\x12\x18\n" +
@@ -4984,7 +4992,8 @@ const file_carrier_proto_rawDesc = "" +
 	"\ftracking_url\x18\f \x01(\tR\vtrackingUrl\x12\x1b\n" +
 	"\tsigned_by\x18\r \x01(\tR\bsignedBy\x12)\n" +
 	"\x06proofs\x18\x0e \x03(\v2\x11.carrier.v1.ProofR\x06proofs\x12)\n" +
-	"\x06amount\x18\x0f \x01(\v2\x11.carrier.v1.MoneyR\x06amount\"\x83\x03\n" +
+	"\x06amount\x18\x0f \x01(\v2\x11.carrier.v1.MoneyR\x06amount\x12#\n" +
+	"\x03tip\x18\x10 \x01(\v2\x11.carrier.v1.MoneyR\x03tip\"\x83\x03\n" +
 	"\rTrackingEvent\x12\x12\n" +
 	"\x04time\x18\x01 \x01(\x03R\x04time\x12\x1d\n" +
 	"\n" +
@@ -5264,74 +5273,75 @@ var file_carrier_proto_depIdxs = []int32{
 	48,  // 60: carrier.v1.TrackUpdate.last_location:type_name -> carrier.v1.Location
 	49,  // 61: carrier.v1.TrackUpdate.proofs:type_name -> carrier.v1.Proof
 	17,  // 62: carrier.v1.TrackUpdate.amount:type_name -> carrier.v1.Money
-	45,  // 63: carrier.v1.TrackingEvent.reason:type_name -> carrier.v1.EventReason
-	0,   // 64: carrier.v1.PushRequest.call:type_name -> carrier.v1.Call
-	67,  // 65: carrier.v1.PushRequest.header:type_name -> carrier.v1.PushRequest.HeaderEntry
-	43,  // 66: carrier.v1.PushAnswer.updates:type_name -> carrier.v1.TrackUpdate
-	2,   // 67: carrier.v1.PushAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 68: carrier.v1.EditRequest.call:type_name -> carrier.v1.Call
-	22,  // 69: carrier.v1.EditRequest.consignment:type_name -> carrier.v1.Consignment
-	33,  // 70: carrier.v1.EditAnswer.booking:type_name -> carrier.v1.Booking
-	2,   // 71: carrier.v1.EditAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 72: carrier.v1.AddressRequest.call:type_name -> carrier.v1.Call
-	13,  // 73: carrier.v1.AddressRequest.address:type_name -> carrier.v1.Address
-	13,  // 74: carrier.v1.AddressAnswer.candidates:type_name -> carrier.v1.Address
-	2,   // 75: carrier.v1.AddressAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 76: carrier.v1.PickupRequest.call:type_name -> carrier.v1.Call
-	16,  // 77: carrier.v1.PickupRequest.at:type_name -> carrier.v1.Stop
-	19,  // 78: carrier.v1.PickupRequest.weight:type_name -> carrier.v1.Weight
-	15,  // 79: carrier.v1.PickupAnswer.window:type_name -> carrier.v1.TimeWindow
-	17,  // 80: carrier.v1.PickupAnswer.amount:type_name -> carrier.v1.Money
-	2,   // 81: carrier.v1.PickupAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 82: carrier.v1.CancelPickupRequest.call:type_name -> carrier.v1.Call
-	2,   // 83: carrier.v1.CancelPickupAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 84: carrier.v1.ManifestRequest.call:type_name -> carrier.v1.Call
-	35,  // 85: carrier.v1.ManifestAnswer.document:type_name -> carrier.v1.Label
-	2,   // 86: carrier.v1.ManifestAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 87: carrier.v1.DocumentRequest.call:type_name -> carrier.v1.Call
-	2,   // 88: carrier.v1.DocumentChunk.wire:type_name -> carrier.v1.Wire
-	51,  // 89: carrier.v1.PushRequest.HeaderEntry.value:type_name -> carrier.v1.HeaderValues
-	4,   // 90: carrier.v1.Carrier.Describe:input_type -> carrier.v1.DescribeRequest
-	7,   // 91: carrier.v1.Carrier.Open:input_type -> carrier.v1.OpenRequest
-	9,   // 92: carrier.v1.Carrier.Close:input_type -> carrier.v1.CloseRequest
-	11,  // 93: carrier.v1.Carrier.Health:input_type -> carrier.v1.HealthRequest
-	23,  // 94: carrier.v1.Carrier.Check:input_type -> carrier.v1.CheckRequest
-	25,  // 95: carrier.v1.Carrier.Quote:input_type -> carrier.v1.QuoteRequest
-	31,  // 96: carrier.v1.Carrier.Book:input_type -> carrier.v1.BookRequest
-	36,  // 97: carrier.v1.Carrier.Cancel:input_type -> carrier.v1.CancelRequest
-	38,  // 98: carrier.v1.Carrier.Find:input_type -> carrier.v1.FindRequest
-	40,  // 99: carrier.v1.Carrier.Track:input_type -> carrier.v1.TrackRequest
-	50,  // 100: carrier.v1.Carrier.ReceivePush:input_type -> carrier.v1.PushRequest
-	53,  // 101: carrier.v1.Carrier.Edit:input_type -> carrier.v1.EditRequest
-	31,  // 102: carrier.v1.Carrier.BookReturn:input_type -> carrier.v1.BookRequest
-	55,  // 103: carrier.v1.Carrier.ValidateAddress:input_type -> carrier.v1.AddressRequest
-	57,  // 104: carrier.v1.Carrier.SchedulePickup:input_type -> carrier.v1.PickupRequest
-	59,  // 105: carrier.v1.Carrier.CancelPickup:input_type -> carrier.v1.CancelPickupRequest
-	61,  // 106: carrier.v1.Carrier.CloseManifest:input_type -> carrier.v1.ManifestRequest
-	63,  // 107: carrier.v1.Carrier.Document:input_type -> carrier.v1.DocumentRequest
-	5,   // 108: carrier.v1.Carrier.Describe:output_type -> carrier.v1.Manifest
-	8,   // 109: carrier.v1.Carrier.Open:output_type -> carrier.v1.OpenAnswer
-	10,  // 110: carrier.v1.Carrier.Close:output_type -> carrier.v1.CloseAnswer
-	12,  // 111: carrier.v1.Carrier.Health:output_type -> carrier.v1.HealthAnswer
-	24,  // 112: carrier.v1.Carrier.Check:output_type -> carrier.v1.CheckAnswer
-	27,  // 113: carrier.v1.Carrier.Quote:output_type -> carrier.v1.QuoteAnswer
-	32,  // 114: carrier.v1.Carrier.Book:output_type -> carrier.v1.BookChunk
-	37,  // 115: carrier.v1.Carrier.Cancel:output_type -> carrier.v1.CancelAnswer
-	39,  // 116: carrier.v1.Carrier.Find:output_type -> carrier.v1.FindAnswer
-	42,  // 117: carrier.v1.Carrier.Track:output_type -> carrier.v1.TrackAnswer
-	52,  // 118: carrier.v1.Carrier.ReceivePush:output_type -> carrier.v1.PushAnswer
-	54,  // 119: carrier.v1.Carrier.Edit:output_type -> carrier.v1.EditAnswer
-	32,  // 120: carrier.v1.Carrier.BookReturn:output_type -> carrier.v1.BookChunk
-	56,  // 121: carrier.v1.Carrier.ValidateAddress:output_type -> carrier.v1.AddressAnswer
-	58,  // 122: carrier.v1.Carrier.SchedulePickup:output_type -> carrier.v1.PickupAnswer
-	60,  // 123: carrier.v1.Carrier.CancelPickup:output_type -> carrier.v1.CancelPickupAnswer
-	62,  // 124: carrier.v1.Carrier.CloseManifest:output_type -> carrier.v1.ManifestAnswer
-	64,  // 125: carrier.v1.Carrier.Document:output_type -> carrier.v1.DocumentChunk
-	108, // [108:126] is the sub-list for method output_type
-	90,  // [90:108] is the sub-list for method input_type
-	90,  // [90:90] is the sub-list for extension type_name
-	90,  // [90:90] is the sub-list for extension extendee
-	0,   // [0:90] is the sub-list for field type_name
+	17,  // 63: carrier.v1.TrackUpdate.tip:type_name -> carrier.v1.Money
+	45,  // 64: carrier.v1.TrackingEvent.reason:type_name -> carrier.v1.EventReason
+	0,   // 65: carrier.v1.PushRequest.call:type_name -> carrier.v1.Call
+	67,  // 66: carrier.v1.PushRequest.header:type_name -> carrier.v1.PushRequest.HeaderEntry
+	43,  // 67: carrier.v1.PushAnswer.updates:type_name -> carrier.v1.TrackUpdate
+	2,   // 68: carrier.v1.PushAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 69: carrier.v1.EditRequest.call:type_name -> carrier.v1.Call
+	22,  // 70: carrier.v1.EditRequest.consignment:type_name -> carrier.v1.Consignment
+	33,  // 71: carrier.v1.EditAnswer.booking:type_name -> carrier.v1.Booking
+	2,   // 72: carrier.v1.EditAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 73: carrier.v1.AddressRequest.call:type_name -> carrier.v1.Call
+	13,  // 74: carrier.v1.AddressRequest.address:type_name -> carrier.v1.Address
+	13,  // 75: carrier.v1.AddressAnswer.candidates:type_name -> carrier.v1.Address
+	2,   // 76: carrier.v1.AddressAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 77: carrier.v1.PickupRequest.call:type_name -> carrier.v1.Call
+	16,  // 78: carrier.v1.PickupRequest.at:type_name -> carrier.v1.Stop
+	19,  // 79: carrier.v1.PickupRequest.weight:type_name -> carrier.v1.Weight
+	15,  // 80: carrier.v1.PickupAnswer.window:type_name -> carrier.v1.TimeWindow
+	17,  // 81: carrier.v1.PickupAnswer.amount:type_name -> carrier.v1.Money
+	2,   // 82: carrier.v1.PickupAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 83: carrier.v1.CancelPickupRequest.call:type_name -> carrier.v1.Call
+	2,   // 84: carrier.v1.CancelPickupAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 85: carrier.v1.ManifestRequest.call:type_name -> carrier.v1.Call
+	35,  // 86: carrier.v1.ManifestAnswer.document:type_name -> carrier.v1.Label
+	2,   // 87: carrier.v1.ManifestAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 88: carrier.v1.DocumentRequest.call:type_name -> carrier.v1.Call
+	2,   // 89: carrier.v1.DocumentChunk.wire:type_name -> carrier.v1.Wire
+	51,  // 90: carrier.v1.PushRequest.HeaderEntry.value:type_name -> carrier.v1.HeaderValues
+	4,   // 91: carrier.v1.Carrier.Describe:input_type -> carrier.v1.DescribeRequest
+	7,   // 92: carrier.v1.Carrier.Open:input_type -> carrier.v1.OpenRequest
+	9,   // 93: carrier.v1.Carrier.Close:input_type -> carrier.v1.CloseRequest
+	11,  // 94: carrier.v1.Carrier.Health:input_type -> carrier.v1.HealthRequest
+	23,  // 95: carrier.v1.Carrier.Check:input_type -> carrier.v1.CheckRequest
+	25,  // 96: carrier.v1.Carrier.Quote:input_type -> carrier.v1.QuoteRequest
+	31,  // 97: carrier.v1.Carrier.Book:input_type -> carrier.v1.BookRequest
+	36,  // 98: carrier.v1.Carrier.Cancel:input_type -> carrier.v1.CancelRequest
+	38,  // 99: carrier.v1.Carrier.Find:input_type -> carrier.v1.FindRequest
+	40,  // 100: carrier.v1.Carrier.Track:input_type -> carrier.v1.TrackRequest
+	50,  // 101: carrier.v1.Carrier.ReceivePush:input_type -> carrier.v1.PushRequest
+	53,  // 102: carrier.v1.Carrier.Edit:input_type -> carrier.v1.EditRequest
+	31,  // 103: carrier.v1.Carrier.BookReturn:input_type -> carrier.v1.BookRequest
+	55,  // 104: carrier.v1.Carrier.ValidateAddress:input_type -> carrier.v1.AddressRequest
+	57,  // 105: carrier.v1.Carrier.SchedulePickup:input_type -> carrier.v1.PickupRequest
+	59,  // 106: carrier.v1.Carrier.CancelPickup:input_type -> carrier.v1.CancelPickupRequest
+	61,  // 107: carrier.v1.Carrier.CloseManifest:input_type -> carrier.v1.ManifestRequest
+	63,  // 108: carrier.v1.Carrier.Document:input_type -> carrier.v1.DocumentRequest
+	5,   // 109: carrier.v1.Carrier.Describe:output_type -> carrier.v1.Manifest
+	8,   // 110: carrier.v1.Carrier.Open:output_type -> carrier.v1.OpenAnswer
+	10,  // 111: carrier.v1.Carrier.Close:output_type -> carrier.v1.CloseAnswer
+	12,  // 112: carrier.v1.Carrier.Health:output_type -> carrier.v1.HealthAnswer
+	24,  // 113: carrier.v1.Carrier.Check:output_type -> carrier.v1.CheckAnswer
+	27,  // 114: carrier.v1.Carrier.Quote:output_type -> carrier.v1.QuoteAnswer
+	32,  // 115: carrier.v1.Carrier.Book:output_type -> carrier.v1.BookChunk
+	37,  // 116: carrier.v1.Carrier.Cancel:output_type -> carrier.v1.CancelAnswer
+	39,  // 117: carrier.v1.Carrier.Find:output_type -> carrier.v1.FindAnswer
+	42,  // 118: carrier.v1.Carrier.Track:output_type -> carrier.v1.TrackAnswer
+	52,  // 119: carrier.v1.Carrier.ReceivePush:output_type -> carrier.v1.PushAnswer
+	54,  // 120: carrier.v1.Carrier.Edit:output_type -> carrier.v1.EditAnswer
+	32,  // 121: carrier.v1.Carrier.BookReturn:output_type -> carrier.v1.BookChunk
+	56,  // 122: carrier.v1.Carrier.ValidateAddress:output_type -> carrier.v1.AddressAnswer
+	58,  // 123: carrier.v1.Carrier.SchedulePickup:output_type -> carrier.v1.PickupAnswer
+	60,  // 124: carrier.v1.Carrier.CancelPickup:output_type -> carrier.v1.CancelPickupAnswer
+	62,  // 125: carrier.v1.Carrier.CloseManifest:output_type -> carrier.v1.ManifestAnswer
+	64,  // 126: carrier.v1.Carrier.Document:output_type -> carrier.v1.DocumentChunk
+	109, // [109:127] is the sub-list for method output_type
+	91,  // [91:109] is the sub-list for method input_type
+	91,  // [91:91] is the sub-list for extension type_name
+	91,  // [91:91] is the sub-list for extension extendee
+	0,   // [0:91] is the sub-list for field type_name
 }
 
 func init() { file_carrier_proto_init() }

@@ -172,7 +172,7 @@ func FromUpdates(a *pb.TrackAnswer) []carrier.TrackUpdate { return list(a.GetUpd
 func toUpdate(u carrier.TrackUpdate) *pb.TrackUpdate {
 	out := &pb.TrackUpdate{Number: text(u.Number), Reference: text(u.Reference), Unknown: u.Unknown, Events: list(u.Events, toEvent),
 		Pickup: toWindow(u.Pickup), Delivery: toWindow(u.Delivery), ActualPickup: toInstant(u.ActualPickup), ActualDelivery: toInstant(u.ActualDelivery),
-		TrackingUrl: text(u.TrackingURL), SignedBy: text(u.SignedBy), Amount: toMoney(u.Amount), Proofs: list(u.Proofs, func(p carrier.Proof) *pb.Proof {
+		TrackingUrl: text(u.TrackingURL), SignedBy: text(u.SignedBy), Amount: toMoney(u.Amount), Tip: toMoney(u.Tip), Proofs: list(u.Proofs, func(p carrier.Proof) *pb.Proof {
 			return &pb.Proof{Type: text(p.Type), Url: text(p.URL), ContentType: text(p.ContentType)}
 		})}
 	if d := u.Driver; d != nil {
@@ -191,7 +191,7 @@ func fromUpdate(u *pb.TrackUpdate) carrier.TrackUpdate {
 	out := carrier.TrackUpdate{Number: u.GetNumber(), Reference: u.GetReference(), Unknown: u.GetUnknown(), Events: list(u.GetEvents(), fromEvent),
 		Pickup: fromWindow(u.GetPickup()), Delivery: fromWindow(u.GetDelivery()), ActualPickup: fromInstant(u.GetActualPickup()),
 		ActualDelivery: fromInstant(u.GetActualDelivery()), TrackingURL: u.GetTrackingUrl(), SignedBy: u.GetSignedBy(), Amount: fromMoney(u.GetAmount()),
-		Proofs: list(u.GetProofs(), func(p *pb.Proof) carrier.Proof {
+		Tip: fromMoney(u.GetTip()), Proofs: list(u.GetProofs(), func(p *pb.Proof) carrier.Proof {
 			return carrier.Proof{Type: p.GetType(), URL: p.GetUrl(), ContentType: p.GetContentType()}
 		})}
 	if d := u.GetDriver(); d != nil {
