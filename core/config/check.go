@@ -204,6 +204,7 @@ func checkTenant(t *Tenant, path string, at reporter) {
 	checkNotify(&t.Notify, path+".notify", at)
 	checkPortal(&t.Portal, path+".portal", at)
 	checkTracktor(t, path+".tracktor", at)
+	checkShip24(&t.Ship24, path+".ship24", at)
 	for _, id := range slices.Sorted(maps.Keys(t.Accounts)) {
 		checkAccount(t.Accounts[id], path+".accounts."+id, at)
 	}

@@ -135,6 +135,7 @@ type Tenant struct {
 	Notify    Notify               `yaml:"notify"`
 	Portal    Portal               `yaml:"portal"`   // the page that buyers follow a delivery on
 	Tracktor  Tracktor             `yaml:"tracktor"` // the shop as the Tracktor surface shows it
+	Ship24    Ship24               `yaml:"ship24"`   // what is set in Ship24's dashboard, for the Ship24 surface
 	Returns   Returns              `yaml:"returns"`
 }
 

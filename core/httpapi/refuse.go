@@ -39,6 +39,7 @@ var usual = map[usecase.Type]int{
 	usecase.InvalidOperation:        http.StatusConflict,
 	usecase.InvalidTrackerData:      http.StatusUnprocessableEntity,
 	usecase.MissingTrackerData:      http.StatusBadRequest,
+	usecase.QuotaReached:            http.StatusForbidden,
 	usecase.InternalServerError:     http.StatusInternalServerError,
 }
 

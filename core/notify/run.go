@@ -101,7 +101,7 @@ func (s *Service) active(ctx context.Context) (map[readerKey]*store.Subscription
 	var errs []error
 	cfg := s.Config()
 	for _, tenant := range slices.Sorted(maps.Keys(cfg.Tenants)) {
-		if err := s.planAlerts(ctx, cfg.Tenants[tenant]); err != nil {
+		if err := errors.Join(s.planAlerts(ctx, cfg.Tenants[tenant]), s.planShip24(ctx, cfg.Tenants[tenant])); err != nil {
 			errs = append(errs, err)
 			continue
 		}

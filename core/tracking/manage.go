@@ -51,6 +51,9 @@ func (s *Service) Create(ctx context.Context, c usecase.Caller, r CreateRequest)
 	if r.IdempotencyKey != "" {
 		tx.Keys = []store.IdempotencyKey{{Key: r.IdempotencyKey, Hash: r.BodyHash, Tracker: t.ID, Expires: now.Add(keyLife)}}
 	}
+	if r.Quota > 0 {
+		tx.Counts = []store.Count{{CountKey: store.CountKey{Name: r.Counted, Period: now.UTC().Format("2006-01")}, Add: 1, Limited: true, Most: r.Quota - 1}}
+	}
 	err = s.commit(ctx, c.Tenant, "create", tx)
 	if errors.Is(err, store.ErrKeyUsed) || errors.Is(err, store.ErrDuplicate) { // a twin of the request was faster
 		if same, err := s.replay(ctx, c.Tenant, r, now); same != nil || err != nil {
@@ -62,6 +65,10 @@ func (s *Service) Create(ctx context.Context, c usecase.Caller, r CreateRequest)
 			return same, false, err
 		}
 		return nil, false, usecase.Failf(usecase.DuplicateID, "A tracker with the same id exists already.")
+	}
+	if errors.Is(err, store.ErrOverCounted) {
+		return nil, false, usecase.Failf(usecase.QuotaReached, "No more quota left: %d trackers were created this month, which is as many as the configuration allows. "+
+			"It begins anew on the first of the month (UTC).", r.Quota)
 	}
 	if err != nil {
 		return nil, false, refusal("create tracker", err)

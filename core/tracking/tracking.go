@@ -26,6 +26,9 @@ type CreateRequest struct {
 	// day is the answer, and nothing is created.
 	IdempotencyKey string
 	BodyHash       []byte
+	// Quota is how many may be created in a calendar month of UTC with what is counted as Counted, 0 for no limit.
+	Quota   int64
+	Counted string
 }
 
 // StatusUpdate is a status set by hand.
@@ -45,7 +48,7 @@ type StatusUpdate struct {
 // UseCases is what the surfaces call.
 type UseCases interface {
 	// Create begins to follow. A name that another tracker has is DuplicateID, an account that the tenant does not have
-	// InvalidTrackerData, a key that was used with another body DuplicateResource.
+	// InvalidTrackerData, a key that was used with another body DuplicateResource, one more than the quota QuotaReached.
 	Create(ctx context.Context, c usecase.Caller, r CreateRequest) (t *tracker.Tracker, created bool, err error)
 	Tracker(ctx context.Context, c usecase.Caller, id tracker.ID) (*tracker.Tracker, error)
 	TrackerByName(ctx context.Context, c usecase.Caller, name string) (*tracker.Tracker, error)

@@ -40,6 +40,7 @@ const (
 	MissingTrackerData      Type = "MISSING_TRACKER_DATA"
 	InternalServerError     Type = "INTERNAL_SERVER_ERROR"
 	Unauthorized            Type = "UNAUTHORIZED"
+	QuotaReached            Type = "QUOTA_REACHED" // of what the tenant's configuration allows
 )
 
 // Error is a use case's refusal, in words for the caller.

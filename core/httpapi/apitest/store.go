@@ -15,6 +15,7 @@ import (
 type Store struct {
 	store.Store
 	err     atomic.Pointer[error]
+	refusal atomic.Pointer[error]
 	commits atomic.Int64
 }
 
@@ -26,6 +27,9 @@ func (s *Store) Fail(err error) {
 	}
 	s.err.Store(&err)
 }
+
+// FailCommits makes every transaction fail with err from now on.
+func (s *Store) FailCommits(err error) { s.refusal.Store(&err) }
 
 // Commits counts the transactions that were written.
 func (s *Store) Commits() int64 { return s.commits.Load() }
@@ -41,6 +45,9 @@ func (s *Store) fault() error {
 func (s *Store) Commit(ctx context.Context, tenant string, tx *store.Tx) error {
 	if err := s.fault(); err != nil {
 		return err
+	}
+	if e := s.refusal.Load(); e != nil {
+		return *e
 	}
 	err := s.Store.Commit(ctx, tenant, tx)
 	if err == nil {

@@ -14,7 +14,7 @@ import (
 
 // follow creates the tracker that a body asks for, or finds it.
 func (s *surface) follow(q *httpapi.Request, body []byte) (t *tracker.Tracker, created bool, err error) {
-	r, err := decode(body)
+	r, err := decode(body, s.router.Clock.Now())
 	if err != nil {
 		return nil, false, err
 	}
@@ -26,7 +26,7 @@ func (s *surface) follow(q *httpapi.Request, body []byte) (t *tracker.Tracker, c
 	if e := usecase.AsError(err); err != nil && e.Type == usecase.DuplicateID {
 		e.Message = "Another tracker has this clientTrackerId. Send the same payload to get that one, or set it free with isSubscribed false."
 	}
-	return t, created, err
+	return t, created, settled(err)
 }
 
 // create answers 201 also for a tracker that exists, as Ship24 does.
@@ -73,7 +73,7 @@ func (s *surface) search(q *httpapi.Request) (httpapi.Answer, error) {
 	}
 	r := request{TrackingNumber: b.TrackingNumber, OriginCountryCode: b.OriginCountryCode, DestinationCountryCode: b.DestinationCountryCode,
 		DestinationPostCode: b.DestinationPostCode, ShippingDate: b.ShippingDate, CourierCode: b.CourierCode}
-	if err := invalid(f, r.faults()); err != nil {
+	if err := invalid(f, r.faults(s.router.Clock.Now())); err != nil {
 		return httpapi.Answer{}, err
 	}
 	t, err := r.tracker(q)
@@ -84,6 +84,9 @@ func (s *surface) search(q *httpapi.Request) (httpapi.Answer, error) {
 	defer cancel()
 	if t, err = s.cases.Look(ctx, q.Caller, t); err != nil {
 		return httpapi.Answer{}, err
+	}
+	if t.Polls.Unknown > 0 && len(t.Events) == 0 {
+		return httpapi.Answer{}, usecase.Failf(parcelNotFound, "Parcel not found: the courier was asked and does not know the number %s (yet).", t.Number)
 	}
 	found := trackingOf(t, q.Tenant)
 	found.Tracker = nil
@@ -139,6 +142,8 @@ func (s *surface) bulk(q *httpapi.Request) (httpapi.Answer, error) {
 			sum.Created++
 		case err == nil:
 			sum.Existing++
+		case e.Type == usecase.QuotaReached && sum.Created+sum.Existing+sum.Errors == 0:
+			return bulkRefusal(http.StatusForbidden, fault{quotaReached, e.Message}), nil
 		case e.Type == usecase.InternalServerError:
 			return httpapi.Answer{}, err // the list may be sent again: what was created is found
 		default:

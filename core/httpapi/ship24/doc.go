@@ -16,6 +16,12 @@
 // events are shown as the carrier's clock showed them, in one of Ship24's four shapes: with Z, with an offset, without a zone where it
 // gave none, or the day alone. Where it told a moment and no clock they are in UTC. A shippingDate is shown as it came.
 //
+// What is set in Ship24's dashboard is the section ship24 of the tenant's configuration: one webhook with its secret, beside those of
+// POST /webhooks, and how many trackers may be created in a month. Of Ship24's codes: shipping_date_outdated is of a shippingDate of more
+// than ten years ago, parcel_not_found of a search that the courier answers with not knowing the number, quota_limit_reached of that
+// quota, webhook_url_missing of a resend where there is no webhook and no_active_subscription where all are paused or disabled,
+// tracker_conflict of a clientTrackerId that another tracker has, request_conflict of a tracker that others keep changing meanwhile.
+//
 // Keys are the tenant's own. Refusals are in Ship24's envelope with its codes; 429 is plain text, and every answer to a key tells
 // RateLimit-Limit, -Remaining and -Reset. Subscribers with the shape ship24 are told each tracker's new events, with
 // Authorization: Bearer and the subscription's secret; Webhook words them.

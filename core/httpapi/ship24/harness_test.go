@@ -217,6 +217,14 @@ type subscriber struct {
 // subscribe gives the tenant a webhook of the shape ship24, through the API.
 func (a *api) subscribe() *subscriber {
 	a.t.Helper()
+	s := a.subscriber()
+	a.Do("POST", "/webhooks", apitest.JSON(map[string]any{"url": s.URL, "shape": "ship24", "bearer": "the-secret"})).Want(201)
+	return s
+}
+
+// subscriber starts a server that nobody knows yet.
+func (a *api) subscriber() *subscriber {
+	a.t.Helper()
 	s := &subscriber{status: 200}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		body, _ := io.ReadAll(q.Body)
@@ -228,7 +236,6 @@ func (a *api) subscribe() *subscriber {
 		_, _ = io.WriteString(w, "OK")
 	}))
 	a.t.Cleanup(s.Close)
-	a.Do("POST", "/webhooks", apitest.JSON(map[string]any{"url": s.URL, "shape": "ship24", "bearer": "the-secret"})).Want(201)
 	return s
 }
 

@@ -30,6 +30,10 @@ const (
 	maxURL    = 2000
 
 	isRequired = "is required"
+	isOutdated = "is outdated"
+	// oldest is how many years back a shippingDate may lie. Ship24 does not say when one is outdated, and its own examples are of 2021;
+	// nothing that was shipped longer ago is still under way.
+	oldest = 10
 )
 
 // request is the body that creates a tracker. A member that is null is as one that is not there.
@@ -99,14 +103,14 @@ func (c *courierCodes) codes() []string {
 	return c.list
 }
 
-// decode reads a body, all its faults at once.
-func decode(body []byte) (*request, error) {
+// decode reads a body, all its faults at once. now is the time by which a date is judged.
+func decode(body []byte, now time.Time) (*request, error) {
 	var r request
 	f, err := httpapi.Decode(body, &r)
 	if err != nil {
 		return nil, err
 	}
-	return &r, invalid(f, r.faults())
+	return &r, invalid(f, r.faults(now))
 }
 
 // invalid is the refusal of a body; of two faults of one member the first counts. nil where there is none.
@@ -122,7 +126,7 @@ func invalid(f, more shipping.Faults) error {
 	return &usecase.Error{Type: usecase.ValidationError, Message: "The request is invalid.", Faults: f}
 }
 
-func (r *request) faults() shipping.Faults {
+func (r *request) faults(now time.Time) shipping.Faults {
 	var f shipping.Faults
 	checkNumber(&f, r.TrackingNumber)
 	for path, text := range map[string]*string{"shipmentReference": r.ShipmentReference, "clientTrackerId": r.ClientTrackerID, "courierName": r.CourierName,
@@ -144,20 +148,18 @@ func (r *request) faults() shipping.Faults {
 			}
 		}
 	}
-	checkShipment(&f, r.OriginCountryCode, r.DestinationCountryCode, r.DestinationPostCode, r.ShippingDate, r.CourierCode)
+	checkShipment(&f, r.OriginCountryCode, r.DestinationCountryCode, r.DestinationPostCode, r.CourierCode)
+	checkDate(&f, r.ShippingDate, now)
 	slices.SortStableFunc(f, func(a, b shipping.Fault) int { return strings.Compare(a.Path, b.Path) })
 	return f
 }
 
 // checkShipment checks what a PATCH may change too.
-func checkShipment(f *shipping.Faults, origin, destination, postCode, date *string, codes *courierCodes) {
+func checkShipment(f *shipping.Faults, origin, destination, postCode *string, codes *courierCodes) {
 	checkCountry(f, "originCountryCode", origin)
 	checkCountry(f, "destinationCountryCode", destination)
 	if postCode != nil {
 		f.Line("destinationPostCode", *postCode, maxText)
-	}
-	if date != nil && *date != "" && !isLogistic(*date) {
-		f.Add("shippingDate", "must be a date and time such as 2021-03-01T11:09:00.000Z, 2021-03-01T11:09:00+02:00, 2021-03-01T11:09:00 or 2021-03-01")
 	}
 	if len(codes.codes()) > maxCodes {
 		f.Add("courierCode", "must be at most %d couriers", maxCodes)
@@ -165,6 +167,19 @@ func checkShipment(f *shipping.Faults, origin, destination, postCode, date *stri
 	}
 	for _, code := range codes.codes() {
 		f.Line("courierCode", code, shipping.MaxText)
+	}
+}
+
+// checkDate checks a shippingDate.
+func checkDate(f *shipping.Faults, date *string, now time.Time) {
+	if date == nil || *date == "" {
+		return
+	}
+	switch at, _, ok := shipping.ParseCarrierTime(*date); {
+	case !ok:
+		f.Add("shippingDate", "must be a date and time such as 2021-03-01T11:09:00.000Z, 2021-03-01T11:09:00+02:00, 2021-03-01T11:09:00 or 2021-03-01")
+	case at.Before(now.AddDate(-oldest, 0, 0)):
+		f.Add("shippingDate", isOutdated+": it lies more than %d years back, and nothing that was shipped then can still be tracked", oldest)
 	}
 }
 
@@ -208,14 +223,6 @@ func checkCountry(f *shipping.Faults, path string, code *string) {
 	if err != nil || !letters || !region.IsCountry() {
 		f.Add(path, "must be a country's code of ISO 3166-1, alpha-2 or alpha-3, such as US or USA")
 	}
-}
-
-// logistic are the shapes of a date and time in which Ship24 takes and gives what happens to parcels. Fractions of a second may
-// follow.
-var logistic = []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02"}
-
-func isLogistic(s string) bool {
-	return slices.ContainsFunc(logistic, func(layout string) bool { _, err := time.Parse(layout, s); return err == nil })
 }
 
 // extra is what a tracker keeps of this surface.
@@ -265,7 +272,7 @@ func (r *request) plan(q *httpapi.Request, body []byte) (tracking.CreateRequest,
 	hash := sha256.Sum256(same)
 	name := tracker.Name("ship24", hex.EncodeToString(hash[:]))
 	t.Names = append(t.Names, name)
-	return tracking.CreateRequest{Tracker: t, Same: name}, nil
+	return tracking.CreateRequest{Tracker: t, Same: name, Quota: q.Tenant.Ship24.Quota, Counted: "ship24.trackers"}, nil
 }
 
 // couriers are those that are asked about the number, best first: the ones that are named, and unless the caller wants no others

@@ -2,6 +2,7 @@ package ship24
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -63,8 +64,12 @@ const (
 	processing          usecase.Type = "processing_error"
 	notUpdatable        usecase.Type = "tracker_not_updatable"
 	conflict            usecase.Type = "tracker_conflict"
+	dateOutdated        usecase.Type = "shipping_date_outdated"
 	webhookURLMissing   usecase.Type = "webhook_url_missing"
+	noSubscription      usecase.Type = "no_active_subscription"
+	quotaReached        usecase.Type = "quota_limit_reached"
 	trackerNotFound     usecase.Type = "tracker_not_found"
+	parcelNotFound      usecase.Type = "parcel_not_found"
 	requestConflict     usecase.Type = "request_conflict"
 	tooManyInBulk       usecase.Type = "bulk_create_limit_exceeded"
 	routeNotFound       usecase.Type = "route_not_found"    // ours
@@ -77,14 +82,14 @@ const (
 var codes = map[usecase.Type]usecase.Type{
 	usecase.Unauthorized: invalidKey, usecase.ValidationError: validation, usecase.InvalidData: validation, usecase.NotFound: trackerNotFound,
 	usecase.DuplicateID: conflict, usecase.InvalidTrackerData: validation, usecase.InvalidOperation: requestConflict,
-	usecase.InternalServerError: internalServerError,
+	usecase.InternalServerError: internalServerError, usecase.QuotaReached: quotaReached,
 }
 
 var dialect = &httpapi.Dialect{
 	Table: httpapi.Table{
 		missingHeader: http.StatusBadRequest, invalidHeader: http.StatusBadRequest, notUpdatable: http.StatusBadRequest,
 		webhookURLMissing: http.StatusBadRequest, usecase.DuplicateID: http.StatusBadRequest, usecase.InvalidData: http.StatusBadRequest,
-		usecase.InvalidTrackerData: http.StatusBadRequest,
+		usecase.InvalidTrackerData: http.StatusBadRequest, parcelNotFound: http.StatusNotFound, noSubscription: http.StatusUnprocessableEntity,
 	},
 	Key:        key,
 	Refuse:     refuse,
@@ -100,6 +105,14 @@ func key(q *http.Request) (string, error) {
 		return "", usecase.Failf(missingHeader, "The Authorization header is missing. Send Authorization: Bearer and your API key.")
 	}
 	return "", usecase.Failf(invalidHeader, "The Authorization header is invalid. It must be Bearer and your API key, with a space between.")
+}
+
+// settled is an error as this surface words it: what others kept changing at the same time is a conflict, and no fault of the engine's.
+func settled(err error) error {
+	if errors.Is(err, store.ErrConflict) {
+		return &usecase.Error{Type: usecase.InvalidOperation, Message: "Other requests change the same tracker at the same time. Send the request again.", Err: err}
+	}
+	return err
 }
 
 // fault is one refusal.
@@ -153,6 +166,8 @@ func faultsOf(e *usecase.Error) []fault {
 				one.Code = parsing
 			case strings.HasPrefix(f.Message, isRequired):
 				one.Code = missingField
+			case strings.HasPrefix(f.Message, isOutdated):
+				one.Code = dateOutdated
 			}
 		}
 		out = append(out, one)

@@ -84,7 +84,7 @@ var router = sync.OnceValues(func() (routers.Router, error) {
 })
 
 // undescribed are the statuses that the document leaves out and the prose has: of keys, limits, paths and this engine.
-var undescribed = []int{400, 401, 403, 404, 405, 409, 413, 429, 500}
+var undescribed = []int{400, 401, 403, 404, 405, 409, 413, 422, 429, 500}
 
 // hold holds an answer against Ship24's document. What the document is silent about must have the envelope of refusals.
 func hold(t testing.TB, q *http.Request, status int, header http.Header, body []byte) {

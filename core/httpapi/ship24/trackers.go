@@ -168,7 +168,8 @@ func (s *surface) update(q *httpapi.Request) (httpapi.Answer, error) {
 		return httpapi.Answer{}, err
 	}
 	var more shipping.Faults
-	checkShipment(&more, c.OriginCountryCode, c.DestinationCountryCode, c.DestinationPostCode, c.ShippingDate, c.CourierCode)
+	checkShipment(&more, c.OriginCountryCode, c.DestinationCountryCode, c.DestinationPostCode, c.CourierCode)
+	checkDate(&more, c.ShippingDate, s.router.Clock.Now())
 	if err := invalid(f, more); err != nil {
 		return httpapi.Answer{}, err
 	}
@@ -181,7 +182,7 @@ func (s *surface) update(q *httpapi.Request) (httpapi.Answer, error) {
 		e.Message = "Another tracker has this clientTrackerId by now."
 	}
 	if err != nil {
-		return httpapi.Answer{}, err
+		return httpapi.Answer{}, settled(err)
 	}
 	return httpapi.Answer{Body: data("tracker", show(t))}, nil
 }

@@ -62,10 +62,13 @@ func (s *surface) resend(q *httpapi.Request) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
+	if len(subs) == 0 {
+		return httpapi.Answer{}, usecase.Failf(webhookURLMissing,
+			"There is no webhook with the shape ship24. Create one with POST /webhooks, or name one in the tenant's configuration under ship24.webhook.")
+	}
 	subs = slices.DeleteFunc(subs, func(sub *store.Subscription) bool { return sub.State != notify.Active })
 	if len(subs) == 0 {
-		return httpapi.Answer{}, &usecase.Error{Type: webhookURLMissing,
-			Message: "There is no active webhook with the shape ship24. Create one with POST /webhooks."}
+		return httpapi.Answer{}, usecase.Failf(noSubscription, "Every webhook with the shape ship24 is paused or disabled. Make one active with PATCH /webhooks/{id}.")
 	}
 	resent := 0
 	for _, sub := range subs {
