@@ -16,6 +16,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -286,8 +287,8 @@ func inZone(w shipping.TimeWindow, zone string) string {
 	if w.EndsAt.IsZero() {
 		return ""
 	}
-	loc, err := time.LoadLocation(zone)
-	if err != nil {
+	loc := shipment.LoadZone(zone)
+	if loc == nil {
 		loc = time.UTC
 	}
 	return w.EndsAt.In(loc).Format("2006-01-02 15:04")

@@ -1,25 +1,36 @@
 package shipment
 
 import (
+	"path"
 	"sync"
 	"time"
 )
 
-// zones keeps what was loaded: the system opens a file for each. Names come from configured locations, so there are few.
+// zones keeps what was loaded: the system opens a file for each.
 var zones sync.Map
 
-// Zone is the pickup location's zone, UTC where it is not known.
-func (s *Shipment) Zone() *time.Location {
-	name := s.Pickup.Zone
+// LoadZone is time.LoadLocation with a memory; nil where there is no such zone. Names may be a caller's, who could write one in many
+// ways: only the plain form is kept.
+func LoadZone(name string) *time.Location {
 	if z, ok := zones.Load(name); ok {
 		return z.(*time.Location)
 	}
 	z, err := time.LoadLocation(name)
 	if err != nil {
-		return time.UTC
+		return nil
 	}
-	zones.Store(name, z)
+	if path.Clean(name) == name {
+		zones.Store(name, z)
+	}
 	return z
+}
+
+// Zone is the pickup location's zone, UTC where it is not known.
+func (s *Shipment) Zone() *time.Location {
+	if z := LoadZone(s.Pickup.Zone); z != nil {
+		return z
+	}
+	return time.UTC
 }
 
 // Day is the day of the pickup location's calendar, as YYYY-MM-DD: bookings are counted by it.

@@ -122,18 +122,16 @@ func (t *Tracker) Local() *time.Location {
 	if zone == "" {
 		return nil
 	}
-	l, err := time.LoadLocation(zone)
-	if err != nil {
-		return nil
-	}
-	return l
+	return shipment.LoadZone(zone)
 }
 
 // placed is when the event happened. A local time without a zone is one of the tracker's zone; a time that cannot be is that of arrival.
 func (t *Tracker) placed(e shipping.TrackingEvent, received time.Time) shipping.Instant {
 	at := e.Time.Time
-	if l := t.Local(); l != nil && !e.ZoneKnown && !at.IsZero() {
-		at = time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), l)
+	if !e.ZoneKnown && !at.IsZero() {
+		if l := t.Local(); l != nil {
+			at = time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), l)
+		}
 	}
 	if at.Year() < 1971 || at.After(received.Add(ahead)) {
 		at = received

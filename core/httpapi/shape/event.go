@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/core/clock"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -88,8 +89,8 @@ func localTime(t *tracker.Tracker, e *tracker.Event) *string {
 	if name == "" && t.Pickup != nil {
 		name = t.Pickup.Zone
 	}
-	zone, err := time.LoadLocation(name)
-	if e.Time.IsZero() || err != nil || name == "" {
+	zone := shipment.LoadZone(name)
+	if e.Time.IsZero() || zone == nil || name == "" {
 		return nil
 	}
 	layout := "2006-01-02T15:04:05"

@@ -42,10 +42,7 @@ func (s *surface) history(q *httpapi.Request, id string) (httpapi.Answer, error)
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	zone, err := time.LoadLocation(sh.Pickup.Zone)
-	if err != nil {
-		zone = time.UTC
-	}
+	zone := sh.Zone()
 	v := historyView{OrderID: sh.ID, TenantID: sh.Tenant, OrderStatus: make([]statusView, 0, len(changes))}
 	if v.TrackingURL = shape.Text(s.pages.ShipmentPage(sh)); v.TrackingURL == nil && sh.Shown() != nil {
 		v.TrackingURL = shape.Text(sh.Shown().Booking.TrackingURL)

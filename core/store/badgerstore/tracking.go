@@ -82,19 +82,10 @@ func (s *Store) TrackersByTag(ctx context.Context, tenant, tag string, limit int
 func (s *Store) TrackersByTags(ctx context.Context, tenant string, tags []string, limit int) ([]*tracker.Tracker, error) {
 	var all []*tracker.Tracker
 	err := s.view(ctx, func(txn *badger.Txn) error {
-		var at []position
-		for _, tag := range tags {
-			found, err := trackers(ctx, txn, tenant, store.TrackerQuery{Tag: tag})(nil, true, limit)
-			if err != nil {
-				return err
-			}
-			at = append(at, found...)
+		at, err := tagged(txn, tenant, tags, limit)
+		if err != nil {
+			return err
 		}
-		if len(tags) > 1 {
-			slices.SortFunc(at, func(a, b position) int { return bytes.Compare(a, b) })
-			at = slices.CompactFunc(at, func(a, b position) bool { return bytes.Equal(a, b) })
-		}
-		var err error
 		all, err = loadTrackers(txn, tenant, at)
 		return err
 	})
@@ -102,6 +93,27 @@ func (s *Store) TrackersByTags(ctx context.Context, tenant string, tags []string
 		return nil, fmt.Errorf("trackers with tags %q: %w", tags, err)
 	}
 	return all, nil
+}
+
+// tagged finds trackers by their tags, each once, oldest first, at most limit of each tag. One iterator serves all tags: making one costs
+// more than what it reads here, and every push is looked up so.
+func tagged(txn *badger.Txn, tenant string, tags []string, limit int) ([]position, error) {
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: newKey(kindTag, tenant)})
+	defer it.Close()
+	var at []position
+	for _, tag := range tags {
+		prefix := newKey(kindTag, tenant, tag)
+		it.Seek(prefix)
+		for n := 0; n < limit && it.ValidForPrefix(prefix); n++ {
+			at = append(at, bytes.Clone(it.Item().Key()[len(prefix):]))
+			it.Next()
+		}
+	}
+	if len(tags) > 1 {
+		slices.SortFunc(at, func(a, b position) int { return bytes.Compare(a, b) })
+		at = slices.CompactFunc(at, func(a, b position) bool { return bytes.Equal(a, b) })
+	}
+	return at, nil
 }
 
 // trackers walks the index that answers a query with the least to read. It passes over q.Offset of them where it is not told a place.
