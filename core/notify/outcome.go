@@ -27,58 +27,99 @@ const keptTries = 10
 // each message.
 const notedAfter = time.Minute
 
-// write commits what has come back, a part at a time. What cannot be written stays pending.
+// writing is a commit of outcomes that is under way.
+type writing struct {
+	part      []result // the first of those that are pending
+	tx        *store.Tx
+	positions []uint64
+	to        uint64
+	stopped   bool
+}
+
+// write begins to commit what has come back, a part at a time, where no commit is under way. What cannot be written stays pending.
 func (r *reader) write(ctx context.Context, now time.Time) error {
-	for len(r.pending) > 0 {
-		part := r.pending[:min(len(r.pending), perWrite)]
-		tx := &store.Tx{Now: now}
-		var positions []uint64
-		for _, res := range part {
-			if res.outcome == interrupted {
-				continue
-			}
-			if res.item.fresh {
-				positions = append(positions, res.item.msg.Position)
-			}
-			// What was erased meanwhile must not come back with what was sent of it.
-			_, there, err := r.s.messageAt(ctx, r.tenant, res.item.msg.Position)
-			if err != nil {
-				return err
-			}
-			if !there {
-				continue
-			}
-			if d, ok := r.after(res, now); ok {
-				tx.Deliveries = append(tx.Deliveries, d)
-			}
-			tx.Messages = append(tx.Messages, res.then...)
+	for len(r.pending) > 0 && r.writing == nil {
+		w, err := r.outcomes(ctx, now)
+		if err != nil {
+			return err
 		}
-		stopped := r.judge(part, tx)
-		err := r.commit(ctx, tx, positions)
-		if errors.Is(err, store.ErrConflict) {
-			if err := r.reload(ctx); err != nil {
+		var any bool
+		if w.to, any = r.along(w.tx, w.positions); !any {
+			if err := r.wrote(ctx, w, now); err != nil {
 				return err
 			}
 			continue
 		}
-		if err != nil {
-			return err
+		r.writing = w
+		if r.limit > 1 {
+			r.requests.Go(func() { r.written <- r.s.commitOutcomes(ctx, r.tenant, w.tx) })
+			return nil
 		}
-		r.pending = r.pending[len(part):]
-		if len(tx.Subscriptions) > 0 {
-			r.sub = tx.Subscriptions[0]
-		}
-		if stopped {
-			r.s.metrics.stopped.WithLabelValues(r.sub.State).Inc()
-			r.s.Log.Warn("a subscription was stopped", "tenant", r.tenant, "subscription", r.sub.ID, "state", r.sub.State, "reason", r.sub.Reason)
-			r.s.poke()
-			return errStopped
-		}
-		if err := r.follow(ctx, part, now); err != nil {
+		// In virtual time one thing happens after the other.
+		if err := r.landed(ctx, r.s.commitOutcomes(ctx, r.tenant, w.tx), now); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// outcomes makes the transaction of the first outcomes that are pending.
+func (r *reader) outcomes(ctx context.Context, now time.Time) (*writing, error) {
+	w := &writing{part: r.pending[:min(len(r.pending), perWrite)], tx: &store.Tx{Now: now}}
+	for _, res := range w.part {
+		if res.outcome == interrupted {
+			continue
+		}
+		if res.item.fresh {
+			w.positions = append(w.positions, res.item.msg.Position)
+		}
+		// What was erased meanwhile must not come back with what was sent of it.
+		_, there, err := r.s.messageAt(ctx, r.tenant, res.item.msg.Position)
+		if err != nil {
+			return nil, err
+		}
+		if !there {
+			continue
+		}
+		if d, ok := r.after(res, now); ok {
+			w.tx.Deliveries = append(w.tx.Deliveries, d)
+		}
+		w.tx.Messages = append(w.tx.Messages, res.then...)
+	}
+	w.stopped = r.judge(w.part, w.tx)
+	return w, nil
+}
+
+// landed takes in what became of the commit that was under way.
+func (r *reader) landed(ctx context.Context, err error, now time.Time) error {
+	w := r.writing
+	r.writing = nil
+	if errors.Is(err, store.ErrConflict) {
+		return r.reload(ctx) // what is pending is written anew
+	}
+	if err != nil {
+		return err
+	}
+	return r.wrote(ctx, w, now)
+}
+
+// wrote goes on behind a commit of outcomes.
+func (r *reader) wrote(ctx context.Context, w *writing, now time.Time) error {
+	r.settle(w.positions, w.to)
+	r.pending = r.pending[len(w.part):]
+	for _, res := range w.part {
+		r.leave(res.item)
+	}
+	if len(w.tx.Subscriptions) > 0 {
+		r.sub = w.tx.Subscriptions[0]
+	}
+	if w.stopped {
+		r.s.metrics.stopped.WithLabelValues(r.sub.State).Inc()
+		r.s.Log.Warn("a subscription was stopped", "tenant", r.tenant, "subscription", r.sub.ID, "state", r.sub.State, "reason", r.sub.Reason)
+		r.s.poke()
+		return errStopped
+	}
+	return r.follow(ctx, w.part, now)
 }
 
 // reload reads the subscription again after somebody else has changed it.

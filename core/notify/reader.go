@@ -52,12 +52,15 @@ type reader struct {
 	busy     int
 
 	log      ledger
-	pending  []result        // outcomes that are not committed
-	retrying map[uint64]bool // positions of deliveries that waited and are under way
-	waiting  bool            // there may be deliveries that wait
-	next     time.Time       // when the next of them is due; zero: unknown
-	more     bool            // there may be more in the log
-	began    time.Time       // of the present row of failures, zero where the last try succeeded
+	pending  []result            // outcomes that are not committed
+	written  chan error          // what became of the commit that is under way
+	writing  *writing            // that commit, nil where there is none
+	update   *store.Subscription // the subscription as it is now, to be taken up between two commits; nil for no news
+	retrying map[uint64]bool     // positions of deliveries that waited and are under way
+	waiting  bool                // there may be deliveries that wait
+	next     time.Time           // when the next of them is due; zero: unknown
+	more     bool                // there may be more in the log
+	began    time.Time           // of the present row of failures, zero where the last try succeeded
 }
 
 func (s *Service) newReader(ctx context.Context, sub *store.Subscription, limit int) (*reader, error) {
@@ -65,27 +68,44 @@ func (s *Service) newReader(ctx context.Context, sub *store.Subscription, limit 
 	if err != nil {
 		return nil, fmt.Errorf("read how far subscription %s has come: %w", sub.ID, err)
 	}
-	return &reader{s: s, tenant: sub.Tenant, sub: sub, lanes: map[string]*lane{}, limit: limit, width: min(firstLanes, limit), results: make(chan result, maxLanes),
+	return &reader{s: s, tenant: sub.Tenant, sub: sub, lanes: map[string]*lane{}, limit: limit, width: min(firstLanes, limit), results: make(chan result, maxLanes), written: make(chan error, 1),
 		log: ledger{read: at, committed: at}, retrying: map[uint64]bool{}, waiting: true, more: true, began: sub.FailingSince}, nil
 }
 
 // errStopped: the subscription is not active any more.
 var errStopped = errors.New("the subscription is not active")
 
-// step commits what has come back, reads what there is room for, and starts requests.
+// step begins to commit what has come back, reads what there is room for, and starts requests. A commit takes as long as the disk, and
+// news need not wait for it; but where deliveries wait, or the subscription has changed, one thing is done after the other.
 func (r *reader) step(ctx, work context.Context, now time.Time) error {
 	if err := r.write(ctx, now); err != nil {
 		return err
 	}
-	if err := r.takeWaiting(ctx, now); err != nil {
-		return err
+	if r.writing == nil {
+		r.renew(ctx, now)
+		if err := r.takeWaiting(ctx, now); err != nil {
+			return err
+		}
 	}
-	if err := r.takeLog(ctx, now); err != nil {
-		return err
+	if r.writing == nil || !r.waiting && r.update == nil {
+		if err := r.takeLog(ctx, now); err != nil {
+			return err
+		}
 	}
 	r.start(work)
 	r.s.metrics.lag.WithLabelValues(r.sub.ID).Set(r.log.lag(now).Seconds())
 	return nil
+}
+
+// renew takes up what the subscription has become. What the old topics have passed over is not told by the new ones, also after a crash.
+func (r *reader) renew(ctx context.Context, now time.Time) {
+	if r.update == nil {
+		return
+	}
+	if err := r.commit(ctx, &store.Tx{Now: now}, nil); err != nil && !errors.Is(err, store.ErrConflict) {
+		r.s.Log.Warn("how far a subscription has come is not written", "tenant", r.tenant, "subscription", r.sub.ID, "err", err)
+	}
+	r.sub, r.update, r.waiting, r.next, r.more = r.update, nil, true, time.Time{}, true
 }
 
 // idle reports whether nothing is under way.
@@ -123,7 +143,7 @@ func (r *reader) takeLog(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if r.log.read-r.log.committed < passedOver {
+	if r.log.read-r.log.committed < passedOver || r.busy > 0 || r.writing != nil { // outcomes take the cursor along
 		return nil
 	}
 	return r.commit(ctx, &store.Tx{Now: now}, nil)
@@ -297,16 +317,9 @@ func (s *Service) try(ctx context.Context, t Told) result {
 	return s.offer(ctx, t)
 }
 
-// take notes a result until it is committed.
+// take notes a result until it is committed. Its lane stands still until then.
 func (r *reader) take(res result) {
 	r.busy--
-	subject := res.item.msg.Subject
-	l := r.lanes[subject]
-	l.busy = false
-	l.queue = l.queue[1:]
-	if len(l.queue) == 0 {
-		delete(r.lanes, subject)
-	}
 	r.pending = append(r.pending, res)
 	switch res.outcome {
 	case delivered:
@@ -330,24 +343,49 @@ func (s *Service) measure(shape string, res result) {
 	}
 }
 
-// commit commits between two failpoints, with the cursor where it can move once these positions count as settled, and settles them.
+// leave takes what was committed out of its lane.
+func (r *reader) leave(it *item) {
+	l := r.lanes[it.msg.Subject]
+	l.busy = false
+	l.queue = l.queue[1:]
+	if len(l.queue) == 0 {
+		delete(r.lanes, it.msg.Subject)
+	}
+}
+
+// commit commits with the cursor where it can move once these positions count as settled, and settles them.
 func (r *reader) commit(ctx context.Context, tx *store.Tx, positions []uint64) error {
-	ctx = context.WithoutCancel(ctx)
-	to := r.log.with(positions)
-	if to > r.log.committed {
+	to, any := r.along(tx, positions)
+	if any {
+		if err := r.s.commitOutcomes(ctx, r.tenant, tx); err != nil {
+			return err
+		}
+	}
+	r.settle(positions, to)
+	return nil
+}
+
+// along puts the cursor into tx where it can move, and returns how far. any is false where there is nothing to write: then the cursor
+// moves with an earlier one that is open.
+func (r *reader) along(tx *store.Tx, positions []uint64) (to uint64, any bool) {
+	if to = r.log.with(positions); to > r.log.committed {
 		tx.Cursors = []store.Cursor{{Subscription: r.sub.ID, Position: to}}
 	}
-	if len(tx.Deliveries)+len(tx.Cursors)+len(tx.Messages)+len(tx.Subscriptions) == 0 {
-		r.log.settle(positions...) // nothing to tell, and an earlier one is open: the cursor moves with that
-		return nil
-	}
+	return to, len(tx.Deliveries)+len(tx.Cursors)+len(tx.Messages)+len(tx.Subscriptions) > 0
+}
+
+func (r *reader) settle(positions []uint64, to uint64) {
+	r.log.settle(positions...)
+	r.log.committed = max(r.log.committed, to)
+}
+
+// commitOutcomes commits between two failpoints. What has come back must not be lost because the reader ends.
+func (s *Service) commitOutcomes(ctx context.Context, tenant string, tx *store.Tx) error {
 	if err := failpoint.Hit("notify", failpoint.Before, "deliveries"); err != nil {
 		return err
 	}
-	if err := r.s.Store.Commit(ctx, r.tenant, tx); err != nil {
+	if err := s.Store.Commit(context.WithoutCancel(ctx), tenant, tx); err != nil {
 		return fmt.Errorf("write deliveries: %w", err)
 	}
-	r.log.settle(positions...)
-	r.log.committed = max(r.log.committed, to)
 	return failpoint.Hit("notify", failpoint.After, "deliveries")
 }

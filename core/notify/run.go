@@ -159,22 +159,26 @@ func (s *Service) serve(ctx context.Context, sub *store.Subscription, h *handle)
 func (r *reader) run(ctx context.Context, h *handle) {
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
+	var err error
 	for ctx.Err() == nil {
 		now := r.s.Clock.Now()
-		err := r.step(ctx, work, now)
+		if err == nil {
+			err = r.step(ctx, work, now)
+		}
 		if errors.Is(err, errStopped) {
 			break
 		}
 		if err != nil && ctx.Err() == nil {
 			r.s.Log.Error("deliveries are held up by the store, trying again", "tenant", r.tenant, "subscription", r.sub.ID, "err", err)
 		}
-		r.wait(ctx, h, now, err != nil)
+		err = r.wait(ctx, h, now, err != nil)
 	}
 	r.drain(ctx, cut)
 }
 
-// wait ends when something has come back, when there is news, or when something is due.
-func (r *reader) wait(ctx context.Context, h *handle, now time.Time, ill bool) {
+// wait ends when something has come back or is written, when there is news, or when something is due. Its error is that of what could
+// not be written.
+func (r *reader) wait(ctx context.Context, h *handle, now time.Time, ill bool) (err error) {
 	var elapsed <-chan time.Time
 	pause := r.next.Sub(now)
 	if ill {
@@ -195,11 +199,11 @@ func (r *reader) wait(ctx context.Context, h *handle, now time.Time, ill bool) {
 	case <-wake:
 		r.more = true
 	case sub := <-h.update:
-		// What the old topics have passed over is not told by the new ones, also after a crash.
-		if err := r.commit(ctx, &store.Tx{Now: now}, nil); err != nil && !errors.Is(err, store.ErrConflict) {
-			r.s.Log.Warn("how far a subscription has come is not written", "tenant", r.tenant, "subscription", r.sub.ID, "err", err)
+		r.update = sub
+	case err := <-r.written:
+		if err := r.landed(ctx, err, r.s.Clock.Now()); err != nil {
+			return err
 		}
-		r.sub, r.waiting, r.next, r.more = sub, true, time.Time{}, true
 	case res := <-results:
 		r.take(res)
 	}
@@ -208,7 +212,7 @@ func (r *reader) wait(ctx context.Context, h *handle, now time.Time, ill bool) {
 		case res := <-r.results:
 			r.take(res)
 		default:
-			return
+			return nil
 		}
 	}
 }
@@ -225,9 +229,15 @@ func (r *reader) drain(ctx context.Context, cut context.CancelFunc) {
 			cut()
 		}
 	}
-	r.requests.Wait()
 	now := r.s.Clock.Now()
-	err := r.write(context.WithoutCancel(ctx), now)
+	ctx = context.WithoutCancel(ctx)
+	err := r.write(ctx, now)
+	for r.writing != nil && err == nil {
+		if err = r.landed(ctx, <-r.written, now); err == nil {
+			err = r.write(ctx, now)
+		}
+	}
+	r.requests.Wait()
 	if err == nil { // what was passed over is not to be read again, nor to be told should more topics be asked for
 		err = r.commit(ctx, &store.Tx{Now: now}, nil)
 	}

@@ -18,7 +18,7 @@ type Outbox interface {
 	// LogEnd returns the last position that the tenant's log has given, also where its message is no longer there; 0 where it has
 	// given none. No position is given twice.
 	LogEnd(ctx context.Context, tenant string) (uint64, error)
-	// MessagesChanged is signalled after commits that put messages, deliveries or subscriptions. It has room for one signal.
+	// MessagesChanged is signalled after commits that put messages, deliveries that wait, or subscriptions. It has room for one signal.
 	MessagesChanged() <-chan struct{}
 
 	Subscription(ctx context.Context, tenant, id string) (*Subscription, error)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/waybill-dev/waybill/core/store"
@@ -27,9 +28,9 @@ type outboxWrite struct {
 	deliveries    []deliveryWrite
 }
 
-// tells says whether those who wait for messages are to look.
+// tells says whether those who wait for messages are to look. What was delivered is no news to anybody.
 func (o *outboxWrite) tells() bool {
-	return len(o.messages)+len(o.subscriptions)+len(o.deliveries) > 0
+	return len(o.messages)+len(o.subscriptions) > 0 || slices.ContainsFunc(o.deliveries, func(d deliveryWrite) bool { return d.columns.due != noTime })
 }
 
 // messagePlace is the end of a message's keys, in the log and of its subject.

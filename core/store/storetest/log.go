@@ -203,6 +203,7 @@ func checkMessagesChanged(t *testing.T, s store.Store) {
 		{&store.Tx{Subscriptions: []*store.Subscription{x}}, true},
 		{&store.Tx{Cursors: []store.Cursor{{Subscription: "a", Position: 1}}}, false},
 		{&store.Tx{Deliveries: []store.Delivery{delivery("a", 1, store.DeliveryWaiting)}}, true},
+		{&store.Tx{Deliveries: []store.Delivery{delivery("a", 1, store.DeliveryDelivered)}}, false},
 	} {
 		commit(t, s, tenant, c.tx)
 		if got := told(); got != c.want || told() {
