@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -89,6 +90,53 @@ func TestHangingSubscribersDoNotSlowAGoodOne(t *testing.T) {
 	}
 	if order := firstOutOfOrder(good.all()); order != "" {
 		t.Errorf("%s came in the wrong order", order)
+	}
+}
+
+// slowToWrite is a store that holds back what is written of deliveries until the gate is closed.
+type slowToWrite struct {
+	notify.Store
+	held chan struct{} // receives one for each commit that is held
+	gate chan struct{}
+}
+
+func (s *slowToWrite) Commit(ctx context.Context, tenant string, tx *store.Tx) error {
+	if len(tx.Deliveries) > 0 {
+		s.held <- struct{}{}
+		<-s.gate
+	}
+	return s.Store.Commit(ctx, tenant, tx)
+}
+
+// TestNewsDoNotWaitForWhatIsWrittenOfOthers: an event waits for its own commit, and not for that of another's delivery. What is told of
+// one order stays in its order all the same, and each is told once.
+func TestNewsDoNotWaitForWhatIsWrittenOfOthers(t *testing.T) {
+	good := newSubscriber(t, nil)
+	slow := &slowToWrite{held: make(chan struct{}, 100), gate: make(chan struct{})}
+	open := sync.OnceFunc(func() { close(slow.gate) })
+	o := running(t, func(s *notify.Settings) {
+		slow.Store = s.Store
+		s.Store = slow
+	})
+	t.Cleanup(open) // before Run is ended, which writes what is left
+	o.subscribe(good.URL)
+	o.happen("order-1", shipping.OrderDispatched)
+	<-good.came
+	<-slow.held
+	for i := 2; i <= 5; i++ { // while the first is being written
+		o.happen(fmt.Sprint("order-", i), shipping.OrderDispatched)
+		<-good.came
+	}
+	for i := 1; i <= 5; i++ {
+		o.happen(fmt.Sprint("order-", i), shipping.OrderDelivered)
+	}
+	open()
+	for range 5 {
+		<-good.came
+	}
+	all := good.all()
+	if first := firstOutOfOrder(all); first != "" || len(all) != 10 {
+		t.Errorf("%d were told, want 10; out of order: %q", len(all), first)
 	}
 }
 
