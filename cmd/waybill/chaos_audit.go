@@ -35,6 +35,11 @@ func (c *chaos) examine(ctx context.Context) error {
 		return err
 	}
 	x := newExamination(ledger.Records)
+	for _, o := range c.truth.orders {
+		if o.gaveUp != "" {
+			x.gaveUp[o.gaveUp] = true
+		}
+	}
 	err := c.withStore(func(st store.Store) error {
 		if err := c.examineTold(ctx, st, x); err != nil {
 			return err
@@ -49,6 +54,10 @@ func (c *chaos) examine(ctx context.Context) error {
 	}
 	x.strangers()
 	x.promises(c.truth)
+	if err := c.consignments(ctx, x); err != nil {
+		return err
+	}
+	c.report.Acknowledged, c.report.Stored, c.report.Bodies, c.report.Consigned = c.truth.acknowledged(), len(x.orders), x.bodies, x.asked
 	for _, o := range c.truth.orders {
 		c.report.Unanswered = append(c.report.Unanswered, o.unanswered...)
 	}
@@ -56,7 +65,11 @@ func (c *chaos) examine(ctx context.Context) error {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Order, b.Order), cmp.Compare(a.Entity, b.Entity))
 	})
 	c.report.Rows = x.found
-	return c.audit(ctx, c.control.base)
+	if err := c.audit(ctx, c.control.base); err != nil {
+		return err
+	}
+	c.report.TooLittle = c.report.tooLittle()
+	return nil
 }
 
 // audit runs `waybill audit` over the same store and ledger. It is the product's own word, found another way than the examination
@@ -70,7 +83,7 @@ func (c *chaos) audit(ctx context.Context, ledger string) error {
 	if bad := json.Unmarshal(out, &said); bad != nil {
 		return fmt.Errorf("waybill audit: %w: %s", errors.Join(err, bad), complaint.String())
 	}
-	c.report.Audit, c.report.Compared, c.report.NotCompared = said.Differences, said.Attempts, said.NotCompared
+	c.report.Audit, c.report.AuditOrders, c.report.Compared, c.report.NotCompared = said.Differences, said.Orders, said.Attempts, said.NotCompared
 	c.report.Differences = len(c.report.Rows)
 	for _, row := range said.Differences {
 		if !slices.ContainsFunc(c.report.Rows, func(d difference) bool {

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/waybill-dev/waybill/core/httpapi/push"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -36,6 +38,33 @@ func (c *chaos) simArgs() []string {
 var carrying = map[string][]string{
 	"ups":      {"PICKUP_SCAN", "DEPARTURE_SCAN", "OUT_FOR_DELIVERY", "DELIVERED"},
 	"doordash": {"confirmed", "arrived_at_pickup", "picked_up", "delivered"},
+}
+
+// giveUp has the carrier give the order up, where it is one that does such things.
+func (o *sent) giveUp(ctx context.Context) error {
+	if ok, err := o.reaches(ctx, shipping.OrderDispatched); !ok {
+		return err
+	}
+	account, reference, err := o.booking(ctx)
+	if err != nil || account != "doordash" {
+		return err
+	}
+	// Asked again after a lost answer, the simulator says the same: nobody else ends this booking.
+	path := "/_sim/entities/" + account + "/" + url.PathEscape(reference) + "/run-to"
+	if moved, err := o.steer(ctx, path, []byte(`{"state":"cancelled"}`)); !moved {
+		return err
+	}
+	o.truth.note(o.id, func(t *told) { t.gaveUp = reference })
+	return nil
+}
+
+// carryAndCancel has the carrier deliver the order, and cancels it meanwhile: either may come first.
+func (o *sent) carryAndCancel(ctx context.Context) error {
+	after := time.Duration(o.rng.Int64N(int64(7 * time.Second)))
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return o.carry(ctx) })
+	g.Go(func() error { return o.cancel(ctx, after) })
+	return g.Wait()
 }
 
 // carry has the carrier deliver the order. What it pushes may get lost, and its answers too: in the end the engine must know.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -40,6 +39,8 @@ type owned struct {
 	id       string
 	status   shipping.Status
 	attempts []shipment.Attempt
+	asked    shipment.Order // what it is to be carried as
+	back     bool           // it is a return
 	live     bool
 	erased   bool
 }
@@ -49,13 +50,18 @@ type examination struct {
 	bookings map[[2]string]*held // by carrier and entity
 	byRef    map[string]*owned
 	orders   map[string]*owned
-	heardOf  map[string]bool // numbers that a tracker has heard of by a push
-	followed map[string]bool // names of the trackers that there are
+	heardOf  map[string]bool     // numbers that a tracker has heard of by a push
+	followed map[string]bool     // names of the trackers that there are
+	gaveUp   map[string]bool     // references of bookings that the carrier has given up
+	refusals map[string][]string // by order: what its history says of cancels and edits that have come to nothing
+	bodies   int                 // orders that were held against what was sent
+	asked    int                 // bookings that were held against what their orders are to be carried as
 	found    []difference
 }
 
 func newExamination(records []simulator.Record) *examination {
-	x := &examination{bookings: map[[2]string]*held{}, byRef: map[string]*owned{}, orders: map[string]*owned{}, heardOf: map[string]bool{}, followed: map[string]bool{}}
+	x := &examination{bookings: map[[2]string]*held{}, byRef: map[string]*owned{}, orders: map[string]*owned{}, heardOf: map[string]bool{}, followed: map[string]bool{},
+		gaveUp: map[string]bool{}, refusals: map[string][]string{}}
 	for _, r := range records {
 		if r.Entity == "" {
 			continue
@@ -94,7 +100,7 @@ func (x *examination) differ(kind string, o *owned, h *held, format string, args
 
 // order checks what the engine believes of one order.
 func (x *examination) order(sh *shipment.Shipment) {
-	o := &owned{id: sh.Order.ExternalID, status: sh.Status, attempts: sh.Attempts, erased: !sh.ErasedAt.IsZero()}
+	o := &owned{id: sh.Order.ExternalID, status: sh.Status, attempts: sh.Attempts, asked: sh.Order, back: sh.ReturnOf != nil, erased: !sh.ErasedAt.IsZero()}
 	x.orders[o.id] = o
 	if sh.Waiting() {
 		x.differ("status", o, nil, "is still %s: a job has not come to an end", sh.Status)
@@ -106,7 +112,7 @@ func (x *examination) order(sh *shipment.Shipment) {
 		if a.Open() && !sh.Waiting() {
 			x.differ("status", o, nil, "is %s, and its attempt %d is %s", sh.Status, a.Number, a.State)
 		}
-		if countsOn(a) {
+		if x.countsOn(a) {
 			live++
 		}
 		x.attempt(o, a)
@@ -121,11 +127,16 @@ func (x *examination) order(sh *shipment.Shipment) {
 }
 
 // countsOn reports whether the order counts on the attempt's booking: one that is to be carried out, or was.
-func countsOn(a *shipment.Attempt) bool { return a.Live() || a.State == shipment.Ended }
+func (x *examination) countsOn(a *shipment.Attempt) bool {
+	return a.Live() || a.State == shipment.Ended && !x.gaveUp[a.Reference]
+}
+
+// withoutLedger is the adapter of the merchant's own drivers.
+const withoutLedger = "selfdelivery"
 
 // attempt checks what the engine believes of one booking.
 func (x *examination) attempt(o *owned, a *shipment.Attempt) {
-	if a.Booking == nil || a.Adapter == "selfdelivery" { // the merchant's own drivers keep no ledger
+	if a.Booking == nil || a.Adapter == withoutLedger {
 		return
 	}
 	h := x.bookings[[2]string{a.Adapter, a.Booking.CarrierRef}]
@@ -133,7 +144,7 @@ func (x *examination) attempt(o *owned, a *shipment.Attempt) {
 		x.differ("lost", o, nil, "attempt %d is booked as %s, which %s has never heard of", a.Number, a.Booking.CarrierRef, a.Adapter)
 		return
 	}
-	if !countsOn(a) {
+	if !x.countsOn(a) {
 		if h.live {
 			h.owner = o.id
 			x.differ("status", o, h, "attempt %d is %s, and the carrier's booking is live", a.Number, a.State)
@@ -175,41 +186,6 @@ func (x *examination) strangers() {
 			x.differ("orphan", o, h, "the carrier has a live booking, and the order, which is %s, does not know it", o.status)
 		default:
 			x.differ("orphan", nil, h, "the carrier has a live booking under a reference that no order has intended")
-		}
-	}
-}
-
-// promises checks what callers were told.
-func (x *examination) promises(t *truth) {
-	for id, said := range t.orders {
-		o := x.orders[id]
-		if said.forgot/100 == 2 && x.followed[tracker.Name("tracker", id)] {
-			x.differ("status", &owned{id: id}, nil, "the removal of its tracker was acknowledged, and the tracker is there")
-		}
-		if said.pushed == http.StatusOK && said.followed/100 == 2 && !x.heardOf[said.number] {
-			x.differ("lost", &owned{id: id}, nil, "its caller follows %s, and does not know what was pushed of it and acknowledged", said.number)
-		}
-		switch {
-		case o == nil && (said.created/100 == 2 || said.cancelled/100 == 2):
-			x.differ("lost", &owned{id: id}, nil, "was acknowledged with %d, and is not there", said.created)
-		case o == nil:
-		case said.cancelled == http.StatusOK && o.status != shipping.OrderCancelled:
-			x.differ("status", o, nil, "its cancellation was acknowledged, and it is %s", o.status)
-		case said.delivered == http.StatusOK && o.status != shipping.OrderDelivered:
-			x.differ("status", o, nil, "was acknowledged as delivered, and it is %s", o.status)
-		case said.carried && o.status != shipping.OrderDelivered:
-			x.differ("status", o, nil, "its carrier has delivered it, and it is %s", o.status)
-		case said.erased == http.StatusOK && !o.erased:
-			x.differ("lost", o, nil, "its erasure was acknowledged, and it is not erased")
-		case o.erased && said.erased == 0:
-			x.differ("lost", o, nil, "is erased, and nobody has asked for it")
-		case o.status == shipping.OrderCancelled && said.cancelled == 0 && said.edited == 0:
-			x.differ("status", o, nil, "is cancelled, and nobody has asked for it")
-		}
-	}
-	for id, o := range x.orders {
-		if t.orders[id] == nil {
-			x.differ("status", o, nil, "is there, and nobody has sent it")
 		}
 	}
 }

@@ -41,6 +41,8 @@ var fates = []*fate{
 	{name: "gated", share: .03, attributes: `{"gate":"shut"}`, then: (*sent).open},
 	{name: "released", share: .03, attributes: `{"gate":"shut"}`, then: (*sent).release},
 	{name: "carried", share: .12, then: (*sent).carry},
+	{name: "cancelled on its way", share: .04, then: (*sent).carryAndCancel},
+	{name: "given up by its carrier", share: .05, then: (*sent).giveUp},
 	{name: "beside a foreign parcel", share: .04, meanwhile: (*sent).foreign},
 	{name: "beside a tracker that is forgotten", share: .03, meanwhile: (*sent).forget},
 	{name: "stalled", share: .03, attributes: `{"stall":"yes"}`, then: (*sent).unstall},
@@ -70,8 +72,10 @@ func drawRare(rng *rand.Rand) *fate { return fates[rng.IntN(len(fates))] }
 // moment is any of the first seconds of an order.
 func (o *sent) moment() time.Duration { return time.Duration(o.rng.Int64N(int64(3 * time.Second))) }
 
-func (o *sent) cancelIn(ctx context.Context) error {
-	code, err := o.later(ctx, o.moment(), http.MethodDelete, nil)
+func (o *sent) cancelIn(ctx context.Context) error { return o.cancel(ctx, o.moment()) }
+
+func (o *sent) cancel(ctx context.Context, after time.Duration) error {
+	code, err := o.later(ctx, after, http.MethodDelete, nil)
 	o.truth.note(o.id, func(t *told) { t.cancelled = code })
 	return err
 }
@@ -82,7 +86,7 @@ func (o *sent) anyEdit() string { return chaosEdits[o.rng.IntN(len(chaosEdits))]
 
 func (o *sent) edit(ctx context.Context, after time.Duration, body string) error {
 	code, err := o.later(ctx, after, http.MethodPut, []byte(body))
-	o.truth.note(o.id, func(t *told) { t.edited = code })
+	o.truth.note(o.id, func(t *told) { t.edited, t.edit = code, []byte(body) })
 	return err
 }
 

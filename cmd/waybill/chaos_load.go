@@ -20,15 +20,17 @@ import (
 // The limits of one request that is sent until it is answered.
 const (
 	chaosTry    = 20 * time.Second // for one answer
-	chaosAnswer = 2 * time.Minute  // for any answer but a 5xx
-	chaosStatus = 30 * time.Second // for a status that is waited for
+	chaosAnswer = 5 * time.Minute  // for any answer but a 5xx
+	chaosStatus = 60 * time.Second // for a status that is waited for
 )
 
-// chaosEncore is how much longer orders are sent when there are failpoints that the engine has not died at.
-const chaosEncore = 90 * time.Second
+// chaosEncore is how much longer orders are sent, at most, when there are failpoints that the engine has not died at.
+const chaosEncore = 5 * time.Minute
 
-// told is what a caller was told about one order: the HTTP status of each request, 0 where it was not sent.
+// told is what a caller has asked of one order, and what it was told: the HTTP status of each request, 0 where it was not sent.
 type told struct {
+	body       []byte // of the create; nil for what was not created by a body
+	edit       []byte // of the edit
 	created    int
 	cancelled  int
 	edited     int
@@ -36,6 +38,7 @@ type told struct {
 	delivered  int // the status set by hand
 	erased     int
 	carried    bool     // the carrier has delivered it
+	gaveUp     string   // the reference of the booking that its carrier has given up
 	number     string   // of a parcel of somebody else's
 	pushed     int      // news of that parcel
 	followed   int      // and a tracker of it
@@ -62,12 +65,16 @@ func (t *truth) note(id string, f func(*told)) {
 	f(o)
 }
 
-// awaits tells whether the carrier has delivered an order that does not know it.
+// awaits tells whether the carrier has delivered an order, or given it up, that does not know it.
 func (t *truth) awaits(sh *shipment.Shipment) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.orders[sh.Order.ExternalID]
-	return o != nil && o.carried && sh.Status != shipping.OrderDelivered
+	if o == nil {
+		return false
+	}
+	return o.carried && sh.Status != shipping.OrderDelivered ||
+		slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.Live() && a.Reference == o.gaveUp })
 }
 
 // load sends the orders, spread over the span, and goes on with orders of the rarer fates while the engine has failpoints that it
@@ -148,7 +155,7 @@ const chaosRetries = 5
 // create sends the order, and has it tried again where nobody would carry it just now, as a merchant does.
 func (o *sent) create(ctx context.Context) error {
 	code, stored, err := o.insist(ctx, o.id, http.MethodPost, "/shipments", o.body, "Idempotency-Key", o.id)
-	o.truth.note(o.id, func(t *told) { t.created = code })
+	o.truth.note(o.id, func(t *told) { t.created, t.body = code, o.body })
 	if err != nil || o.fate.attributes != "" || code != http.StatusAccepted && !(code == http.StatusUnprocessableEntity && stored) {
 		return err
 	}

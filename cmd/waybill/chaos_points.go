@@ -16,15 +16,7 @@ import (
 var outOfReach = map[string]string{
 	"dispatch/before-adrift": adriftOutOfReach,
 	"dispatch/after-adrift":  adriftOutOfReach,
-
-	"dispatch/before-fallback":      fallbackOutOfReach,
-	"dispatch/after-fallback":       fallbackOutOfReach,
-	"dispatch/before-fallback-hold": fallbackOutOfReach,
-	"dispatch/after-fallback-hold":  fallbackOutOfReach,
 }
-
-const fallbackOutOfReach = "needs rules that say what to do when bookings fail or are given up by the carrier; those of the run say nothing, so that each " +
-	"order has one fate"
 
 const adriftOutOfReach = "needs two walks of one order at once, or a person's word in the instant between the claim of a reconcile job and its first " +
 	"look at the order: one process holds an order's key as long as it walks. A test of dispatch's brings it about"

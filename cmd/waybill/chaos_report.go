@@ -29,6 +29,11 @@ type chaosReport struct {
 	Exchanges       int            `json:"exchanges"` // with the carriers, as far as they were counted before a kill
 	Disturbed       int            `json:"disturbed"` // of these
 	SentAgain       map[string]int `json:"sentAgain"` // requests, by what came instead of an answer
+	// Acknowledged is what callers were told to be done, or under way.
+	Acknowledged map[string]int `json:"acknowledged"`
+	Stored       int            `json:"stored"`    // orders, returns too
+	Bodies       int            `json:"bodies"`    // orders that were held against what was sent
+	Consigned    int            `json:"consigned"` // bookings whose carriers were asked what they are to carry
 	// Doubts are the attempts in doubt by how each ended, Attempts all by their state.
 	Attempts    map[string]int     `json:"attempts"`
 	Doubts      map[string]int     `json:"doubts"`
@@ -40,9 +45,12 @@ type chaosReport struct {
 	Odd         []string           `json:"odd"`              // processes that ended by themselves
 	Rows        []difference       `json:"rows"`             // of the run's own examination
 	Audit       []audit.Row        `json:"audit"`            // of `waybill audit`
+	AuditOrders int                `json:"auditOrders"`      // that the audit has read
+	WithLedger  int                `json:"withLedger"`       // attempts at carriers that keep a ledger
 	Compared    int                `json:"compared"`         // attempts that the audit has held against the ledger
 	NotCompared int                `json:"notCompared"`      // attempts at carriers without a ledger: the merchant's own drivers
 	Differences int                `json:"differences"`      // rows, and those of the audit about other orders and bookings
+	TooLittle   []string           `json:"tooLittle"`        // was disturbed or compared for the run to prove anything
 	Folder      string             `json:"folder,omitempty"` // logs, store and world of a run that has shown faults
 }
 
@@ -67,6 +75,9 @@ func (r *chaosReport) tally(sh *shipment.Shipment) {
 	r.Statuses[string(sh.Status)]++
 	for _, a := range sh.Attempts {
 		r.Attempts[string(a.State)]++
+		if a.Adapter != withoutLedger {
+			r.WithLedger++
+		}
 		if a.Doubt != nil {
 			r.Doubts[string(a.State)]++
 		}
@@ -83,7 +94,7 @@ func (r *chaosReport) tally(sh *shipment.Shipment) {
 
 // failed tells whether the run has shown a fault, of the engine or of the run itself: a storm that never broke proves nothing.
 func (r *chaosReport) failed() bool {
-	return r.Differences > 0 || len(r.NeverFired) > 0 || len(r.NeverReached) > 0 || len(r.Unanswered) > 0 || len(r.Odd) > 0 || len(r.Kills) < 5
+	return r.Differences > 0 || len(r.TooLittle) > 0 || len(r.NeverFired) > 0 || len(r.NeverReached) > 0 || len(r.Unanswered) > 0 || len(r.Odd) > 0 || len(r.Kills) < 5
 }
 
 func (r *chaosReport) print(out io.Writer) error {
@@ -103,6 +114,8 @@ func (r *chaosReport) print(out io.Writer) error {
 	line("faults fired", "%s", counts(r.Faults))
 	line("exchanges", "%d counted, %.1f%% of them disturbed", r.Exchanges, 100*float64(r.Disturbed)/float64(max(r.Exchanges, 1)))
 	line("sent again", "%s", counts(r.SentAgain))
+	line("acknowledged", "%s", counts(r.Acknowledged))
+	line("compared", "%d orders with what was sent, %d bookings with what the carrier was asked to carry", r.Bodies, r.Consigned)
 	line("attempts", "%s", counts(r.Attempts))
 	line("in doubt", "%s", counts(r.Doubts))
 	ends := map[string]int{}
@@ -119,7 +132,8 @@ func (r *chaosReport) print(out io.Writer) error {
 		fmt.Fprintf(w, "  told to %s: %d, and %d of them again; requests: %s\n", name, h.Messages, h.Repeats, counts(h.Requests))
 	}
 	line("waited for", "%s", counts(r.WaitedFor))
-	for what, list := range map[string][]string{"faults that never fired": r.NeverFired, "failpoints that were never reached": r.NeverReached, "requests never answered": r.Unanswered, "processes that ended by themselves": r.Odd} {
+	for what, list := range map[string][]string{"faults that never fired": r.NeverFired, "failpoints that were never reached": r.NeverReached, "requests never answered": r.Unanswered, "processes that ended by themselves": r.Odd,
+		"too little to prove anything": r.TooLittle} {
 		if len(list) > 0 {
 			fmt.Fprintf(w, "%s:\n  %s\n", what, strings.Join(list, "\n  "))
 		}
@@ -130,7 +144,7 @@ func (r *chaosReport) print(out io.Writer) error {
 	for _, d := range r.Audit {
 		fmt.Fprintf(w, "audit: %-9s order=%s %s=%s: %s; %s\n", d.Kind, d.Order, d.Carrier, d.Entity, d.Detail, d.Mend)
 	}
-	line("audit", "%d attempts compared, %d not: of the merchant's own drivers there is no ledger", r.Compared, r.NotCompared)
+	line("audit", "%d orders, %d attempts compared, %d not: of the merchant's own drivers there is no ledger", r.AuditOrders, r.Compared, r.NotCompared)
 	if r.Folder != "" {
 		line("kept", "%s", r.Folder)
 	}

@@ -90,7 +90,8 @@ func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) 
 	err = eachShipment(ctx, st, func(sh *shipment.Shipment) {
 		subject := store.ShipmentSubject(string(sh.ID))
 		h.orders[subject] = sh.Order.ExternalID
-		if h.erased[subject] = !sh.ErasedAt.IsZero(); h.erased[subject] || failed != nil {
+		h.erased[subject] = !sh.ErasedAt.IsZero()
+		if failed != nil {
 			return
 		}
 		lines, err := st.History(ctx, chaosTenant, sh.ID)
@@ -99,7 +100,8 @@ func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) 
 			return
 		}
 		for _, l := range lines {
-			if id := fmt.Sprintf("msg_shipment_%s_%d", sh.ID, l.Seq+1); !h.logged[id] {
+			x.line(sh.Order.ExternalID, l)
+			if id := fmt.Sprintf("msg_shipment_%s_%d", sh.ID, l.Seq+1); !h.logged[id] && !h.erased[subject] {
 				x.differ("untold", &owned{id: sh.Order.ExternalID}, nil, "line %d of its history, %s, is in no message", l.Seq, l.Status)
 			}
 		}

@@ -125,15 +125,18 @@ func (w *ward) pid() int {
 	return w.cmd.Process.Pid
 }
 
+// chaosEnd is how long a process may take to end when it is asked to.
+const chaosEnd = 2 * time.Minute
+
 // stop asks the process to end, kills it if it does not, and waits. A ward that never ran, or was stopped, is no fault.
 func (w *ward) stop() {
 	if w.cancel == nil {
 		return
 	}
 	w.cancel()
-	late := time.AfterFunc(30*time.Second, func() {
+	late := time.AfterFunc(chaosEnd, func() {
 		w.mu.Lock()
-		w.odd = append(w.odd, w.name+" did not end within 30s of SIGTERM")
+		w.odd = append(w.odd, fmt.Sprintf("%s did not end within %v of SIGTERM", w.name, chaosEnd))
 		w.mu.Unlock()
 		w.kill()
 	})

@@ -13,7 +13,7 @@ import (
 // and a carrier that breaks it is found by the watch, hours later.
 const (
 	chaosDeadline = 3 * time.Second // of a booking
-	chaosGrace    = 4 * time.Second
+	chaosGrace    = 8 * time.Second // with what a busy machine adds to what a carrier commits late
 	chaosLate     = 4 * time.Second // latency beyond the deadline
 	chaosCommits  = 3 * time.Second // late commits
 )
@@ -87,7 +87,8 @@ const chaosLocation = `      %[1]q:
 // chaosAccounts are those of the configuration, the moving one too.
 var chaosAccounts = []string{"ups", "desk", "doordash", "own_fleet", "moving"}
 
-// chaosRules hold what is gated until it is changed, and find nobody for what is stalled.
+// chaosRules hold what is gated until it is changed, find nobody for what is stalled, and ask another carrier where one fails or gives
+// up.
 const chaosRules = `rules: 1
 name: Thirds
 currency: USD
@@ -99,6 +100,10 @@ exclude:
 choose:
   - name: A third each
     split: { ups: 34, doordash: 33, own_fleet: 33, by: order.id }
+fallback:
+  - name: Another carrier
+    on: [booking_failed, cancelled_by_carrier]
+    steps: [next_ranked, next_ranked, { hold_for: 1s }, next_ranked]
 none: { hold_for: 1s, retry: 3 }
 `
 
@@ -131,8 +136,8 @@ func (c *chaos) writeConfig(moving bool) error {
 // How long the moving account is in the configuration, and out of it: longer than the engine needs to see the change, and than an
 // attempt takes from its intent to the first look after its doubt.
 const (
-	chaosIn  = 8 * time.Second
-	chaosOut = 8 * time.Second
+	chaosIn  = 12 * time.Second
+	chaosOut = 12 * time.Second
 )
 
 // moveAccount takes the moving account out of the configuration again and again, until the storm is over, and leaves it in.

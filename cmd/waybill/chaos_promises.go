@@ -1,0 +1,92 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// The codes of lines that tell how what was acknowledged as under way has come to nothing.
+const (
+	cancelRefused = "CANCELLATION_REFUSED"
+	editRefused   = "EDIT_REFUSED"
+)
+
+// line notes a line of an order's history where it tells that a cancel or an edit has come to nothing, and why.
+func (x *examination) line(order string, l shipment.Change) {
+	for _, code := range []string{cancelRefused, editRefused} {
+		why, ok := strings.CutPrefix(l.Note, code+"( ")
+		if _, reason, said := strings.Cut(strings.TrimSuffix(why, " )"), ": "); ok && said && strings.TrimSpace(reason) != "" {
+			x.refusals[order] = append(x.refusals[order], code)
+		}
+	}
+}
+
+// refused reports whether an order's history tells of a refusal, with the carrier's reason.
+func (x *examination) refused(order string, codes ...string) bool {
+	for _, have := range x.refusals[order] {
+		for _, code := range codes {
+			if have == code {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// promises checks what callers were told.
+func (x *examination) promises(t *truth) {
+	for id, said := range t.orders {
+		o := x.orders[id]
+		x.trackers(id, said)
+		switch {
+		case o == nil && (said.created/100 == 2 || said.cancelled/100 == 2 || said.edited/100 == 2):
+			x.differ("lost", &owned{id: id}, nil, "was acknowledged with %d, and is not there", max(said.created, said.cancelled, said.edited))
+		case o != nil:
+			x.ended(o, said)
+			x.body(o, said)
+		}
+	}
+	for id, o := range x.orders {
+		if t.orders[id] == nil {
+			x.differ("status", o, nil, "is there, and nobody has sent it")
+		}
+	}
+}
+
+// trackers checks what the caller of an order was told about the parcels of others beside it.
+func (x *examination) trackers(id string, said *told) {
+	if said.forgot/100 == 2 && x.followed[tracker.Name("tracker", id)] {
+		x.differ("status", &owned{id: id}, nil, "the removal of its tracker was acknowledged, and the tracker is there")
+	}
+	if said.pushed == http.StatusOK && said.followed/100 == 2 && !x.heardOf[said.number] {
+		x.differ("lost", &owned{id: id}, nil, "its caller follows %s, and does not know what was pushed of it and acknowledged", said.number)
+	}
+}
+
+// ended checks that an order has come to the end that was acknowledged. A cancellation that was acknowledged as under way may have been
+// refused in the end, if the history says so: that webhooks tell each line of it is checked elsewhere.
+func (x *examination) ended(o *owned, said *told) {
+	cancelled := o.status == shipping.OrderCancelled
+	switch {
+	case (said.cancelled == http.StatusOK || said.cancelled == http.StatusConflict) && !cancelled:
+		x.differ("status", o, nil, "its cancellation was acknowledged with %d, and it is %s", said.cancelled, o.status)
+	case said.cancelled/100 == 2 && !cancelled && !x.refused(o.id, cancelRefused):
+		x.differ("status", o, nil, "its cancellation was acknowledged with %d, it is %s, and its history does not say why", said.cancelled, o.status)
+	case said.delivered == http.StatusOK && o.status != shipping.OrderDelivered:
+		x.differ("status", o, nil, "was acknowledged as delivered, and it is %s", o.status)
+	case said.carried && o.status != shipping.OrderDelivered:
+		x.differ("status", o, nil, "its carrier has delivered it, and it is %s", o.status)
+	case said.gaveUp != "" && o.status != shipping.OrderDispatched && o.status != shipping.OrderFailed && o.status != shipping.EstimatesFailed:
+		x.differ("status", o, nil, "its carrier has given it up, its rules name others to ask, and it is %s", o.status)
+	case said.erased == http.StatusOK && !o.erased:
+		x.differ("lost", o, nil, "its erasure was acknowledged, and it is not erased")
+	case o.erased && said.erased == 0:
+		x.differ("lost", o, nil, "is erased, and nobody has asked for it")
+	case cancelled && said.cancelled == 0:
+		x.differ("status", o, nil, "is cancelled, and nobody has asked for it")
+	}
+}
