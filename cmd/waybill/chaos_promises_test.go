@@ -1,0 +1,222 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// sentOrder is the body of an order, and the order as the engine keeps it.
+func sentOrder(t *testing.T, id string) ([]byte, shipment.Order) {
+	t.Helper()
+	body := fmt.Appendf(nil, chaosOrder, chaosStore, id, `{"gate":"shut"}`)
+	var o shipment.Order
+	var single struct {
+		Package shipping.Parcel `json:"package"`
+	}
+	if err := json.Unmarshal(body, &o); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(body, &single); err != nil {
+		t.Fatal(err)
+	}
+	o.Packages = []shipping.Parcel{single.Package}
+	return body, o
+}
+
+// TestPromisesAreHeldAgainstTheEnd plants what must not become of what was acknowledged, one thing at a time.
+func TestPromisesAreHeldAgainstTheEnd(t *testing.T) {
+	const instructions = `{"deliveryInstructions":"Leave it with the neighbour"}`
+	neighbour := "Leave it with the neighbour"
+	edited := func(sh *shipment.Shipment) { sh.Order.DeliveryInstructions = &neighbour }
+	for name, c := range map[string]struct {
+		said    told
+		status  shipping.Status
+		change  func(*shipment.Shipment)
+		history []string
+		want    string // what the one difference says, "" for none
+	}{
+		"as it was sent":                     {told{created: 201}, shipping.OrderDispatched, nil, nil, ""},
+		"another contact":                    {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.DeliveryContact.Name = "Bob" }, nil, "deliveryContact name is Bob, want Ann"},
+		"an item less":                       {told{created: 202}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.Items = nil }, nil, "itemList has 0 members, want 1"},
+		"another weight":                     {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.Packages[0].Weight = nil }, nil, "package weight"},
+		"an attribute lost":                  {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.Attributes = nil }, nil, "orderAttributes gate"},
+		"an edit that nobody asked for":      {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.DeliveryAddress.Street1 = "801 Albany Street" }, nil, "street1"},
+		"an edit seen":                       {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, ""},
+		"an edit forgotten":                  {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "its edit was acknowledged with 200, and is not seen"},
+		"an edit under way and forgotten":    {told{created: 201, edited: 202, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "acknowledged with 202, and is not seen"},
+		"an edit under way and refused":      {told{created: 201, edited: 202, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, ""},
+		"an edit refused after 200":          {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, "not seen"},
+		"an edit refused, made all the same": {told{created: 201, edited: 400, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, ""},
+		"an edit refused":                    {told{created: 201, edited: 400, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, ""},
+		"what an erasure takes": {told{created: 201, delivered: 200, erased: 200}, shipping.OrderDelivered, func(sh *shipment.Shipment) {
+			sh.Erase(sh.CreatedAt.AddDate(2026, 0, 0))
+		}, nil, ""},
+		"cancelled":                             {told{created: 201, cancelled: 200}, shipping.OrderCancelled, nil, nil, ""},
+		"a cancel forgotten":                    {told{created: 201, cancelled: 200}, shipping.OrderDispatched, nil, nil, "its cancellation was acknowledged with 200, and it is ORDER_DISPATCHED"},
+		"a cancel under way":                    {told{created: 201, cancelled: 202}, shipping.OrderCancelled, nil, nil, ""},
+		"a cancel under way and forgotten":      {told{created: 201, cancelled: 202}, shipping.OrderDispatched, nil, nil, "its history does not say why"},
+		"a cancel under way and refused":        {told{created: 201, cancelled: 202}, shipping.OrderDelivered, nil, []string{"CANCELLATION_REFUSED( UPS: picked up )"}, ""},
+		"a cancel refused without a reason":     {told{created: 201, cancelled: 202}, shipping.OrderDelivered, nil, []string{"CANCELLATION_REFUSED( UPS: )"}, "its history does not say why"},
+		"a cancel refused after 200":            {told{created: 201, cancelled: 200}, shipping.OrderDispatched, nil, []string{"CANCELLATION_REFUSED( UPS: picked up )"}, "acknowledged with 200"},
+		"a cancel answered as made before":      {told{created: 201, cancelled: http.StatusConflict}, shipping.OrderDispatched, nil, nil, "acknowledged with 409"},
+		"given up and asked of another":         {told{created: 201, gaveUp: "r"}, shipping.OrderDispatched, nil, nil, ""},
+		"given up and left":                     {told{created: 201, gaveUp: "r"}, shipping.ErrorException, nil, nil, "its rules name others to ask"},
+		"a create that was refused and is kept": {told{created: 422}, shipping.OrderFailed, func(sh *shipment.Shipment) { sh.Order.DeliveryContact.Name = "Bob" }, nil, "deliveryContact"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sh := &shipment.Shipment{Status: c.status}
+			c.said.body, sh.Order = sentOrder(t, "o")
+			if c.change != nil {
+				c.change(sh)
+			}
+			x := newExamination(nil)
+			x.orders["o"] = &owned{id: "o", status: sh.Status, asked: sh.Order, erased: !sh.ErasedAt.IsZero()}
+			for _, note := range c.history {
+				x.line("o", shipment.Change{Note: note})
+			}
+			said := newTruth()
+			said.orders["o"] = &c.said
+			x.promises(said)
+			var found []string
+			for _, d := range x.found {
+				found = append(found, d.Detail)
+			}
+			if got := strings.Join(found, "; "); (got == "") != (c.want == "") || !strings.Contains(got, c.want) || len(found) > 1 {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+			if x.bodies != 1 {
+				t.Errorf("%d orders were held against what was sent, want 1", x.bodies)
+			}
+		})
+	}
+}
+
+// TestCarriersAreHeldAgainstTheOrder has a carrier know something else than the order says.
+func TestCarriersAreHeldAgainstTheOrder(t *testing.T) {
+	const dash = `{"request":{"dropoff_address":"725 Albany Street, Boston, MA 02118","dropoff_instructions":"Ring twice"}}`
+	ring, knock := "Ring twice", "Knock"
+	for name, c := range map[string]struct {
+		details string
+		change  func(*shipment.Order)
+		refused bool
+		want    string
+	}{
+		"UPS knows it":                         {`{"to":["725 Albany Street","Boston MA 02118"]}`, nil, false, ""},
+		"UPS brings it elsewhere":              {`{"to":["801 Albany Street","Boston MA 02119"]}`, nil, false, "brings it to"},
+		"UPS takes no instructions":            {`{"to":["725 Albany Street","Boston MA 02118"]}`, func(o *shipment.Order) { o.DeliveryInstructions = &knock }, false, ""},
+		"DoorDash knows it":                    {dash, func(o *shipment.Order) { o.DeliveryInstructions = &ring }, false, ""},
+		"DoorDash was not told":                {dash, func(o *shipment.Order) { o.DeliveryInstructions = &knock }, false, `has been told "Ring twice"`},
+		"DoorDash has refused to be told":      {dash, func(o *shipment.Order) { o.DeliveryInstructions = &knock }, true, ""},
+		"DoorDash brings it elsewhere":         {dash, func(o *shipment.Order) { o.DeliveryAddress.PostalCode = "02119" }, false, "brings it to"},
+		"a carrier that says nothing":          {`{}`, nil, false, "brings it to"},
+		"a carrier that says what is not JSON": {`{`, nil, false, "cannot be read"},
+	} {
+		x := newExamination(nil)
+		_, order := sentOrder(t, "o")
+		if c.change != nil {
+			c.change(&order)
+		}
+		if c.refused {
+			x.line("o", shipment.Change{Note: "EDIT_REFUSED( DoorDash: too late )"})
+		}
+		x.consigned(&owned{id: "o", asked: order}, &held{carrier: "c", entity: "e"}, jsontext.Value(c.details))
+		var found []string
+		for _, d := range x.found {
+			found = append(found, d.Detail)
+		}
+		if got := strings.Join(found, "; "); (got == "") != (c.want == "") || !strings.Contains(got, c.want) || len(found) > 1 {
+			t.Errorf("%s: found %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestABookingThatWasGivenUpCountsNoMore compares an order whose first carrier has given it up with the ledger.
+func TestABookingThatWasGivenUpCountsNoMore(t *testing.T) {
+	ledger := ledgerOf("1Z1 r1 booking", "1Z1 r1 charge", "1Z1 r1 void", "1Z1 r1 refund", "1Z2 r2 booking", "1Z2 r2 charge")
+	sh := bookedBy("o", shipping.OrderDispatched, "r1 ended 1Z1", "r2 booked 1Z2")
+	for gaveUp, want := range map[string]int{"r1": 0, "": 2} { // else the order has two bookings, of which the carrier has ended one
+		x := newExamination(ledger)
+		x.gaveUp[gaveUp] = true
+		x.order(sh)
+		x.strangers()
+		if len(x.found) != want {
+			t.Errorf("given up %q: found %+v, want %d", gaveUp, x.found, want)
+		}
+	}
+	x := newExamination(ledgerOf("1Z1 r1 booking", "1Z1 r1 charge", "1Z1 r1 void", "1Z2 r2 booking", "1Z2 r2 charge"))
+	x.gaveUp["r1"] = true
+	if x.order(sh); len(x.found) != 1 || x.found[0].Kind != "money" {
+		t.Errorf("a booking that was given up and is still charged: found %+v", x.found)
+	}
+}
+
+// enough is a report of a run that has compared enough.
+func enough() *chaosReport {
+	r := &chaosReport{Orders: pointsFrom, Exchanges: 1000, Disturbed: 95, Stored: 40, AuditOrders: 40, WithLedger: 30, Compared: 30, Bodies: 20, Consigned: 5, Events: 9,
+		Kills:        map[string]int{"engine": 1, "simulator": 1, "ups": 1, "doordash": 1, "selfdelivery": 1},
+		Acknowledged: map[string]int{}, Asked: map[string]int{}, Hearings: map[string]hearing{"steady": {Messages: 9}, "moody": {Messages: 9}}}
+	for _, what := range acknowledgements {
+		r.Acknowledged[what] = 20
+	}
+	for _, f := range fates {
+		r.Asked[f.name] = 1
+	}
+	return r
+}
+
+// TestARunThatComparesTooLittleProvesNothing takes one thing at a time from a run that has compared enough.
+func TestARunThatComparesTooLittleProvesNothing(t *testing.T) {
+	if got := enough().tooLittle(); got != nil || enough().failed() {
+		t.Fatalf("a run that has compared enough: %q, failed %v", got, enough().failed())
+	}
+	for want, change := range map[string]func(*chaosReport){
+		"7.9% of 1000 exchanges":          func(r *chaosReport) { r.Disturbed = 79 },
+		"0.0% of 0 exchanges":             func(r *chaosReport) { r.Exchanges, r.Disturbed = 0, 0 },
+		"acknowledged as cancelled":       func(r *chaosReport) { r.Acknowledged["cancelled"] = 0 },
+		"acknowledged as edited":          func(r *chaosReport) { r.Acknowledged["edited"] = 0 },
+		"the audit has read 39 orders":    func(r *chaosReport) { r.AuditOrders-- },
+		"the store has 40 orders, and 41": func(r *chaosReport) { r.Acknowledged["created"] = 41 },
+		"compared 29 attempts":            func(r *chaosReport) { r.Compared-- },
+		"19 orders were held against":     func(r *chaosReport) { r.Bodies-- },
+		"no booking was held against":     func(r *chaosReport) { r.Consigned = 0 },
+		"told to 0 subscribers":           func(r *chaosReport) { r.Hearings = nil },
+		"subscriber moody was told":       func(r *chaosReport) { r.Hearings["moody"] = hearing{} },
+		"no order was gated":              func(r *chaosReport) { delete(r.Asked, "gated") },
+	} {
+		r := enough()
+		change(r)
+		got := r.tooLittle()
+		if len(got) != 1 || !strings.Contains(got[0], want) {
+			t.Errorf("said %q, want %q", got, want)
+		}
+		if r.TooLittle = got; !r.failed() {
+			t.Errorf("a run with %q has not failed", got)
+		}
+	}
+	few := enough()
+	if few.Orders, few.Asked = pointsFrom-1, nil; few.tooLittle() != nil {
+		t.Errorf("a small run need not have every fate: %q", few.tooLittle())
+	}
+}
+
+// TestAcknowledgementsAreCounted counts what callers were told.
+func TestAcknowledgementsAreCounted(t *testing.T) {
+	said := newTruth()
+	said.orders["a"] = &told{created: 201, body: []byte("{}"), cancelled: 202, edited: 403, delivered: 200, erased: 200, followed: 201, forgot: 404, carried: true}
+	said.orders["a-R1"] = &told{created: 201, gaveUp: "r"}
+	got := said.acknowledged()
+	want := map[string]int{"created": 2, "bodies": 1, "cancelled": 1, "edited": 0, "delivered": 1, "erased": 1, "followed": 1, "forgotten": 0, "carried": 1, "given up": 1}
+	if !maps.Equal(got, want) || !slices.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(slices.Values(acknowledgements))) {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+}
