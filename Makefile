@@ -49,15 +49,19 @@ verify: generate ## fail when generated code or go.mod is not what it should be
 	$(GO) mod tidy -diff
 	@test -z "$$(git status --porcelain -- sdk/internal sdk/proto)" || { git status --porcelain; git diff -- sdk | head -50; echo "generated code differs: run make generate and commit"; exit 1; }
 
-# Go's fuzzer at times takes the end of its time for a failure of the target ("context deadline exceeded", no failing input): such a
-# target is tried once more.
+# Each package's test binary is built once, with the fuzzer's instrumentation, and run for each of its targets in the package's folder;
+# what the fuzzer learns stays where `go test -fuzz` keeps it. The fuzzer at times takes the end of its time for a failure of the target
+# ("context deadline exceeded", no failing input): such a target is tried once more.
 fuzz: ## every fuzz target for FUZZTIME (default 5s)
-	@set -e; try() { $(GO) test $$1 -run '^$$' -fuzz "^$$2$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x 2>&1; }; \
-	for f in $$(git grep -lE '^func Fuzz' -- '*_test.go'); do d=./$$(dirname $$f); \
-		for t in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' $$f); do echo "== $$d $$t"; \
+	@set -e; bin=$$(mktemp -d); trap 'rm -rf "$$bin"' EXIT; corpus=$$($(GO) env GOCACHE)/fuzz/$$($(GO) list -m); \
+	try() { (cd $$1 && "$$bin/fuzz.test" -test.run '^$$' -test.fuzz "^$$2$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 1x \
+		-test.fuzzcachedir "$$corpus/$$1" 2>&1); }; \
+	for d in $$(git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+		$(GO) test -c -fuzz=. -o "$$bin/fuzz.test" ./$$d; \
+		for t in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' $$d/*_test.go); do echo "== $$d $$t"; \
 			if ! out=$$(try $$d $$t); then echo "$$out"; \
 				case "$$out" in *"Failing input"*) exit 1;; *"context deadline exceeded"*) try $$d $$t;; *) exit 1;; esac; \
-			else echo "$$out" | tail -1; fi; done; done
+			else echo "$$out" | tail -2; fi; done; done
 
 failpoints: ## the tests of the failpoints, in a build that has them
 	$(GO) vet -tags failpoint ./core/failpoint/... ./cmd/waybill

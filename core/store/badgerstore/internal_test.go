@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/table"
 	"github.com/google/go-cmp/cmp"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
@@ -394,4 +396,51 @@ func FuzzCursor(f *testing.F) {
 			t.Errorf("%q was taken for a token", token)
 		}
 	})
+}
+
+// TestATableThatIsCompactedMeanwhileIsNoDamage looks at a table that Badger has taken out of the manifest and emptied, and not removed yet.
+func TestATableThatIsCompactedMeanwhileIsNoDamage(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := readKeys(Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = keys.Close() })
+	named, _, err := readManifest(dir)
+	if err != nil || len(named) == 0 {
+		t.Fatalf("%d tables, %v", len(named), err)
+	}
+	const gone = 4711
+	stale := maps.Clone(named)
+	stale[gone] = badger.TableManifest{}
+	look := func(live bool) error {
+		return eachTable(dir, stale, keys, live, func(f *tableFile) error { return f.verify(t.Context()) })
+	}
+	if err := look(true); err != nil {
+		t.Errorf("a table that is gone: %v", err)
+	}
+	if err := os.WriteFile(table.NewFilename(gone, dir), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := look(true); err != nil {
+		t.Errorf("a table that is emptied: %v", err)
+	}
+	if err := look(false); err == nil {
+		t.Error("an empty table of a store that nobody has open is no damage")
+	}
+	for id := range named {
+		if err := os.Truncate(table.NewFilename(id, dir), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := look(true); err == nil {
+		t.Error("an empty table that the manifest names is no damage")
+	}
 }
