@@ -1,6 +1,7 @@
 package doordash_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -272,6 +273,10 @@ func TestUpdateChangesThePrice(t *testing.T) {
 	}
 	if got := d.totals(); got.Outstanding["USD"] != 975+3*75+600 {
 		t.Errorf("ledger: %+v", got)
+	}
+	v, _ := d.World().Entity("doordash", "a")
+	if shown, err := json.Marshal(v.Details); err != nil || !strings.Contains(string(shown), "1 Far St") {
+		t.Errorf("the control API shows %s, %v; want the address as it was changed", shown, err)
 	}
 	if r := d.ask(422, "PATCH", "/drive/v2/deliveries/a", strings.ReplaceAll(far, "60607", "90012")); r.Reason != "distance_too_long" {
 		t.Errorf("too far: %s", r.body)
