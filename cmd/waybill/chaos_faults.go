@@ -46,6 +46,8 @@ func chaosFaults() []chaosFault {
 		everywhere("reset_before_request", .01, m{"kind": "reset", "at": "before_request"}),
 		everywhere("reset_mid_response", .01, m{"kind": "reset", "at": "mid_response"}),
 		everywhere("429", .01, m{"kind": "http_error", "status": 429}),
+		// Where UPS alone is asked, the rules can only wait and ask again.
+		at("429", .08, "ups", "ship", m{"kind": "http_error", "status": 429}),
 		everywhere("503", .015, m{"kind": "http_error", "status": 503}),
 	}
 	for _, shape := range []string{"truncated_json", "wrong_type", "html_page", "empty_200", "bad_charset"} {

@@ -25,7 +25,7 @@ var waitingStatuses = []shipping.Status{shipping.RequestReceived, shipping.Pendi
 
 // restless is how soon a job may be due in a store that is not quiet. What is looked for at long intervals, in case it shows after
 // all, is not waited for.
-const restless = time.Minute
+const restless = 2 * time.Minute
 
 // settle waits until no order waits, no cancellation is in doubt, no job is due, no delivery by a carrier is unknown, and every
 // subscriber knows everything. All but the first only the store tells; so the engine is stopped in between, which is one more thing

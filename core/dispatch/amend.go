@@ -61,9 +61,14 @@ func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Re
 	return res, nil
 }
 
+// canEdit reports whether the carrier is to be told. One whose adapter has not started is: it may have an Editor.
 func (s *Service) canEdit(sh *shipment.Shipment) bool {
-	m, ok := s.manifest(sh.Tenant, sh.Live(sh.Way()).Account)
-	return ok && m.Has(carrier.CanEdit)
+	acc, ok := s.Carriers.Account(sh.Tenant, sh.Live(sh.Way()).Account)
+	if !ok {
+		return false
+	}
+	m, started := acc.Manifest()
+	return !started || m.Has(carrier.CanEdit)
 }
 
 func notInformed(a *shipment.Attempt) shipment.Warning {

@@ -109,8 +109,10 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	tx.Trackers = append(tx.Trackers, s.followed(sh, a))
 	tx.DropJobs = drop(sh, JobDispatch, JobReconcile)
 	s.recordSpares(sh, a, found, tx)
-	if m, ok := s.manifest(sh.Tenant, a.Account); ok && m.Idempotency == carrier.NoIdempotency && m.Has(carrier.CanFind) && !a.SpareLeft() {
-		// Such a carrier may have booked more than once though one answer came.
+	m, known := s.manifest(sh.Tenant, a.Account)
+	if (!known || m.Idempotency == carrier.NoIdempotency && m.Has(carrier.CanFind)) && !a.SpareLeft() {
+		// Such a carrier may have booked more than once though one answer came; and so may one whose account has left the configuration,
+		// or whose adapter has not started, as far as anybody can tell.
 		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, clock.Later(a.Deadline, now).Add(s.grace(sh, a, m))))
 	}
 	if sh.Cancel != nil {

@@ -14,6 +14,7 @@ import (
 // fakeCarrier stands for an account at a carrier and for the carrier itself: it keeps what it believes it has booked.
 type fakeCarrier struct {
 	manifest carrier.Manifest
+	starting bool  // the adapter has not told its manifest yet
 	fee      int64 // minor units
 
 	mu       sync.Mutex
@@ -50,7 +51,7 @@ func newFake(name, display string, fee int64, services ...carrier.Service) *fake
 	}
 }
 
-func (f *fakeCarrier) Manifest() (carrier.Manifest, bool) { return f.manifest, true }
+func (f *fakeCarrier) Manifest() (carrier.Manifest, bool) { return f.manifest, !f.starting }
 
 func (f *fakeCarrier) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
 	f.mu.Lock()

@@ -167,3 +167,25 @@ func TestABookingFoundWhileAPersonResolvesIsASpare(t *testing.T) {
 		t.Errorf("attempts = %+v", sh.Attempts)
 	}
 }
+
+// A person says under which number an order is booked while its account has left the configuration. Once the account is back, its carrier
+// is looked at for what it may have booked beside.
+func TestAnAccountThatComesBackIsLookedAtForSpares(t *testing.T) {
+	e, dash := undecided(t)
+	dash.manifest.Idempotency = carrier.NoIdempotency
+	dash.set(func(f *fakeCarrier) { f.commit(f.booked[0]); f.commit(f.booked[0]) })
+	carriers := e.Carriers.(fakeCarriers)
+	delete(carriers, "doordash")
+	number := dash.bookings[dash.booked[0].Reference][0].TrackingID
+	if _, err := e.resolve(dispatch.Resolution{Outcome: dispatch.OutcomeBooked, TrackingID: number}); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(time.Minute)
+	if dash.live() != 2 {
+		t.Fatalf("%d live bookings while the account is away, want 2", dash.live())
+	}
+	carriers["doordash"] = dash
+	e.pass(time.Hour)
+	e.wantLive("o1", "doordash")
+	e.wantNoJobs()
+}
