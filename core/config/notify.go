@@ -19,6 +19,41 @@ type Notify struct {
 	// AllowPrivate lets webhooks lead to loopback, private and link-local addresses: for a subscriber in the operator's own network.
 	AllowPrivate bool   `yaml:"allow_private"`
 	Alerts       Alerts `yaml:"alerts"`
+	Staff        Staff  `yaml:"staff"`
+}
+
+// Staff are the tenant's own people, whom rules may want to be told by the names that they have here.
+type Staff struct {
+	Mail   *MailServer         `yaml:"mail"`   // default that of alerts.email
+	People map[string][]string `yaml:"people"` // addresses of mail by name: manager, store, …
+}
+
+// MailServer is where mail is sent from, over SMTP.
+type MailServer struct {
+	Host     string `yaml:"host"`
+	Port     int    `yaml:"port"`     // default 587 with starttls, 465 with tls, 25 with none
+	Security string `yaml:"security"` // starttls (default), tls, none
+	Username string `yaml:"username"`
+	Password Secret `yaml:"password"`
+	From     string `yaml:"from"` // an address, or Name <address>
+}
+
+func (m *MailServer) defaults() {
+	fill(&m.Security, securitySTARTTLS)
+	fill(&m.Port, map[string]int{securityTLS: 465, securityNone: 25}[m.Security])
+	fill(&m.Port, 587)
+}
+
+// StaffServer is the server that mails to the tenant's own people go by, nil where none of them has an address.
+func (n *Notify) StaffServer() *MailServer {
+	switch {
+	case len(n.Staff.People) == 0:
+		return nil
+	case n.Staff.Mail == nil && n.Alerts.Email != nil:
+		m := n.Alerts.Email.Server()
+		return &m
+	}
+	return n.Staff.Mail
 }
 
 // Alerts are messages to buyers. There are none unless a medium is configured.
@@ -50,6 +85,11 @@ type EmailAlerts struct {
 	From     string   `yaml:"from"` // an address, or Name <address>
 }
 
+// Server is the server that the mails go by.
+func (e *EmailAlerts) Server() MailServer {
+	return MailServer{Host: e.Host, Port: e.Port, Security: e.Security, Username: e.Username, Password: e.Password, From: e.From}
+}
+
 // SMSAlerts posts to a gateway over HTTP.
 type SMSAlerts struct {
 	Statuses []string          `yaml:"statuses"`
@@ -73,9 +113,12 @@ const (
 func (n *Notify) defaults() {
 	fill(&n.Alerts.Locale, "en")
 	if e := n.Alerts.Email; e != nil {
-		fill(&e.Security, securitySTARTTLS)
-		fill(&e.Port, map[string]int{securityTLS: 465, securityNone: 25}[e.Security])
-		fill(&e.Port, 587)
+		m := e.Server()
+		m.defaults()
+		e.Security, e.Port = m.Security, m.Port
+	}
+	if m := n.Staff.Mail; m != nil {
+		m.defaults()
 	}
 	if s := n.Alerts.SMS; s != nil {
 		fill(&s.Method, "POST")
@@ -92,8 +135,10 @@ func (n *Notify) defaults() {
 func checkNotify(n *Notify, path string, at reporter) {
 	alerts := path + ".alerts"
 	if e := n.Alerts.Email; e != nil {
-		checkEmail(e, alerts+".email", at)
+		checkStatuses(e.Statuses, alerts+".email", at)
+		checkMailServer(e.Server(), alerts+".email", at)
 	}
+	checkStaff(n, path+".staff", at)
 	if s := n.Alerts.SMS; s != nil {
 		checkSMS(s, alerts+".sms", at)
 	}
@@ -111,8 +156,22 @@ func checkNotify(n *Notify, path string, at reporter) {
 	}
 }
 
-func checkEmail(e *EmailAlerts, path string, at reporter) {
-	checkStatuses(e.Statuses, path, at)
+func checkStaff(n *Notify, path string, at reporter) {
+	if m := n.Staff.Mail; m != nil {
+		checkMailServer(*m, path+".mail", at)
+	} else if len(n.Staff.People) > 0 && n.Alerts.Email == nil {
+		at(path+".mail", "name host and from, or configure alerts.email, whose server then serves", "is required where people are to get mail")
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.Staff.People)) {
+		for i, address := range n.Staff.People[name] {
+			if _, err := mail.ParseAddress(address); err != nil {
+				at(fmt.Sprintf("%s.people.%s[%d]", path, name, i), "write it as manager@shop.example", "%q is not an address of mail", address)
+			}
+		}
+	}
+}
+
+func checkMailServer(e MailServer, path string, at reporter) {
 	if strings.TrimSpace(e.Host) == "" {
 		at(path+".host", "name the mail server", "is required")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -36,6 +37,7 @@ type estimate struct {
 	warnings []shipment.Warning
 	waited   time.Duration      // for carriers
 	fallback *shipment.Fallback // how far one has come with the booking that is tried
+	notices  []usecase.Notice   // whom the rules want to be told with what comes of the round next
 }
 
 // asked is one account in a round.

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/jobs"
@@ -17,8 +15,12 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// bookingFailed is the event of a carrier that certainly has not booked; the others happen after a booking.
-const bookingFailed = "booking_failed"
+// bookingFailed is the event of a carrier that certainly has not booked; the others happen after a booking, and providerDown at any time.
+const (
+	bookingFailed = "booking_failed"
+	noDriver      = usecase.NoDriver
+	providerDown  = usecase.ProviderDown
+)
 
 // FallbackEvent is the payload of a fallback job.
 type FallbackEvent = usecase.FallbackEvent
@@ -92,6 +94,9 @@ func (c *course) over(done *shipment.Fallback, now time.Time) bool {
 	return c.rule != nil && c.rule.Within > 0 && done != nil && now.Sub(done.Since) > time.Duration(c.rule.Within)
 }
 
+// keeps reports whether the rule wants nobody to be asked anew: an offer that has expired is a refusal like any other.
+func (c *course) keeps() bool { return c.rule != nil && c.rule.Requote == "never" }
+
 // failed notes that the booking of a place in the queue has come to nothing.
 func (c *course) failed(done *shipment.Fallback, place int, now time.Time) *shipment.Fallback {
 	if c.rule == nil {
@@ -119,11 +124,13 @@ func (c *course) taken(done *shipment.Fallback, place int) *shipment.Fallback {
 }
 
 // exhausted ends a round in which every booking has failed: the rules may want to wait and begin anew, else the order has failed.
-func (s *Service) exhausted(ctx context.Context, sh *shipment.Shipment, e *estimate, c course, done *shipment.Fallback, first bool, user string, f *shipment.Failure) (*shipment.Shipment, ending, error) {
-	now := s.Clock.Now()
+func (s *Service) exhausted(ctx context.Context, sh *shipment.Shipment, e *estimate, c course, p *past, first bool, user string, f *shipment.Failure) (*shipment.Shipment, ending, error) {
+	now, done := s.Clock.Now(), p.fallback
 	if c.hold == 0 || done == nil || c.rule.Within > 0 && now.Add(c.hold).Sub(done.Since) > time.Duration(c.rule.Within) {
+		e.notices = c.rest(s, sh, p, false)
 		return s.failRound(ctx, sh, e, first, shipping.OrderFailed, user, f)
 	}
+	e.notices = c.rest(s, sh, p, true)
 	var end ending
 	sh, err := s.change(ctx, sh, "fallback-hold", func(sh *shipment.Shipment) (*store.Tx, error) {
 		var stop bool
@@ -145,6 +152,7 @@ func (s *Service) exhausted(ctx context.Context, sh *shipment.Shipment, e *estim
 		sh.Rules = e.stays(c.rule)
 		sh.Failure = f
 		plan(tx, sh, s.job(sh, JobDispatch, due))
+		s.notify(tx, sh, e.notices)
 		return tx, nil
 	})
 	return sh, end, err
@@ -177,8 +185,17 @@ func (s *Service) RunFallback(ctx context.Context, j store.Job) (jobs.Outcome, e
 		return jobs.Done(), err
 	}
 	f, ok := d.FallbackFor(ev.Event)
+	if !ok && ev.Else != "" {
+		ev.Event = ev.Else
+		f, ok = d.FallbackFor(ev.Event)
+	}
 	if !ok {
 		return jobs.Done(), nil
+	}
+	if ev.Event == noDriver && a.Live() {
+		if due := s.driverBy(sh); due.After(s.Clock.Now()) {
+			return jobs.Again(due), nil // the carrier comes later than it had said
+		}
 	}
 	_, err = s.change(ctx, sh, "fallback", func(sh *shipment.Shipment) (*store.Tx, error) {
 		return s.fallBack(sh, ev, f, d.Rules)
@@ -205,6 +222,9 @@ func (s *Service) decisionOf(ctx context.Context, sh *shipment.Shipment, round i
 func (s *Service) fallBack(sh *shipment.Shipment, ev FallbackEvent, f rules.Fallback, version string) (*store.Tx, error) {
 	now := s.Clock.Now()
 	a, live := sh.Attempt(ev.Attempt), sh.Live(shipment.Forward)
+	if ev.Event == noDriver && live != nil && !sh.Driverless(a) {
+		return nil, errUnchanged
+	}
 	if sh.Cancel != nil || sh.Open(shipment.Forward) != nil || live != nil && (live != a || a.CancelIntent != nil || sh.Stage() != shipment.WithCarrier) ||
 		live == nil && (a.State != shipment.Ended || sh.Waiting()) || !sh.ErasedAt.IsZero() {
 		return nil, errUnchanged // it is somebody's already, or too late to be anybody's
@@ -217,10 +237,10 @@ func (s *Service) fallBack(sh *shipment.Shipment, ev FallbackEvent, f rules.Fall
 	next.Tried++
 	next.Failed = append(slices.Clone(next.Failed), a.Account)
 	if f.Attempts > 0 && next.Tried >= f.Attempts || f.Within > 0 && now.Sub(next.Since) > time.Duration(f.Within) {
-		return changed(sh, s.aside(sh, a, "FALLBACK_ENDS( "+f.Rule+": its limit is reached )")), nil
+		return s.fallbackEnds(sh, a, &next, f, "its limit is reached"), nil
 	}
 	if !slices.ContainsFunc(f.Steps[min(next.Step, len(f.Steps)):], func(st rules.Step) bool { return st.Notify == "" }) {
-		return changed(sh, s.aside(sh, a, "FALLBACK_ENDS( "+f.Rule+": no step is left )")), nil
+		return s.fallbackEnds(sh, a, &next, f, "no step is left"), nil
 	}
 	sh.Fallback, sh.Rules, sh.Failure, sh.Retries = &next, version, nil, 0
 	if f.Version == "latest" {
@@ -240,40 +260,9 @@ func (s *Service) fallBack(sh *shipment.Shipment, ev FallbackEvent, f rules.Fall
 	return tx, nil
 }
 
-// latePickups are the minutes after which a fallback rule of the decision speaks of a late pickup.
-func (e *estimate) latePickups() []int {
-	var out []int
-	for _, f := range e.decision.Fallback {
-		for _, event := range f.On {
-			span, late := strings.CutPrefix(event, latePickup)
-			if n, err := strconv.Atoi(strings.TrimSuffix(span, "m")); late && err == nil && !slices.Contains(out, n) {
-				out = append(out, n)
-			}
-		}
-	}
-	return out
-}
-
-const latePickup = "pickup_late_"
-
-// watchPickup puts the jobs that look whether a booking was picked up when a fallback rule wants to know.
-func (s *Service) watchPickup(sh *shipment.Shipment, a *shipment.Attempt, tx *store.Tx) {
-	by := sh.Progress.EstimatedPickup.EndsAt
-	if by.IsZero() {
-		by = sh.Progress.EstimatedPickup.StartsAt
-	}
-	if by.IsZero() {
-		return // nobody knows when it would be late
-	}
-	for _, n := range a.LatePickups {
-		event := fmt.Sprintf("%s%dm", latePickup, n)
-		payload, err := json.Marshal(FallbackEvent{Event: event, Attempt: a.Number})
-		if err != nil {
-			panic(err) // a text and a number
-		}
-		j := s.job(sh, JobFallback, by.Add(time.Duration(n)*time.Minute))
-		j.ID += fmt.Sprintf("/%d/%s", a.Number, event)
-		j.Payload = payload
-		tx.PutJobs = append(tx.PutJobs, j)
-	}
+// fallbackEnds says why nothing follows, and has those told whom the rule still names.
+func (s *Service) fallbackEnds(sh *shipment.Shipment, a *shipment.Attempt, done *shipment.Fallback, f rules.Fallback, why string) *store.Tx {
+	tx := changed(sh, s.aside(sh, a, "FALLBACK_ENDS( "+f.Rule+": "+why+" )"))
+	s.notify(tx, sh, s.steps(sh, &f, done.Event, done.Step, len(f.Steps)))
+	return tx
 }

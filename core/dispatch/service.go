@@ -28,7 +28,7 @@ type Teller interface {
 	Shipment(tx *store.Tx, sh *shipment.Shipment)
 }
 
-// Settings is what a Service works with. All members are required but Trial, Version, Teller, Exchanges and Registerer.
+// Settings is what a Service works with. All members are required but Trial, Version, Teller, Exchanges, Notices and Registerer.
 type Settings struct {
 	Store    store.Store
 	Carriers Carriers
@@ -46,6 +46,7 @@ type Settings struct {
 	Teller     Teller // nil: nobody is told
 	Registerer prometheus.Registerer
 	Exchanges  ExchangeTeller // nil: nobody is told of exchanges
+	Notices    NoticeTeller   // nil: what rules want to be told stands in the history alone
 }
 
 // Service carries out the use cases. It keeps nothing that a crash may not take: what must happen later is a job in the store.

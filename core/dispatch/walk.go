@@ -99,6 +99,7 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 type past struct {
 	failed, expired, full map[string]bool
 	fallback              *shipment.Fallback
+	told                  int // steps of the fallback's rule whose notices are sent
 }
 
 // remember takes the accounts that failed in earlier walks into those that have failed.
@@ -109,6 +110,7 @@ func (p *past) remember() {
 	for _, account := range p.fallback.Failed {
 		p.failed[account] = true
 	}
+	p.told = p.fallback.Step
 }
 
 // ending is how one round of a walk ended.
@@ -176,8 +178,9 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		return sh, end, 0, err
 	}
 	var errs []shipment.ProviderError
-	unmapped, first := false, true
-	for n, choice := range course.queue {
+	unmapped, first, fresh := false, true, true // fresh: what was counted and decided is of this moment
+	for n := 0; n < len(course.queue); n++ {
+		choice := course.queue[n]
 		a, q, ok := e.chosen(choice)
 		if !ok {
 			return sh, finished, spent, fmt.Errorf("decision of order %s names offer %q, which nobody made", sh.ID, choice.ID)
@@ -188,7 +191,7 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		if course.over(past.fallback, s.Clock.Now()) {
 			break
 		}
-		if n > 0 {
+		if !fresh {
 			if counted, err = s.recount(ctx, sh, e); err != nil {
 				return sh, finished, spent, err
 			}
@@ -196,31 +199,29 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 				return sh, overtaken, spent, nil // others have used up what it needs
 			}
 		}
+		fresh = false
 		if !e.limited(choice) {
 			counted()
 		}
-		e.fallback = course.taken(past.fallback, n)
+		e.fallback, e.notices = course.taken(past.fallback, n), course.ahead(s, sh, past, n)
 		var attempt int
 		sh, attempt, end, err = s.intend(ctx, sh, e, a, q, choice, user, first)
 		counted()
 		if errors.Is(err, store.ErrUsage) {
-			// Others were quoted at the same time and have taken the last place.
 			var again bool
 			if sh, again, err = s.full(ctx, sh, choice, past); again || err != nil {
 				return sh, overtaken, spent, err
 			}
-			errs = append(errs, shipment.ProviderError{Provider: a.name(), Type: capacityFull, Message: "Another order has taken the last place."})
+			errs = append(errs, tookPlace(a))
 			continue
 		}
 		if err != nil || attempt == 0 {
 			return sh, end, spent, err
 		}
 		first = false
+		past.tell(&course, n)
 		begun := s.Clock.Now()
 		booking, trace, cerr := s.book(ctx, sh, sh.Attempt(attempt), a.account, e.plan.Set)
-		if failpoint.WithoutDoubt && cerr != nil {
-			cerr.Effect = carrier.EffectNone
-		}
 		spent += s.Clock.Now().Sub(begun)
 		sh, err = s.booked(ctx, sh, attempt, user, booking, trace, cerr)
 		switch {
@@ -228,21 +229,46 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 			return sh, finished, spent, err
 		case cerr == nil || cerr.Effect != carrier.EffectNone:
 			return sh, finished, spent, nil
-		case cerr.Code == carrier.QuoteExpired && !past.expired[choice.Account]:
+		case cerr.Code == carrier.QuoteExpired && !past.expired[choice.Account] && !course.keeps():
 			past.expired[choice.Account] = true
 			return sh, quoteExpired, spent, nil
 		case !sh.Waiting():
 			return sh, finished, spent, nil // cancelled meanwhile
 		}
-		past.failed[choice.Account], past.fallback = true, course.failed(past.fallback, n, begun)
 		errs = append(errs, providerError(a.name(), cerr))
 		unmapped = cerr.Code == carrier.CarrierRejected || cerr.Code == carrier.Internal
+		if turned, ok := e.fails(&course, past, n, cerr, begun, s.Clock.Now()); ok {
+			course, n = turned, -1
+		}
 		if course.rule != nil && course.rule.Requote == "always" && n+1 < len(course.queue) {
 			return sh, refused, spent, nil
 		}
 	}
-	sh, end, err = s.exhausted(ctx, sh, e, course, past.fallback, first, user, placeFailure(errs, unmapped && len(errs) == 1))
+	sh, end, err = s.exhausted(ctx, sh, e, course, past, first, user, placeFailure(errs, unmapped && len(errs) == 1))
 	return sh, end, spent, err
+}
+
+// fails notes that the booking of a place in the course has come to nothing. turned is another course, where the rules have one for carriers that
+// are out of order and none is at work.
+func (e *estimate) fails(c *course, p *past, place int, cerr *carrier.Error, begun, now time.Time) (turned course, ok bool) {
+	choice := c.queue[place]
+	p.failed[choice.Account] = true
+	if p.fallback == nil && c.rule == nil && down(cerr) {
+		var done *shipment.Fallback
+		if turned, done, ok = e.turn(choice, begun, now); ok {
+			p.fallback, p.told = done, 0
+			return turned, true
+		}
+	}
+	p.fallback = c.failed(p.fallback, place, begun)
+	return course{}, false
+}
+
+// tell notes that the notices up to a place of the course are committed with the intent to book it.
+func (p *past) tell(c *course, place int) {
+	if c.rule != nil {
+		p.told = max(p.told, c.steps[place])
+	}
 }
 
 // nothingToBook ends a round that books nothing: the order is held, its fallback has nobody left, or nobody can carry it.
@@ -251,9 +277,9 @@ func (s *Service) nothingToBook(ctx context.Context, sh *shipment.Shipment, e *e
 	case h != nil:
 		return s.hold(ctx, sh, e, h)
 	case e.decision.Winner != nil:
-		return s.exhausted(ctx, sh, e, c, past.fallback, true, user, placeFailure(nil, false))
+		return s.exhausted(ctx, sh, e, c, past, true, user, placeFailure(nil, false))
 	}
-	return s.nobody(ctx, sh, e, user)
+	return s.nobody(ctx, sh, e, past, user)
 }
 
 // placeFailure words that every provider that could be asked has refused to book; unmapped that the only one did so in words that
@@ -268,6 +294,11 @@ func placeFailure(errs []shipment.ProviderError, unmapped bool) *shipment.Failur
 
 // capacityFull is the refusal of an account that has no place left for an order.
 const capacityFull = "CAPACITY_FULL"
+
+// tookPlace is that refusal: others were quoted at the same time and have taken the last place.
+func tookPlace(a *asked) shipment.ProviderError {
+	return shipment.ProviderError{Provider: a.name(), Type: capacityFull, Message: "Another order has taken the last place."}
+}
 
 // full notes that an account has no place left. It is asked about once more before it counts as failed.
 func (s *Service) full(ctx context.Context, sh *shipment.Shipment, choice rules.Choice, past *past) (_ *shipment.Shipment, again bool, err error) {
@@ -338,12 +369,13 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 			Account: a.config.ID, Adapter: a.manifest.Name, Provider: a.manifest.DisplayName, DisplayName: firstOf(a.config.Name, a.manifest.DisplayName),
 			ServiceID: q.ServiceID, ServiceCode: firstOf(q.ServiceCode, sv.Code), ServiceType: firstOf(q.ServiceType, sv.Name),
 			Quote: q, Fee: fee, LabelFormat: labelFormat(sh, e.plan.Set, a), Set: settingsOf(e.plan.Set),
-			IntendedAt: now, Deadline: now.Add(firstPositive(a.config.BookTimeout, s.Config().Dispatch.BookTimeout)), Counted: e.counted(sh, choice), LatePickups: e.latePickups(),
+			IntendedAt: now, Deadline: now.Add(firstPositive(a.config.BookTimeout, s.Config().Dispatch.BookTimeout)), Counted: e.counted(sh, choice), LatePickups: e.latePickups(), Heeds: e.heeds(),
 		})
 		tx.Counts = e.count(&sh.Attempts[attempt-1])
 		if e.fallback != nil {
 			sh.Fallback = e.fallback
 		}
+		s.notify(tx, sh, e.notices)
 		sh.UpdatedAt = now
 		tx.Usage = []store.UsageDelta{{Account: a.config.ID, Day: sh.Day(now), Open: 1, Today: 1,
 			MaxOpen: a.answer.Capacity.Open, MaxToday: a.answer.Capacity.Today}}
@@ -382,7 +414,11 @@ func (s *Service) book(ctx context.Context, sh *shipment.Shipment, at *shipment.
 		err = &carrier.Error{Source: carrier.SourceAdapter, Effect: carrier.EffectUnknown, Retry: carrier.RetryNever, Code: carrier.CarrierProtocol,
 			Message: "The adapter answered a booking without any number of it, or with what cannot be one."}
 	}
-	return b, trace, carrierError(err)
+	cerr := carrierError(err)
+	if failpoint.WithoutDoubt && cerr != nil {
+		cerr.Effect = carrier.EffectNone
+	}
+	return b, trace, cerr
 }
 
 // held returns what a rule says that the order must wait for: before anybody is asked, or a guard after the offers are in.
@@ -412,6 +448,7 @@ func (s *Service) hold(ctx context.Context, sh *shipment.Shipment, e *estimate, 
 		} else {
 			plan(tx, sh, s.job(sh, JobDispatch, h.Until))
 		}
+		s.notify(tx, sh, e.notices)
 		return tx, nil
 	})
 	return sh, end, err
@@ -434,7 +471,7 @@ func (e *estimate) outrun(sh *shipment.Shipment, first bool) (end ending, stop b
 }
 
 // nobody ends a round without a winner: the rules may want to wait and try again, else the estimates have failed.
-func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate, user string) (_ *shipment.Shipment, end ending, err error) {
+func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate, past *past, user string) (_ *shipment.Shipment, end ending, err error) {
 	none := e.decision.None
 	if none != nil && none.HoldFor > 0 && sh.Retries < none.Retry && e.mayChange() {
 		sh, err = s.change(ctx, sh, "no-offer", func(sh *shipment.Shipment) (*store.Tx, error) {
@@ -461,6 +498,7 @@ func (s *Service) nobody(ctx context.Context, sh *shipment.Shipment, e *estimate
 		})
 		return sh, end, err
 	}
+	e.notices = s.unserved(sh, e, past)
 	if none != nil && none.Hold {
 		return s.hold(ctx, sh, e, &rules.Hold{Rule: noOption, Reason: firstOf(none.Message, "Nobody can carry the order. "+e.reasons())})
 	}
@@ -509,6 +547,7 @@ func (s *Service) failRound(ctx context.Context, sh *shipment.Shipment, e *estim
 		}
 		sh.Failure, sh.Rules, sh.Fallback = f, "", nil
 		tx.DropJobs = drop(sh, JobDispatch)
+		s.notify(tx, sh, e.notices)
 		return tx, nil
 	})
 	return sh, end, err

@@ -145,7 +145,7 @@ func (n *Node) wire() error {
 	n.Config.OnChange(func(*config.Config) { n.Notify.Reload() })
 	n.Dispatch = dispatch.New(dispatch.Settings{
 		Store: n.Store, Carriers: carriers, Placer: n.placer, Config: n.Config.Current, Rules: n.rules.Bundle, Trial: n.trial, Version: n.rules.Version, Clock: n.Clock, Source: n.Source,
-		Log: n.Log.Named("dispatch"), Teller: n.Notify, Exchanges: n.Notify, Registerer: n.registry,
+		Log: n.Log.Named("dispatch"), Teller: n.Notify, Exchanges: n.Notify, Notices: n.Notify, Registerer: n.registry,
 	})
 	n.Tracking = tracking.New(tracking.Settings{
 		Store: n.Store, Carriers: followed{carriers}, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("tracking"),

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -21,19 +20,18 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// Alerts to buyers are subscriptions of the engine's own, one for each medium that a tenant has configured: they read the log, keep
-// order, and try again as others do. They are no business of the API.
+// Alerts to buyers, and notices to the tenant's own people by mail, are subscriptions of the engine's own, one for each medium that a tenant has
+// configured: they read the log, keep order, and try again as others do. They are no business of the API.
 const (
 	shapeEmail = "email"
 	shapeSMS   = "sms"
 )
 
-func isAlert(shape string) bool { return shape == shapeEmail || shape == shapeSMS }
+func isAlert(shape string) bool {
+	return shape == shapeEmail || shape == shapeSMS || shape == shapeStaff
+}
 
 func alertID(shape string) string { return "alert-" + shape }
-
-// staleAfter is the age from which a buyer is not told any more: what was news is then confusing.
-const staleAfter = 24 * time.Hour
 
 // planAlerts makes a tenant's own subscriptions what its configuration says. One that begins, or begins again, begins with what
 // happens from now on.
@@ -45,11 +43,14 @@ func (s *Service) planAlerts(ctx context.Context, t *config.Tenant) error {
 	if a := t.Notify.Alerts.SMS; a != nil {
 		wanted[shapeSMS] = alertTopics(a.Statuses)
 	}
+	if t.Notify.StaffServer() != nil {
+		wanted[shapeStaff] = []string{TopicNotice}
+	}
 	list, err := s.Store.Subscriptions(ctx, t.ID)
 	if err != nil {
 		return fmt.Errorf("read the subscriptions of tenant %s: %w", t.ID, err)
 	}
-	for _, shape := range []string{shapeEmail, shapeSMS} {
+	for _, shape := range []string{shapeEmail, shapeSMS, shapeStaff} {
 		var have *store.Subscription
 		for _, sub := range list {
 			if sub.ID == alertID(shape) {
@@ -92,6 +93,9 @@ func (s *Service) planAlert(ctx context.Context, tenant, shape string, have *sto
 
 // alert tells the buyer of a message, and adds the communication to the log with the outcome.
 func (s *Service) alert(ctx context.Context, t Told, r result) result {
+	if t.Subscription.Shape == shapeStaff {
+		return s.mailStaff(ctx, t, r)
+	}
 	r.outcome = unspoken
 	b, ok := buyerOf(t)
 	if !ok || r.try.At.Sub(t.Message.At) > staleAfter {
@@ -106,33 +110,13 @@ func (s *Service) alert(ctx context.Context, t Told, r result) result {
 	var err error
 	switch {
 	case t.Subscription.Shape == shapeEmail && alerts.Email != nil && b.contact.Email != "":
-		err = s.mail(ctx, alerts.Email, b, words, t.Message.ID, &c)
+		err = s.mailBuyer(ctx, alerts.Email, b, words, t.Message.ID, &c)
 	case t.Subscription.Shape == shapeSMS && alerts.SMS != nil && b.contact.Phone != "":
 		err = s.text(ctx, alerts.SMS, b, words, t.Message.ID, &c)
 	default:
 		return r
 	}
-	r.try.Latency = s.Clock.Now().Sub(r.try.At)
-	r.outcome = delivered
-	if err != nil {
-		r.outcome, r.try.Error, c.Status = failed, err.Error(), "failed"
-		if _, final := errors.AsType[*finalError](err); final {
-			r.outcome = refused
-		}
-	}
-	if ctx.Err() != nil && r.outcome == failed {
-		r.outcome = interrupted
-	}
-	if r.outcome == failed || r.outcome == interrupted {
-		return r
-	}
-	m, err := communicated(t.Message, c, r.try.At)
-	if err != nil {
-		s.Log.Error("a communication cannot be noted", "message", t.Message.ID, "err", err)
-		return r
-	}
-	r.then = append(r.then, m)
-	return r
+	return s.settle(ctx, t, r, c, err)
 }
 
 // communicated is the message that says that a buyer was told. It stands with its shipment or tracker, and is erased with it.
@@ -154,8 +138,8 @@ type finalError struct{ err error }
 func (e *finalError) Error() string { return e.err.Error() }
 func (e *finalError) Unwrap() error { return e.err }
 
-// mail sends a mail. Its Message-ID is the same at each try, by which mail servers and readers know it again.
-func (s *Service) mail(ctx context.Context, cfg *config.EmailAlerts, b buyer, words config.AlertTemplate, id string, c *communication) error {
+// mailBuyer sends a mail to the buyer.
+func (s *Service) mailBuyer(ctx context.Context, cfg *config.EmailAlerts, b buyer, words config.AlertTemplate, id string, c *communication) error {
 	subject, err := fill(words.Subject, nil, b.words)
 	if err != nil {
 		return &finalError{err}
@@ -163,26 +147,31 @@ func (s *Service) mail(ctx context.Context, cfg *config.EmailAlerts, b buyer, wo
 	if c.Contents, err = fill(words.Text, nil, b.words); err != nil {
 		return &finalError{err}
 	}
-	from, err := mail.ParseAddress(cfg.From)
+	c.Subject, c.To = oneLine(subject), party{Type: "email", Email: b.contact.Email}
+	return s.mail(ctx, cfg.Server(), []string{b.contact.Email}, id, c)
+}
+
+// mail sends the subject and contents of a communication, and fills in who has sent it. Its Message-ID is the same at each try, by which mail
+// servers and readers know it again.
+func (s *Service) mail(ctx context.Context, server config.MailServer, to []string, id string, c *communication) error {
+	from, err := sender(server)
 	if err != nil {
-		return &finalError{errors.New("alerts.email.from is not an address of mail")}
+		return err
 	}
-	c.Subject = oneLine(subject)
-	c.From, c.To = party{Type: "email", Email: from.Address, Name: from.Name}, party{Type: "email", Email: b.contact.Email}
-	c.Provider.Name = cfg.Host
+	c.From, c.Provider.Name = party{Type: "email", Email: from.Address, Name: from.Name}, server.Host
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	m.FromMailAddress(from)
-	if err := m.To(b.contact.Email); err != nil {
-		return &finalError{errors.New("the buyer's address of mail cannot be used")}
+	if err := m.To(to...); err != nil {
+		return &finalError{errors.New("an address of mail cannot be used")}
 	}
 	m.Subject(c.Subject)
 	m.SetDateWithValue(s.Clock.Now())
 	_, domain, _ := strings.Cut(from.Address, "@")
 	m.SetMessageIDWithValue(id + "@" + domain)
 	m.SetBodyString(gomail.TypeTextPlain, c.Contents)
-	client, err := mailClient(cfg)
+	client, err := mailClient(server)
 	if err != nil {
-		return &finalError{fmt.Errorf("alerts.email cannot be used: %w", err)}
+		return &finalError{fmt.Errorf("the configured mail server cannot be used: %w", err)}
 	}
 	if err := client.DialAndSendWithContext(ctx, m); err != nil {
 		return mailError(err)
@@ -190,7 +179,7 @@ func (s *Service) mail(ctx context.Context, cfg *config.EmailAlerts, b buyer, wo
 	return nil
 }
 
-func mailClient(cfg *config.EmailAlerts) (*gomail.Client, error) {
+func mailClient(cfg config.MailServer) (*gomail.Client, error) {
 	opts := []gomail.Option{gomail.WithPort(cfg.Port), gomail.WithTimeout(sendTimeout)}
 	switch cfg.Security {
 	case "tls":

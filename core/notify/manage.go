@@ -107,8 +107,8 @@ func (s *Service) check(ctx context.Context, tenant string, n NewSubscription) e
 	}
 	for i, topic := range n.Topics[:min(len(n.Topics), maxTopics)] {
 		if !known(topic) {
-			f.Add(fmt.Sprintf("topics[%d]", i), "%q is not a topic; there are shipment.<status>, tracker.<status> in lower case, return.*, shipment.*, tracker.*, %s, %s and *",
-				topic, TopicPaused, TopicCommunication)
+			f.Add(fmt.Sprintf("topics[%d]", i), "%q is not a topic; there are shipment.<status>, tracker.<status> in lower case, return.*, shipment.*, tracker.*, %s, %s, %s and *",
+				topic, TopicPaused, TopicCommunication, TopicNotice)
 		}
 	}
 	if s.shapes[n.Shape] == nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// Topics that are no status. All others are "shipment." or "tracker." and a status in lower case, or begin with "return.".
+// Topics that are no status. All others are "shipment." or "tracker." and a status in lower case, begin with "return.",
+// or are TopicNotice.
 const (
 	TopicTest          = "webhook.test"        // to one subscription, on request
 	TopicPaused        = "subscription.paused" // a subscription of the tenant has failed for days
@@ -19,9 +20,9 @@ const (
 func known(topic string) bool {
 	kind, rest, ok := strings.Cut(topic, ".")
 	switch {
-	case topic == "*" || topic == TopicPaused || topic == TopicCommunication:
+	case topic == "*" || topic == TopicPaused || topic == TopicCommunication || topic == TopicNotice:
 		return true
-	case !ok || !slices.Contains([]string{"shipment", "tracker", "return", "subscription", "communication"}, kind):
+	case !ok || !slices.Contains([]string{"shipment", "tracker", "return", "subscription", "communication", "rules"}, kind):
 		return false
 	case rest == "*":
 		return true

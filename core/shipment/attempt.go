@@ -68,6 +68,8 @@ type Attempt struct {
 	Counted *Counted `json:"counted,omitempty"`
 	// LatePickups are the minutes after the estimated pickup at which a fallback rule wants to know whether it was picked up.
 	LatePickups []int `json:"latePickups,omitempty"`
+	// Heeds are the other events after a booking that a fallback rule wants to know of and that must be looked for: no_driver, provider_down.
+	Heeds []string `json:"heeds,omitempty"`
 	// Spares are bookings that the carrier made under this attempt's reference beside the one that the order wants.
 	Spares []Spare `json:"spares,omitempty"`
 }
@@ -200,6 +202,20 @@ func (a *Attempt) Spare(carrierRef string) *Spare {
 
 // Live reports whether the attempt holds a booking that the carrier means to carry out.
 func (a *Attempt) Live() bool { return a.State == Booked || a.State == Adopted }
+
+// Driverless reports whether a courier is to pick the order up and nobody is assigned to it.
+func (s *Shipment) Driverless(a *Attempt) bool {
+	switch s.Status {
+	case shipping.OrderUnassigned:
+	case shipping.OrderDispatched, shipping.Staged:
+		if s.Progress.Driver != nil {
+			return false
+		}
+	default:
+		return false
+	}
+	return a.Live() && a.Kind == s.Way() && a.Quote.Mode == courier
+}
 
 // Open reports whether the attempt's fate is not known: another carrier must not be asked meanwhile.
 func (a *Attempt) Open() bool { return a.State == Intended || a.State == InDoubt }

@@ -108,7 +108,10 @@ func (s *Service) move(ctx context.Context, tx *store.Tx, t *tracker.Tracker, n 
 	sh.Learn(t.Attempt, t.Progress)
 	sh.Charge(t.Attempt, n.amount)
 	if live {
-		outcome(tx, sh, a, now)
+		outcome(tx, sh, a, lines, now)
+	}
+	if len(lines) > 0 {
+		unassigned(tx, sh, a, now)
 	}
 	if n.done != nil {
 		if err := n.done(sh); err != nil {

@@ -40,7 +40,7 @@ func TestOutcome(t *testing.T) {
 				a.Booking = &shipment.Booking{}
 			}
 			tx := &store.Tx{}
-			outcome(tx, sh, a, now)
+			outcome(tx, sh, a, nil, now)
 			counts := map[store.CountKey]int64{}
 			for _, x := range tx.Counts {
 				counts[x.CountKey] += x.Add

@@ -8,4 +8,12 @@ const JobFallback = "fallback"
 type FallbackEvent struct {
 	Event   string `json:"event"` // as fallback rules call it: cancelled_by_carrier, no_driver, pickup_late_15m, provider_down
 	Attempt int    `json:"attempt"`
+	// Else is the event that it is where no rule speaks of Event; "" for none.
+	Else string `json:"else,omitempty"`
 }
+
+// The events after a booking that somebody must look for, as an attempt's Heeds call them.
+const (
+	NoDriver     = "no_driver"     // nobody is assigned to pick the order up
+	ProviderDown = "provider_down" // the account's carrier, or the way to it, is out of order
+)

@@ -139,7 +139,7 @@ func New(t testing.TB) *Harness {
 	}
 	h.Service = dispatch.New(dispatch.Settings{
 		Store: h.Store, Carriers: carriers{"ups": h.UPS, "doordash": h.DoorDash, "quiet": h.Quiet}, Placer: placer, Config: cfg,
-		Rules: func(string) *rules.Bundle { return h.bundle.Load() }, Clock: h.Clock, Source: source, Log: log, Teller: h.Notify, Exchanges: h.Notify,
+		Rules: func(string) *rules.Bundle { return h.bundle.Load() }, Clock: h.Clock, Source: source, Log: log, Teller: h.Notify, Exchanges: h.Notify, Notices: h.Notify,
 	})
 	h.Router = httpapi.New(httpapi.Settings{Config: cfg, Clock: h.Clock, Source: source, Log: log, Registerer: h.Metrics})
 	h.follow(source, log)
