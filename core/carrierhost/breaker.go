@@ -35,6 +35,7 @@ type breaker struct {
 	pause   time.Duration // of the present opening; 0 while closed
 	until   time.Time     // end of the pause
 	probing bool
+	failed  int    // probes of the present opening that were faults too
 	round   uint64 // of openings and closings: results of calls that began in an earlier round are stale
 }
 
@@ -75,11 +76,12 @@ func (b *breaker) done(t ticket, v verdict, retryAfter time.Duration) {
 	}
 	switch {
 	case v == healthy && t.probe:
-		b.pause, b.faults = 0, 0
+		b.pause, b.faults, b.failed = 0, 0, 0
 		b.turn()
 	case v == healthy:
 		b.faults = 0
 	case v == faulty && t.probe:
+		b.failed++
 		b.open(min(2*b.pause, breakerMaxPause), retryAfter)
 	case v == faulty:
 		if b.faults++; b.faults >= breakerFaults {
@@ -103,6 +105,13 @@ func (b *breaker) isOpen() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.pause > 0
+}
+
+// proven reports whether the breaker is open and a probe has confirmed it: an open breaker alone may only wait for somebody to call.
+func (b *breaker) proven() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pause > 0 && b.failed > 0
 }
 
 // judge reads a verdict from a call's error. A clear no is a sign of health, and so is a faulty order or account. What the

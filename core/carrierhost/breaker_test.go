@@ -55,6 +55,9 @@ func TestBreakerProbesWithOneCall(t *testing.T) {
 	if try(b, healthy) {
 		t.Fatal("let a call through before the pause was over")
 	}
+	if b.proven() {
+		t.Error("an outage is proven before a probe")
+	}
 	c.Advance(1)
 	probe, _, ok := b.allow()
 	if !ok || try(b, healthy) {
@@ -170,5 +173,21 @@ func TestWhatCountsAsAFault(t *testing.T) {
 	if judge(nil) != healthy || judge(&carrier.Error{Source: carrier.SourceEngine, Code: carrier.Internal}) != faulty ||
 		judge(&carrier.Error{Source: carrier.SourceAdapter, Code: carrier.Internal}) != silent {
 		t.Error("success, or an unclassified error, is misjudged")
+	}
+}
+
+// TestAnOutageIsProvenByAProbe, and over with an answer.
+func TestAnOutageIsProvenByAProbe(t *testing.T) {
+	b, c, _ := newBreaker()
+	for range 2 {
+		trip(b)
+		c.Advance(breakerPause)
+		if try(b, faulty); !b.proven() {
+			t.Error("a failed probe proves nothing")
+		}
+		c.Advance(2 * breakerPause)
+		if try(b, healthy); b.proven() {
+			t.Error("it is proven after an answer")
+		}
 	}
 }

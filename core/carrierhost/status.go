@@ -58,6 +58,9 @@ type AccountStatus struct {
 	Retired  bool
 	// OpenBreakers names the classes of calls that are kept back: quote, book, cancel, find, track.
 	OpenBreakers []string
+	// Down says that the carrier is out of order: a breaker of quotes, bookings or cancellations is open and a probe has failed too, or the
+	// adapter does not run.
+	Down bool
 }
 
 // Status answers the adapters that accounts need, by name, each with its accounts by tenant and id.
@@ -86,7 +89,9 @@ func (a *adapter) status() AdapterStatus {
 		s.PID = r.proc.PID()
 	}
 	for _, c := range accounts {
-		s.Accounts = append(s.Accounts, c.status(r))
+		state := c.status(r)
+		state.Down = state.Down || s.State == Quarantined || s.State == Backoff || s.State == Starting
+		s.Accounts = append(s.Accounts, state)
 	}
 	slices.SortFunc(s.Accounts, func(x, y AccountStatus) int {
 		return cmp.Or(cmp.Compare(x.Tenant, y.Tenant), cmp.Compare(x.ID, y.ID))
@@ -102,6 +107,7 @@ func (c *Account) status(r *run) AccountStatus {
 	for k, b := range t.breakers {
 		if b != nil && b.isOpen() {
 			s.OpenBreakers = append(s.OpenBreakers, classNames[k])
+			s.Down = s.Down || (class(k) == quoting || class(k) == booking || class(k) == cancelling) && b.proven()
 		}
 	}
 	if r == nil || !c.settled(r) {

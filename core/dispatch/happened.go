@@ -41,7 +41,7 @@ func (s *Service) watchPickup(sh *shipment.Shipment, a *shipment.Attempt, tx *st
 	for _, n := range a.LatePickups {
 		tx.PutJobs = append(tx.PutJobs, s.fallbackJob(sh, a, fmt.Sprintf("%s%dm", latePickup, n), by.Add(time.Duration(n)*time.Minute)))
 	}
-	if slices.Contains(a.Heeds, noDriver) && sh.Driverless(a) {
+	if slices.Contains(a.Heeds, noDriver) && a.Couriered() {
 		tx.PutJobs = append(tx.PutJobs, s.fallbackJob(sh, a, noDriver, s.driverBy(sh)))
 	}
 }

@@ -267,6 +267,7 @@ func (n *Node) Run(ctx context.Context, ln net.Listener) error {
 		n.planRetention(gctx)
 		inner, ictx := errgroup.WithContext(gctx)
 		inner.Go(func() error { return n.rules.Run(ictx) })
+		inner.Go(func() error { return n.watchOutages(ictx, outageEvery) })
 		inner.Go(func() error { return n.runner.Run(ictx) })
 		inner.Go(func() error { return n.Notify.Run(ictx) })
 		return inner.Wait()

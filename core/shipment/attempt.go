@@ -214,8 +214,11 @@ func (s *Shipment) Driverless(a *Attempt) bool {
 	default:
 		return false
 	}
-	return a.Live() && a.Kind == s.Way() && a.Quote.Mode == courier
+	return a.Live() && a.Kind == s.Way() && a.Couriered()
 }
+
+// Couriered reports whether a driver is to pick the order up for this attempt alone.
+func (a *Attempt) Couriered() bool { return a.Quote.Mode == courier }
 
 // Open reports whether the attempt's fate is not known: another carrier must not be asked meanwhile.
 func (a *Attempt) Open() bool { return a.State == Intended || a.State == InDoubt }

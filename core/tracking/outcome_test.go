@@ -61,3 +61,41 @@ func TestOutcome(t *testing.T) {
 		})
 	}
 }
+
+// TestNobodyCame: a carrier that has found no driver is told as that, and as a cancellation where no rule speaks of it; a driver who gives an order
+// back is looked after where a rule wants to know.
+func TestNobodyCame(t *testing.T) {
+	now := time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC)
+	sh := &shipment.Shipment{ID: "s", Tenant: "demo", Status: shipping.OrderFailed}
+	a := &shipment.Attempt{Number: 1, Kind: shipment.Forward, State: shipment.Ended, Account: "dd"}
+	tx := &store.Tx{}
+	outcome(tx, sh, a, []shipment.Change{{Reason: &shipping.EventReason{Code: "NO_DRIVER_AVAILABLE"}}}, now)
+	if len(tx.PutJobs) != 1 || string(tx.PutJobs[0].Payload) != `{"event":"no_driver","attempt":1,"else":"cancelled_by_carrier"}` {
+		t.Errorf("jobs %+v", tx.PutJobs)
+	}
+	for name, c := range map[string]struct {
+		status shipping.Status
+		heeds  []string
+		mode   string
+		want   int
+	}{
+		"given back":       {shipping.OrderUnassigned, []string{"no_driver"}, "courier", 1},
+		"assigned":         {shipping.OrderAssigned, []string{"no_driver"}, "courier", 0},
+		"nobody asks":      {shipping.OrderUnassigned, []string{"provider_down"}, "courier", 0},
+		"not by a courier": {shipping.OrderUnassigned, []string{"no_driver"}, "ground", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := shipment.Attempt{Number: 1, Kind: shipment.Forward, State: shipment.Booked, Booking: &shipment.Booking{}, Heeds: c.heeds}
+			a.Quote.Mode = c.mode
+			sh := &shipment.Shipment{ID: "s", Tenant: "demo", Status: c.status, Attempts: []shipment.Attempt{a}}
+			tx := &store.Tx{}
+			unassigned(tx, sh, &sh.Attempts[0], now)
+			if len(tx.PutJobs) != c.want {
+				t.Fatalf("jobs %+v", tx.PutJobs)
+			}
+			if c.want == 1 && (!tx.PutJobs[0].Due.Equal(now.Add(5*time.Minute)) || string(tx.PutJobs[0].Payload) != `{"event":"no_driver","attempt":1}`) {
+				t.Errorf("job %+v", tx.PutJobs[0])
+			}
+		})
+	}
+}

@@ -39,7 +39,7 @@ func TestWhatRulesWantToBeToldReachesAWebhook(t *testing.T) {
 			if len(k.got) != len(c.told) {
 				t.Fatalf("told %v, want %v", k.got, c.told)
 			}
-			history := string(h.Do("GET", "/shipments/o/statuses", "").Want(200).Body)
+			history := string(h.Do("GET", "/shipments/o/status-history", "").Want(200).Body)
 			for i, body := range k.got {
 				var m struct {
 					Type string `json:"type"`
