@@ -73,8 +73,9 @@ type Sample struct {
 	New     string   `json:"new"`
 	Rules   []string `json:"rules"` // that did something only before or only after
 	Unknown []string `json:"unknown,omitempty"`
-	// Record is the decision as the new rules make it, for an explanation.
+	// Record is the decision as the new rules make it, and Was as it was made, for explanations.
 	Record Decision `json:"-"`
+	Was    Decision `json:"-"`
 }
 
 const maxSamples = 20
@@ -227,7 +228,7 @@ func (t *backtesting) add(line int, old *Decision) {
 	}
 	if len(t.total.Samples) < maxSamples {
 		t.places = append(t.places, line)
-		t.total.Samples = append(t.total.Samples, Sample{Order: old.Plan.Input.Order.ID, Old: old.Sentence(), New: now.Sentence(), Rules: rules, Unknown: r.Unknown, Record: *now})
+		t.total.Samples = append(t.total.Samples, Sample{Order: old.Plan.Input.Order.ID, Old: old.Sentence(), New: now.Sentence(), Rules: rules, Unknown: r.Unknown, Record: *now, Was: *old})
 	}
 }
 

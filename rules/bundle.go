@@ -26,6 +26,8 @@ type Options struct {
 	// Providers maps account ids to what is known of them. Where it is nil the names in the files are only checked against the
 	// files' own `providers`, and services not at all.
 	Providers map[string]Provider
+	// NoPersonal refuses rules that say env: { pii: true }.
+	NoPersonal bool
 }
 
 // Provider is what a manifest says of an account. Services may be empty: then services of the account are not checked.
@@ -41,6 +43,7 @@ type Bundle struct {
 	currency   string
 	providers  []string
 	attributes []string
+	pii        bool // recipient may be named
 	lists      map[string]formula.List
 	zones      map[string]area
 	orderLets  []let
@@ -133,8 +136,13 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
+// DefaultFiles are the files of Default.
+func DefaultFiles() []File {
+	return []File{{Name: "default.rules.yaml", Data: []byte("rules: 1\nname: default\nrank: { strategy: cheapest }\n")}}
+}
+
 var builtIn = func() *Bundle {
-	b, err := Load([]File{{Name: "default.rules.yaml", Data: []byte("rules: 1\nname: default\nrank: { strategy: cheapest }\n")}}, Options{})
+	b, err := Load(DefaultFiles(), Options{})
 	if err != nil {
 		panic(err)
 	}

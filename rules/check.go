@@ -59,7 +59,7 @@ func (d *document) get(key string) *yaml.Node {
 }
 
 var topKeys = []string{
-	"rules", "name", "about", "currency", "providers", "attributes", "lists", "zones", "let",
+	"rules", "name", "about", "env", "currency", "providers", "attributes", "lists", "zones", "let",
 	"hold", "set", "exclude", "adjust", "rank", "choose", "guard", "fallback", "warn", "none", "locations",
 }
 
@@ -153,6 +153,16 @@ func (c *checker) header(d *document) {
 	if v := d.get("providers"); v != nil {
 		c.providers = append(c.providers, d.texts(v, "providers")...)
 	}
+	if v := d.get("env"); v != nil {
+		for _, m := range d.mapping(v, "env", []string{"pii"}) {
+			if !d.truth(m.value, "pii") {
+				continue
+			}
+			if c.bundle.pii = true; c.opt.NoPersonal {
+				d.fault(m.value, "E509", "these rules ask for personal data, and the engine's configuration does not let them", "set rules_pii: true for the tenant in waybill.yaml, or take it out")
+			}
+		}
+	}
 	if v := d.get("attributes"); v != nil {
 		for _, n := range d.items(v, "attributes") {
 			if name := d.text(n, "an attribute"); !identifier.MatchString(name) {
@@ -180,7 +190,7 @@ func (c *checker) header(d *document) {
 	}
 }
 
-var reserved = []string{"order", "location", "local", "lists", "option", "best", "chosen", "reasons", "rank", "true", "false", "not", "and", "or", "in", "nil", "let", "if", "else", "matches", "contains", "any", "all", "none", "one", "count", "sum", "filter", "len", "min", "max", "abs"}
+var reserved = []string{"order", "recipient", "location", "local", "lists", "option", "best", "chosen", "reasons", "rank", "true", "false", "not", "and", "or", "in", "nil", "let", "if", "else", "matches", "contains", "any", "all", "none", "one", "count", "sum", "filter", "len", "min", "max", "abs"}
 
 // checkProviders compares the files' providers with the accounts that there are.
 func (c *checker) checkProviders(docs []*document) {

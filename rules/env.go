@@ -107,6 +107,14 @@ type environments struct {
 // orderEnv is the environment of lets and phases that speak of the order alone; the others grow from it.
 func (c *checker) baseEnv() *formula.Env {
 	vars := map[string]any{"order": Order{}, "location": Location{}, "local": Local{}, "lists": map[string]formula.List{}}
+	absent := maps.Clone(elsewhere)
+	if c.bundle != nil && c.bundle.pii {
+		vars["recipient"] = Recipient{}
+	} else {
+		for _, name := range []string{"recipient", "order.to.name", "order.to.phone", "order.to.email", "order.to.street"} {
+			absent[name] = "what tells of a person is in recipient (name, phone, email, street), where the file says env: { pii: true }; it is then in the records too"
+		}
+	}
 	for _, p := range c.providers {
 		vars[p] = health{}
 	}
@@ -120,7 +128,6 @@ func (c *checker) baseEnv() *formula.Env {
 		enums["order.failed_providers"] = c.providers
 		enums["option.provider"], enums["chosen.provider"] = c.providers, c.providers
 	}
-	absent := maps.Clone(elsewhere)
 	for _, at := range []string{"order.to.zones", "order.from.zones"} {
 		if enums[at] = slices.Sorted(maps.Keys(c.zones)); len(c.zones) == 0 {
 			absent[at] = `declare zones: at the top of the file, such as zones: { downtown: { center: "41.88,-87.63", radius: 3 mi } }`

@@ -10,12 +10,14 @@ import (
 // Input is everything that rules may see of an order before it is quoted, as plain values without pointers: order, location and
 // local time. It is recorded with the decision and never computed again. The JSON names are the names in expressions.
 //
-// There is nothing personal in it: no name, phone number, e-mail address or street; and Prepare keeps only those attributes that the
-// rules declare.
+// There is nothing personal in it: no name, phone number, e-mail address or street, but in Recipient, which Prepare leaves empty unless the rules
+// say env: { pii: true }; and Prepare keeps only those attributes that the rules declare.
 type Input struct {
 	Order    Order    `json:"order"`
 	Location Location `json:"location"`
 	Local    Local    `json:"local"`
+	// Recipient is what is known of a person; empty unless the rules ask for it.
+	Recipient Recipient `json:"recipient,omitzero"`
 	// Quotas and Budgets are the counts that the bundle Needs, as they were at the moment of the decision.
 	Quotas  []Quota  `json:"quotas,omitempty"`
 	Budgets []Budget `json:"budgets,omitempty"`
@@ -68,6 +70,14 @@ type Order struct {
 	HasPromise bool      `json:"has_promise" expr:"has_promise"`
 	ASAP       bool      `json:"asap" expr:"asap"`                    // neither window was given
 	IsReturn   bool      `json:"is_return,omitzero" expr:"is_return"` // the way back: from the buyer to the merchant
+}
+
+// Recipient is `recipient` in expressions of rules that say env: { pii: true }: to whom the order goes.
+type Recipient struct {
+	Name   string `json:"name,omitempty" expr:"name"`     // only with env: { pii: true }
+	Phone  string `json:"phone,omitempty" expr:"phone"`   // likewise, as the order gives it
+	Email  string `json:"email,omitempty" expr:"email"`   // likewise
+	Street string `json:"street,omitempty" expr:"street"` // likewise: the street line of the address, with the number
 }
 
 // Item is one of `order.items`. Price is per piece.
@@ -137,6 +147,7 @@ type InputSource struct {
 	PickupTime shipping.TimeWindow
 	DropTime   shipping.TimeWindow
 
+	Recipient  Recipient
 	Signature  string // "" is not_required
 	Attributes map[string]string
 	GroupID    string

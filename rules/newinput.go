@@ -19,7 +19,7 @@ func NewInput(src InputSource) (Input, error) {
 		return Input{}, fmt.Errorf("rules input of order %s: %w", src.ExternalID, err)
 	}
 	location := newLocation(src.Location, src.Now)
-	return Input{Order: order, Location: location, Local: newLocal(src.Now, src.Location.Zone, location.Holidays),
+	return Input{Order: order, Recipient: src.Recipient, Location: location, Local: newLocal(src.Now, src.Location.Zone, location.Holidays),
 		Quotas: src.Quotas, Budgets: src.Budgets, Released: names(src.Released), Waited: names(src.Waited), Zones: names(src.Zones)}, nil
 }
 

@@ -16,6 +16,9 @@ func (b *Bundle) Prepare(in Input, candidates []Candidate) Plan {
 	if !b.used["order.customer_id"] {
 		in.Order.CustomerID = "" // who the customer is belongs in no record that has no use for it
 	}
+	if !b.pii {
+		in.Recipient = Recipient{}
+	}
 	b.needed(&in)
 	b.keepZones(&in)
 	plan := Plan{Rules: b.hash, Input: in, Candidates: slices.Clone(candidates)}

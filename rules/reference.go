@@ -80,6 +80,7 @@ func Reference() []Entry {
 	}
 	walk("order.", reflect.TypeFor[Order]())
 	walk("order.items.", reflect.TypeFor[Item]())
+	walk("recipient.", reflect.TypeFor[Recipient]())
 	walk("location.", reflect.TypeFor[Location]())
 	walk("local.", reflect.TypeFor[Local]())
 	walk("option.", reflect.TypeFor[option]())

@@ -87,6 +87,9 @@ func (b *Bundle) unrecorded(in *Input, rules string) []string {
 			missing = append(missing, "zone "+name)
 		}
 	}
+	if b.pii && in.Recipient == (Recipient{}) {
+		missing = append(missing, "the recipient")
+	}
 	for _, n := range needs.Budgets {
 		if !slices.ContainsFunc(in.Budgets, func(x Budget) bool { return x.BudgetNeed == n }) {
 			missing = append(missing, "budget of "+n.Guard)

@@ -42,6 +42,9 @@ func (b *Bundle) start(in *Input, candidates []Candidate, set *Settings) *run {
 	vars := r.m.Vars
 	r.place()
 	vars["order"], vars["location"], vars["local"], vars["lists"] = &r.order, &r.location, &in.Local, b.lists
+	if b.pii {
+		vars["recipient"] = &in.Recipient
+	}
 	vars[formula.QuotasVar] = in.quotas()
 	for _, p := range b.providers {
 		vars[p] = unavailable

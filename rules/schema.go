@@ -99,7 +99,7 @@ func shapes() map[string]any {
 		"fallback.steps": list(step), "fallback.requote": oneOf([]string{"always", "never", "expired"}), "fallback.use": oneOf([]string{"pinned", "latest"}),
 		"fallback.limit": closed(object{"attempts": wholeSchema(1, 50), "within": durationSchema, "extra_cost": amountSchema}),
 		"warn.message":   text("{…} holds an expression"), "warn.level": oneOf([]string{"low", "normal", "high"}),
-		"top.rules": object{"const": 1}, "top.name": text(""), "top.currency": object{"type": "string", "pattern": "^[A-Z]{3}$"}, "top.attributes": textsSchema,
+		"top.env": closed(object{"pii": object{"type": "boolean", "description": "recipient.name, phone, email and street may be named, and stand in the records"}}), "top.rules": object{"const": 1}, "top.name": text(""), "top.currency": object{"type": "string", "pattern": "^[A-Z]{3}$"}, "top.attributes": textsSchema,
 		"top.lists": object{"type": "object", "additionalProperties": textsSchema}, "top.zones": object{"type": "object", "additionalProperties": closed(object{
 			"center": text("latitude,longitude"), "radius": text("3 mi, 5 km, 500 m"), "corners": textsSchema})}, "top.let": object{"type": "object", "additionalProperties": expression("any")},
 		"top.rank": closed(object{"score": expression("number, lower is better"), "strategy": oneOf([]string{"cheapest", "fastest"}), "ties": list(expression("number or text")), "about": text("")}),

@@ -268,6 +268,8 @@ func (r *suiteReader) assign(v *valueReader, in *Input, c *testCase, path string
 	switch head {
 	case "order":
 		v.setPath(reflect.ValueOf(&in.Order).Elem(), rest, n, path)
+	case "recipient":
+		v.setPath(reflect.ValueOf(&in.Recipient).Elem(), rest, n, path)
 	case "location":
 		v.setPath(reflect.ValueOf(&in.Location).Elem(), rest, n, path)
 		in.Local = newLocal(v.now, v.zone, in.Location.Holidays)

@@ -116,16 +116,16 @@ func newRulesExplainCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "explain ORDER_ID|RECORD.json|CODE", Short: "Show the value of every part of every rule of a decision", Args: cobra.ExactArgs(1),
 		Long: "Compute a decision again from its record, and show what every part of every rule came to. The record is a file, or that of\n" +
-			"an order at a running engine. The rule files must be those that decided: a record knows them by their hash. A code such as\n" +
-			"E104 is explained by itself.",
-		Example: "  waybill rules explain 7709-001 --rules examples/rules\n" +
+			"an order at a running engine. The rules are those that decided, which a record knows by their hash: the engine has kept them; with --rules they are\n" +
+			"those of a folder, and no engine is asked for them. A code such as E104 is explained by itself.",
+		Example: "  waybill rules explain 7709-001\n" +
 			"  waybill shipments decision 7709-001 --json | jq '.decisions[-1].record' > record.json && waybill rules explain record.json --rules rules",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.rulesExplain(cmd.Context(), f, args[0], dir, round)
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&dir, "rules", "", "folder of the rules that decided; without it, the built-in rules")
+	cmd.Flags().StringVar(&dir, "rules", "", "folder of the rules that decided; without it, those that the engine has kept")
 	cmd.Flags().IntVar(&round, "round", 0, "which decision of the order, from 1; 0 for the last")
 	return cmd
 }
@@ -147,15 +147,17 @@ func (p *program) rulesExplain(ctx context.Context, f *clientFlags, what, dir st
 	if err != nil {
 		return fmt.Errorf("%s is no decision record: %w", what, err)
 	}
-	bundle := rules.Default()
-	if dir != "" {
-		if bundle, err = p.loadRules(ctx, dir, ""); err != nil {
-			return err
-		}
+	versions, err := p.deciders(ctx, f, dir)
+	if err != nil {
+		return err
+	}
+	bundle, err := versions.of(ctx, &d)
+	if err != nil {
+		return fmt.Errorf("explain %s: %w", what, err)
 	}
 	text, err := rules.Explain(bundle, d)
 	if err != nil {
-		return fmt.Errorf("explain %s: %w; name the folder of the rules that decided with --rules", what, err)
+		return fmt.Errorf("explain %s: %w", what, err)
 	}
 	if _, err := p.out.Write([]byte(text)); err != nil {
 		return err

@@ -23,6 +23,7 @@ type backtestFlags struct {
 	orders, dir, plugins, format, failIf string
 	samples                              int
 	explain                              bool
+	engine                               clientFlags
 }
 
 func newRulesBacktestCmd(p *program) *cobra.Command {
@@ -49,7 +50,9 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
 	cmd.Flags().StringVar(&f.failIf, "fail-if", "", "condition over the figures, such as 'changed_pct > 10'")
 	cmd.Flags().IntVar(&f.samples, "samples", 5, "how many changed orders to show, at most 20")
-	cmd.Flags().BoolVar(&f.explain, "explain", false, "explain the samples, part by part")
+	cmd.Flags().BoolVar(&f.explain, "explain", false, "explain the samples, part by part: as the rules decided that the engine has kept, and as the new ones do")
+	cmd.Flags().StringVar(&f.engine.url, "url", "", "where the engine is that has kept the rules of then (default $WAYBILL_URL, else "+defaultURL+")")
+	cmd.Flags().StringVar(&f.engine.key, "key", "", "API key (default $WAYBILL_KEY, else "+devKey+" where the engine is on this machine)")
 	return cmd
 }
 
@@ -84,7 +87,7 @@ func (p *program) rulesBacktest(ctx context.Context, f *backtestFlags) error {
 	if f.format == "json" {
 		err = p.printJSON(map[string]any{"backtest": r, "figures": r.Figures()})
 	} else {
-		err = p.backtestText(b, r, f)
+		err = p.backtestText(ctx, b, r, f)
 	}
 	if err != nil || f.failIf == "" {
 		return err
@@ -119,7 +122,7 @@ func (p *program) progress(size int64) func(orders int, done int64) {
 	}
 }
 
-func (p *program) backtestText(b *rules.Bundle, r *rules.Backtest, f *backtestFlags) error {
+func (p *program) backtestText(ctx context.Context, b *rules.Bundle, r *rules.Backtest, f *backtestFlags) error {
 	fmt.Fprintf(p.out, "%s, %d changed (%s), %d with an unknown part, %d with a rule that fails\n",
 		count(r.Orders, "order"), r.Changed, share(r.Changed, r.Orders), r.Unknown, r.Faulty)
 	t := newTable(p.out, "", "OLD", "NEW", "")
@@ -154,6 +157,10 @@ func (p *program) backtestText(b *rules.Bundle, r *rules.Backtest, f *backtestFl
 	if len(r.NeverRecorded) > 0 {
 		fmt.Fprintf(p.out, "no record holds the attributes %s\n", strings.Join(r.NeverRecorded, ", "))
 	}
+	versions, err := p.deciders(ctx, &f.engine, "")
+	if err != nil {
+		return err
+	}
 	for _, s := range r.Samples[:min(len(r.Samples), max(f.samples, 0))] {
 		fmt.Fprintf(p.out, "\norder %s\n  old: %s\n  new: %s\n", printable(s.Order), printable(s.Old), printable(s.New))
 		if len(s.Rules) > 0 {
@@ -163,13 +170,31 @@ func (p *program) backtestText(b *rules.Bundle, r *rules.Backtest, f *backtestFl
 			fmt.Fprintf(p.out, "  unknown: %s\n", printable(strings.Join(s.Unknown, ", ")))
 		}
 		if f.explain {
-			text, err := rules.Explain(b, s.Record)
-			if err != nil {
+			if err := p.explainSample(ctx, versions, b, &s); err != nil {
 				return err
 			}
-			fmt.Fprintln(p.out, indent(text))
 		}
 	}
+	return nil
+}
+
+// explainSample shows an order as it was decided, where the rules of then are at hand, and as the new rules decide it.
+func (p *program) explainSample(ctx context.Context, versions *deciders, b *rules.Bundle, s *rules.Sample) error {
+	old, err := versions.of(ctx, &s.Was)
+	if err != nil {
+		fmt.Fprintf(p.out, "  the old decision is not explained: %s\n", printable(err.Error()))
+	} else {
+		text, err := rules.Explain(old, s.Was)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.out, "  as it was decided:\n%s\n  as the new rules decide:\n", indent(text))
+	}
+	text, err := rules.Explain(b, s.Record)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(p.out, indent(text))
 	return nil
 }
 

@@ -129,7 +129,8 @@ type Tenant struct {
 	Currency  string               `yaml:"currency"` // default USD
 	Keys      []Key                `yaml:"keys"`
 	Rules     string               `yaml:"rules"` // folder; "" for cheapest, then fastest
-	Trial     *Trial               `yaml:"trial"` // of other rules beside these
+	RulesPII  bool                 `yaml:"rules_pii"` // lets rules name what tells of people (env: { pii: true }); their records hold it then
+	Trial     *Trial               `yaml:"trial"`     // of other rules beside these
 	Accounts  map[string]*Account  `yaml:"accounts"`
 	Locations map[string]*Location `yaml:"locations"`
 	Packages  map[string]Preset    `yaml:"packages"`  // presets by name, any case

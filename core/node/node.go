@@ -151,7 +151,7 @@ func (n *Node) wire() error {
 		Store: n.Store, Carriers: followed{carriers}, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("tracking"),
 		Teller: shop.Teller{Next: n.Notify, Clock: n.Clock}, Registerer: n.registry,
 	})
-	n.retention = retention.New(retention.Settings{Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("retention"), CollectGarbage: n.garbage})
+	n.retention = retention.New(retention.Settings{Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("retention"), CollectGarbage: n.garbage, RulesInUse: n.rules.InUse})
 	n.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_config_degraded",
 		Help: "1 while the configuration's files are faulty and an earlier configuration serves."}, n.configDegraded))
 	handlers := n.Dispatch.Handlers()
@@ -176,7 +176,7 @@ func (n *Node) wire() error {
 	n.returns.Cases = n.Dispatch
 	n.returns.Mount(router)
 	tracktor.Mount(router, tracktor.Settings{Shop: shops, Webhooks: n.Notify, Config: n.Config.Current, Log: n.Log.Named("shop")})
-	admin.Mount(router, admin.Settings{Provider: n.provider, PushURL: n.pushURL, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders,
+	admin.Mount(router, admin.Settings{Provider: n.provider, PushURL: n.pushURL, Ready: n.ready, Degraded: n.degraded, Version: n.Version, Backup: n.backup, Orders: n.orders, RuleVersion: n.rules.Files,
 		Metrics: promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})})
 	console.Mount(router, console.Settings{Orders: n.Dispatch, Live: n.liveRules, Providers: n.providers(carriers), Examples: n.Examples})
 	n.server = &httpapi.Server{Handler: router, Config: cfg.Server, Log: n.Log.Named("http")}

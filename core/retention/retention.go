@@ -1,5 +1,5 @@
-// Package retention removes what has grown old, as jobs: a tenant's exchanges, labels and messages, what is known of people, idempotency keys
-// that have expired, and the garbage of the store. Each tenant has one retention job and the node one upkeep job; they are planned
+// Package retention removes what has grown old, as jobs: a tenant's exchanges, labels and messages, what is known of people, versions
+// of rules that no decision names, idempotency keys that have expired, and the garbage of the store. Each tenant has one retention job and the node one upkeep job; they are planned
 // once and put themselves off for a day each time.
 //
 // What is removed or erased no call of the engine answers any more. Its bytes stay in the store's files until the store rewrites those, as
@@ -22,6 +22,7 @@ import (
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/jobs"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -50,9 +51,11 @@ type Store interface {
 	ListTrackers(ctx context.Context, tenant string, q store.TrackerQuery) (store.TrackerPage, error)
 	Retain(ctx context.Context, tenant string, r store.Retention) (int, error)
 	Sweep(ctx context.Context, now time.Time) (int, error)
+	DocumentNames(ctx context.Context, tenant, prefix string) ([]string, error)
+	Decisions(ctx context.Context, tenant string, id shipment.ID) ([]store.Decision, error)
 }
 
-// Settings is what a Service works with. All members are required but CollectGarbage.
+// Settings is what a Service works with. All members are required but CollectGarbage and RulesInUse.
 type Settings struct {
 	Store  Store
 	Config func() *config.Config
@@ -60,6 +63,8 @@ type Settings struct {
 	Log    hclog.Logger
 	// CollectGarbage gives space back that the store holds and does not need; nil where it needs no such help.
 	CollectGarbage func(ctx context.Context) error
+	// RulesInUse returns the versions of a tenant's rules that decide or look on now; nil where no versions are kept.
+	RulesInUse func(tenant string) []string
 }
 
 // Service plans and does the jobs.
@@ -96,7 +101,8 @@ func job(tenant, kind string, due time.Time) store.Job {
 
 // progress is the payload of a retention job.
 type progress struct {
-	Erased time.Time `json:"erased"` // orders created before have an erase job, or needed none
+	Erased   time.Time `json:"erased"` // orders created before have an erase job, or needed none
+	Versions versions  `json:"versions,omitzero"`
 }
 
 // RunRetention is the handler of retention jobs.
@@ -130,6 +136,11 @@ func (s *Service) RunRetention(ctx context.Context, j store.Job) (jobs.Outcome, 
 		removed += followed
 		done.Erased = edge
 	}
+	dropped, err := s.pruneVersions(ctx, j.Tenant, &done.Versions)
+	if err != nil {
+		return jobs.Outcome{}, fmt.Errorf("prune versions of the rules of tenant %s: %w", j.Tenant, err)
+	}
+	removed += dropped
 	if removed+aged > 0 {
 		s.Log.Info("old data was removed", "tenant", j.Tenant, "rows", removed, "orders_to_erase", aged)
 	}

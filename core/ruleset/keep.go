@@ -33,8 +33,33 @@ type keptFile struct {
 
 const keptSchema = 1
 
+// VersionPrefix begins the names of the documents with the versions of a tenant's rules; the hash follows.
+const VersionPrefix = "rules/version/"
+
 // versionName names the document with one version of a tenant's rules.
-func versionName(hash string) string { return "rules/version/" + hash }
+func versionName(hash string) string { return VersionPrefix + hash }
+
+// InUse returns the versions of a tenant that decide or look on now.
+func (r *Set) InUse(tenant string) []string {
+	var out []string
+	for f, b := range *r.live.Load() {
+		if f.tenant == tenant {
+			out = append(out, b.Hash())
+		}
+	}
+	return out
+}
+
+// Files returns the files of a version of a tenant's rules by its hash, store.ErrNotFound where it was not kept or no decision names it any more.
+func (r *Set) Files(ctx context.Context, tenant, hash string) ([]rules.File, error) {
+	if hash == rules.Default().Hash() {
+		return rules.DefaultFiles(), nil
+	}
+	if r.Kept == nil {
+		return nil, store.ErrNotFound
+	}
+	return r.keptFiles(ctx, tenant, versionName(hash))
+}
 
 // keep keeps the files of rules that were taken: the live ones for a start after which the folder is faulty, and every version for orders that
 // stay on it. That it could not does no harm now.
@@ -116,7 +141,15 @@ func (r *Set) restore(f folder) *rules.Bundle {
 }
 
 func (r *Set) kept(f folder, name string) (*rules.Bundle, error) {
-	data, err := r.Kept.Document(context.Background(), f.tenant, name)
+	files, err := r.keptFiles(context.Background(), f.tenant, name)
+	if err != nil {
+		return nil, err
+	}
+	return rules.Load(files, r.options(f))
+}
+
+func (r *Set) keptFiles(ctx context.Context, tenant, name string) ([]rules.File, error) {
+	data, err := r.Kept.Document(ctx, tenant, name)
 	if err != nil {
 		return nil, err
 	}
@@ -131,5 +164,5 @@ func (r *Set) kept(f folder, name string) (*rules.Bundle, error) {
 	for i, file := range k.Files {
 		files[i] = rules.File(file)
 	}
-	return rules.Load(files, r.options(f))
+	return files, nil
 }

@@ -205,7 +205,8 @@ func (r *Set) load(f folder, dir string) (files []rules.File, b *rules.Bundle, e
 }
 
 func (r *Set) options(f folder) rules.Options {
-	return rules.Options{Providers: r.Providers(r.Config().Tenants[f.tenant])}
+	t := r.Config().Tenants[f.tenant]
+	return rules.Options{Providers: r.Providers(t), NoPersonal: !t.RulesPII}
 }
 
 // Missing returns what keeps tenants from having any rules, nil where all have some. At start, the caller should not serve then.

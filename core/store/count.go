@@ -42,6 +42,8 @@ func OldPeriod(now time.Time) string { return now.Add(-CountsKept).UTC().Format(
 type Documents interface {
 	// Document returns a document, ErrNotFound where there is none of that name.
 	Document(ctx context.Context, tenant, name string) ([]byte, error)
+	// DocumentNames returns the names that begin with a prefix, sorted.
+	DocumentNames(ctx context.Context, tenant, prefix string) ([]string, error)
 }
 
 // Document is written whole, in place of an earlier one of its name.

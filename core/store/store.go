@@ -156,7 +156,9 @@ type Tx struct {
 	Keys      []IdempotencyKey
 	Counts    []Count
 	Documents []Document
-	Now       time.Time
+	// DropDocuments removes documents by name, before Documents are put; none is no fault.
+	DropDocuments []string
+	Now           time.Time
 }
 
 // Change is a line of a shipment's history.

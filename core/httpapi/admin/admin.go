@@ -6,13 +6,20 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
+
+	"github.com/gorilla/mux"
 
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -47,6 +54,8 @@ type Settings struct {
 	Backup func(ctx context.Context, w io.Writer) error
 	// Orders writes what an audit compares of every order, as JSON lines.
 	Orders func(ctx context.Context, w io.Writer) error
+	// RuleVersion returns the files of a version of a tenant's rules, store.ErrNotFound where there is none of that hash; nil where none are kept.
+	RuleVersion func(ctx context.Context, tenant, version string) ([]rules.File, error)
 }
 
 type surface struct{ Settings }
@@ -62,6 +71,7 @@ func Mount(r *httpapi.Router, s Settings) {
 	r.HandleRaw(http.MethodGet, "/metrics", s.Metrics)
 	r.Handle(http.MethodGet, "/locations", nil, f.locations)
 	r.Handle(http.MethodGet, "/providers", nil, f.providers)
+	r.Handle(http.MethodGet, "/rules/versions/{version}", nil, f.ruleVersion)
 	r.HandleOperator(http.MethodGet, "/admin/backup", "application/octet-stream", s.Backup)
 	r.HandleOperator(http.MethodGet, "/admin/orders", "application/jsonl", s.Orders)
 }
@@ -169,4 +179,52 @@ func (s *surface) provider(ctx context.Context, a *config.Account) (providerView
 		}
 	}
 	return v, nil
+}
+
+// versionView is a version of the rules: the files that it was made of, and what is known of the tenant's accounts now.
+type versionView struct {
+	Version  string        `json:"version"`
+	Files    []fileView    `json:"files"`
+	Accounts []accountView `json:"accounts"`
+}
+
+type fileView struct {
+	Name string `json:"name"`
+	Data []byte `json:"data"` // base64 in JSON: the very bytes that the hash is of
+}
+
+type accountView struct {
+	ID       string        `json:"id"`
+	Services []serviceView `json:"services"`
+}
+
+// versionHash is how rules are called.
+var versionHash = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// ruleVersion answers the files of a version of the tenant's own rules, by the hash that a decision record names.
+func (s *surface) ruleVersion(q *httpapi.Request) (httpapi.Answer, error) {
+	version := mux.Vars(q.HTTP)["version"]
+	missing := usecase.Failf(usecase.NotFound, "There are no rules of the version %s: no decision of this tenant names it.", version)
+	if s.RuleVersion == nil || !versionHash.MatchString(version) {
+		return httpapi.Answer{}, missing
+	}
+	files, err := s.RuleVersion(q.Context(), q.Tenant.ID, version)
+	if errors.Is(err, store.ErrNotFound) {
+		return httpapi.Answer{}, missing
+	}
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	v := versionView{Version: version, Files: []fileView{}, Accounts: []accountView{}}
+	for _, f := range files {
+		v.Files = append(v.Files, fileView{Name: f.Name, Data: f.Data})
+	}
+	for _, id := range slices.Sorted(maps.Keys(q.Tenant.Accounts)) {
+		a := accountView{ID: id, Services: []serviceView{}}
+		for _, sv := range s.Provider(q.Tenant.ID, id).Manifest.Services {
+			a.Services = append(a.Services, serviceView{ID: sv.ID, Type: sv.Name, Mode: sv.Mode, Supports: orEmpty(sv.Supports)})
+		}
+		v.Accounts = append(v.Accounts, a)
+	}
+	return httpapi.Answer{Body: v}, nil
 }

@@ -42,6 +42,7 @@ import (
 	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/shop"
+	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/tracking"
@@ -92,6 +93,7 @@ type Harness struct {
 	stopPages func()
 	log       *safeBuffer
 	bundle    atomic.Pointer[rules.Bundle]
+	files     atomic.Pointer[[]rules.File] // of bundle, where Rules has put it in force
 	runner    *jobs.Runner
 }
 
@@ -153,7 +155,7 @@ func New(t testing.TB) *Harness {
 	trackerapi.Mount(h.Router, trackerapi.Settings{Cases: h.Tracking, Manifest: h.manifest, Placer: placer, Pages: h.Pages, Back: h.Service})
 	tracktor.Mount(h.Router, tracktor.Settings{Shop: h.Shop, Webhooks: h.Notify, Config: cfg, Log: log})
 	admin.Mount(h.Router, admin.Settings{
-		Provider: h.provider, Ready: h.ready, Degraded: h.degraded, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test",
+		Provider: h.provider, Ready: h.ready, Degraded: h.degraded, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test", RuleVersion: h.ruleVersion,
 	})
 	server := httptest.NewServer(h.Router)
 	h.URL = server.URL
@@ -245,6 +247,14 @@ func (h *Harness) ready(context.Context) error {
 	return nil
 }
 
+// ruleVersion knows the rules that are in force, for the tenant shop alone.
+func (h *Harness) ruleVersion(_ context.Context, tenant, version string) ([]rules.File, error) {
+	if list := h.files.Load(); list != nil && tenant == "shop" && rules.HashOf(*list) == version {
+		return *list, nil
+	}
+	return nil, store.ErrNotFound
+}
+
 // Rules puts rule files in force; each is the text of one *.rules.yaml.
 func (h *Harness) Rules(files ...string) {
 	h.t.Helper()
@@ -257,6 +267,7 @@ func (h *Harness) Rules(files ...string) {
 		h.t.Fatal(err)
 	}
 	h.bundle.Store(b)
+	h.files.Store(&list)
 }
 
 // Log returns what was logged so far.

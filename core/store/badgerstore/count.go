@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/waybill-dev/waybill/core/store"
@@ -27,6 +28,12 @@ func (w *write) encodeCounts(tx *store.Tx) error {
 }
 
 func (w *write) encodeDocuments(tx *store.Tx) error {
+	for _, name := range tx.DropDocuments {
+		if err := checkParts("name of a document", name); err != nil {
+			return err
+		}
+		w.rows = append(w.rows, row{key: documentKey(w.tenant, name)}) // a row without a value is removed
+	}
 	for _, d := range tx.Documents {
 		if err := checkParts("name of a document", d.Name); err != nil {
 			return err
@@ -96,6 +103,22 @@ func (s *Store) Document(ctx context.Context, tenant, name string) ([]byte, erro
 		return nil, fmt.Errorf("document %s: %w", name, err)
 	}
 	return data, nil
+}
+
+// DocumentNames implements store.Documents.
+func (s *Store) DocumentNames(ctx context.Context, tenant, prefix string) ([]string, error) {
+	var names []string
+	all := documentKey(tenant, "")
+	err := s.view(ctx, func(txn *badger.Txn) error {
+		return scanKeys(txn, append(slices.Clone(all), prefix...), func(k []byte) error {
+			names = append(names, string(k[len(all):]))
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("names of documents: %w", err)
+	}
+	return names, nil
 }
 
 // oldCounts returns the first keys of counts, and of bookings a day, whose period is before the given one.

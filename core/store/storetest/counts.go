@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
@@ -107,4 +108,16 @@ func checkDocument(t *testing.T, s store.Store) {
 		}
 	}
 	notFound(t, "another's document", second(s.Document(t.Context(), other, "rules")))
+	commit(t, s, tenant, &store.Tx{Documents: []store.Document{{Name: "rules/b"}, {Name: "rules/a"}, {Name: "rule"}}})
+	commit(t, s, other, &store.Tx{Documents: []store.Document{{Name: "rules/c"}}})
+	names := func(want ...string) {
+		t.Helper()
+		if got, err := s.DocumentNames(t.Context(), tenant, "rules/"); err != nil || !slices.Equal(got, want) {
+			t.Errorf("documents %q, %v, want %q", got, err, want)
+		}
+	}
+	names("rules/a", "rules/b")
+	commit(t, s, tenant, &store.Tx{DropDocuments: []string{"rules/a", "rules/none", "rules/b"}, Documents: []store.Document{{Name: "rules/b", Data: []byte("new")}}})
+	names("rules/b")
+	notFound(t, "a document that was removed", second(s.Document(t.Context(), tenant, "rules/a")))
 }
