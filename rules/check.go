@@ -159,7 +159,7 @@ func (c *checker) header(d *document) {
 				continue
 			}
 			if c.bundle.pii = true; c.opt.NoPersonal {
-				d.fault(m.value, "E509", "these rules ask for personal data, and the engine's configuration does not let them", "set rules_pii: true for the tenant in waybill.yaml, or take it out")
+				d.fault(m.value, "E508", "these rules ask for personal data, and the engine's configuration does not let them", "set rules_pii: true for the tenant in waybill.yaml, or take it out")
 			}
 		}
 	}

@@ -33,6 +33,7 @@ func Codes() map[string]string {
 		"E505": "The value cannot be used here. The message says which can.",
 		"E506": "This version cannot do that.",
 		"E507": "Named expressions or fixtures need each other in a circle.",
+		"E508": "The rules ask for personal data, and the configuration of the engine does not let them.",
 		"W601": "The rule never applies: parts of its condition, its days and its providers exclude each other.",
 		"W602": "The condition always holds.",
 		"W603": "The rule is never reached, because an earlier one of the phase applies whenever it does.",

@@ -62,8 +62,7 @@ func (r *deciding) take(offers []Offer) {
 	r.d.Options = make([]Option, len(places))
 	r.vars = make([]option, len(places))
 	for i, o := range places {
-		q := o.Quote
-		q.Token, q.Charges, q.Warnings = nil, nil, nil
+		q := recorded(o.Quote)
 		r.d.Options[i] = Option{ID: o.ID, Account: o.Account, Service: q.ServiceID, Quote: q, Fee: q.Amount, Cost: q.Amount}
 		r.vars[i] = r.optionOf(o.Account, &r.d.Options[i].Quote)
 	}
@@ -98,9 +97,15 @@ func compareOffers(a, b *Offer) int {
 	); c != 0 {
 		return c
 	}
-	x, _ := json.Marshal(a.Quote) // two quotes alike so far: any order will do that does not depend on how they came
-	y, _ := json.Marshal(b.Quote)
+	x, _ := json.Marshal(recorded(a.Quote)) // two quotes alike so far: any order will do that does not depend on how they came, nor on what is not recorded
+	y, _ := json.Marshal(recorded(b.Quote))
 	return bytes.Compare(x, y)
+}
+
+// recorded is a quote as records hold it.
+func recorded(q shipping.Quote) shipping.Quote {
+	q.Token, q.Charges, q.Warnings = nil, nil, nil
+	return q
 }
 
 // optionOf is an offer as expressions see it.

@@ -128,7 +128,7 @@ type Tenant struct {
 	Brand     string               `yaml:"brand"`    // brandExternalId; default the tenant's id
 	Currency  string               `yaml:"currency"` // default USD
 	Keys      []Key                `yaml:"keys"`
-	Rules     string               `yaml:"rules"` // folder; "" for cheapest, then fastest
+	Rules     string               `yaml:"rules"`     // folder; "" for cheapest, then fastest
 	RulesPII  bool                 `yaml:"rules_pii"` // lets rules name what tells of people (env: { pii: true }); their records hold it then
 	Trial     *Trial               `yaml:"trial"`     // of other rules beside these
 	Accounts  map[string]*Account  `yaml:"accounts"`
