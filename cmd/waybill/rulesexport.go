@@ -29,7 +29,7 @@ func newRulesExportCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "export --since 30d --out FILE", Short: "Save the decisions of past orders, for a backtest", Args: cobra.NoArgs,
 		Long: "Save the decisions of past orders of a running engine, one a line, in the form that `waybill rules backtest` reads. The records hold\n" +
-			"what the rules saw: no name, phone number, e-mail address or street.",
+			"what the rules saw: no name, phone number, e-mail address or street, but where rules say env: { pii: true }.",
 		Example: "  waybill rules export --since 30d --out orders.jsonl && waybill rules backtest --orders orders.jsonl --new rules\n" +
 			"  waybill rules export --since 2026-03-01 --out - | waybill rules backtest --orders - --new rules",
 		RunE: func(cmd *cobra.Command, _ []string) error {

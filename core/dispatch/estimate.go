@@ -200,7 +200,9 @@ func (s *Service) inputSource(t *config.Tenant, sh *shipment.Shipment, failed []
 		Signature: carriedSignature(deref(o.Signature)), Attributes: map[string]string{}, Locale: deref(o.Locale), Created: o.CreatedDate, PlacedAt: sh.CreatedAt,
 		DistanceMetres: sh.Distance, Failed: failed, Now: s.Clock.Now(), Released: sh.Released, IsReturn: sh.ReturnOf != nil,
 	}
-	src.Recipient = rules.Recipient{Name: o.DeliveryContact.Name, Phone: o.DeliveryContact.Phone, Email: o.DeliveryContact.Email, Street: o.DeliveryAddress.Street1}
+	if t.RulesPII {
+		src.Recipient = rules.Recipient{Name: o.DeliveryContact.Name, Phone: o.DeliveryContact.Phone, Email: o.DeliveryContact.Email, Street: o.DeliveryAddress.Street1}
+	}
 	src.Location = locationSource(t, sh, src.Now)
 	src.Waited = sh.WaitedOut(src.Now)
 	if o.GroupID != nil {
