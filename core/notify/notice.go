@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
@@ -53,10 +54,10 @@ func (s *Service) mailStaff(ctx context.Context, t Told, r result) result {
 	if server == nil || len(to) == 0 || r.try.At.Sub(t.Message.At) > staleAfter {
 		return r
 	}
-	c := communication{Status: "sent", Medium: shapeEmail, SentAt: millis(r.try.At), EventType: TopicNotice, ContentType: "text/plain",
+	c := communication{Status: "sent", Medium: shapeEmail, SentAt: clock.Millis(r.try.At), EventType: TopicNotice, ContentType: "text/plain",
 		Subject: oneLine(fmt.Sprintf("Order %s: %s", n.OrderExternalID, n.Rule)), To: party{Type: "email", Name: n.To},
 		Contents: fmt.Sprintf("%s\n\nOrder: %s\nStatus: %s\nRule: %s\nEvent: %s\n", n.Message, n.OrderExternalID, n.Status, n.Rule, n.Event),
-		Order:    dsEvent{Event: TopicNotice, Status: n.Status, OrderID: string(n.ShipmentID), OrderExternalID: n.OrderExternalID, TenantID: t.Tenant.ID, ReceivedAt: millis(t.Message.At)}}
+		Order:    dsEvent{Event: TopicNotice, Status: n.Status, OrderID: string(n.ShipmentID), OrderExternalID: n.OrderExternalID, TenantID: t.Tenant.ID, ReceivedAt: clock.Millis(t.Message.At)}}
 	return s.settle(ctx, t, r, c, s.mail(ctx, *server, to, t.Message.ID, &c))
 }
 
