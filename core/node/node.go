@@ -167,8 +167,8 @@ func (n *Node) wire() error {
 		return fmt.Errorf("job runner: %w", err)
 	}
 	router := httpapi.New(httpapi.Settings{Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("http"), Registerer: n.registry})
+	push.Mount(router, n.Tracking) // first, as routes are tried in their order and carriers ask most
 	shippingapi.Mount(router, n.Dispatch, n.Tracking, n.pages)
-	push.Mount(router, n.Tracking)
 	ship24.Mount(router, n.Tracking, n.Notify)
 	webhooks.Mount(router, n.Notify)
 	trackerapi.Mount(router, trackerapi.Settings{Cases: n.Tracking, Manifest: n.manifest, Placer: n.placer, Pages: n.pages, Back: n.Dispatch})

@@ -135,15 +135,26 @@ func (s *Service) hear(ctx context.Context, a *config.Account, u carrier.TrackUp
 	return outcome, nil
 }
 
-// followers are the trackers that an update of an account is about.
+// followers are the trackers that an update of an account is about: those of its number, and the one of its reference, which is most
+// often among them.
 func (s *Service) followers(ctx context.Context, a *config.Account, u carrier.TrackUpdate) ([]*tracker.Tracker, error) {
 	var tags []string
+	if u.Number != "" {
+		tags = append(tags, tracker.ParcelTag(a.ID, u.Number))
+		found, err := s.tagged(ctx, a, tags)
+		referred := func(t *tracker.Tracker) bool { return t.Reference == u.Reference }
+		if err != nil || u.Reference == "" || slices.ContainsFunc(found, referred) {
+			return found, err
+		}
+	}
 	if u.Reference != "" {
 		tags = append(tags, tracker.ReferenceTag(u.Reference))
 	}
-	if u.Number != "" {
-		tags = append(tags, tracker.ParcelTag(a.ID, u.Number))
-	}
+	return s.tagged(ctx, a, tags)
+}
+
+// tagged are the account's trackers with any of the tags.
+func (s *Service) tagged(ctx context.Context, a *config.Account, tags []string) ([]*tracker.Tracker, error) {
 	found, err := s.Store.TrackersByTags(ctx, a.Tenant, tags, maxFollowers)
 	if err != nil {
 		return nil, fmt.Errorf("trackers of a push: %w", err)
