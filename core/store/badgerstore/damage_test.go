@@ -164,6 +164,15 @@ func killed(t testing.TB, key []byte, late bool) (dir string, before, after int)
 	return dir, before, after
 }
 
+// every is the step from one damaged byte to the next. Where WAYBILL_EVERY_BYTE is set it is each byte, which takes minutes:
+// TestEachByteOfALastCommit, which opens no store, always tries each.
+func every(n int) int {
+	if os.Getenv("WAYBILL_EVERY_BYTE") != "" {
+		return 1
+	}
+	return n
+}
+
 var keys = map[string][]byte{"plain": nil, "encrypted": storeKey}
 
 // TestATornLastCommitIsCutOff cuts the log in a commit that was not acknowledged, and fills it with what a disk may leave.
@@ -176,7 +185,7 @@ func TestATornLastCommitIsCutOff(t *testing.T) {
 			whole := readFile(t, mem)[:after+100]
 			r := rand.New(rand.NewPCG(1, 2))
 			said := readFile(t, filepath.Join(dir, acknowledged))
-			for at := before; at <= after; at += 1 + (after-before)/12 {
+			for at := before; at <= after; at += every(1 + (after-before)/12) {
 				b := bytes.Clone(whole)
 				switch r.IntN(4) {
 				case 0:
@@ -231,7 +240,7 @@ func TestDamageToALogIsRefused(t *testing.T) {
 			mem := only(t, dir, "*.mem")
 			cfg := badgerstore.Config{Dir: dir, EncryptionKey: key}
 			const header = 20
-			for at := header; at < after; at += 1 + (after-header)/200 {
+			for at := header; at < after; at += every(1 + (after-header)/60) {
 				flip(t, mem, at)
 				refuses(t, cfg, mem)
 				flip(t, mem, at)
@@ -422,10 +431,10 @@ func TestDamageToAClosedStoreIsRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for n := 1; n <= len(whole[manifest])-16; n++ { // down to that of an empty store
+			for n := 1; n <= len(whole[manifest])-16; n += every(3) { // down to that of an empty store
 				damaged(manifest, func(b []byte) []byte { return b[:len(b)-n] })
 			}
-			for path, step := range map[string]int{manifest: 1, table: len(whole[table])/50 + 1, values: len(whole[values])/20 + 1} {
+			for path, step := range map[string]int{manifest: every(2), table: len(whole[table])/50 + 1, values: len(whole[values])/20 + 1} {
 				for at := 20; at < len(whole[path]); at += step {
 					damaged(path, func(b []byte) []byte { b[at] ^= 0x41; return b })
 				}
