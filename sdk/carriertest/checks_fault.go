@@ -156,10 +156,7 @@ func checkDeadline(ctx context.Context, s Subject, a *plugin.Account) error {
 	if err := (reaction{[]carrier.Code{carrier.DeadlineExceeded}, none, ""}).check(err); err != nil {
 		return err
 	}
-	if xs, dropped := trace.Exchanges(); len(xs) == 0 || dropped > 0 {
-		return fmt.Errorf("%d exchanges arrived and %d were lost: the adapter did not end its call when its context did", len(xs), dropped)
-	}
-	return nil
+	return endedItself(trace)
 }
 
 func checkCancelled(ctx context.Context, s Subject, a *plugin.Account) error {
@@ -241,8 +238,20 @@ func checkBookHang(ctx context.Context, s Subject, a *plugin.Account) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, shortCall)
 	defer cancel()
+	ctx, trace := carrier.WithTrace(ctx)
 	_, err = a.Book(ctx, r)
+	if err := endedItself(trace); err != nil { // else the doubt is the host's, not the adapter's
+		return err
+	}
 	return reaction{[]carrier.Code{carrier.OutcomeUnknown}, unknown, ""}.check(err)
+}
+
+// endedItself requires that a call at its deadline was ended by the adapter: then its exchanges have come home.
+func endedItself(trace *carrier.Trace) error {
+	if xs, dropped := trace.Exchanges(); len(xs) == 0 || dropped > 0 {
+		return fmt.Errorf("%d exchanges arrived and %d were lost: the adapter did not end its call when its context did", len(xs), dropped)
+	}
+	return nil
 }
 
 func checkLostResponse(ctx context.Context, s Subject, a *plugin.Account) error {
