@@ -61,9 +61,23 @@ type Returned struct {
 	Currency string
 	// Until is when the tenant takes no returns of it any more; zero as long as it is not delivered.
 	Until time.Time
-	// Refusal says why nothing can be returned now, "" where something can.
+	// Refusal says why nothing can be returned now, "" where something can; Barrier names it, for those who word it themselves.
 	Refusal string
+	Barrier Barrier
 }
+
+// Barrier is what stands in the way of a return.
+type Barrier string
+
+// The barriers.
+const (
+	NoReturns     Barrier = "off"    // the tenant takes none
+	ItselfAReturn Barrier = "itself" //
+	WasErased     Barrier = "erased" // nobody knows any more where it would be picked up
+	NotDelivered  Barrier = "early"  //
+	TimeOver      Barrier = "over"   // Until has passed
+	AllReturned   Barrier = "all"    // or is on its way back
+)
 
 // Return books the way back of an order, or of a part of it. It is a shipment of its own from then on.
 func (s *Service) Return(ctx context.Context, c usecase.Caller, externalID string, r ReturnRequest) (Result, error) {
@@ -133,17 +147,17 @@ func (s *Service) returnable(ctx context.Context, c usecase.Caller, o *Returned,
 	}
 	switch {
 	case !t.Returns.On():
-		o.Refusal = "The merchant takes no returns."
+		o.Barrier, o.Refusal = NoReturns, "The merchant takes no returns."
 	case o.Shipment != nil && o.Shipment.ReturnOf != nil:
-		o.Refusal = "The order is itself a return; it can be cancelled, not returned."
+		o.Barrier, o.Refusal = ItselfAReturn, "The order is itself a return; it can be cancelled, not returned."
 	case at.erased:
-		o.Refusal = "The personal data of the order was erased: nobody knows any more where it would have to be picked up."
+		o.Barrier, o.Refusal = WasErased, "The personal data of the order was erased: nobody knows any more where it would have to be picked up."
 	case at.status != shipping.OrderDelivered:
-		o.Refusal = fmt.Sprintf("Only what is delivered can be returned; the order is in state %s.", at.status)
+		o.Barrier, o.Refusal = NotDelivered, fmt.Sprintf("Only what is delivered can be returned; the order is in state %s.", at.status)
 	case s.Clock.Now().After(o.Until):
-		o.Refusal = fmt.Sprintf("The time for returns ended at %s.", o.Until.UTC().Format(time.RFC3339))
+		o.Barrier, o.Refusal = TimeOver, fmt.Sprintf("The time for returns ended at %s.", o.Until.UTC().Format(time.RFC3339))
 	case !left:
-		o.Refusal = "Everything of the order has been returned or is on its way back."
+		o.Barrier, o.Refusal = AllReturned, "Everything of the order has been returned or is on its way back."
 	}
 	return nil
 }

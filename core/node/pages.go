@@ -17,7 +17,7 @@ func (n *Node) openPages() error {
 	}
 	n.returns = returns.New(returns.Settings{Config: n.Config.Current, Source: n.Source, Log: n.Log.Named("returns"), Secret: secret})
 	n.pages = portal.New(portal.Settings{Reader: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("portal"), Secret: secret,
-		Returns: n.returns.Page})
+		Returns: n.returns.Page, ReturnCode: n.returns.Code})
 	return nil
 }
 

@@ -183,7 +183,8 @@ func (h *Harness) pages(log hclog.Logger) *portal.Pages {
 	}
 	cfg := func() *config.Config { return h.Config }
 	h.ReturnPages = returns.New(returns.Settings{Config: cfg, Source: clock.Seeded(2, h.Clock), Log: log, Secret: secret})
-	p := portal.New(portal.Settings{Reader: h.Store, Config: cfg, Clock: h.Clock, Log: log, Secret: secret, Returns: h.ReturnPages.Page})
+	p := portal.New(portal.Settings{Reader: h.Store, Config: cfg, Clock: h.Clock, Log: log, Secret: secret, Returns: h.ReturnPages.Page,
+		ReturnCode: h.ReturnPages.Code})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()

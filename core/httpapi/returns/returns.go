@@ -107,8 +107,8 @@ type ProviderView struct {
 	ServiceType string `json:"serviceType"`
 }
 
-// Show turns a return into what is shown of it. base is what links begin with.
-func Show(sh *shipment.Shipment, base string, more ...shipment.Warning) View {
+// Show turns a return into what is shown of it. base is what links begin with; pages may be nil.
+func Show(sh *shipment.Shipment, base string, pages shape.Pages, more ...shipment.Warning) View {
 	v := View{ID: sh.ID, OrderExternalID: sh.Order.ExternalID, Status: sh.Status, Items: sh.Order.Items, ExchangeItems: []shipping.Item{}, LabelURLs: []string{},
 		CreatedAt: clock.Millis(sh.CreatedAt), LastUpdatedAt: clock.Millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...)}
 	if r := sh.ReturnOf; r != nil {
@@ -138,14 +138,17 @@ func Show(sh *shipment.Shipment, base string, more ...shipment.Warning) View {
 	if len(v.LabelURLs) > 0 {
 		v.LabelURL = &v.LabelURLs[0]
 	}
+	if pages != nil {
+		v.QRCodeLink = shape.Text(pages.ReturnCode(sh))
+	}
 	return v
 }
 
 // Present returns what is shown of an order's returns: the one that counts, which is the last that was not cancelled, else the last;
 // and all of them where there are several.
-func Present(list []*shipment.Shipment, base string) (one *View, all []View) {
+func Present(list []*shipment.Shipment, base string, pages shape.Pages) (one *View, all []View) {
 	for _, sh := range list {
-		v := Show(sh, base)
+		v := Show(sh, base, pages)
 		all = append(all, v)
 		if one == nil || v.Status != shipping.OrderCancelled || one.Status == shipping.OrderCancelled {
 			one = &v
@@ -158,8 +161,8 @@ func Present(list []*shipment.Shipment, base string) (one *View, all []View) {
 }
 
 // Answer is the answer to a return that was asked for: 201 with the return, 202 where its outcome is not known yet.
-func Answer(r dispatch.ReturnRequest, res dispatch.Result, base string) httpapi.Answer {
-	a := httpapi.Answer{Status: http.StatusCreated, Body: Show(res.Shipment, base, res.Warnings...),
+func Answer(r dispatch.ReturnRequest, res dispatch.Result, base string, pages shape.Pages) httpapi.Answer {
+	a := httpapi.Answer{Status: http.StatusCreated, Body: Show(res.Shipment, base, pages, res.Warnings...),
 		Header: http.Header{"Location": {base + "/shipments/" + url.PathEscape(res.Shipment.Order.ExternalID)}}}
 	if res.Waiting {
 		a.Status = http.StatusAccepted

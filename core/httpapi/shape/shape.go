@@ -15,6 +15,8 @@ type Pages interface {
 	// ShipmentReturns and TrackerReturns are where a buyer sends something back; "" where that is not possible on a page.
 	ShipmentReturns(sh *shipment.Shipment) string
 	TrackerReturns(t *tracker.Tracker) string
+	// ReturnCode is the picture of a code with which a return is handed in; "" where there is none, and for what is no return.
+	ReturnCode(sh *shipment.Shipment) string
 }
 
 // Provider is who carries, null and "" before that is known.

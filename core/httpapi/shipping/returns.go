@@ -19,7 +19,7 @@ func (s *surface) giveBack(q *httpapi.Request, id string) (httpapi.Answer, error
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return returns.Answer(r, res, s.base()), nil
+	return returns.Answer(r, res, s.base(), s.pages), nil
 }
 
 // show turns a shipment into its answer, with what has become of its returns.
@@ -30,7 +30,7 @@ func (s *surface) show(q *httpapi.Request, sh *shipment.Shipment, more ...shipme
 		if err != nil {
 			return v, err
 		}
-		v.ReturnRequest, v.Returns = returns.Present(list, s.base())
+		v.ReturnRequest, v.Returns = returns.Present(list, s.base(), s.pages)
 	}
 	return v, nil
 }

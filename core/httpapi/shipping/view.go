@@ -97,6 +97,7 @@ func linked(sh *shipment.Shipment, base string, pages shape.Pages, more ...shipm
 		v.ReferenceLinks.TrackingURL = &page
 	}
 	v.ReferenceLinks.ReturnsURL = pages.ShipmentReturns(sh)
+	v.ReferenceLinks.QRCodeLink = shape.Text(pages.ReturnCode(sh))
 	return v
 }
 

@@ -31,7 +31,7 @@ func (s *surface) giveBack(q *httpapi.Request) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return returns.Answer(r, res, s.router.Config().Server.PublicURL), nil
+	return returns.Answer(r, res, s.router.Config().Server.PublicURL, s.Pages), nil
 }
 
 // present turns a tracker into its answer, with what has become of its returns.
@@ -42,7 +42,7 @@ func (s *surface) present(q *httpapi.Request, t *tracker.Tracker) (view, error) 
 		if err != nil {
 			return v, err
 		}
-		v.ReturnRequest, v.Returns = returns.Present(list, s.router.Config().Server.PublicURL)
+		v.ReturnRequest, v.Returns = returns.Present(list, s.router.Config().Server.PublicURL, s.Pages)
 	}
 	return v, nil
 }

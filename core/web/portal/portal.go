@@ -30,7 +30,7 @@ type Reader interface {
 	TrackersByTag(ctx context.Context, tenant, tag string, limit int) ([]*tracker.Tracker, error)
 }
 
-// Settings is what the pages work with. All members are required but Returns.
+// Settings is what the pages work with. All members are required but Returns and ReturnCode.
 type Settings struct {
 	Reader Reader
 	Config func() *config.Config
@@ -39,6 +39,8 @@ type Settings struct {
 	Secret []byte // of the tokens: whoever knows it can make links
 	// Returns leads to where the buyer may give an order back that was delivered; "" where that is not possible. nil: nowhere is.
 	Returns func(sh *shipment.Shipment, t *tracker.Tracker) string
+	// ReturnCode leads to the picture of a code with which a return is handed in; "" where there is none. nil: there is none at all.
+	ReturnCode func(sh *shipment.Shipment) string
 	// MaxStreams bounds how many open pages are kept up to date at once; 0 for 2000. The others say that they must be reloaded.
 	MaxStreams int
 }
@@ -92,6 +94,14 @@ func (p *Pages) TrackerReturns(t *tracker.Tracker) string {
 		return ""
 	}
 	return p.Returns(nil, t)
+}
+
+// ReturnCode is the picture of a code with which a return is handed in; "" where there is none, and for what is no return.
+func (p *Pages) ReturnCode(sh *shipment.Shipment) string {
+	if p.Settings.ReturnCode == nil {
+		return ""
+	}
+	return p.Settings.ReturnCode(sh)
 }
 
 func (p *Pages) link(r ref) string {

@@ -1,7 +1,6 @@
 package returns
 
 import (
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -69,28 +68,29 @@ func field(name string, line int) string { return name + "-" + strconv.Itoa(line
 
 // check finds what is wrong and reports whether anything is.
 func (f *form) check(o *opened) bool {
+	w := o.words
 	if len(f.lines) == 0 && !o.Whole {
-		f.faults["items"] = "Choose at least one item."
+		f.faults["items"] = w.Say("returns.fault.items")
 	}
 	for _, l := range f.lines {
 		if left := o.Left[l.line-1]; l.quantity > left {
-			f.faults[field("quantity", l.line)] = fmt.Sprintf("At most %d can be sent back.", left)
+			f.faults[field("quantity", l.line)] = w.Say("returns.fault.left", "n", strconv.Itoa(left))
 		}
 		if f.kind == shipment.ForGoods && l.wish == "" {
-			f.faults[field("wish", l.line)] = "Say what you would like instead."
+			f.faults[field("wish", l.line)] = w.Say("returns.fault.wish")
 		}
 		if len([]rune(l.wish)) > shipping.MaxText {
-			f.faults[field("wish", l.line)] = fmt.Sprintf("Please say it in at most %d characters.", shipping.MaxText)
+			f.faults[field("wish", l.line)] = w.Say("returns.fault.long", "n", strconv.Itoa(shipping.MaxText))
 		}
 	}
 	if f.kind == shipment.ForGoods && o.Whole {
-		f.faults["type"] = "Ask the shop for an exchange."
+		f.faults["type"] = w.Say("returns.fault.exchange")
 	}
 	if _, ok := o.tenant.Returns.Reason(f.reason); !ok {
-		f.faults["reason"] = "Choose a reason."
+		f.faults["reason"] = w.Say("returns.fault.reason")
 	}
 	if len([]rune(f.note)) > maxNote {
-		f.faults["note"] = fmt.Sprintf("Please say it in at most %d characters.", maxNote)
+		f.faults["note"] = w.Say("returns.fault.long", "n", strconv.Itoa(maxNote))
 	}
 	return len(f.faults) > 0
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/core/web/words"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -153,25 +155,38 @@ type opened struct {
 	ref    ref
 	tenant *config.Tenant
 	path   string
+	words  words.Words
 	*dispatch.Returned
+}
+
+// say words the page in the language of the order, else of the browser, else of the tenant.
+func say(t *config.Tenant, o *dispatch.Returned, q *httpapi.Request) words.Words {
+	locale, accept := "", q.HTTP.Header.Get("Accept-Language")
+	if o != nil && o.Order.Locale != nil {
+		locale = *o.Order.Locale
+	}
+	if t == nil {
+		return words.Neutral(accept)
+	}
+	return words.For(&t.Portal, locale, accept)
 }
 
 // open finds what a request is about. Where it is nothing, answer is the page that says so.
 func (p *Pages) open(q *httpapi.Request) (o *opened, answer httpapi.Answer, err error) {
 	r, t, ok := p.asked(q.HTTP)
 	if !ok {
-		answer, err = p.message(nil, http.StatusNotFound, "This link leads nowhere", "Look at it again: it may have been cut off.")
+		answer, err = p.message(nil, say(nil, nil, q), http.StatusNotFound, "notfound")
 		return nil, answer, err
 	}
 	back, err := p.load(q.Context(), r)
 	switch e := usecase.AsError(err); {
 	case err == nil:
-		return &opened{r, t, "/returns/" + mux.Vars(q.HTTP)["token"], back}, httpapi.Answer{}, nil
+		return &opened{r, t, "/returns/" + mux.Vars(q.HTTP)["token"], say(t, back, q), back}, httpapi.Answer{}, nil
 	case e.Type == usecase.NotFound:
-		answer, err = p.message(t, http.StatusNotFound, "This order is not there any more", "Ask the shop where it has gone.")
+		answer, err = p.message(t, say(t, nil, q), http.StatusNotFound, "returns.gone")
 	default:
 		p.Log.Error("page of returns could not be read", "request_id", q.ID, "tenant", r.tenant, "err", err)
-		answer, err = p.message(t, http.StatusInternalServerError, "Something went wrong", "Nothing was changed. Please try again in a moment.")
+		answer, err = p.message(t, say(t, nil, q), http.StatusInternalServerError, "returns.failed")
 	}
 	return nil, answer, err
 }
@@ -192,11 +207,11 @@ func (p *Pages) send(q *httpapi.Request) (httpapi.Answer, error) {
 		return a, err
 	}
 	if err := p.origin.Check(q.HTTP); err != nil {
-		return p.message(o.tenant, http.StatusForbidden, "This form was sent from elsewhere", "Open the link from your order again and fill it in there.")
+		return p.message(o.tenant, o.words, http.StatusForbidden, "returns.elsewhere")
 	}
 	values, err := url.ParseQuery(string(q.Body))
 	if err != nil {
-		return p.message(o.tenant, http.StatusBadRequest, "The form could not be read", "Please fill it in again.")
+		return p.message(o.tenant, o.words, http.StatusBadRequest, "returns.unread")
 	}
 	if back := values.Get("retry"); back != "" {
 		return p.retry(q, o, back)
@@ -245,11 +260,11 @@ func (p *Pages) after(q *httpapi.Request, o *opened, f *form, err error) (httpap
 		}
 		status := http.StatusConflict
 		f.nonce = ""
-		f.problem = "This could not be sent back just now. " + plainWords(e)
 		fresh, lerr := p.load(q.Context(), o.ref)
 		if lerr == nil {
 			o.Returned = fresh
 		}
+		f.problem = o.words.Say("returns.refused") + " " + o.plainWords(e)
 		return p.write(o, status, f)
 	}
 	return httpapi.Answer{Status: http.StatusSeeOther, Raw: []byte{}, ContentType: "text/plain; charset=utf-8",
@@ -257,18 +272,24 @@ func (p *Pages) after(q *httpapi.Request, o *opened, f *form, err error) (httpap
 }
 
 // plainWords says to a buyer why something was refused.
-func plainWords(e *usecase.Error) string {
-	switch e.Type {
-	case usecase.InvalidOperation:
-		return e.Message
-	case usecase.ValidationError:
-		if len(e.Faults) > 0 && strings.HasPrefix(e.Faults[0].Path, "itemList") {
-			return "Some of it is on its way back already."
-		}
-	case usecase.DuplicateResource:
-		return "The form was changed after it was sent. Please look at it again."
+func (o *opened) plainWords(e *usecase.Error) string {
+	switch {
+	case o.Barrier != "":
+		return o.refusal()
+	case e.Type == usecase.ValidationError && len(e.Faults) > 0 && strings.HasPrefix(e.Faults[0].Path, "itemList"):
+		return o.words.Say("returns.refused.taken")
+	case e.Type == usecase.DuplicateResource:
+		return o.words.Say("returns.refused.changed")
 	}
-	return "Please try again in a moment, or ask the shop."
+	return o.words.Say("returns.refused.later")
+}
+
+// refusal says why nothing can be sent back, "" where something can.
+func (o *opened) refusal() string {
+	if o.Barrier == "" {
+		return ""
+	}
+	return o.words.Say("returns.refusal."+string(o.Barrier), "date", o.words.Date(o.Until.UTC()))
 }
 
 // own finds a return of the order by its id: a link leads to no other.
@@ -285,7 +306,7 @@ func (o *opened) own(id string) *shipment.Shipment {
 func (p *Pages) retry(q *httpapi.Request, o *opened, id string) (httpapi.Answer, error) {
 	back := o.own(id)
 	if back == nil {
-		return p.message(o.tenant, http.StatusNotFound, "This return is not there any more", "Open the link from your order again.")
+		return p.message(o.tenant, o.words, http.StatusNotFound, "returns.noreturn")
 	}
 	_, err := p.Cases.Retry(q.Context(), o.ref.caller(), id)
 	if e, ok := errors.AsType[*usecase.Error](err); ok && e.Type == usecase.InvalidOperation {
@@ -303,37 +324,40 @@ func (p *Pages) label(q *httpapi.Request) (httpapi.Answer, error) {
 	parcel, err := strconv.Atoi(q.HTTP.URL.Query().Get("parcel"))
 	back := o.own(mux.Vars(q.HTTP)["return"])
 	if back == nil || err != nil {
-		return p.message(o.tenant, http.StatusNotFound, "This label is not there", "Open the link from your order again.")
+		return p.message(o.tenant, o.words, http.StatusNotFound, "returns.nolabel")
 	}
 	l, err := p.Cases.Label(q.Context(), o.ref.caller(), string(back.ID), parcel)
 	if err != nil {
-		return p.message(o.tenant, http.StatusNotFound, "This label is not there any more", "Ask the shop for another.")
+		return p.message(o.tenant, o.words, http.StatusNotFound, "returns.oldlabel")
+	}
+	show := "attachment" // for a printer of labels
+	if slices.Contains([]shipping.LabelFormat{shipping.PDF, shipping.PNG, shipping.GIF}, l.Format) {
+		show = "inline" // whoever has scanned the code prints it at once
 	}
 	name := "return-label-" + strconv.Itoa(parcel) + "." + strings.ToLower(string(l.Format))
-	return httpapi.Answer{Raw: l.Data, ContentType: l.Format.ContentType(), Header: http.Header{"Content-Disposition": {`attachment; filename="` + name + `"`}}}, nil
+	return httpapi.Answer{Raw: l.Data, ContentType: l.Format.ContentType(), Header: http.Header{"Content-Disposition": {show + `; filename="` + name + `"`}}}, nil
 }
 
-// code answers a picture of a code that shows the return's number, for whoever takes the parcel.
+// code answers a picture of what whoever takes the parcel scans.
 func (p *Pages) code(q *httpapi.Request) (httpapi.Answer, error) {
 	o, a, err := p.open(q)
 	if o == nil {
 		return a, err
 	}
-	back := o.own(mux.Vars(q.HTTP)["return"])
-	if back == nil || numberOf(back) == "" {
-		return p.message(o.tenant, http.StatusNotFound, "This code is not there", "Open the link from your order again.")
+	parcel := 1
+	if n := q.HTTP.URL.Query().Get("parcel"); n != "" {
+		parcel, err = strconv.Atoi(n)
 	}
-	img, err := qrCode(numberOf(back))
+	text := ""
+	if back := o.own(mux.Vars(q.HTTP)["return"]); back != nil && err == nil {
+		text = p.coded(o.path, back, parcel)
+	}
+	if text == "" {
+		return p.message(o.tenant, o.words, http.StatusNotFound, "returns.nocode")
+	}
+	img, err := qrCode(text)
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
 	return httpapi.Answer{Raw: img, ContentType: "image/png"}, nil
-}
-
-// numberOf is the carrier's number of a return, "" where none is booked.
-func numberOf(back *shipment.Shipment) string {
-	if a := back.Live(shipment.Return); a != nil {
-		return a.Booking.TrackingID
-	}
-	return ""
 }

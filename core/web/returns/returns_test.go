@@ -138,7 +138,7 @@ func TestOnlyItsOwnOrderAndOnlyFromThere(t *testing.T) {
 	forged := []byte(mine)
 	forged[len(forged)-1] ^= 1
 	for _, address := range []string{string(forged), s.URL + "/returns/x", s.URL + "/returns/" + strings.Repeat("A", 5000), mine + "A"} {
-		s.get(address).want(404, "This link leads nowhere").lacks("mine")
+		s.get(address).want(404, "There is nothing here").lacks("mine")
 	}
 	a := s.get(mine).want(200)
 	for name, want := range map[string]string{"Content-Security-Policy": "form-action 'self'", "X-Robots-Tag": "noindex", "Referrer-Policy": "same-origin", "Cache-Control": "no-store"} {
@@ -183,8 +183,8 @@ func TestPageOfWhatCannotBeReturned(t *testing.T) {
 	s := newShop(t)
 	s.Do("POST", "/shipments", apitest.Order("under way")).Want(201)
 	page := s.page("under way")
-	s.get(page).want(200, "Nothing can be sent back", "Only what is delivered")
-	s.ask("POST", page, form("quantity-1", "1", "reason", "other")).want(409, "Only what is delivered")
+	s.get(page).want(200, "Nothing can be sent back", "Only what was delivered")
+	s.ask("POST", page, form("quantity-1", "1", "reason", "other")).want(409, "Only what was delivered")
 	s.Do("POST", "/shipments", apitest.Order("bare", "itemList", []any{})).Want(201)
 	s.Do("POST", "/shipments/bare/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
 	bare := s.page("bare")

@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/web/portal"
+	"github.com/waybill-dev/waybill/core/web/words"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -29,6 +30,7 @@ var (
 
 // pageView is what page.html is filled with.
 type pageView struct {
+	words.Words
 	Shop    string
 	Logo    string
 	Title   string
@@ -95,8 +97,8 @@ type backView struct {
 	Number   string
 	Page     string // the carrier's own
 	Labels   []choice
-	Driver   bool // somebody comes for it
-	Code     bool
+	Driver   bool     // somebody comes for it
+	Codes    []choice // pictures, of the parcels
 	Retry    bool
 }
 
@@ -105,28 +107,28 @@ const maxChoices = 100
 
 // write answers the page of an order.
 func (p *Pages) write(o *opened, status int, f *form) (httpapi.Answer, error) {
-	words := o.tenant.Returns.Words
-	v := view(&o.tenant.Portal)
-	v.Heading, v.Base = firstOf(words.Title, "Send something back"), o.path
+	w, own := o.words, o.tenant.Returns.Words
+	v := view(&o.tenant.Portal, w)
+	v.Heading, v.Base = firstOf(own.Title, w.Say("returns.title")), o.path
 	v.Title = v.Heading
-	v.Order, v.Intro, v.Refusal = o.Order.ExternalID, words.Intro, o.Refusal
-	v.Packing = firstOf(words.Packing, "Pack it well, and put the label over the old one.")
+	v.Order, v.Intro, v.Refusal = o.Order.ExternalID, own.Intro, o.refusal()
+	v.Packing = firstOf(own.Packing, w.Say("returns.packing"))
 	if !o.Until.IsZero() {
-		v.Until = o.Until.UTC().Format("2 January 2006")
+		v.Until = w.Date(o.Until.UTC())
 	}
 	switch {
 	case o.Refusal != "" && f.problem == "":
 	case f.nonce != "":
-		v.Review, v.Title = f.view(o), "Is this right?"
+		v.Review, v.Title = f.view(o), w.Say("returns.review")
 	default:
 		v.Refusal = ""
 		v.Form = f.view(o)
 	}
 	if v.Form != nil && (len(v.Form.Faults) > 0 || v.Form.Problem != "") {
-		v.Title = "Please check: " + v.Title
+		v.Title = w.Say("returns.check", "title", v.Title)
 	}
 	for i := len(o.Returns) - 1; i >= 0; i-- { // the newest first
-		v.Returns = append(v.Returns, showBack(o.Returns[i]))
+		v.Returns = append(v.Returns, o.showBack(o.Returns[i]))
 	}
 	return answer(status, v)
 }
@@ -139,7 +141,7 @@ func (f *form) view(o *opened) *formView {
 		if o.Left[i] == 0 || f.nonce != "" && l.quantity == 0 {
 			continue
 		}
-		x := itemView{Line: i + 1, Name: nameOf(it), Left: o.Left[i], Of: it.Quantity, Quantity: l.quantity, Wish: l.wish,
+		x := itemView{Line: i + 1, Name: o.nameOf(it), Left: o.Left[i], Of: it.Quantity, Quantity: l.quantity, Wish: l.wish,
 			Fault: f.faults[field("quantity", i+1)], WishFault: f.faults[field("wish", i+1)]}
 		for n := range min(o.Left[i], maxChoices) + 1 {
 			x.Choices = append(x.Choices, choice{Value: strconv.Itoa(n), Text: strconv.Itoa(n), Chosen: n == l.quantity})
@@ -149,10 +151,10 @@ func (f *form) view(o *opened) *formView {
 		v.fault(field("wish", i+1), x.WishFault)
 	}
 	for _, x := range r.Reasons {
-		v.Reasons = append(v.Reasons, choice{Value: x.ID, Text: x.Text, Chosen: x.ID == f.reason})
+		v.Reasons = append(v.Reasons, choice{Value: x.ID, Text: o.reason(x), Chosen: x.ID == f.reason})
 	}
 	if x, ok := r.Reason(f.reason); ok {
-		v.Reason = x.Text
+		v.Reason = o.reason(x)
 	}
 	for _, name := range []string{"items", "type", "reason", "note"} {
 		v.fault(name, f.faults[name])
@@ -166,17 +168,29 @@ func (v *formView) fault(field, text string) {
 	}
 }
 
-func nameOf(it shipping.Item) string { return firstOf(it.Title, it.Description, it.SKU, "An item") }
+func (o *opened) nameOf(it shipping.Item) string {
+	return firstOf(it.Title, it.Description, it.SKU, o.words.Say("returns.item"))
+}
+
+// reason is the text of a reason: the tenant's word of the page's language, else ours for a common one, else what the configuration says.
+func (o *opened) reason(x config.ReturnReason) string {
+	key := "returns.reason." + x.ID
+	if own := o.words.Own(key); own != "" || x.Text != words.Builtin(key) {
+		return firstOf(own, x.Text)
+	}
+	return o.words.Say(key)
+}
 
 // showBack says how a return stands.
-func showBack(sh *shipment.Shipment) backView {
+func (o *opened) showBack(sh *shipment.Shipment) backView {
 	v := backView{ID: string(sh.ID), Name: sh.Order.ExternalID}
-	v.Headline, v.Tone = headline(sh)
+	headline, tone := headline(sh)
+	v.Headline, v.Tone = o.words.Say("returns.state."+headline), tone
 	for _, it := range sh.Order.Items {
-		v.Items = append(v.Items, fmt.Sprintf("%d × %s", it.Quantity, nameOf(it)))
+		v.Items = append(v.Items, fmt.Sprintf("%d × %s", it.Quantity, o.nameOf(it)))
 	}
 	for _, it := range sh.ReturnOf.Exchange {
-		v.Exchange = append(v.Exchange, fmt.Sprintf("%d × %s", it.Quantity, nameOf(it)))
+		v.Exchange = append(v.Exchange, fmt.Sprintf("%d × %s", it.Quantity, o.nameOf(it)))
 	}
 	v.Retry = sh.Retryable()
 	a := sh.Live(shipment.Return)
@@ -184,40 +198,44 @@ func showBack(sh *shipment.Shipment) backView {
 		return v
 	}
 	v.Carrier, v.Number, v.Page = a.DisplayName, a.Booking.TrackingID, a.Booking.TrackingURL
-	if sh.Stage() != shipment.WithCarrier {
+	if toHandIn(sh) == nil {
 		return v
 	}
 	for i, l := range a.Booking.Parcels {
-		if l.LabelFormat != "" {
-			text := "Download the label"
-			if len(a.Booking.Parcels) > 1 {
-				text += " of parcel " + strconv.Itoa(i+1)
-			}
-			v.Labels = append(v.Labels, choice{Value: strconv.Itoa(i + 1), Text: text})
+		if l.LabelFormat == "" {
+			continue
 		}
+		n, text, parcel := strconv.Itoa(i+1), o.words.Say("returns.label"), ""
+		if len(a.Booking.Parcels) > 1 {
+			text, parcel = o.words.Say("returns.label.of", "n", strconv.Itoa(i+1)), o.words.Say("returns.code.parcel", "n", n)
+		}
+		v.Labels = append(v.Labels, choice{Value: n, Text: text})
+		v.Codes = append(v.Codes, choice{Value: n, Text: parcel})
 	}
-	v.Code = v.Number != ""
 	v.Driver = len(v.Labels) == 0
+	if v.Driver && v.Number != "" {
+		v.Codes = []choice{{Value: "1"}}
+	}
 	return v
 }
 
-// headline says in one line how a return stands.
-func headline(sh *shipment.Shipment) (text, tone string) {
+// headline names how a return stands.
+func headline(sh *shipment.Shipment) (state, tone string) {
 	switch {
 	case sh.Status == shipping.OrderDelivered:
-		return "It has arrived back", "done"
+		return "arrived", "done"
 	case sh.Status == shipping.OrderCancelled:
-		return "This return was cancelled", "ended"
+		return "cancelled", "ended"
 	case sh.Retryable():
-		return "Nobody could take it just now", "trouble"
+		return "nobody", "trouble"
 	case sh.Stage() == shipment.Underway:
-		return "It is on its way back", ""
+		return "underway", ""
 	case sh.Stage() == shipment.WithCarrier:
-		return "Your return is arranged", "done"
+		return "arranged", "done"
 	case sh.Stage() == shipment.BeforeDispatch:
-		return "Your return is being arranged", ""
+		return "arranging", ""
 	}
-	return "Something went wrong on the way back; the shop has been told", "trouble"
+	return "wrong", "trouble"
 }
 
 func firstOf(values ...string) string {
@@ -230,18 +248,19 @@ func firstOf(values ...string) string {
 }
 
 // message answers a page that says one thing. t is nil where no tenant is known.
-func (p *Pages) message(t *config.Tenant, status int, title, detail string) (httpapi.Answer, error) {
+func (p *Pages) message(t *config.Tenant, w words.Words, status int, what string) (httpapi.Answer, error) {
 	look := &config.Portal{Colors: config.Colors{Primary: "#3b4252", Accent: "#3b4252"}}
 	if t != nil {
 		look = &t.Portal
 	}
-	v := view(look)
-	v.Title, v.Message, v.Detail = title, title, detail
+	v := view(look, w)
+	v.Message, v.Detail = w.Say(what+".title"), w.Say(what+".text")
+	v.Title = v.Message
 	return answer(status, v)
 }
 
-func view(look *config.Portal) *pageView {
-	return &pageView{Shop: look.Name, Logo: look.LogoURL, Support: template.URL(look.SupportURL), // checked by config
+func view(look *config.Portal, w words.Words) *pageView {
+	return &pageView{Words: w, Shop: look.Name, Logo: look.LogoURL, Support: template.URL(look.SupportURL), // checked by config
 		Style: portal.Palette(look) + template.CSS(styleText)}
 }
 
@@ -258,6 +277,8 @@ func answer(status int, v *pageView) (httpapi.Answer, error) {
 	h := http.Header{}
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'; img-src "+images+
 		"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	h.Set("Content-Language", v.Lang)
+	h.Set("Vary", "Accept-Language")
 	h.Set("X-Robots-Tag", "noindex, nofollow")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Referrer-Policy", "same-origin") // browsers that say no more than Origin say nothing at all without it
