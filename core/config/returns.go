@@ -32,7 +32,8 @@ type ReturnReason struct {
 	Text string `yaml:"text"` // as the page shows it
 }
 
-// ReturnWords are the merchant's own words on the page. Each has a default.
+// ReturnWords are the merchant's own words on the page, in whatever language it is. Each has a default in the language of the page; words
+// by language are the portal's, under keys that begin with returns.
 type ReturnWords struct {
 	Title   string `yaml:"title"`
 	Intro   string `yaml:"intro"`   // above the form
