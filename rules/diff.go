@@ -16,12 +16,33 @@ type Change struct {
 	What string `json:"what"` // a phase, or let, list, rank, none
 	Name string `json:"name,omitempty"`
 	At   string `json:"at,omitempty"` // location or tag of a patched form
-	Old  string `json:"old,omitempty"`
-	New  string `json:"new,omitempty"`
+	// Position is where the rule stands: in the new bundle, in the old one where it was removed. Nil for what is no rule.
+	Position *Position `json:"position,omitempty"`
+	Old      string    `json:"old,omitempty"`
+	New      string    `json:"new,omitempty"`
 	// NoLonger is an order to which the rule applied and does not apply any more, Now one to which it did not and does; as members of
 	// `with:` in a test. Nil where there is none, or none that can be shown.
 	NoLonger map[string]string `json:"no_longer,omitempty"`
 	Now      map[string]string `json:"now,omitempty"`
+}
+
+// Position is where something stands in the files of a bundle. Line and Column count from 1.
+type Position struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+func (h *head) position() *Position { return &Position{h.file, h.line, h.column} }
+
+// Position says where the rule of a name stands, nil where there is none.
+func (b *Bundle) Position(rule string) *Position {
+	for _, h := range b.heads() {
+		if h.name == rule {
+			return h.position()
+		}
+	}
+	return nil
 }
 
 // Diff tells how two bundles differ: rule by rule, and for a rule whose condition means something else, with an order that shows it, be the
@@ -63,9 +84,9 @@ func diffRules(a, b *Bundle) []Change {
 	before, after := a.heads(), b.heads()
 	var changes []Change
 	for _, h := range before {
-		c := Change{What: h.phase, Name: h.name, At: h.at, Old: nodeText(h.node)}
+		c := Change{What: h.phase, Name: h.name, At: h.at, Old: nodeText(h.node), Position: h.position()}
 		if g := find(after, h); g != nil {
-			c.New = nodeText(g.node)
+			c.New, c.Position = nodeText(g.node), g.position()
 			x, y := old.scoped(h, old.scopeOf(h)), now.scoped(g, now.scopeOf(g))
 			if v, w := logic.Solve(logic.All(x, logic.Negate(y)), now.domains); v == logic.Possible {
 				c.NoLonger = w
@@ -78,7 +99,7 @@ func diffRules(a, b *Bundle) []Change {
 	}
 	for _, h := range after {
 		if find(before, h) == nil {
-			changes = appendChange(changes, Change{What: h.phase, Name: h.name, At: h.at, New: nodeText(h.node)})
+			changes = appendChange(changes, Change{What: h.phase, Name: h.name, At: h.at, New: nodeText(h.node), Position: h.position()})
 		}
 	}
 	return changes

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -116,8 +117,8 @@ func newRulesExplainCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "explain ORDER_ID|RECORD.json|CODE", Short: "Show the value of every part of every rule of a decision", Args: cobra.ExactArgs(1),
 		Long: "Compute a decision again from its record, and show what every part of every rule came to. The record is a file, or that of\n" +
-			"an order at a running engine. The rules are those that decided, which a record knows by their hash: the engine has kept them; with --rules they are\n" +
-			"those of a folder, and no engine is asked for them. A code such as E104 is explained by itself.",
+			"an order at a running engine; a file may also be a line of 'rules export'. The rules are those that decided, which a record knows by their hash: the engine has\n" +
+			"kept them; with --rules they are those of a folder, and no engine is asked for them. A code such as E104 is explained by itself.",
 		Example: "  waybill rules explain 7709-001\n" +
 			"  waybill shipments decision 7709-001 --json | jq '.decisions[-1].record' > record.json && waybill rules explain record.json --rules rules",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -143,9 +144,9 @@ func (p *program) rulesExplain(ctx context.Context, f *clientFlags, what, dir st
 		_, err := fmt.Fprintf(p.out, "%s\n", record)
 		return err
 	}
-	d, err := rules.ParseDecision(record)
+	d, err := readRecord(what, record)
 	if err != nil {
-		return fmt.Errorf("%s is no decision record: %w", what, err)
+		return err
 	}
 	versions, err := p.deciders(ctx, f, dir)
 	if err != nil {
@@ -190,4 +191,19 @@ func (p *program) decisionRecord(ctx context.Context, f *clientFlags, what strin
 		}
 	}
 	return nil, fmt.Errorf("order %s has no such decision; it has %d", what, len(v.Decisions))
+}
+
+// readRecord reads a decision record, or a line of an export with one in it.
+func readRecord(what string, record []byte) (rules.Decision, error) {
+	record = bytes.TrimSpace(record)
+	d, err := rules.ParseRecord(record)
+	if err == nil {
+		return d, nil
+	}
+	if first, rest, more := bytes.Cut(record, []byte("\n")); more {
+		if _, ferr := rules.ParseRecord(first); ferr == nil {
+			return d, usageError(fmt.Errorf("%s holds %d records, one a line; give one of them: sed -n 1p %s > record.json", what, 2+bytes.Count(rest, []byte("\n")), what))
+		}
+	}
+	return d, fmt.Errorf("%s is no decision record: %w", what, err)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -32,14 +33,18 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 		Use: "backtest --orders FILE --new DIR", Short: "Show what other rules would have made of past orders", Args: cobra.NoArgs,
 		Long: "Replay stored decisions with the rules of a folder, with the quotes captured then. No carrier is asked. The file holds one decision record\n" +
 			"a line. Services that the old rules never asked for a quote are told as unknown, never guessed; what happened after the booking is not\n" +
-			"played again.\n\nExit code 1 where the condition of --fail-if holds.",
+			"played again. With --format sarif or github the figures are a notice, and so is each rule behind the changes, where it stands.\n" +
+			"Single orders have no place in a file: use text or json for the samples.\n\nExit code 1 where the condition of --fail-if holds.",
 		Example: "  waybill rules backtest --orders decisions.jsonl --new rules --fail-if 'cost_delta_pct > 2 or none_delta > 0'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case f.orders == "" || f.dir == "":
 				return usageError(fmt.Errorf("name the decisions with --orders and the new rules with --new"))
-			case f.format != "text" && f.format != "json":
-				return usageError(fmt.Errorf("--format %q is not known; use text or json", f.format))
+			case f.explain && f.format != "text":
+				return usageError(fmt.Errorf("--explain is for --format text: %s has no place for the samples' explanations", f.format))
+			}
+			if err := checkFormat(f.format); err != nil {
+				return err
 			}
 			return p.rulesBacktest(cmd.Context(), f)
 		},
@@ -47,7 +52,7 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&f.orders, "orders", "", "file of decision records, one a line; - for the standard input")
 	cmd.Flags().StringVar(&f.dir, "new", "", "folder of the new rules")
 	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of adapters, for checking services")
-	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&f.format, "format", "text", "text, json, sarif (for code hosts) or github (workflow commands)")
 	cmd.Flags().StringVar(&f.failIf, "fail-if", "", "condition over the figures, such as 'changed_pct > 10'")
 	cmd.Flags().IntVar(&f.samples, "samples", 5, "how many changed orders to show, at most 20")
 	cmd.Flags().BoolVar(&f.explain, "explain", false, "explain the samples, part by part: as the rules decided that the engine has kept, and as the new ones do")
@@ -57,9 +62,9 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 }
 
 func (p *program) rulesBacktest(ctx context.Context, f *backtestFlags) error {
-	b, err := p.loadRules(ctx, f.dir, f.plugins)
+	b, err := p.usableRules(ctx, f.dir, f.plugins, f.format)
 	if err != nil {
-		return &exitError{exitRules, err}
+		return err
 	}
 	if f.failIf != "" { // a condition that cannot be read is told before the work, not after it
 		if _, err := new(rules.Backtest).FailIf(f.failIf); err != nil {
@@ -84,19 +89,49 @@ func (p *program) rulesBacktest(ctx context.Context, f *backtestFlags) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.orders, err)
 	}
-	if f.format == "json" {
+	failed := error(nil)
+	if f.failIf != "" {
+		fail, err := r.FailIf(f.failIf)
+		if err != nil {
+			return err
+		}
+		if fail {
+			failed = fmt.Errorf("the condition %q holds", f.failIf)
+		}
+	}
+	switch f.format {
+	case "json":
 		err = p.printJSON(map[string]any{"backtest": r, "figures": r.Figures()})
-	} else {
+	case "text":
 		err = p.backtestText(ctx, b, r, f)
+	default:
+		err = p.printNotices(f.format, backtestNotices(b, r, f.dir, failed))
 	}
-	if err != nil || f.failIf == "" {
-		return err
+	return errors.Join(err, failed)
+}
+
+// backtestNotices are the figures of a backtest, the condition that failed it, the rules behind the changes and what nobody recorded.
+func backtestNotices(b *rules.Bundle, r *rules.Backtest, dir string, failed error) []notice {
+	text := headline(r)
+	for _, currency := range slices.Sorted(maps.Keys(r.Cost)) {
+		c := r.Cost[currency]
+		text += fmt.Sprintf("; cost of %s: %s before, %s after %s", count(r.Compared, "order"), minor(c.Old, currency), minor(c.New, currency), delta(c.Old, c.New))
 	}
-	fail, err := r.FailIf(f.failIf)
-	if err == nil && fail {
-		err = fmt.Errorf("the condition %q holds", f.failIf)
+	list := []notice{{level: "note", code: "backtest", advice: strings.TrimSpace(text)}}
+	if failed != nil {
+		list = append(list, notice{level: "error", code: "fail-if", advice: failed.Error()})
 	}
-	return err
+	for _, c := range r.Causes {
+		list = append(list, notice{level: "note", code: "behind-changes", advice: fmt.Sprintf("rule %q is behind another decision in %s", c.What, count(c.Orders, "order"))}.at(dir, b.Position(c.What)))
+	}
+	for _, c := range r.Unknowns {
+		list = append(list, notice{level: "warning", code: "unknown", advice: fmt.Sprintf("not recorded, in %s: %s", count(c.Orders, "order"), c.What)})
+	}
+	return list
+}
+
+func headline(r *rules.Backtest) string {
+	return fmt.Sprintf("%s, %d changed (%s), %d with an unknown part, %d with a rule that fails", count(r.Orders, "order"), r.Changed, share(r.Changed, r.Orders), r.Unknown, r.Faulty)
 }
 
 // progress draws a bar where somebody looks. It is told a negative number of orders at the end.
@@ -123,8 +158,7 @@ func (p *program) progress(size int64) func(orders int, done int64) {
 }
 
 func (p *program) backtestText(ctx context.Context, b *rules.Bundle, r *rules.Backtest, f *backtestFlags) error {
-	fmt.Fprintf(p.out, "%s, %d changed (%s), %d with an unknown part, %d with a rule that fails\n",
-		count(r.Orders, "order"), r.Changed, share(r.Changed, r.Orders), r.Unknown, r.Faulty)
+	fmt.Fprintln(p.out, headline(r))
 	t := newTable(p.out, "", "OLD", "NEW", "")
 	for _, currency := range slices.Sorted(maps.Keys(r.Cost)) {
 		c := r.Cost[currency]

@@ -44,9 +44,9 @@ func newRulesLintCmd(p *program) *cobra.Command {
 }
 
 func (p *program) rulesLint(ctx context.Context, dir, plugins, orders, format string, strict bool) error {
-	b, err := p.loadRules(ctx, dir, plugins)
+	b, err := p.usableRules(ctx, dir, plugins, format)
 	if err != nil {
-		return &exitError{exitRules, err}
+		return err
 	}
 	findings := b.Lint()
 	if orders != "" {

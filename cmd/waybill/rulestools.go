@@ -18,57 +18,85 @@ import (
 )
 
 func newRulesDiffCmd(p *program) *cobra.Command {
-	var plugins string
+	var plugins, format string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "diff OLD_DIR NEW_DIR", Short: "Show how two folders of rules differ, with orders that show it", Args: cobra.ExactArgs(2),
+		Long: "Show how two folders of rules differ, rule by rule. Where the condition of a rule means something else, an order is given to which it applied\n" +
+			"and does not any more, or the other way round, as it stands in a test. With --format sarif or github every change is a notice at its\n" +
+			"rule: in the new folder, in the old one where the rule is gone.",
 		Example: "  waybill rules diff rules.old rules",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.rulesDiff(cmd.Context(), args[0], args[1], plugins, asJSON)
+			if asJSON {
+				format = "json"
+			}
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			return p.rulesDiff(cmd.Context(), args[0], args[1], plugins, format)
 		},
 	}
 	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of adapters, for checking services")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif (for code hosts) or github (workflow commands)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, as --format json")
 	return cmd
 }
 
-func (p *program) rulesDiff(ctx context.Context, old, now, plugins string, asJSON bool) error {
-	a, err := p.loadRules(ctx, old, plugins)
+func (p *program) rulesDiff(ctx context.Context, old, now, plugins, format string) error {
+	a, err := p.usableRules(ctx, old, plugins, format)
 	if err != nil {
-		return &exitError{exitRules, err}
+		return err
 	}
-	b, err := p.loadRules(ctx, now, plugins)
+	b, err := p.usableRules(ctx, now, plugins, format)
 	if err != nil {
-		return &exitError{exitRules, err}
+		return err
 	}
 	changes := rules.Diff(a, b)
-	if asJSON {
+	switch format {
+	case "json":
 		return p.printJSON(map[string]any{"changes": append([]rules.Change{}, changes...)})
+	case "sarif", "github":
+		list := make([]notice, len(changes))
+		for i, c := range changes {
+			dir := now
+			if c.Kind == "removed" {
+				dir = old
+			}
+			list[i] = notice{level: "note", code: c.Kind, advice: strings.TrimSpace(changeText(c))}.at(dir, c.Position)
+		}
+		return p.printNotices(format, list)
 	}
 	for _, c := range changes {
-		name := c.Name
-		if c.At != "" {
-			name += " at " + c.At
-		}
-		fmt.Fprintf(p.out, "%s %s %s\n", c.Kind, c.What, printable(name))
-		if c.Old != c.New {
-			for _, side := range []struct{ sign, text string }{{"- ", c.Old}, {"+ ", c.New}} {
-				for line := range strings.Lines(strings.TrimSpace(side.text)) {
-					fmt.Fprintf(p.out, "    %s%s\n", side.sign, printable(strings.TrimRight(line, "\n")))
-				}
-			}
-		}
-		for _, w := range []struct {
-			text  string
-			order map[string]string
-		}{{"does not apply any more to", c.NoLonger}, {"applies now to", c.Now}} {
-			if w.order != nil {
-				fmt.Fprintf(p.out, "    %s %s\n", w.text, printable(withText(w.order)))
-			}
-		}
+		fmt.Fprint(p.out, changeText(c))
 	}
 	_, err = fmt.Fprintln(p.out, count(len(changes), "change"))
 	return err
+}
+
+// changeText is a change for people, in lines.
+func changeText(c rules.Change) string {
+	var out strings.Builder
+	name := c.Name
+	if c.At != "" {
+		name += " at " + c.At
+	}
+	fmt.Fprintf(&out, "%s\n", strings.TrimSpace(c.Kind+" "+c.What+" "+printable(name)))
+	if c.Old != c.New {
+		for _, side := range []struct{ sign, text string }{{"- ", c.Old}, {"+ ", c.New}} {
+			for line := range strings.Lines(strings.TrimSpace(side.text)) {
+				fmt.Fprintf(&out, "    %s%s\n", side.sign, printable(strings.TrimRight(line, "\n")))
+			}
+		}
+	}
+	for _, w := range []struct {
+		text  string
+		order map[string]string
+	}{{"does not apply any more to", c.NoLonger}, {"applies now to", c.Now}} {
+		if w.order != nil {
+			fmt.Fprintf(&out, "    %s %s\n", w.text, printable(withText(w.order)))
+		}
+	}
+	return out.String()
 }
 
 // withText writes an order as it stands under with: in a test.
@@ -221,7 +249,8 @@ func newRulesTryCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "try ORDER_ID|RECORD.json", Short: "Compute expressions over a decided order, line by line", Args: cobra.ExactArgs(1),
 		Long: "Read expressions, one a line, and show the value of every part over the order of a decision record. option is that of the winner; a line\n" +
-			"'option ups' makes it that of another account. Nothing is changed.",
+			"'option ups' makes it that of another account. The record is a file, a line of 'rules export' in one too, or that of an order at a running\n" +
+			"engine. Nothing is changed.",
 		Example: "  echo 'order.total > usd(50) and option.fee < usd(12)' | waybill rules try record.json --rules rules",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.rulesTry(cmd.Context(), f, args[0], dir)
@@ -237,9 +266,9 @@ func (p *program) rulesTry(ctx context.Context, f *clientFlags, what, dir string
 	if err != nil {
 		return err
 	}
-	d, err := rules.ParseDecision(record)
+	d, err := readRecord(what, record)
 	if err != nil {
-		return fmt.Errorf("%s is no decision record: %w", what, err)
+		return err
 	}
 	bundle := rules.Default()
 	if dir != "" {
