@@ -94,6 +94,9 @@ func TestTry(t *testing.T) {
 			t.Errorf("%s: %s (%v)", c.expression, got, err)
 		}
 	}
+	if _, err := b.Try(&d, "", "order.total > eur(3)"); err == nil || !strings.Contains(err.Error(), "EUR cannot meet USD") {
+		t.Errorf("an amount in another currency than the file's: %v", err)
+	}
 	if _, err := b.Try(&d, "", "order.totl"); err == nil || !strings.Contains(err.Error(), "did you mean total") {
 		t.Error(err)
 	}

@@ -146,7 +146,9 @@ func (w *Writer) remembered(v fmt.Stringer) {
 		if w.known == nil {
 			w.known = map[any]string{}
 		}
-		text = Format(v)
+		if text = Format(v); text == "" { // an amount that nobody gave
+			text = "nothing"
+		}
 		w.known[v] = text
 	}
 	w.WriteString(text)

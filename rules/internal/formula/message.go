@@ -19,6 +19,7 @@ var (
 	unknownField = regexp.MustCompile(`(?:has no field|unknown field|has no method|has no field or method) (\S+)`)
 	mismatch     = regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (.+) and (.+)\)`)
 	badArgument  = regexp.MustCompile(`^cannot use (.+) as argument \(type (.+)\) to call (\S+)`)
+	badBuiltin   = regexp.MustCompile(`^invalid argument for (\w+) \(type (.+)\)`)
 	arity        = regexp.MustCompile(`^(?:too many|not enough|invalid number of) arguments .*?(?:call )?(\w+)\b`)
 	goTypes      = regexp.MustCompile(`\*?(?:\[\])?(?:\w+\.)?\b(?:Money|Weight|Length|Volume|Distance|List|Time|Duration|Order|Option|Place|Item|Location|Local|float64|int|string|bool|interface \{\}|any)\b`)
 )
@@ -50,6 +51,20 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 	if m := badArgument.FindStringSubmatch(at.Message); m != nil {
 		p.Code = "E203"
 		p.Message = fmt.Sprintf("%s(…) cannot take %s", m[3], friendlyName(m[1]))
+		return p
+	}
+	if m := badBuiltin.FindStringSubmatch(at.Message); m != nil {
+		p.Code, p.Hint = "E203", ""
+		kind := friendlyName(m[2])
+		p.Message = fmt.Sprintf("%s(…) takes numbers, and this is %s", m[1], kind)
+		switch {
+		case m[1] == "max":
+			p.Hint = "write a > b ? a : b"
+		case m[1] == "min":
+			p.Hint = "write a < b ? a : b"
+		case kind == Money:
+			p.Hint = "dollars(…) makes a number of money"
+		}
 		return p
 	}
 	if m := arity.FindStringSubmatch(at.Message); m != nil {

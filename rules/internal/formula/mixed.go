@@ -27,6 +27,8 @@ func (m *mixed) Visit(node *ast.Node) {
 		for _, x := range n.Nodes {
 			m.meet(kindIn(n.Nodes[0]), kindIn(x), "cannot stand in one list", x, x)
 		}
+	case *ast.BuiltinNode:
+		m.sum(n)
 	case *ast.BinaryNode:
 		switch n.Operator {
 		case "??":
@@ -41,6 +43,34 @@ func (m *mixed) Visit(node *ast.Node) {
 				m.meet(left, right, "cannot be compared", entryOf(n.Right), entryOf(n.Right))
 			}
 		}
+	}
+}
+
+// sum refuses to add up what is no number: expr's checker lets anything through, which would fail while it runs.
+func (m *mixed) sum(n *ast.BuiltinNode) {
+	if n.Name != "sum" || len(n.Arguments) == 0 {
+		return
+	}
+	what, kind := n.Arguments[0], ""
+	if len(n.Arguments) > 1 {
+		what = n.Arguments[1]
+		if p, ok := what.(*ast.PredicateNode); ok {
+			what = p.Node
+		}
+		kind = kindIn(what)
+	} else {
+		kind = strings.TrimPrefix(kindIn(what), listOf)
+	}
+	if kind == "" || kind == Number {
+		return
+	}
+	from, to := spanOf(what)
+	m.problem = &Problem{Code: "E203", From: from, To: to, Message: fmt.Sprintf("sum(…) adds numbers, and this is %s", kind)}
+	switch kind {
+	case Money:
+		m.problem.Hint = "order.subtotal is what all items cost; sum(…, dollars(…)) adds numbers of dollars"
+	case Weight:
+		m.problem.Hint = "order.weight is that of all parcels"
 	}
 }
 
