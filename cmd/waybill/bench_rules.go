@@ -64,10 +64,9 @@ func newBenchRulesCmd() *cobra.Command {
 			if min(b.decisions, b.explanations, b.orders, b.expressions, b.bundles) < 1 {
 				return usageError(errors.New("every count must be at least 1"))
 			}
-			b.bar.out = io.Discard
-			if f, ok := cmd.ErrOrStderr().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-				b.bar.out = f
-			}
+			b.bar.out = cmd.ErrOrStderr()
+			f, ok := b.bar.out.(*os.File)
+			b.bar.lines = !ok || !term.IsTerminal(int(f.Fd()))
 			if err := b.run(cmd.Context()); err != nil {
 				return err
 			}
@@ -207,9 +206,10 @@ func (b *rulesBench) print(w io.Writer, asJSON bool) error {
 	return tab.Flush()
 }
 
-// progressBar draws how far a part has come, on a terminal.
+// progressBar draws how far a part has come; in a log, it says so at every tenth of the way.
 type progressBar struct {
 	out   io.Writer
+	lines bool // a log, no terminal
 	part  string
 	of    int
 	drawn int
@@ -226,12 +226,24 @@ func (p *progressBar) at(done int) {
 	if p.of > 0 {
 		percent = done * 100 / p.of
 	}
-	if percent == p.drawn {
+	if percent == p.drawn || p.lines && p.drawn >= 0 && percent/10 == p.drawn/10 {
 		return
 	}
 	p.drawn = percent
+	switch {
+	case p.lines && p.of == 0:
+		fmt.Fprintf(p.out, "bench: %s\n", p.part)
+		return
+	case p.lines:
+		fmt.Fprintf(p.out, "bench: %s %d %%\n", p.part, percent)
+		return
+	}
 	full := min(percent*width/100, width)
 	fmt.Fprintf(p.out, "\r\x1b[K%-20s [%s%s] %3d %%  %d", p.part, strings.Repeat("#", full), strings.Repeat(" ", width-full), percent, done)
 }
 
-func (p *progressBar) end() { fmt.Fprint(p.out, "\r\x1b[K") }
+func (p *progressBar) end() {
+	if !p.lines {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}

@@ -1,7 +1,9 @@
 package trace_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/expr-lang/expr"
 
@@ -47,5 +49,41 @@ func TestFailureIsShown(t *testing.T) {
 	}
 	if _, err := trace.Compile(`lst == 1`, expr.Env(map[string]any{"list": []int{}})); err == nil {
 		t.Error("an unknown name was compiled")
+	}
+}
+
+// TestRoomIsUsedAgain: a run in a room shows nothing of the runs before it, be they larger, smaller or failed.
+func TestRoomIsUsedAgain(t *testing.T) {
+	env := expr.Env(map[string]any{"list": []int{}, "on": false})
+	var room trace.Room
+	for _, source := range []string{`any(list, # > 1 and # < 9) or on`, `on`, `list[7] == 1`, `on or list[0] == 2`, `3`, `any(list, # > 1 and # < 9) or on`} {
+		p, err := trace.Compile(source, env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, on := range []bool{true, false} {
+			values := map[string]any{"list": []int{0, 1, 2, 3}, "on": on}
+			if got, want := p.RunIn(&room, values).String(), p.Run(values).String(); got != want {
+				t.Errorf("%s in a room that was used:\n%s\nin a new one:\n%s", source, got, want)
+			}
+		}
+		room.Clear()
+	}
+}
+
+func TestWriterRemembersValues(t *testing.T) {
+	p, err := trace.Compile(`wait > wait`, expr.Env(map[string]any{"wait": time.Duration(0)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w trace.Writer
+	for _, wait := range []time.Duration{time.Minute, time.Hour, time.Minute} {
+		tree := p.Run(map[string]any{"wait": wait})
+		w.Reset()
+		w.Tree(tree, "  ")
+		w.Tree(tree, "")
+		if got := w.String(); strings.Count(got, "= "+wait.String()+"\n") != 4 || !strings.HasPrefix(got, "  wait") || got[strings.Index(got, "\nwait")+1:] != tree.String() {
+			t.Errorf("%s:\n%s", wait, got)
+		}
 	}
 }
