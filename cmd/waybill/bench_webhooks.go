@@ -168,7 +168,9 @@ func benchNotify(st store.Store) (*notify.Service, error) {
 	tenant := &config.Tenant{ID: "bench", Name: "Bench", Notify: config.Notify{AllowPrivate: true}}
 	cfg := &config.Config{Tenants: map[string]*config.Tenant{"bench": tenant}}
 	return notify.New(notify.Settings{Store: st, Config: func() *config.Config { return cfg }, Clock: clock.Real(), Source: clock.Crypto(clock.Real()), Log: hclog.NewNullLogger(),
-		ShowShipment: func(sh *shipment.Shipment) any { return shippingapi.Show(sh, "http://127.0.0.1", nil) }})
+		ShowShipment: func(sh *shipment.Shipment, back []*shipment.Shipment) any {
+			return shippingapi.Show(sh, back, "http://127.0.0.1", nil)
+		}})
 }
 
 // happen commits the events at their rate, each in a transaction of its own, and returns when each began and how long each commit

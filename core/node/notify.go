@@ -15,12 +15,12 @@ func (n *Node) openNotify() (err error) {
 	trackers := trackerapi.Settings{Manifest: n.manifest, Pages: n.pages}
 	n.Notify, err = notify.New(notify.Settings{
 		Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("notify"), Registerer: n.registry,
-		ShowShipment: func(sh *shipment.Shipment) any {
-			return shippingapi.Show(sh, n.Config.Current().Server.PublicURL, n.pages)
+		ShowShipment: func(sh *shipment.Shipment, back []*shipment.Shipment) any {
+			return shippingapi.Show(sh, back, n.Config.Current().Server.PublicURL, n.pages)
 		},
-		ShowTracker: func(t *tracker.Tracker) any {
+		ShowTracker: func(t *tracker.Tracker, back []*shipment.Shipment) any {
 			if tenant := n.Config.Current().Tenants[t.Tenant]; tenant != nil {
-				return trackers.Show(tenant, t)
+				return trackers.Show(tenant, t, back, n.Config.Current().Server.PublicURL)
 			}
 			return t
 		},

@@ -48,8 +48,12 @@ type office struct {
 }
 
 // view is the JSON of a shipment here; the real one belongs to its surface.
-func view(sh *shipment.Shipment) any {
-	return map[string]any{"id": sh.ID, "status": sh.Status, "orderExternalId": sh.Order.ExternalID}
+func view(sh *shipment.Shipment, back []*shipment.Shipment) any {
+	v := map[string]any{"id": sh.ID, "status": sh.Status, "orderExternalId": sh.Order.ExternalID}
+	for _, r := range back {
+		v["returnRequest"] = r.Order.ExternalID
+	}
+	return v
 }
 
 type option func(*notify.Settings)

@@ -166,6 +166,10 @@ type Change struct {
 }
 
 // Update changes a webhook. A paused one that becomes active goes on where it stopped, a disabled one with what happens from now on.
+//
+// Topics have no place in the log: a message that was written before a change and is read after it is judged by the new ones. That
+// concerns what is written within moments of the change, and all that a paused webhook has not read yet; nothing that both the old and
+// the new topics name is lost or told twice.
 func (s *Service) Update(ctx context.Context, c usecase.Caller, id string, ch Change) (*store.Subscription, error) {
 	return s.change(ctx, c, id, func(sub *store.Subscription, tx *store.Tx) error {
 		was := sub.State

@@ -17,6 +17,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 )
 
@@ -81,7 +82,12 @@ func (s *Service) offer(ctx context.Context, t Told) result {
 	if isAlert(t.Subscription.Shape) {
 		return s.alert(ctx, t, r)
 	}
-	rendered, ok, err := s.render(t)
+	var rendered Rendered
+	var ok bool
+	var err error
+	if t.Back, err = s.returnsOf(ctx, t); err == nil {
+		rendered, ok, err = s.render(t)
+	}
 	switch {
 	case err != nil:
 		r.outcome, r.try.Error = failed, err.Error()
@@ -91,6 +97,26 @@ func (s *Service) offer(ctx context.Context, t Told) result {
 		s.post(ctx, t, rendered, &r)
 	}
 	return r
+}
+
+// returnsOf reads the returns of what a message in our own shape is about.
+func (s *Service) returnsOf(ctx context.Context, t Told) (back []*shipment.Shipment, err error) {
+	var ids []shipment.ID
+	switch snap := t.Snapshot; {
+	case t.Subscription.Shape != ShapeWaybill:
+	case snap.Shipment != nil:
+		ids = snap.Shipment.Returns
+	case snap.Tracker != nil:
+		ids = snap.Tracker.Returns
+	}
+	for _, id := range ids {
+		sh, err := s.Store.Shipment(ctx, t.Subscription.Tenant, id)
+		if err != nil {
+			return nil, fmt.Errorf("read return %s: %w", id, err)
+		}
+		back = append(back, sh)
+	}
+	return back, nil
 }
 
 // render finds the words. A test reaches every subscription, in our own words where its shape has none.

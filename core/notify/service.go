@@ -23,6 +23,7 @@ import (
 // Store is what notify needs of a store.Store.
 type Store interface {
 	Commit(ctx context.Context, tenant string, tx *store.Tx) error
+	Shipment(ctx context.Context, tenant string, id shipment.ID) (*shipment.Shipment, error)
 	ShipmentByExternalID(ctx context.Context, tenant, externalID string) (*shipment.Shipment, error)
 	store.Outbox
 }
@@ -35,9 +36,9 @@ type Settings struct {
 	Source clock.Source
 	Log    hclog.Logger
 	// ShowShipment and ShowTracker give the JSON of the Shipping Order and Tracker API for the shape waybill. Where ShowTracker is
-	// nil, that shape has no words for trackers.
-	ShowShipment func(*shipment.Shipment) any
-	ShowTracker  func(*tracker.Tracker) any
+	// nil, that shape has no words for trackers. back are the returns of what is shown, oldest first.
+	ShowShipment func(sh *shipment.Shipment, back []*shipment.Shipment) any
+	ShowTracker  func(t *tracker.Tracker, back []*shipment.Shipment) any
 	// Shapes are those of other surfaces, by name.
 	Shapes map[string]Shape
 	// Resolve looks up a name before a subscription is created; nil for the machine's resolver.

@@ -50,6 +50,8 @@ type Told struct {
 	Subscription *store.Subscription
 	Message      store.Message
 	Snapshot     Snapshot
+	// Back are the returns of what the snapshot shows, oldest first, as they are when the message is sent.
+	Back []*shipment.Shipment
 }
 
 // Rendered is the request that tells it, beside what all requests have: Content-Type, User-Agent and, where Signed, the headers of

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/waybill-dev/waybill/core/notify"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/usecase"
@@ -46,7 +47,9 @@ func golden(t *testing.T, name string, got []byte) {
 
 func TestShapes(t *testing.T) {
 	o := newOffice(t, func(s *notify.Settings) {
-		s.ShowTracker = func(tr *tracker.Tracker) any { return map[string]any{"id": tr.ID, "trackingId": tr.Number} }
+		s.ShowTracker = func(tr *tracker.Tracker, _ []*shipment.Shipment) any {
+			return map[string]any{"id": tr.ID, "trackingId": tr.Number}
+		}
 	})
 	ours, ds := newSubscriber(t, nil), newSubscriber(t, nil)
 	o.subscribe(ours.URL, "*")
@@ -81,6 +84,26 @@ func TestShapes(t *testing.T) {
 		t.Fatalf("Delivery Solutions' shape told %d, want the shipment alone", len(ds.all()))
 	}
 	golden(t, "delivery-solutions-order", ds.all()[0].body)
+}
+
+// TestReturnsAreShownWithTheirOrigin: whoever words an order gets its returns too, as they are stored.
+func TestReturnsAreShownWithTheirOrigin(t *testing.T) {
+	o, s := newOffice(t), newSubscriber(t, nil)
+	o.subscribe(s.URL, "shipment.order_delivered")
+	o.happen("7709-001-R1", shipping.OrderDispatched)
+	o.happen("7709-001", shipping.OutForDelivery)
+	o.orders["7709-001"].Returns = []shipment.ID{o.orders["7709-001-R1"].ID}
+	o.happen("7709-001", shipping.OrderDelivered)
+	o.due()
+	var told any
+	if list := s.all(); len(list) != 1 {
+		t.Fatalf("told %d times, want once", len(list))
+	} else if err := json.Unmarshal(list[0].body, &told); err != nil {
+		t.Fatal(err)
+	}
+	if got := told.(map[string]any)["data"].(map[string]any)["shipment"].(map[string]any)["returnRequest"]; got != "7709-001-R1" {
+		t.Errorf("the return is told as %v", got)
+	}
 }
 
 func TestAShapeNeedsSomethingToTell(t *testing.T) {

@@ -62,12 +62,12 @@ func (s *Service) waybill(t Told) (Rendered, bool, error) {
 	var data any
 	switch snap := t.Snapshot; {
 	case snap.Shipment != nil && snap.Change != nil:
-		data = shipmentData{Shipment: s.ShowShipment(snap.Shipment), Change: showChange(*snap.Change)}
+		data = shipmentData{Shipment: s.ShowShipment(snap.Shipment, t.Back), Change: showChange(*snap.Change)}
 	case snap.Tracker != nil:
 		if s.ShowTracker == nil || snap.Tracker.Surface != tracker.OfAPI {
 			return Rendered{}, false, nil
 		}
-		d := trackerData{Tracker: s.ShowTracker(snap.Tracker), Events: []eventData{}}
+		d := trackerData{Tracker: s.ShowTracker(snap.Tracker, t.Back), Events: []eventData{}}
 		for _, e := range snap.Entered {
 			d.Events = append(d.Events, eventData{ID: e.ID, Status: e.Status, SubStatus: e.SubStatus, Time: e.Time, CarrierTime: e.Clock(), CarrierCode: e.CarrierCode,
 				CarrierWords: e.CarrierWords, EventReason: e.Reason, City: e.City, State: e.State, PostalCode: e.PostalCode, CountryCode: e.CountryCode, Late: e.Late})

@@ -131,9 +131,11 @@ func New(t testing.TB) *Harness {
 	cfg := func() *config.Config { return h.Config }
 	h.Pages = h.pages(log)
 	h.Notify, err = notify.New(notify.Settings{Store: h.Store, Config: cfg, Clock: h.Clock, Source: source, Log: log,
-		ShowShipment: func(sh *shipment.Shipment) any { return shippingapi.Show(sh, h.Config.Server.PublicURL, h.Pages) },
-		ShowTracker: func(t *tracker.Tracker) any {
-			return trackerapi.Settings{Manifest: h.manifest, Pages: h.Pages}.Show(h.Config.Tenants[t.Tenant], t)
+		ShowShipment: func(sh *shipment.Shipment, back []*shipment.Shipment) any {
+			return shippingapi.Show(sh, back, h.Config.Server.PublicURL, h.Pages)
+		},
+		ShowTracker: func(t *tracker.Tracker, back []*shipment.Shipment) any {
+			return trackerapi.Settings{Manifest: h.manifest, Pages: h.Pages}.Show(h.Config.Tenants[t.Tenant], t, back, h.Config.Server.PublicURL)
 		},
 		Shapes: map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook, notify.ShapeTracktor: tracktor.Shape}})
 	if err != nil {

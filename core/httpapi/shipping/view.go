@@ -83,9 +83,15 @@ type returnView struct {
 	Contact shape.Contact `json:"contact"`
 }
 
-// Show turns a shipment into what GET /shipments/{id} answers, for those who tell of it elsewhere. base is what links begin with; pages
-// may be nil.
-func Show(sh *shipment.Shipment, base string, pages shape.Pages) any { return linked(sh, base, pages) }
+// Show turns a shipment into what GET /shipments/{id} answers, for those who tell of it elsewhere. back are its returns, oldest first;
+// base is what links begin with; pages may be nil.
+func Show(sh *shipment.Shipment, back []*shipment.Shipment, base string, pages shape.Pages) any {
+	v := linked(sh, base, pages)
+	if len(back) > 0 {
+		v.ReturnRequest, v.Returns = returns.Present(back, base)
+	}
+	return v
+}
 
 // linked puts the page that a buyer follows the order on before the carrier's own.
 func linked(sh *shipment.Shipment, base string, pages shape.Pages, more ...shipment.Warning) view {

@@ -17,7 +17,9 @@ import (
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/geo"
 	"github.com/waybill-dev/waybill/core/httpapi"
+	"github.com/waybill-dev/waybill/core/httpapi/returns"
 	"github.com/waybill-dev/waybill/core/httpapi/shape"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/tracking"
@@ -41,9 +43,14 @@ type Settings struct {
 	Back     Returner
 }
 
-// Show returns the JSON of a tracker as this surface answers it, for those who tell of it. It needs Manifest and Pages.
-func (s Settings) Show(tenant *config.Tenant, t *tracker.Tracker) any {
-	return (&surface{Settings: s}).show(tenant, t)
+// Show returns the JSON of a tracker as this surface answers it, for those who tell of it. It needs Manifest and Pages. back are its
+// returns, oldest first; base is what links begin with.
+func (s Settings) Show(tenant *config.Tenant, t *tracker.Tracker, back []*shipment.Shipment, base string) any {
+	v := (&surface{Settings: s}).show(tenant, t)
+	if len(back) > 0 {
+		v.ReturnRequest, v.Returns = returns.Present(back, base)
+	}
+	return v
 }
 
 type surface struct {
