@@ -94,6 +94,9 @@ func TestSpecHasEveryRoute(t *testing.T) {
 			if path == "/shipments/list" && (method == "GET" || method == "PUT" || method == "DELETE") {
 				specified = true // an order may be called list
 			}
+			if (path == "/public/v1/trackers/bulk" || path == "/public/v1/trackers/track") && (method == "GET" || method == "PATCH") {
+				specified = true // a tracker may be called so by its caller
+			}
 			a := h.Do(method, real, "{}")
 			if served := a.Status != 405; served != specified {
 				t.Errorf("%s %s: answered %d, specified: %v", method, path, a.Status, specified)

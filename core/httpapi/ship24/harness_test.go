@@ -80,6 +80,9 @@ func (a *api) ask(method, path, body string, headers ...string) *answer {
 		a.t.Fatal(err)
 	}
 	hold(a.t, q, res.StatusCode, res.Header, raw)
+	if err := apitest.Hold(q, []byte(body), res.StatusCode, res.Header, raw); err != nil {
+		a.t.Error(err)
+	}
 	return &answer{Response: res, body: raw, t: a.t}
 }
 

@@ -18,6 +18,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"github.com/waybill-dev/waybill/core/httpapi/apitest"
 )
 
 // specFile is Ship24's own OpenAPI document, which stands beside the repository.
@@ -172,3 +174,35 @@ type witness struct {
 }
 
 func (w *witness) Errorf(string, ...any) { w.failed = true }
+
+// TestOurOwnDocumentHolds shows that what openapi.yaml does not say of this surface cannot pass unseen, under either base.
+func TestOurOwnDocumentHolds(t *testing.T) {
+	a := newAPI(t)
+	for _, path := range []string{"/public/v1/couriers", "/v1/couriers"} {
+		q, err := http.NewRequestWithContext(t.Context(), "GET", a.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := http.Header{"Content-Type": {"application/json"}}
+		good := `{"courierCode":"ups","courierName":"UPS","website":null,"isPost":false,"countryCode":null,"requiredFields":null,"isDeprecated":false`
+		for body, ok := range map[string]bool{
+			`{"data":{"couriers":[` + good + `}]}}`:          true,
+			`{"data":{"couriers":[` + good + `,"more":1}]}}`: false,
+			`{"data":{"couriers":[{"courierCode":"ups"}]}}`:  false,
+			`{"couriers":[]}`: false,
+		} {
+			if err := apitest.Hold(q, nil, 200, header, []byte(body)); (err == nil) != ok {
+				t.Errorf("%s %s: %v", path, body, err)
+			}
+		}
+		for code, ok := range map[string]bool{"auth_missing_header": true, "tracker_not_updatable": false} {
+			body := `{"errors":[{"code":"` + code + `","message":"x"}],"data":null}`
+			if err := apitest.Hold(q, nil, 400, header, []byte(body)); (err == nil) != ok {
+				t.Errorf("%s refused with %s: %v", path, code, err)
+			}
+		}
+		if apitest.Hold(q, nil, 418, header, []byte(`{}`)) == nil {
+			t.Errorf("%s: a status that is not described passes", path)
+		}
+	}
+}

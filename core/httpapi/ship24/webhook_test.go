@@ -31,6 +31,9 @@ func events(t *testing.T, body []byte) []string {
 // requires and the example beside it leaves out.
 func holdWebhook(t *testing.T, body []byte) {
 	t.Helper()
+	if err := apitest.HoldSchema("Ship24Webhook", body); err != nil {
+		t.Errorf("a webhook is not as openapi.yaml says: %v\n%s", err, body)
+	}
 	doc, err := document()
 	if err != nil {
 		t.Log("Ship24's OpenAPI document is not beside the repository: webhooks are not held against it")
