@@ -16,6 +16,7 @@ type remote interface {
 	carrier.Finder
 	carrier.Tracker
 	carrier.PushReceiver
+	carrier.PushSubscriber
 	carrier.Editor
 	carrier.Returner
 	carrier.AddressValidator
@@ -62,6 +63,11 @@ func (c *Account) Track(ctx context.Context, r carrier.TrackRequest) ([]carrier.
 // ReceivePush reads what the carrier pushed.
 func (c *Account) ReceivePush(ctx context.Context, p carrier.Push) (carrier.PushAnswer, error) {
 	return call(ctx, c, opPush, p, remote.ReceivePush)
+}
+
+// SubscribePush asks the carrier to push what happens to parcels.
+func (c *Account) SubscribePush(ctx context.Context, r carrier.SubscribeRequest) (carrier.PushSubscription, error) {
+	return call(ctx, c, opSubscribe, r, remote.SubscribePush)
 }
 
 // Edit changes a live booking.

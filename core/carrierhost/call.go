@@ -24,6 +24,7 @@ const (
 	opFind
 	opTrack
 	opPush
+	opSubscribe
 	opEdit
 	opReturn
 	opAddress
@@ -62,6 +63,7 @@ var ops = [numOps]struct {
 	opFind:           {"find", finding, false},
 	opTrack:          {"track", tracking, false},
 	opPush:           {"receive_push", unguarded, false},
+	opSubscribe:      {"subscribe_push", tracking, false},
 	opEdit:           {"edit", booking, true},
 	opReturn:         {"return", booking, true},
 	opAddress:        {"validate_address", quoting, false},

@@ -9,7 +9,6 @@ import (
 	"github.com/waybill-dev/waybill/core/carrierhost"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/httpapi/admin"
-	"github.com/waybill-dev/waybill/core/httpapi/push"
 )
 
 // adapters tells the configuration which adapters there are and what they want to be configured with. One that is there and cannot
@@ -51,11 +50,7 @@ func (n *Node) refused(tenant, account string) string {
 
 // pushURL is where the carrier of an account pushes to.
 func (n *Node) pushURL(ctx context.Context, tenant, account string) (string, error) {
-	secret, err := n.Tracking.PushSecret(ctx, tenant, account)
-	if err != nil {
-		return "", err
-	}
-	return push.URL(n.Config.Current().Server.PublicURL, account, secret), nil
+	return n.Tracking.PushURL(ctx, tenant, account)
 }
 
 // provider tells the admin surface about an account.

@@ -71,6 +71,10 @@ type Tracker struct {
 	TrackingURL string            `json:"trackingUrl,omitempty"` // the carrier's own page
 	FactsAt     time.Time         `json:"factsAt,omitzero"`      // when that happened which filled Progress last
 
+	// PushedUntil is until when the carrier has agreed to push news of every number, NextAsked when it is asked for that again; both zero
+	// where it is not asked.
+	PushedUntil time.Time `json:"pushedUntil,omitzero"`
+	NextAsked   time.Time `json:"nextAsked,omitzero"`
 	// NextPoll is when the carrier is to be asked again; zero where it is not.
 	NextPoll time.Time `json:"nextPoll,omitzero"`
 	Polls    Polls     `json:"polls"`

@@ -44,6 +44,7 @@ type fakeCarrier struct {
 	fail     func(carrier.TrackRequest) error
 	asked    [][]string
 	push     func(carrier.Push) (carrier.PushAnswer, error)
+	agree    func(carrier.SubscribeRequest) (carrier.PushSubscription, error)
 }
 
 func newFake(abilities ...carrier.Ability) *fakeCarrier {
@@ -80,6 +81,12 @@ func (f *fakeCarrier) ReceivePush(_ context.Context, p carrier.Push) (carrier.Pu
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.push(p)
+}
+
+func (f *fakeCarrier) SubscribePush(_ context.Context, r carrier.SubscribeRequest) (carrier.PushSubscription, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.agree(r)
 }
 
 // says adds events to what the carrier knows of a number.

@@ -40,7 +40,7 @@ func (s *Service) schedule(t *tracker.Tracker, now time.Time) {
 		return
 	}
 	every := interval(t, s.Config().TrackingOf(a), s.byCourier(t))
-	if pushed(t) {
+	if pushed(t) || t.PushedUntil.After(now) && !t.Polls.FoundAt.IsZero() {
 		every *= pushedFactor
 	}
 	t.NextPoll = now.Add(s.spread(t, every))

@@ -154,6 +154,7 @@ type visit struct {
 	updates []carrier.TrackUpdate
 	failed  *carrier.Error
 	charged shipping.Money // by the order, when the visit began
+	asked   *agreement     // what was agreed about pushes, nil where that was not asked
 }
 
 // poll asks for the trackers that are due, and commits what comes of it. It returns how long the account is to be left alone.
@@ -180,6 +181,7 @@ func (s *Service) poll(ctx context.Context, a *config.Account, due []*tracker.Tr
 	s.mu.Lock()
 	s.pace(a.Tenant, a.ID).failures = 0
 	s.mu.Unlock()
+	s.subscribe(ctx, a, visits)
 	return 0, s.record(ctx, a, visits)
 }
 
@@ -402,6 +404,9 @@ func (s *Service) observe(t *tracker.Tracker, v *visit) (n *news, heard string) 
 	n = &news{}
 	t.Polls.Count++
 	t.Polls.LastAt = now
+	if v.asked != nil {
+		t.PushedUntil, t.NextAsked = v.asked.until, v.asked.next
+	}
 	if v.failed == nil && len(v.updates) == 0 {
 		v.failed = &carrier.Error{Source: carrier.SourceAdapter, Effect: carrier.EffectNone, Retry: carrier.RetryNever, Code: carrier.CarrierProtocol,
 			Message: "The answer does not hold the number that was asked for."}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -156,6 +157,20 @@ func (s *Service) PushSecret(ctx context.Context, tenant, account string) (strin
 	mac := hmac.New(sha256.New, key)
 	fmt.Fprintf(mac, "%d:%s%s", len(tenant), tenant, account)
 	return hex.EncodeToString(mac.Sum(nil)[:20]), nil
+}
+
+// PushURL is where the carrier of an account pushes to.
+func (s *Service) PushURL(ctx context.Context, tenant, account string) (string, error) {
+	secret, err := s.PushSecret(ctx, tenant, account)
+	if err != nil {
+		return "", err
+	}
+	return PushURLAt(s.Config().Server.PublicURL, account, secret), nil
+}
+
+// PushURLAt is where the carrier of an account pushes to. base is what the engine's URLs begin with.
+func PushURLAt(base, account, secret string) string {
+	return base + "/carriers/" + url.PathEscape(account) + "/push/" + url.PathEscape(secret)
 }
 
 func (s *Service) signingKey(ctx context.Context) ([]byte, error) {

@@ -27,6 +27,8 @@ type Config struct {
 
 	PushCredential carrier.Secret `json:"push_credential,omitempty" title:"Push credential" doc:"What UPS sends with Track Alert pushes; without it every push is refused."`
 
+	TrackAlert string `json:"track_alert" title:"Track Alert" enum:"off,v1,v2" default:"off" doc:"Have UPS push what happens to parcels, number by number, for 14 days at a time: v1 sends the push URL and the push credential with each request, v2 leaves both to UPS's developer portal."`
+
 	Shipper *Shipper `json:"shipper" title:"Shipper" doc:"The account's own address, printed as the sender's. Without it the pickup location's is used."`
 }
 
@@ -61,6 +63,9 @@ func (c Config) check() error {
 	}
 	if len(c.ShipperNumber) != shipperNumberLength || strings.ContainsFunc(c.ShipperNumber, notAlphanumeric) {
 		f.Add("shipper_number", "must be six letters and digits")
+	}
+	if c.TrackAlert != "" && c.TrackAlert != alertOff && c.PushCredential.Reveal() == "" {
+		f.Add("push_credential", "is required with track_alert: without it every push is refused")
 	}
 	if s := c.Shipper; s != nil {
 		if len(s.CountryCode) != 2 {

@@ -19,6 +19,7 @@ const (
 	CanFind            Ability = "find"
 	CanTrack           Ability = "track"
 	CanReceivePush     Ability = "receive_push"
+	CanSubscribePush   Ability = "subscribe_push"
 	CanEdit            Ability = "edit"
 	CanReturn          Ability = "return"
 	CanValidateAddress Ability = "validate_address"
@@ -68,6 +69,13 @@ type PushReceiver interface {
 	ReceivePush(ctx context.Context, p Push) (PushAnswer, error)
 }
 
+// PushSubscriber asks the carrier to push what happens to parcels, where that must be asked for by number. Asking again for a number that
+// is subscribed renews it. A number that the carrier does not take is left out of the answer; an account that is not configured to be
+// pushed to answers with no number, and asks nobody.
+type PushSubscriber interface {
+	SubscribePush(ctx context.Context, r SubscribeRequest) (PushSubscription, error)
+}
+
 // Editor changes a live booking (instructions, contact, signature) without cancelling it.
 type Editor interface {
 	Edit(ctx context.Context, r EditRequest) (Booking, error)
@@ -110,6 +118,7 @@ var abilityInterfaces = []struct {
 	{CanFind, reflect.TypeFor[Finder]()},
 	{CanTrack, reflect.TypeFor[Tracker]()},
 	{CanReceivePush, reflect.TypeFor[PushReceiver]()},
+	{CanSubscribePush, reflect.TypeFor[PushSubscriber]()},
 	{CanEdit, reflect.TypeFor[Editor]()},
 	{CanReturn, reflect.TypeFor[Returner]()},
 	{CanValidateAddress, reflect.TypeFor[AddressValidator]()},

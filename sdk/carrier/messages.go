@@ -183,6 +183,18 @@ type PushAnswer struct {
 	Body    []byte
 }
 
+// SubscribeRequest asks for pushes about parcels.
+type SubscribeRequest struct {
+	Numbers []string
+	URL     string // the account's push URL
+}
+
+// PushSubscription is what the carrier will push.
+type PushSubscription struct {
+	Numbers []string         // those of the request that it has taken
+	Until   shipping.Instant // it pushes no longer; zero for as long as there is news
+}
+
 // EditRequest changes a live booking to what Consignment says now. Only instructions, contacts and signature differ from
 // what was booked.
 type EditRequest struct {

@@ -113,7 +113,11 @@ func checkAbilities(ctx context.Context, s Subject, a *plugin.Account) error {
 			return err
 		},
 		carrier.CanReceivePush: func() error { _, err := a.ReceivePush(ctx, carrier.Push{Method: "POST"}); return err },
-		carrier.CanEdit:        func() error { _, err := a.Edit(ctx, carrier.EditRequest{Consignment: c}); return err },
+		carrier.CanSubscribePush: func() error {
+			_, err := a.SubscribePush(ctx, carrier.SubscribeRequest{Numbers: []string{"0"}, URL: "https://engine.example/carriers/a/push/secret"})
+			return err
+		},
+		carrier.CanEdit: func() error { _, err := a.Edit(ctx, carrier.EditRequest{Consignment: c}); return err },
 		carrier.CanValidateAddress: func() error {
 			_, err := a.ValidateAddress(ctx, carrier.AddressRequest{Address: c.Delivery.Address})
 			return err

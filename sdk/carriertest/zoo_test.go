@@ -315,6 +315,10 @@ func (a *animal) Track(_ context.Context, r carrier.TrackRequest) ([]carrier.Tra
 	return out, nil
 }
 
+func (a *animal) SubscribePush(_ context.Context, r carrier.SubscribeRequest) (carrier.PushSubscription, error) {
+	return carrier.PushSubscription{Numbers: r.Numbers}, nil
+}
+
 func (a *animal) ReceivePush(context.Context, carrier.Push) (carrier.PushAnswer, error) {
 	if a.flaw == "push is not written" {
 		return carrier.PushAnswer{}, errors.New("to be written")

@@ -29,6 +29,7 @@ var (
 	_ carrier.Finder           = (*Account)(nil)
 	_ carrier.Tracker          = (*Account)(nil)
 	_ carrier.PushReceiver     = (*Account)(nil)
+	_ carrier.PushSubscriber   = (*Account)(nil)
 	_ carrier.Editor           = (*Account)(nil)
 	_ carrier.Returner         = (*Account)(nil)
 	_ carrier.AddressValidator = (*Account)(nil)
@@ -242,6 +243,22 @@ func (a *Account) ReceivePush(ctx context.Context, push carrier.Push) (carrier.P
 	}
 	wire.FromWire(out.Wire, carrier.TraceOf(ctx))
 	return wire.FromPushAnswer(out), nil
+}
+
+// SubscribePush implements carrier.PushSubscriber.
+func (a *Account) SubscribePush(ctx context.Context, r carrier.SubscribeRequest) (carrier.PushSubscription, error) {
+	call, err := a.start(ctx, carrier.CanSubscribePush)
+	if err != nil {
+		return carrier.PushSubscription{}, err
+	}
+	in := wire.ToSubscribeRequest(r)
+	in.Call = call
+	out, err := a.process.client.SubscribePush(ctx, in)
+	if err != nil {
+		return carrier.PushSubscription{}, a.process.failed(ctx, err, read)
+	}
+	wire.FromWire(out.Wire, carrier.TraceOf(ctx))
+	return wire.FromSubscription(out), nil
 }
 
 // Edit implements carrier.Editor.

@@ -288,6 +288,19 @@ func (s *server) ReceivePush(ctx context.Context, r *pb.PushRequest) (*pb.PushAn
 	return out, nil
 }
 
+// SubscribePush implements the protocol.
+func (s *server) SubscribePush(ctx context.Context, r *pb.SubscribeRequest) (*pb.SubscribeAnswer, error) {
+	a, trace, err := invoke(s, ctx, r, read, func(ctx context.Context, a carrier.PushSubscriber) (carrier.PushSubscription, error) {
+		return a.SubscribePush(ctx, wire.FromSubscribeRequest(r))
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := wire.ToSubscription(a)
+	out.Wire = wire.ToWire(trace)
+	return out, nil
+}
+
 // Edit implements the protocol.
 func (s *server) Edit(ctx context.Context, r *pb.EditRequest) (*pb.EditAnswer, error) {
 	b, trace, err := invoke(s, ctx, r, write, func(ctx context.Context, a carrier.Editor) (carrier.Booking, error) {

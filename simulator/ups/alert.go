@@ -10,8 +10,8 @@ import (
 	"github.com/waybill-dev/waybill/simulator"
 )
 
-// Webhook is where Track Alert tells a shipper of its parcels: as if the whole account were subscribed. Subscriptions of single
-// numbers, and the token endpoint that v2 asks the shipper for, are not simulated.
+// Webhook is where Track Alert tells a shipper of its parcels: as if the whole account were subscribed. A number that was subscribed with
+// a destination of its own is told there instead. The token endpoint that v2 asks the shipper for is not simulated.
 type Webhook struct {
 	URL        string
 	Credential string // sent in the header credential, as v1 does
@@ -55,9 +55,9 @@ const alertLag = 2 * time.Second
 
 // tell has the shipper told of the last scan of every parcel.
 func (d *Dialect) tell(tx *simulator.Tx, e *simulator.Entity, s *shipment) {
-	a := d.accounts[e.Account]
-	if a == nil || a.Webhook.URL == "" {
-		return
+	var whole Webhook
+	if a := d.accounts[e.Account]; a != nil {
+		whole = a.Webhook
 	}
 	sc := s.scans[len(s.scans)-1]
 	for i := range s.parcels {
@@ -65,15 +65,22 @@ func (d *Dialect) tell(tx *simulator.Tx, e *simulator.Entity, s *shipment) {
 		if p.voided() && sc.state != voided {
 			continue
 		}
+		to := whole
+		if p.alert != nil && p.alert.Until.After(tx.Now()) {
+			to = Webhook{p.alert.URL, p.alert.Credential}
+		}
+		if to.URL == "" {
+			continue
+		}
 		body, err := json.Marshal(alertOf(s, p.number, sc))
 		if err != nil {
 			continue // unreachable: every member is text of ours
 		}
 		header := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"UPSPubSubTrackingService"}}
-		if a.Webhook.Credential != "" {
-			header.Set("Credential", a.Webhook.Credential)
+		if to.Credential != "" {
+			header.Set("Credential", to.Credential)
 		}
-		tx.Push(e, simulator.Push{Event: "track_alert", URL: a.Webhook.URL, Header: header, Body: body, At: tx.Now().Add(alertLag), Retries: resends,
+		tx.Push(e, simulator.Push{Event: "track_alert", URL: to.URL, Header: header, Body: body, At: tx.Now().Add(alertLag), Retries: resends,
 			Accepted: func(status int) bool { return status == http.StatusOK }})
 	}
 }

@@ -53,11 +53,12 @@ type keptJourney struct {
 }
 
 type keptParcel struct {
-	Number     string    `json:"number"`
-	Pounds     float64   `json:"pounds"`
-	Share      int64     `json:"share"`
-	References []string  `json:"references,omitempty"`
-	VoidedAt   time.Time `json:"voided_at,omitzero"`
+	Number     string        `json:"number"`
+	Pounds     float64       `json:"pounds"`
+	Share      int64         `json:"share"`
+	References []string      `json:"references,omitempty"`
+	VoidedAt   time.Time     `json:"voided_at,omitzero"`
+	Alert      *subscription `json:"alert,omitempty"`
 }
 
 type keptScan struct {
@@ -82,7 +83,7 @@ func (d *Dialect) Keep(e *simulator.Entity) any {
 		Booked: s.booked, Hop: s.hop, Charged: s.charged,
 	}
 	for _, p := range s.parcels {
-		k.Parcels = append(k.Parcels, keptParcel{p.number, p.pounds, p.share, p.references, p.voidedAt})
+		k.Parcels = append(k.Parcels, keptParcel{p.number, p.pounds, p.share, p.references, p.voidedAt, p.alert})
 	}
 	for _, c := range s.scans {
 		k.Scans = append(k.Scans, keptScan{c.state, c.at, c.where.city, c.where.state, c.where.postal, c.where.country, c.where.slic, c.where.local.String()})
@@ -120,7 +121,7 @@ func (d *Dialect) Restore(_ *simulator.Tx, e *simulator.Entity, kept []byte) err
 	s.journey = journey{pickup: k.Journey.Pickup.In(zone), arrival: k.Journey.Arrival.In(zone), days: k.Journey.Days, rest: k.Journey.Rest,
 		holidays: k.Journey.Holidays, saturday: k.Journey.Saturday}
 	for _, p := range k.Parcels {
-		s.parcels = append(s.parcels, parcelRecord{p.Number, p.Pounds, p.Share, p.References, p.VoidedAt})
+		s.parcels = append(s.parcels, parcelRecord{p.Number, p.Pounds, p.Share, p.References, p.VoidedAt, p.Alert})
 	}
 	for _, c := range k.Scans {
 		local, err := zoneNamed(c.Zone)

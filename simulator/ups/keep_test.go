@@ -38,7 +38,7 @@ func TestKeepAndRestoreLoseNothing(t *testing.T) {
 	s := &shipment{account: "WB0001", service: serviceByCode("02"), from: from, to: to, residential: true, international: true, returning: true,
 		lane: laneBetween(from, to), route: route(from, to), booked: at, hop: 1, charged: 1234,
 		journey: journey{pickup: midnight(at.In(from.local())), arrival: midnight(at.In(from.local())).Add(50 * time.Hour), days: 2, rest: 2, holidays: 1, saturday: true},
-		parcels: []parcelRecord{{number: "1ZWB00010312345678", pounds: 5.5, share: 1234, references: []string{"r"}, voidedAt: at}},
+		parcels: []parcelRecord{{number: "1ZWB00010312345678", pounds: 5.5, share: 1234, references: []string{"r"}, voidedAt: at, alert: &subscription{URL: "https://x.example", Credential: "c", Until: at}}},
 		scans:   []scan{{labelCreated, at, from.place()}, {arrivalScan, at, exportHub}, {voided, at, place{country: "US", local: time.UTC}}},
 	}
 	s.sender.Name, s.sender.Lines, s.receiver.Name = "A", []string{"1 Main St"}, "B"

@@ -38,6 +38,7 @@ type parcelRecord struct {
 	share      int64 // of the charge, given back when this package alone is voided
 	references []string
 	voidedAt   time.Time // zero while it is live
+	alert      *subscription
 }
 
 // scan is one entry of a shipment's tracking history.

@@ -157,6 +157,7 @@ func (d *Dialect) Routes() []simulator.Route {
 		{Op: "track", Method: http.MethodGet, Pattern: "/api/track/v1/details/{number}", Handler: d.track},
 		{Op: "track_reference", Method: http.MethodGet, Pattern: "/api/track/v1/reference/details/{reference}", Handler: d.trackReference},
 		{Op: "track_shipment", Method: http.MethodGet, Pattern: "/api/track/v1/shipment/details/{number}", Handler: d.trackShipment},
+		{Op: "subscribe", Method: http.MethodPost, Pattern: "/api/track/{version:v1|v2}/subscription/{type:standard|enhanced}/package", Handler: d.subscribe},
 		{Op: "address", Method: http.MethodPost, Pattern: "/api/addressvalidation/{version:v1|v2}/{option:[123]}", Handler: d.validateAddress},
 		{Op: "transit", Method: http.MethodPost, Pattern: "/api/shipments/{version:v1}/transittimes", Handler: d.timeInTransit},
 	}

@@ -19,7 +19,7 @@ const path = "/carriers/{account}/push/{secret}"
 
 // URL is where the carrier of an account pushes to.
 func URL(base, account, secret string) string {
-	return base + "/carriers/" + url.PathEscape(account) + "/push/" + url.PathEscape(secret)
+	return tracking.PushURLAt(base, account, secret)
 }
 
 type surface struct{ cases tracking.UseCases }

@@ -3167,6 +3167,126 @@ func (x *TrackAnswer) GetWire() *Wire {
 	return nil
 }
 
+type SubscribeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	Numbers       []string               `protobuf:"bytes,2,rep,name=numbers,proto3" json:"numbers,omitempty"`
+	Url           string                 `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"` // the account's push URL
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscribeRequest) Reset() {
+	*x = SubscribeRequest{}
+	mi := &file_carrier_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscribeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscribeRequest) ProtoMessage() {}
+
+func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_carrier_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscribeRequest.ProtoReflect.Descriptor instead.
+func (*SubscribeRequest) Descriptor() ([]byte, []int) {
+	return file_carrier_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *SubscribeRequest) GetCall() *Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *SubscribeRequest) GetNumbers() []string {
+	if x != nil {
+		return x.Numbers
+	}
+	return nil
+}
+
+func (x *SubscribeRequest) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+type SubscribeAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Numbers       []string               `protobuf:"bytes,1,rep,name=numbers,proto3" json:"numbers,omitempty"` // those of the request that the carrier has taken
+	Until         int64                  `protobuf:"varint,2,opt,name=until,proto3" json:"until,omitempty"`    // it pushes no longer; 0 for as long as there is news
+	Wire          *Wire                  `protobuf:"bytes,3,opt,name=wire,proto3" json:"wire,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscribeAnswer) Reset() {
+	*x = SubscribeAnswer{}
+	mi := &file_carrier_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscribeAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscribeAnswer) ProtoMessage() {}
+
+func (x *SubscribeAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_carrier_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscribeAnswer.ProtoReflect.Descriptor instead.
+func (*SubscribeAnswer) Descriptor() ([]byte, []int) {
+	return file_carrier_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *SubscribeAnswer) GetNumbers() []string {
+	if x != nil {
+		return x.Numbers
+	}
+	return nil
+}
+
+func (x *SubscribeAnswer) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *SubscribeAnswer) GetWire() *Wire {
+	if x != nil {
+		return x.Wire
+	}
+	return nil
+}
+
 type TrackUpdate struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Number         string                 `protobuf:"bytes,1,opt,name=number,proto3" json:"number,omitempty"`
@@ -3191,7 +3311,7 @@ type TrackUpdate struct {
 
 func (x *TrackUpdate) Reset() {
 	*x = TrackUpdate{}
-	mi := &file_carrier_proto_msgTypes[43]
+	mi := &file_carrier_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3203,7 +3323,7 @@ func (x *TrackUpdate) String() string {
 func (*TrackUpdate) ProtoMessage() {}
 
 func (x *TrackUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[43]
+	mi := &file_carrier_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3216,7 +3336,7 @@ func (x *TrackUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackUpdate.ProtoReflect.Descriptor instead.
 func (*TrackUpdate) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{43}
+	return file_carrier_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *TrackUpdate) GetNumber() string {
@@ -3353,7 +3473,7 @@ type TrackingEvent struct {
 
 func (x *TrackingEvent) Reset() {
 	*x = TrackingEvent{}
-	mi := &file_carrier_proto_msgTypes[44]
+	mi := &file_carrier_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3365,7 +3485,7 @@ func (x *TrackingEvent) String() string {
 func (*TrackingEvent) ProtoMessage() {}
 
 func (x *TrackingEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[44]
+	mi := &file_carrier_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3378,7 +3498,7 @@ func (x *TrackingEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackingEvent.ProtoReflect.Descriptor instead.
 func (*TrackingEvent) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{44}
+	return file_carrier_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *TrackingEvent) GetTime() int64 {
@@ -3476,7 +3596,7 @@ type EventReason struct {
 
 func (x *EventReason) Reset() {
 	*x = EventReason{}
-	mi := &file_carrier_proto_msgTypes[45]
+	mi := &file_carrier_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3488,7 +3608,7 @@ func (x *EventReason) String() string {
 func (*EventReason) ProtoMessage() {}
 
 func (x *EventReason) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[45]
+	mi := &file_carrier_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3501,7 +3621,7 @@ func (x *EventReason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventReason.ProtoReflect.Descriptor instead.
 func (*EventReason) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{45}
+	return file_carrier_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *EventReason) GetCode() string {
@@ -3536,7 +3656,7 @@ type Driver struct {
 
 func (x *Driver) Reset() {
 	*x = Driver{}
-	mi := &file_carrier_proto_msgTypes[46]
+	mi := &file_carrier_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3548,7 +3668,7 @@ func (x *Driver) String() string {
 func (*Driver) ProtoMessage() {}
 
 func (x *Driver) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[46]
+	mi := &file_carrier_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3561,7 +3681,7 @@ func (x *Driver) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Driver.ProtoReflect.Descriptor instead.
 func (*Driver) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{46}
+	return file_carrier_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Driver) GetName() string {
@@ -3596,7 +3716,7 @@ type Vehicle struct {
 
 func (x *Vehicle) Reset() {
 	*x = Vehicle{}
-	mi := &file_carrier_proto_msgTypes[47]
+	mi := &file_carrier_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3608,7 +3728,7 @@ func (x *Vehicle) String() string {
 func (*Vehicle) ProtoMessage() {}
 
 func (x *Vehicle) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[47]
+	mi := &file_carrier_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3621,7 +3741,7 @@ func (x *Vehicle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vehicle.ProtoReflect.Descriptor instead.
 func (*Vehicle) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{47}
+	return file_carrier_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Vehicle) GetType() string {
@@ -3657,7 +3777,7 @@ type Location struct {
 
 func (x *Location) Reset() {
 	*x = Location{}
-	mi := &file_carrier_proto_msgTypes[48]
+	mi := &file_carrier_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3669,7 +3789,7 @@ func (x *Location) String() string {
 func (*Location) ProtoMessage() {}
 
 func (x *Location) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[48]
+	mi := &file_carrier_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3682,7 +3802,7 @@ func (x *Location) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Location.ProtoReflect.Descriptor instead.
 func (*Location) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{48}
+	return file_carrier_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Location) GetLatitude() float64 {
@@ -3724,7 +3844,7 @@ type Proof struct {
 
 func (x *Proof) Reset() {
 	*x = Proof{}
-	mi := &file_carrier_proto_msgTypes[49]
+	mi := &file_carrier_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3736,7 +3856,7 @@ func (x *Proof) String() string {
 func (*Proof) ProtoMessage() {}
 
 func (x *Proof) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[49]
+	mi := &file_carrier_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3749,7 +3869,7 @@ func (x *Proof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proof.ProtoReflect.Descriptor instead.
 func (*Proof) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{49}
+	return file_carrier_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Proof) GetType() string {
@@ -3787,7 +3907,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_carrier_proto_msgTypes[50]
+	mi := &file_carrier_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3799,7 +3919,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[50]
+	mi := &file_carrier_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3812,7 +3932,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{50}
+	return file_carrier_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *PushRequest) GetCall() *Call {
@@ -3866,7 +3986,7 @@ type HeaderValues struct {
 
 func (x *HeaderValues) Reset() {
 	*x = HeaderValues{}
-	mi := &file_carrier_proto_msgTypes[51]
+	mi := &file_carrier_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3878,7 +3998,7 @@ func (x *HeaderValues) String() string {
 func (*HeaderValues) ProtoMessage() {}
 
 func (x *HeaderValues) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[51]
+	mi := &file_carrier_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3891,7 +4011,7 @@ func (x *HeaderValues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderValues.ProtoReflect.Descriptor instead.
 func (*HeaderValues) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{51}
+	return file_carrier_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *HeaderValues) GetValues() []string {
@@ -3913,7 +4033,7 @@ type PushAnswer struct {
 
 func (x *PushAnswer) Reset() {
 	*x = PushAnswer{}
-	mi := &file_carrier_proto_msgTypes[52]
+	mi := &file_carrier_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3925,7 +4045,7 @@ func (x *PushAnswer) String() string {
 func (*PushAnswer) ProtoMessage() {}
 
 func (x *PushAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[52]
+	mi := &file_carrier_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3938,7 +4058,7 @@ func (x *PushAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAnswer.ProtoReflect.Descriptor instead.
 func (*PushAnswer) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{52}
+	return file_carrier_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *PushAnswer) GetUpdates() []*TrackUpdate {
@@ -3981,7 +4101,7 @@ type EditRequest struct {
 
 func (x *EditRequest) Reset() {
 	*x = EditRequest{}
-	mi := &file_carrier_proto_msgTypes[53]
+	mi := &file_carrier_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3993,7 +4113,7 @@ func (x *EditRequest) String() string {
 func (*EditRequest) ProtoMessage() {}
 
 func (x *EditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[53]
+	mi := &file_carrier_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4006,7 +4126,7 @@ func (x *EditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditRequest.ProtoReflect.Descriptor instead.
 func (*EditRequest) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{53}
+	return file_carrier_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *EditRequest) GetCall() *Call {
@@ -4047,7 +4167,7 @@ type EditAnswer struct {
 
 func (x *EditAnswer) Reset() {
 	*x = EditAnswer{}
-	mi := &file_carrier_proto_msgTypes[54]
+	mi := &file_carrier_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4059,7 +4179,7 @@ func (x *EditAnswer) String() string {
 func (*EditAnswer) ProtoMessage() {}
 
 func (x *EditAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[54]
+	mi := &file_carrier_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4072,7 +4192,7 @@ func (x *EditAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditAnswer.ProtoReflect.Descriptor instead.
 func (*EditAnswer) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{54}
+	return file_carrier_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *EditAnswer) GetBooking() *Booking {
@@ -4099,7 +4219,7 @@ type AddressRequest struct {
 
 func (x *AddressRequest) Reset() {
 	*x = AddressRequest{}
-	mi := &file_carrier_proto_msgTypes[55]
+	mi := &file_carrier_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4111,7 +4231,7 @@ func (x *AddressRequest) String() string {
 func (*AddressRequest) ProtoMessage() {}
 
 func (x *AddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[55]
+	mi := &file_carrier_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4124,7 +4244,7 @@ func (x *AddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressRequest.ProtoReflect.Descriptor instead.
 func (*AddressRequest) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{55}
+	return file_carrier_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *AddressRequest) GetCall() *Call {
@@ -4153,7 +4273,7 @@ type AddressAnswer struct {
 
 func (x *AddressAnswer) Reset() {
 	*x = AddressAnswer{}
-	mi := &file_carrier_proto_msgTypes[56]
+	mi := &file_carrier_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4165,7 +4285,7 @@ func (x *AddressAnswer) String() string {
 func (*AddressAnswer) ProtoMessage() {}
 
 func (x *AddressAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[56]
+	mi := &file_carrier_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4178,7 +4298,7 @@ func (x *AddressAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressAnswer.ProtoReflect.Descriptor instead.
 func (*AddressAnswer) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{56}
+	return file_carrier_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *AddressAnswer) GetVerdict() string {
@@ -4221,7 +4341,7 @@ type PickupRequest struct {
 
 func (x *PickupRequest) Reset() {
 	*x = PickupRequest{}
-	mi := &file_carrier_proto_msgTypes[57]
+	mi := &file_carrier_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4233,7 +4353,7 @@ func (x *PickupRequest) String() string {
 func (*PickupRequest) ProtoMessage() {}
 
 func (x *PickupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[57]
+	mi := &file_carrier_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4246,7 +4366,7 @@ func (x *PickupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PickupRequest.ProtoReflect.Descriptor instead.
 func (*PickupRequest) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{57}
+	return file_carrier_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *PickupRequest) GetCall() *Call {
@@ -4289,7 +4409,7 @@ type PickupAnswer struct {
 
 func (x *PickupAnswer) Reset() {
 	*x = PickupAnswer{}
-	mi := &file_carrier_proto_msgTypes[58]
+	mi := &file_carrier_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4301,7 +4421,7 @@ func (x *PickupAnswer) String() string {
 func (*PickupAnswer) ProtoMessage() {}
 
 func (x *PickupAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[58]
+	mi := &file_carrier_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4314,7 +4434,7 @@ func (x *PickupAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PickupAnswer.ProtoReflect.Descriptor instead.
 func (*PickupAnswer) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{58}
+	return file_carrier_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *PickupAnswer) GetConfirmation() string {
@@ -4355,7 +4475,7 @@ type CancelPickupRequest struct {
 
 func (x *CancelPickupRequest) Reset() {
 	*x = CancelPickupRequest{}
-	mi := &file_carrier_proto_msgTypes[59]
+	mi := &file_carrier_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4367,7 +4487,7 @@ func (x *CancelPickupRequest) String() string {
 func (*CancelPickupRequest) ProtoMessage() {}
 
 func (x *CancelPickupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[59]
+	mi := &file_carrier_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4380,7 +4500,7 @@ func (x *CancelPickupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPickupRequest.ProtoReflect.Descriptor instead.
 func (*CancelPickupRequest) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{59}
+	return file_carrier_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *CancelPickupRequest) GetCall() *Call {
@@ -4406,7 +4526,7 @@ type CancelPickupAnswer struct {
 
 func (x *CancelPickupAnswer) Reset() {
 	*x = CancelPickupAnswer{}
-	mi := &file_carrier_proto_msgTypes[60]
+	mi := &file_carrier_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4418,7 +4538,7 @@ func (x *CancelPickupAnswer) String() string {
 func (*CancelPickupAnswer) ProtoMessage() {}
 
 func (x *CancelPickupAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[60]
+	mi := &file_carrier_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4431,7 +4551,7 @@ func (x *CancelPickupAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPickupAnswer.ProtoReflect.Descriptor instead.
 func (*CancelPickupAnswer) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{60}
+	return file_carrier_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *CancelPickupAnswer) GetWire() *Wire {
@@ -4451,7 +4571,7 @@ type ManifestRequest struct {
 
 func (x *ManifestRequest) Reset() {
 	*x = ManifestRequest{}
-	mi := &file_carrier_proto_msgTypes[61]
+	mi := &file_carrier_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4463,7 +4583,7 @@ func (x *ManifestRequest) String() string {
 func (*ManifestRequest) ProtoMessage() {}
 
 func (x *ManifestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[61]
+	mi := &file_carrier_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4476,7 +4596,7 @@ func (x *ManifestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ManifestRequest.ProtoReflect.Descriptor instead.
 func (*ManifestRequest) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{61}
+	return file_carrier_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ManifestRequest) GetCall() *Call {
@@ -4504,7 +4624,7 @@ type ManifestAnswer struct {
 
 func (x *ManifestAnswer) Reset() {
 	*x = ManifestAnswer{}
-	mi := &file_carrier_proto_msgTypes[62]
+	mi := &file_carrier_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4516,7 +4636,7 @@ func (x *ManifestAnswer) String() string {
 func (*ManifestAnswer) ProtoMessage() {}
 
 func (x *ManifestAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[62]
+	mi := &file_carrier_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4529,7 +4649,7 @@ func (x *ManifestAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ManifestAnswer.ProtoReflect.Descriptor instead.
 func (*ManifestAnswer) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{62}
+	return file_carrier_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ManifestAnswer) GetId() string {
@@ -4566,7 +4686,7 @@ type DocumentRequest struct {
 
 func (x *DocumentRequest) Reset() {
 	*x = DocumentRequest{}
-	mi := &file_carrier_proto_msgTypes[63]
+	mi := &file_carrier_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4578,7 +4698,7 @@ func (x *DocumentRequest) String() string {
 func (*DocumentRequest) ProtoMessage() {}
 
 func (x *DocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[63]
+	mi := &file_carrier_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4591,7 +4711,7 @@ func (x *DocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentRequest.ProtoReflect.Descriptor instead.
 func (*DocumentRequest) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{63}
+	return file_carrier_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *DocumentRequest) GetCall() *Call {
@@ -4640,7 +4760,7 @@ type DocumentChunk struct {
 
 func (x *DocumentChunk) Reset() {
 	*x = DocumentChunk{}
-	mi := &file_carrier_proto_msgTypes[64]
+	mi := &file_carrier_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4652,7 +4772,7 @@ func (x *DocumentChunk) String() string {
 func (*DocumentChunk) ProtoMessage() {}
 
 func (x *DocumentChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_carrier_proto_msgTypes[64]
+	mi := &file_carrier_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4665,7 +4785,7 @@ func (x *DocumentChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentChunk.ProtoReflect.Descriptor instead.
 func (*DocumentChunk) Descriptor() ([]byte, []int) {
-	return file_carrier_proto_rawDescGZIP(), []int{64}
+	return file_carrier_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *DocumentChunk) GetFormat() string {
@@ -4975,7 +5095,15 @@ const file_carrier_proto_rawDesc = "" +
 	"\treference\x18\x02 \x01(\tR\treference\"f\n" +
 	"\vTrackAnswer\x121\n" +
 	"\aupdates\x18\x01 \x03(\v2\x17.carrier.v1.TrackUpdateR\aupdates\x12$\n" +
-	"\x04wire\x18\x02 \x01(\v2\x10.carrier.v1.WireR\x04wire\"\x93\x05\n" +
+	"\x04wire\x18\x02 \x01(\v2\x10.carrier.v1.WireR\x04wire\"d\n" +
+	"\x10SubscribeRequest\x12$\n" +
+	"\x04call\x18\x01 \x01(\v2\x10.carrier.v1.CallR\x04call\x12\x18\n" +
+	"\anumbers\x18\x02 \x03(\tR\anumbers\x12\x10\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\"g\n" +
+	"\x0fSubscribeAnswer\x12\x18\n" +
+	"\anumbers\x18\x01 \x03(\tR\anumbers\x12\x14\n" +
+	"\x05until\x18\x02 \x01(\x03R\x05until\x12$\n" +
+	"\x04wire\x18\x03 \x01(\v2\x10.carrier.v1.WireR\x04wire\"\x93\x05\n" +
 	"\vTrackUpdate\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\tR\x06number\x12\x1c\n" +
 	"\treference\x18\x02 \x01(\tR\treference\x12\x18\n" +
@@ -5104,7 +5232,7 @@ const file_carrier_proto_rawDesc = "" +
 	"\rDocumentChunk\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12$\n" +
-	"\x04wire\x18\x03 \x01(\v2\x10.carrier.v1.WireR\x04wire2\x8d\t\n" +
+	"\x04wire\x18\x03 \x01(\v2\x10.carrier.v1.WireR\x04wire2\xd9\t\n" +
 	"\aCarrier\x12=\n" +
 	"\bDescribe\x12\x1b.carrier.v1.DescribeRequest\x1a\x14.carrier.v1.Manifest\x127\n" +
 	"\x04Open\x12\x17.carrier.v1.OpenRequest\x1a\x16.carrier.v1.OpenAnswer\x12:\n" +
@@ -5116,7 +5244,8 @@ const file_carrier_proto_rawDesc = "" +
 	"\x06Cancel\x12\x19.carrier.v1.CancelRequest\x1a\x18.carrier.v1.CancelAnswer\x127\n" +
 	"\x04Find\x12\x17.carrier.v1.FindRequest\x1a\x16.carrier.v1.FindAnswer\x12:\n" +
 	"\x05Track\x12\x18.carrier.v1.TrackRequest\x1a\x17.carrier.v1.TrackAnswer\x12>\n" +
-	"\vReceivePush\x12\x17.carrier.v1.PushRequest\x1a\x16.carrier.v1.PushAnswer\x127\n" +
+	"\vReceivePush\x12\x17.carrier.v1.PushRequest\x1a\x16.carrier.v1.PushAnswer\x12J\n" +
+	"\rSubscribePush\x12\x1c.carrier.v1.SubscribeRequest\x1a\x1b.carrier.v1.SubscribeAnswer\x127\n" +
 	"\x04Edit\x12\x17.carrier.v1.EditRequest\x1a\x16.carrier.v1.EditAnswer\x12>\n" +
 	"\n" +
 	"BookReturn\x12\x17.carrier.v1.BookRequest\x1a\x15.carrier.v1.BookChunk0\x01\x12H\n" +
@@ -5138,7 +5267,7 @@ func file_carrier_proto_rawDescGZIP() []byte {
 	return file_carrier_proto_rawDescData
 }
 
-var file_carrier_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
+var file_carrier_proto_msgTypes = make([]protoimpl.MessageInfo, 70)
 var file_carrier_proto_goTypes = []any{
 	(*Call)(nil),                // 0: carrier.v1.Call
 	(*Fault)(nil),               // 1: carrier.v1.Fault
@@ -5183,37 +5312,39 @@ var file_carrier_proto_goTypes = []any{
 	(*TrackRequest)(nil),        // 40: carrier.v1.TrackRequest
 	(*TrackedParcel)(nil),       // 41: carrier.v1.TrackedParcel
 	(*TrackAnswer)(nil),         // 42: carrier.v1.TrackAnswer
-	(*TrackUpdate)(nil),         // 43: carrier.v1.TrackUpdate
-	(*TrackingEvent)(nil),       // 44: carrier.v1.TrackingEvent
-	(*EventReason)(nil),         // 45: carrier.v1.EventReason
-	(*Driver)(nil),              // 46: carrier.v1.Driver
-	(*Vehicle)(nil),             // 47: carrier.v1.Vehicle
-	(*Location)(nil),            // 48: carrier.v1.Location
-	(*Proof)(nil),               // 49: carrier.v1.Proof
-	(*PushRequest)(nil),         // 50: carrier.v1.PushRequest
-	(*HeaderValues)(nil),        // 51: carrier.v1.HeaderValues
-	(*PushAnswer)(nil),          // 52: carrier.v1.PushAnswer
-	(*EditRequest)(nil),         // 53: carrier.v1.EditRequest
-	(*EditAnswer)(nil),          // 54: carrier.v1.EditAnswer
-	(*AddressRequest)(nil),      // 55: carrier.v1.AddressRequest
-	(*AddressAnswer)(nil),       // 56: carrier.v1.AddressAnswer
-	(*PickupRequest)(nil),       // 57: carrier.v1.PickupRequest
-	(*PickupAnswer)(nil),        // 58: carrier.v1.PickupAnswer
-	(*CancelPickupRequest)(nil), // 59: carrier.v1.CancelPickupRequest
-	(*CancelPickupAnswer)(nil),  // 60: carrier.v1.CancelPickupAnswer
-	(*ManifestRequest)(nil),     // 61: carrier.v1.ManifestRequest
-	(*ManifestAnswer)(nil),      // 62: carrier.v1.ManifestAnswer
-	(*DocumentRequest)(nil),     // 63: carrier.v1.DocumentRequest
-	(*DocumentChunk)(nil),       // 64: carrier.v1.DocumentChunk
-	nil,                         // 65: carrier.v1.Exchange.RequestHeaderEntry
-	nil,                         // 66: carrier.v1.Exchange.ResponseHeaderEntry
-	nil,                         // 67: carrier.v1.PushRequest.HeaderEntry
+	(*SubscribeRequest)(nil),    // 43: carrier.v1.SubscribeRequest
+	(*SubscribeAnswer)(nil),     // 44: carrier.v1.SubscribeAnswer
+	(*TrackUpdate)(nil),         // 45: carrier.v1.TrackUpdate
+	(*TrackingEvent)(nil),       // 46: carrier.v1.TrackingEvent
+	(*EventReason)(nil),         // 47: carrier.v1.EventReason
+	(*Driver)(nil),              // 48: carrier.v1.Driver
+	(*Vehicle)(nil),             // 49: carrier.v1.Vehicle
+	(*Location)(nil),            // 50: carrier.v1.Location
+	(*Proof)(nil),               // 51: carrier.v1.Proof
+	(*PushRequest)(nil),         // 52: carrier.v1.PushRequest
+	(*HeaderValues)(nil),        // 53: carrier.v1.HeaderValues
+	(*PushAnswer)(nil),          // 54: carrier.v1.PushAnswer
+	(*EditRequest)(nil),         // 55: carrier.v1.EditRequest
+	(*EditAnswer)(nil),          // 56: carrier.v1.EditAnswer
+	(*AddressRequest)(nil),      // 57: carrier.v1.AddressRequest
+	(*AddressAnswer)(nil),       // 58: carrier.v1.AddressAnswer
+	(*PickupRequest)(nil),       // 59: carrier.v1.PickupRequest
+	(*PickupAnswer)(nil),        // 60: carrier.v1.PickupAnswer
+	(*CancelPickupRequest)(nil), // 61: carrier.v1.CancelPickupRequest
+	(*CancelPickupAnswer)(nil),  // 62: carrier.v1.CancelPickupAnswer
+	(*ManifestRequest)(nil),     // 63: carrier.v1.ManifestRequest
+	(*ManifestAnswer)(nil),      // 64: carrier.v1.ManifestAnswer
+	(*DocumentRequest)(nil),     // 65: carrier.v1.DocumentRequest
+	(*DocumentChunk)(nil),       // 66: carrier.v1.DocumentChunk
+	nil,                         // 67: carrier.v1.Exchange.RequestHeaderEntry
+	nil,                         // 68: carrier.v1.Exchange.ResponseHeaderEntry
+	nil,                         // 69: carrier.v1.PushRequest.HeaderEntry
 }
 var file_carrier_proto_depIdxs = []int32{
 	2,   // 0: carrier.v1.Fault.wire:type_name -> carrier.v1.Wire
 	3,   // 1: carrier.v1.Wire.exchanges:type_name -> carrier.v1.Exchange
-	65,  // 2: carrier.v1.Exchange.request_header:type_name -> carrier.v1.Exchange.RequestHeaderEntry
-	66,  // 3: carrier.v1.Exchange.response_header:type_name -> carrier.v1.Exchange.ResponseHeaderEntry
+	67,  // 2: carrier.v1.Exchange.request_header:type_name -> carrier.v1.Exchange.RequestHeaderEntry
+	68,  // 3: carrier.v1.Exchange.response_header:type_name -> carrier.v1.Exchange.ResponseHeaderEntry
 	6,   // 4: carrier.v1.Manifest.services:type_name -> carrier.v1.Service
 	13,  // 5: carrier.v1.Stop.address:type_name -> carrier.v1.Address
 	14,  // 6: carrier.v1.Stop.contact:type_name -> carrier.v1.Contact
@@ -5263,85 +5394,89 @@ var file_carrier_proto_depIdxs = []int32{
 	2,   // 50: carrier.v1.FindAnswer.wire:type_name -> carrier.v1.Wire
 	0,   // 51: carrier.v1.TrackRequest.call:type_name -> carrier.v1.Call
 	41,  // 52: carrier.v1.TrackRequest.parcels:type_name -> carrier.v1.TrackedParcel
-	43,  // 53: carrier.v1.TrackAnswer.updates:type_name -> carrier.v1.TrackUpdate
+	45,  // 53: carrier.v1.TrackAnswer.updates:type_name -> carrier.v1.TrackUpdate
 	2,   // 54: carrier.v1.TrackAnswer.wire:type_name -> carrier.v1.Wire
-	44,  // 55: carrier.v1.TrackUpdate.events:type_name -> carrier.v1.TrackingEvent
-	15,  // 56: carrier.v1.TrackUpdate.pickup:type_name -> carrier.v1.TimeWindow
-	15,  // 57: carrier.v1.TrackUpdate.delivery:type_name -> carrier.v1.TimeWindow
-	46,  // 58: carrier.v1.TrackUpdate.driver:type_name -> carrier.v1.Driver
-	47,  // 59: carrier.v1.TrackUpdate.vehicle:type_name -> carrier.v1.Vehicle
-	48,  // 60: carrier.v1.TrackUpdate.last_location:type_name -> carrier.v1.Location
-	49,  // 61: carrier.v1.TrackUpdate.proofs:type_name -> carrier.v1.Proof
-	17,  // 62: carrier.v1.TrackUpdate.amount:type_name -> carrier.v1.Money
-	17,  // 63: carrier.v1.TrackUpdate.tip:type_name -> carrier.v1.Money
-	45,  // 64: carrier.v1.TrackingEvent.reason:type_name -> carrier.v1.EventReason
-	0,   // 65: carrier.v1.PushRequest.call:type_name -> carrier.v1.Call
-	67,  // 66: carrier.v1.PushRequest.header:type_name -> carrier.v1.PushRequest.HeaderEntry
-	43,  // 67: carrier.v1.PushAnswer.updates:type_name -> carrier.v1.TrackUpdate
-	2,   // 68: carrier.v1.PushAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 69: carrier.v1.EditRequest.call:type_name -> carrier.v1.Call
-	22,  // 70: carrier.v1.EditRequest.consignment:type_name -> carrier.v1.Consignment
-	33,  // 71: carrier.v1.EditAnswer.booking:type_name -> carrier.v1.Booking
-	2,   // 72: carrier.v1.EditAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 73: carrier.v1.AddressRequest.call:type_name -> carrier.v1.Call
-	13,  // 74: carrier.v1.AddressRequest.address:type_name -> carrier.v1.Address
-	13,  // 75: carrier.v1.AddressAnswer.candidates:type_name -> carrier.v1.Address
-	2,   // 76: carrier.v1.AddressAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 77: carrier.v1.PickupRequest.call:type_name -> carrier.v1.Call
-	16,  // 78: carrier.v1.PickupRequest.at:type_name -> carrier.v1.Stop
-	19,  // 79: carrier.v1.PickupRequest.weight:type_name -> carrier.v1.Weight
-	15,  // 80: carrier.v1.PickupAnswer.window:type_name -> carrier.v1.TimeWindow
-	17,  // 81: carrier.v1.PickupAnswer.amount:type_name -> carrier.v1.Money
-	2,   // 82: carrier.v1.PickupAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 83: carrier.v1.CancelPickupRequest.call:type_name -> carrier.v1.Call
-	2,   // 84: carrier.v1.CancelPickupAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 85: carrier.v1.ManifestRequest.call:type_name -> carrier.v1.Call
-	35,  // 86: carrier.v1.ManifestAnswer.document:type_name -> carrier.v1.Label
-	2,   // 87: carrier.v1.ManifestAnswer.wire:type_name -> carrier.v1.Wire
-	0,   // 88: carrier.v1.DocumentRequest.call:type_name -> carrier.v1.Call
-	2,   // 89: carrier.v1.DocumentChunk.wire:type_name -> carrier.v1.Wire
-	51,  // 90: carrier.v1.PushRequest.HeaderEntry.value:type_name -> carrier.v1.HeaderValues
-	4,   // 91: carrier.v1.Carrier.Describe:input_type -> carrier.v1.DescribeRequest
-	7,   // 92: carrier.v1.Carrier.Open:input_type -> carrier.v1.OpenRequest
-	9,   // 93: carrier.v1.Carrier.Close:input_type -> carrier.v1.CloseRequest
-	11,  // 94: carrier.v1.Carrier.Health:input_type -> carrier.v1.HealthRequest
-	23,  // 95: carrier.v1.Carrier.Check:input_type -> carrier.v1.CheckRequest
-	25,  // 96: carrier.v1.Carrier.Quote:input_type -> carrier.v1.QuoteRequest
-	31,  // 97: carrier.v1.Carrier.Book:input_type -> carrier.v1.BookRequest
-	36,  // 98: carrier.v1.Carrier.Cancel:input_type -> carrier.v1.CancelRequest
-	38,  // 99: carrier.v1.Carrier.Find:input_type -> carrier.v1.FindRequest
-	40,  // 100: carrier.v1.Carrier.Track:input_type -> carrier.v1.TrackRequest
-	50,  // 101: carrier.v1.Carrier.ReceivePush:input_type -> carrier.v1.PushRequest
-	53,  // 102: carrier.v1.Carrier.Edit:input_type -> carrier.v1.EditRequest
-	31,  // 103: carrier.v1.Carrier.BookReturn:input_type -> carrier.v1.BookRequest
-	55,  // 104: carrier.v1.Carrier.ValidateAddress:input_type -> carrier.v1.AddressRequest
-	57,  // 105: carrier.v1.Carrier.SchedulePickup:input_type -> carrier.v1.PickupRequest
-	59,  // 106: carrier.v1.Carrier.CancelPickup:input_type -> carrier.v1.CancelPickupRequest
-	61,  // 107: carrier.v1.Carrier.CloseManifest:input_type -> carrier.v1.ManifestRequest
-	63,  // 108: carrier.v1.Carrier.Document:input_type -> carrier.v1.DocumentRequest
-	5,   // 109: carrier.v1.Carrier.Describe:output_type -> carrier.v1.Manifest
-	8,   // 110: carrier.v1.Carrier.Open:output_type -> carrier.v1.OpenAnswer
-	10,  // 111: carrier.v1.Carrier.Close:output_type -> carrier.v1.CloseAnswer
-	12,  // 112: carrier.v1.Carrier.Health:output_type -> carrier.v1.HealthAnswer
-	24,  // 113: carrier.v1.Carrier.Check:output_type -> carrier.v1.CheckAnswer
-	27,  // 114: carrier.v1.Carrier.Quote:output_type -> carrier.v1.QuoteAnswer
-	32,  // 115: carrier.v1.Carrier.Book:output_type -> carrier.v1.BookChunk
-	37,  // 116: carrier.v1.Carrier.Cancel:output_type -> carrier.v1.CancelAnswer
-	39,  // 117: carrier.v1.Carrier.Find:output_type -> carrier.v1.FindAnswer
-	42,  // 118: carrier.v1.Carrier.Track:output_type -> carrier.v1.TrackAnswer
-	52,  // 119: carrier.v1.Carrier.ReceivePush:output_type -> carrier.v1.PushAnswer
-	54,  // 120: carrier.v1.Carrier.Edit:output_type -> carrier.v1.EditAnswer
-	32,  // 121: carrier.v1.Carrier.BookReturn:output_type -> carrier.v1.BookChunk
-	56,  // 122: carrier.v1.Carrier.ValidateAddress:output_type -> carrier.v1.AddressAnswer
-	58,  // 123: carrier.v1.Carrier.SchedulePickup:output_type -> carrier.v1.PickupAnswer
-	60,  // 124: carrier.v1.Carrier.CancelPickup:output_type -> carrier.v1.CancelPickupAnswer
-	62,  // 125: carrier.v1.Carrier.CloseManifest:output_type -> carrier.v1.ManifestAnswer
-	64,  // 126: carrier.v1.Carrier.Document:output_type -> carrier.v1.DocumentChunk
-	109, // [109:127] is the sub-list for method output_type
-	91,  // [91:109] is the sub-list for method input_type
-	91,  // [91:91] is the sub-list for extension type_name
-	91,  // [91:91] is the sub-list for extension extendee
-	0,   // [0:91] is the sub-list for field type_name
+	0,   // 55: carrier.v1.SubscribeRequest.call:type_name -> carrier.v1.Call
+	2,   // 56: carrier.v1.SubscribeAnswer.wire:type_name -> carrier.v1.Wire
+	46,  // 57: carrier.v1.TrackUpdate.events:type_name -> carrier.v1.TrackingEvent
+	15,  // 58: carrier.v1.TrackUpdate.pickup:type_name -> carrier.v1.TimeWindow
+	15,  // 59: carrier.v1.TrackUpdate.delivery:type_name -> carrier.v1.TimeWindow
+	48,  // 60: carrier.v1.TrackUpdate.driver:type_name -> carrier.v1.Driver
+	49,  // 61: carrier.v1.TrackUpdate.vehicle:type_name -> carrier.v1.Vehicle
+	50,  // 62: carrier.v1.TrackUpdate.last_location:type_name -> carrier.v1.Location
+	51,  // 63: carrier.v1.TrackUpdate.proofs:type_name -> carrier.v1.Proof
+	17,  // 64: carrier.v1.TrackUpdate.amount:type_name -> carrier.v1.Money
+	17,  // 65: carrier.v1.TrackUpdate.tip:type_name -> carrier.v1.Money
+	47,  // 66: carrier.v1.TrackingEvent.reason:type_name -> carrier.v1.EventReason
+	0,   // 67: carrier.v1.PushRequest.call:type_name -> carrier.v1.Call
+	69,  // 68: carrier.v1.PushRequest.header:type_name -> carrier.v1.PushRequest.HeaderEntry
+	45,  // 69: carrier.v1.PushAnswer.updates:type_name -> carrier.v1.TrackUpdate
+	2,   // 70: carrier.v1.PushAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 71: carrier.v1.EditRequest.call:type_name -> carrier.v1.Call
+	22,  // 72: carrier.v1.EditRequest.consignment:type_name -> carrier.v1.Consignment
+	33,  // 73: carrier.v1.EditAnswer.booking:type_name -> carrier.v1.Booking
+	2,   // 74: carrier.v1.EditAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 75: carrier.v1.AddressRequest.call:type_name -> carrier.v1.Call
+	13,  // 76: carrier.v1.AddressRequest.address:type_name -> carrier.v1.Address
+	13,  // 77: carrier.v1.AddressAnswer.candidates:type_name -> carrier.v1.Address
+	2,   // 78: carrier.v1.AddressAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 79: carrier.v1.PickupRequest.call:type_name -> carrier.v1.Call
+	16,  // 80: carrier.v1.PickupRequest.at:type_name -> carrier.v1.Stop
+	19,  // 81: carrier.v1.PickupRequest.weight:type_name -> carrier.v1.Weight
+	15,  // 82: carrier.v1.PickupAnswer.window:type_name -> carrier.v1.TimeWindow
+	17,  // 83: carrier.v1.PickupAnswer.amount:type_name -> carrier.v1.Money
+	2,   // 84: carrier.v1.PickupAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 85: carrier.v1.CancelPickupRequest.call:type_name -> carrier.v1.Call
+	2,   // 86: carrier.v1.CancelPickupAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 87: carrier.v1.ManifestRequest.call:type_name -> carrier.v1.Call
+	35,  // 88: carrier.v1.ManifestAnswer.document:type_name -> carrier.v1.Label
+	2,   // 89: carrier.v1.ManifestAnswer.wire:type_name -> carrier.v1.Wire
+	0,   // 90: carrier.v1.DocumentRequest.call:type_name -> carrier.v1.Call
+	2,   // 91: carrier.v1.DocumentChunk.wire:type_name -> carrier.v1.Wire
+	53,  // 92: carrier.v1.PushRequest.HeaderEntry.value:type_name -> carrier.v1.HeaderValues
+	4,   // 93: carrier.v1.Carrier.Describe:input_type -> carrier.v1.DescribeRequest
+	7,   // 94: carrier.v1.Carrier.Open:input_type -> carrier.v1.OpenRequest
+	9,   // 95: carrier.v1.Carrier.Close:input_type -> carrier.v1.CloseRequest
+	11,  // 96: carrier.v1.Carrier.Health:input_type -> carrier.v1.HealthRequest
+	23,  // 97: carrier.v1.Carrier.Check:input_type -> carrier.v1.CheckRequest
+	25,  // 98: carrier.v1.Carrier.Quote:input_type -> carrier.v1.QuoteRequest
+	31,  // 99: carrier.v1.Carrier.Book:input_type -> carrier.v1.BookRequest
+	36,  // 100: carrier.v1.Carrier.Cancel:input_type -> carrier.v1.CancelRequest
+	38,  // 101: carrier.v1.Carrier.Find:input_type -> carrier.v1.FindRequest
+	40,  // 102: carrier.v1.Carrier.Track:input_type -> carrier.v1.TrackRequest
+	52,  // 103: carrier.v1.Carrier.ReceivePush:input_type -> carrier.v1.PushRequest
+	43,  // 104: carrier.v1.Carrier.SubscribePush:input_type -> carrier.v1.SubscribeRequest
+	55,  // 105: carrier.v1.Carrier.Edit:input_type -> carrier.v1.EditRequest
+	31,  // 106: carrier.v1.Carrier.BookReturn:input_type -> carrier.v1.BookRequest
+	57,  // 107: carrier.v1.Carrier.ValidateAddress:input_type -> carrier.v1.AddressRequest
+	59,  // 108: carrier.v1.Carrier.SchedulePickup:input_type -> carrier.v1.PickupRequest
+	61,  // 109: carrier.v1.Carrier.CancelPickup:input_type -> carrier.v1.CancelPickupRequest
+	63,  // 110: carrier.v1.Carrier.CloseManifest:input_type -> carrier.v1.ManifestRequest
+	65,  // 111: carrier.v1.Carrier.Document:input_type -> carrier.v1.DocumentRequest
+	5,   // 112: carrier.v1.Carrier.Describe:output_type -> carrier.v1.Manifest
+	8,   // 113: carrier.v1.Carrier.Open:output_type -> carrier.v1.OpenAnswer
+	10,  // 114: carrier.v1.Carrier.Close:output_type -> carrier.v1.CloseAnswer
+	12,  // 115: carrier.v1.Carrier.Health:output_type -> carrier.v1.HealthAnswer
+	24,  // 116: carrier.v1.Carrier.Check:output_type -> carrier.v1.CheckAnswer
+	27,  // 117: carrier.v1.Carrier.Quote:output_type -> carrier.v1.QuoteAnswer
+	32,  // 118: carrier.v1.Carrier.Book:output_type -> carrier.v1.BookChunk
+	37,  // 119: carrier.v1.Carrier.Cancel:output_type -> carrier.v1.CancelAnswer
+	39,  // 120: carrier.v1.Carrier.Find:output_type -> carrier.v1.FindAnswer
+	42,  // 121: carrier.v1.Carrier.Track:output_type -> carrier.v1.TrackAnswer
+	54,  // 122: carrier.v1.Carrier.ReceivePush:output_type -> carrier.v1.PushAnswer
+	44,  // 123: carrier.v1.Carrier.SubscribePush:output_type -> carrier.v1.SubscribeAnswer
+	56,  // 124: carrier.v1.Carrier.Edit:output_type -> carrier.v1.EditAnswer
+	32,  // 125: carrier.v1.Carrier.BookReturn:output_type -> carrier.v1.BookChunk
+	58,  // 126: carrier.v1.Carrier.ValidateAddress:output_type -> carrier.v1.AddressAnswer
+	60,  // 127: carrier.v1.Carrier.SchedulePickup:output_type -> carrier.v1.PickupAnswer
+	62,  // 128: carrier.v1.Carrier.CancelPickup:output_type -> carrier.v1.CancelPickupAnswer
+	64,  // 129: carrier.v1.Carrier.CloseManifest:output_type -> carrier.v1.ManifestAnswer
+	66,  // 130: carrier.v1.Carrier.Document:output_type -> carrier.v1.DocumentChunk
+	112, // [112:131] is the sub-list for method output_type
+	93,  // [93:112] is the sub-list for method input_type
+	93,  // [93:93] is the sub-list for extension type_name
+	93,  // [93:93] is the sub-list for extension extendee
+	0,   // [0:93] is the sub-list for field type_name
 }
 
 func init() { file_carrier_proto_init() }
@@ -5356,7 +5491,7 @@ func file_carrier_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_carrier_proto_rawDesc), len(file_carrier_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   68,
+			NumMessages:   70,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

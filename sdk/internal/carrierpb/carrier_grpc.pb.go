@@ -46,6 +46,7 @@ const (
 	Carrier_Find_FullMethodName            = "/carrier.v1.Carrier/Find"
 	Carrier_Track_FullMethodName           = "/carrier.v1.Carrier/Track"
 	Carrier_ReceivePush_FullMethodName     = "/carrier.v1.Carrier/ReceivePush"
+	Carrier_SubscribePush_FullMethodName   = "/carrier.v1.Carrier/SubscribePush"
 	Carrier_Edit_FullMethodName            = "/carrier.v1.Carrier/Edit"
 	Carrier_BookReturn_FullMethodName      = "/carrier.v1.Carrier/BookReturn"
 	Carrier_ValidateAddress_FullMethodName = "/carrier.v1.Carrier/ValidateAddress"
@@ -81,6 +82,8 @@ type CarrierClient interface {
 	Track(ctx context.Context, in *TrackRequest, opts ...grpc.CallOption) (*TrackAnswer, error)
 	// ability "receive_push": reads what the carrier pushed, and checks that it is authentic.
 	ReceivePush(ctx context.Context, in *PushRequest, opts ...grpc.CallOption) (*PushAnswer, error)
+	// ability "subscribe_push": asks the carrier to push what happens to parcels; asking again renews.
+	SubscribePush(ctx context.Context, in *SubscribeRequest, opts ...grpc.CallOption) (*SubscribeAnswer, error)
 	// ability "edit"
 	Edit(ctx context.Context, in *EditRequest, opts ...grpc.CallOption) (*EditAnswer, error)
 	// ability "return": as Book, for the way back.
@@ -223,6 +226,16 @@ func (c *carrierClient) ReceivePush(ctx context.Context, in *PushRequest, opts .
 	return out, nil
 }
 
+func (c *carrierClient) SubscribePush(ctx context.Context, in *SubscribeRequest, opts ...grpc.CallOption) (*SubscribeAnswer, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SubscribeAnswer)
+	err := c.cc.Invoke(ctx, Carrier_SubscribePush_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *carrierClient) Edit(ctx context.Context, in *EditRequest, opts ...grpc.CallOption) (*EditAnswer, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EditAnswer)
@@ -337,6 +350,8 @@ type CarrierServer interface {
 	Track(context.Context, *TrackRequest) (*TrackAnswer, error)
 	// ability "receive_push": reads what the carrier pushed, and checks that it is authentic.
 	ReceivePush(context.Context, *PushRequest) (*PushAnswer, error)
+	// ability "subscribe_push": asks the carrier to push what happens to parcels; asking again renews.
+	SubscribePush(context.Context, *SubscribeRequest) (*SubscribeAnswer, error)
 	// ability "edit"
 	Edit(context.Context, *EditRequest) (*EditAnswer, error)
 	// ability "return": as Book, for the way back.
@@ -392,6 +407,9 @@ func (UnimplementedCarrierServer) Track(context.Context, *TrackRequest) (*TrackA
 }
 func (UnimplementedCarrierServer) ReceivePush(context.Context, *PushRequest) (*PushAnswer, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReceivePush not implemented")
+}
+func (UnimplementedCarrierServer) SubscribePush(context.Context, *SubscribeRequest) (*SubscribeAnswer, error) {
+	return nil, status.Error(codes.Unimplemented, "method SubscribePush not implemented")
 }
 func (UnimplementedCarrierServer) Edit(context.Context, *EditRequest) (*EditAnswer, error) {
 	return nil, status.Error(codes.Unimplemented, "method Edit not implemented")
@@ -626,6 +644,24 @@ func _Carrier_ReceivePush_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Carrier_SubscribePush_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubscribeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CarrierServer).SubscribePush(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Carrier_SubscribePush_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CarrierServer).SubscribePush(ctx, req.(*SubscribeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Carrier_Edit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(EditRequest)
 	if err := dec(in); err != nil {
@@ -784,6 +820,10 @@ var Carrier_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReceivePush",
 			Handler:    _Carrier_ReceivePush_Handler,
+		},
+		{
+			MethodName: "SubscribePush",
+			Handler:    _Carrier_SubscribePush_Handler,
 		},
 		{
 			MethodName: "Edit",

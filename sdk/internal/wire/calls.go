@@ -163,6 +163,22 @@ func FromTrackRequest(r *pb.TrackRequest) carrier.TrackRequest {
 	})}
 }
 
+func ToSubscribeRequest(r carrier.SubscribeRequest) *pb.SubscribeRequest {
+	return &pb.SubscribeRequest{Numbers: list(r.Numbers, text), Url: text(r.URL)}
+}
+
+func FromSubscribeRequest(r *pb.SubscribeRequest) carrier.SubscribeRequest {
+	return carrier.SubscribeRequest{Numbers: r.GetNumbers(), URL: r.GetUrl()}
+}
+
+func ToSubscription(s carrier.PushSubscription) *pb.SubscribeAnswer {
+	return &pb.SubscribeAnswer{Numbers: list(s.Numbers, text), Until: toInstant(s.Until)}
+}
+
+func FromSubscription(a *pb.SubscribeAnswer) carrier.PushSubscription {
+	return carrier.PushSubscription{Numbers: a.GetNumbers(), Until: fromInstant(a.GetUntil())}
+}
+
 func ToUpdates(us []carrier.TrackUpdate) *pb.TrackAnswer {
 	return &pb.TrackAnswer{Updates: list(us, toUpdate)}
 }

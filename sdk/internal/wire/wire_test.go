@@ -173,6 +173,8 @@ func TestNothingIsLost(t *testing.T) {
 	trip(t, ToUpdates, FromUpdates)
 	trip(t, ToPush, FromPush)
 	trip(t, ToPushAnswer, FromPushAnswer)
+	trip(t, ToSubscribeRequest, FromSubscribeRequest)
+	trip(t, ToSubscription, FromSubscription)
 	trip(t, ToEditRequest, FromEditRequest)
 	trip(t, ToAddressRequest, FromAddressRequest)
 	trip(t, ToAddressAnswer, FromAddressAnswer)
