@@ -193,7 +193,7 @@ func (s *Service) RunFallback(ctx context.Context, j store.Job) (jobs.Outcome, e
 		return jobs.Done(), nil
 	}
 	if ev.Event == noDriver && a.Live() {
-		if due := s.driverBy(sh); due.After(s.Clock.Now()) {
+		if due := s.driverBy(sh, a); due.After(s.Clock.Now()) {
 			return jobs.Again(due), nil // the carrier comes later than it had said
 		}
 	}

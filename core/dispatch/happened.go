@@ -41,8 +41,9 @@ func (s *Service) watchPickup(sh *shipment.Shipment, a *shipment.Attempt, tx *st
 	for _, n := range a.LatePickups {
 		tx.PutJobs = append(tx.PutJobs, s.fallbackJob(sh, a, fmt.Sprintf("%s%dm", latePickup, n), by.Add(time.Duration(n)*time.Minute)))
 	}
-	if slices.Contains(a.Heeds, noDriver) && a.Couriered() {
-		tx.PutJobs = append(tx.PutJobs, s.fallbackJob(sh, a, noDriver, s.driverBy(sh)))
+	// That nobody is assigned says something only of a carrier that tells of its drivers.
+	if m, ok := s.manifest(sh.Tenant, a.Account); ok && (m.Has(carrier.CanTrack) || m.Has(carrier.CanReceivePush)) && slices.Contains(a.Heeds, noDriver) && a.Couriered() {
+		tx.PutJobs = append(tx.PutJobs, s.fallbackJob(sh, a, noDriver, s.driverBy(sh, a)))
 	}
 }
 
@@ -54,13 +55,16 @@ func pickupBy(sh *shipment.Shipment) time.Time {
 	return sh.Progress.EstimatedPickup.StartsAt.Time
 }
 
+// assign is how long a carrier has to find a driver in any case.
+const assign = 5 * time.Minute
+
 // driverBy is when a driver must be known, zero where nobody knows when it is picked up.
-func (s *Service) driverBy(sh *shipment.Shipment) time.Time {
+func (s *Service) driverBy(sh *shipment.Shipment, a *shipment.Attempt) time.Time {
 	by := pickupBy(sh)
 	if by.IsZero() {
 		return by
 	}
-	return by.Add(-s.Config().Dispatch.DriverLead)
+	return later(by.Add(-s.Config().Dispatch.DriverLead), a.IntendedAt.Add(assign))
 }
 
 // fallbackJob tells the fallback rules of an event after the booking of an attempt. Each event has its own.

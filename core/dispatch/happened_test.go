@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -53,6 +54,8 @@ func TestAMissingDriverIsNoticed(t *testing.T) {
 	for name, c := range map[string]struct {
 		happens func(e *engine)
 		mode    string
+		mute    bool          // the carrier tells nothing of its drivers
+		pickup  time.Duration // from the booking; 20 minutes where 0
 		after   time.Duration // until the next carrier has it, 0 for never
 	}{
 		"nobody assigned": {after: 15 * time.Minute},
@@ -69,7 +72,9 @@ func TestAMissingDriverIsNoticed(t *testing.T) {
 				sh.Progress.EstimatedPickup = shipping.TimeWindow{StartsAt: shipping.At(e.clock.Now().Add(50 * time.Minute))}
 			})
 		}},
-		"a parcel": {mode: "ground"},
+		"a parcel":               {mode: "ground"},
+		"of whom nobody is told": {mute: true},
+		"picked up at once":      {pickup: time.Second, after: 5 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cheap, dear := newFake("cheap", "Cheap", 500), newFake("dear", "Dear", 900)
@@ -78,7 +83,10 @@ func TestAMissingDriverIsNoticed(t *testing.T) {
 			}
 			e := newEngine(t, cheap, dear)
 			e.config.Dispatch.DriverLead = 5 * time.Minute
-			at := shipping.At(e.clock.Now().Add(20 * time.Minute))
+			if !c.mute {
+				cheap.manifest.Abilities = append(cheap.manifest.Abilities, carrier.CanTrack)
+			}
+			at := shipping.At(e.clock.Now().Add(cmp.Or(c.pickup, 20*time.Minute)))
 			cheap.onBooked = func(_ context.Context, b *carrier.Booking) { b.Pickup = shipping.TimeWindow{StartsAt: at} }
 			e.bundle = rulesOf(t, "rules: 1\nfallback:\n  - { name: Driver, on: [ no_driver ], steps: [ { notify: manager }, next_ranked ] }\n")
 			e.mustCreate("o")
