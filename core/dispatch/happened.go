@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/rules"
@@ -64,7 +65,7 @@ func (s *Service) driverBy(sh *shipment.Shipment, a *shipment.Attempt) time.Time
 	if by.IsZero() {
 		return by
 	}
-	return later(by.Add(-s.Config().Dispatch.DriverLead), a.IntendedAt.Add(assign))
+	return clock.Later(by.Add(-s.Config().Dispatch.DriverLead), a.IntendedAt.Add(assign))
 }
 
 // fallbackJob tells the fallback rules of an event after the booking of an attempt. Each event has its own.

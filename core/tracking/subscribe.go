@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/carrier"
@@ -64,7 +65,7 @@ func (s *Service) subscribe(ctx context.Context, a *config.Account, visits []*vi
 			v.asked.until, v.asked.next = now.AddDate(1, 0, 0), now.AddDate(1, 0, 0)
 		default:
 			v.asked.until = agreed.Until.Time
-			v.asked.next = later(agreed.Until.Add(-renewBefore), now.Add(firstRetry))
+			v.asked.next = clock.Later(agreed.Until.Add(-renewBefore), now.Add(firstRetry))
 		}
 	}
 }
