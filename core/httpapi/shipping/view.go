@@ -88,7 +88,7 @@ type returnView struct {
 func Show(sh *shipment.Shipment, back []*shipment.Shipment, base string, pages shape.Pages) any {
 	v := linked(sh, base, pages)
 	if len(back) > 0 {
-		v.ReturnRequest, v.Returns = returns.Present(back, base)
+		v.ReturnRequest, v.Returns = returns.Present(back, base, pages)
 	}
 	return v
 }

@@ -48,7 +48,7 @@ type Settings struct {
 func (s Settings) Show(tenant *config.Tenant, t *tracker.Tracker, back []*shipment.Shipment, base string) any {
 	v := (&surface{Settings: s}).show(tenant, t)
 	if len(back) > 0 {
-		v.ReturnRequest, v.Returns = returns.Present(back, base)
+		v.ReturnRequest, v.Returns = returns.Present(back, base, s.Pages)
 	}
 	return v
 }
