@@ -237,9 +237,7 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		}
 		errs = append(errs, providerError(a.name(), cerr))
 		unmapped = cerr.Code == carrier.CarrierRejected || cerr.Code == carrier.Internal
-		if turned, ok := e.fails(&course, past, n, cerr, begun, s.Clock.Now()); ok {
-			course, n = turned, -1
-		}
+		n = e.fails(&course, past, n, cerr, begun, s.Clock.Now())
 		if course.rule != nil && course.rule.Requote == "always" && n+1 < len(course.queue) {
 			return sh, refused, spent, nil
 		}
@@ -248,20 +246,19 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 	return sh, end, spent, err
 }
 
-// fails notes that the booking of a place in the course has come to nothing. turned is another course, where the rules have one for carriers that
-// are out of order and none is at work.
-func (e *estimate) fails(c *course, p *past, place int, cerr *carrier.Error, begun, now time.Time) (turned course, ok bool) {
+// fails notes that the booking of a place in the course has come to nothing, and answers the place before the next. The course is another one then
+// where the rules have one for carriers that are out of order and none is at work.
+func (e *estimate) fails(c *course, p *past, place int, cerr *carrier.Error, begun, now time.Time) int {
 	choice := c.queue[place]
 	p.failed[choice.Account] = true
 	if p.fallback == nil && c.rule == nil && down(cerr) {
-		var done *shipment.Fallback
-		if turned, done, ok = e.turn(choice, begun, now); ok {
-			p.fallback, p.told = done, 0
-			return turned, true
+		if turned, done, ok := e.turn(choice, begun, now); ok {
+			*c, p.fallback, p.told = turned, done, 0
+			return -1
 		}
 	}
 	p.fallback = c.failed(p.fallback, place, begun)
-	return course{}, false
+	return place
 }
 
 // tell notes that the notices up to a place of the course are committed with the intent to book it.
