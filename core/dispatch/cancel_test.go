@@ -292,3 +292,28 @@ func TestRatesBookNothing(t *testing.T) {
 	}
 	e.wantNoJobs()
 }
+
+// An edit that comes while the adapter is starting is not kept without a word to a carrier that would have taken it.
+func TestAnEditWhileTheAdapterStarts(t *testing.T) {
+	dash := newFake("doordash", "DoorDash", 975)
+	e := newEngine(t, dash)
+	e.mustCreate("o1")
+	dash.set(func(f *fakeCarrier) {
+		f.starting = true
+		f.onEdit = func(carrier.EditRequest) error {
+			return &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectNone, Retry: carrier.RetrySafe, Code: carrier.AdapterUnavailable, Message: "The adapter is starting."}
+		}
+	})
+	ins := "ring twice"
+	ring := func(o *shipment.Order) { o.DeliveryInstructions = &ins }
+	_, err := e.edit("o1", ring)
+	wantType(t, err, dispatch.PlaceOrderFailed)
+	if sh := e.get("o1"); sh.Order.DeliveryInstructions != nil || sh.Live(shipment.Forward).EditIntent != nil {
+		t.Errorf("instructions %v, intent %v; want the order as it was", sh.Order.DeliveryInstructions, sh.Live(shipment.Forward).EditIntent)
+	}
+	dash.set(func(f *fakeCarrier) { f.starting, f.onEdit = false, nil })
+	if res, err := e.edit("o1", ring); err != nil || len(res.Warnings) != 0 || len(dash.edits) != 2 {
+		t.Errorf("%+v, %v; the carrier was told %d times, want twice", res.Warnings, err, len(dash.edits))
+	}
+	e.wantNoJobs()
+}
