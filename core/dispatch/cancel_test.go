@@ -307,7 +307,7 @@ func TestAnEditWhileTheAdapterStarts(t *testing.T) {
 	ins := "ring twice"
 	ring := func(o *shipment.Order) { o.DeliveryInstructions = &ins }
 	_, err := e.edit("o1", ring)
-	wantType(t, err, dispatch.PlaceOrderFailed)
+	wantType(t, err, usecase.PlaceOrderFailed)
 	if sh := e.get("o1"); sh.Order.DeliveryInstructions != nil || sh.Live(shipment.Forward).EditIntent != nil {
 		t.Errorf("instructions %v, intent %v; want the order as it was", sh.Order.DeliveryInstructions, sh.Live(shipment.Forward).EditIntent)
 	}
