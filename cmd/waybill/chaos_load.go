@@ -21,7 +21,7 @@ import (
 const (
 	chaosTry    = 20 * time.Second // for one answer
 	chaosAnswer = 5 * time.Minute  // for any answer but a 5xx
-	chaosStatus = 60 * time.Second // for a status that is waited for
+	chaosStatus = 10 * time.Minute // for a status that is waited for: nobody else opens what is held
 )
 
 // chaosEncore is how much longer orders are sent, at most, when there are failpoints that the engine has not died at.
