@@ -16,7 +16,14 @@ import (
 var outOfReach = map[string]string{
 	"dispatch/before-adrift": adriftOutOfReach,
 	"dispatch/after-adrift":  adriftOutOfReach,
+
+	"dispatch/before-provider-down": downOutOfReach,
+	"dispatch/after-provider-down":  downOutOfReach,
 }
+
+const downOutOfReach = "needs an account that is out of order for as long as dispatch.down_after says, and rules that take its orders away then: in a " +
+	"storm whatever is killed is back within seconds, and the orders that the run follows to their end must stay where they are. Tests of " +
+	"dispatch's bring it about"
 
 const adriftOutOfReach = "needs two walks of one order at once, or a person's word in the instant between the claim of a reconcile job and its first " +
 	"look at the order: one process holds an order's key as long as it walks. A test of dispatch's brings it about"
