@@ -400,9 +400,11 @@ func TestWhatIsErasedOnItsWayStaysErased(t *testing.T) {
 	sub := o.subscribe(s.URL)
 	o.happen("a", shipping.OrderDispatched)
 	o.pass(time.Hour)
-	if d := o.deliveries(sub.ID, store.DeliveryQuery{}); len(d) != 0 || len(s.all()) != 1 {
-		t.Errorf("%d requests, and the log has %+v", len(s.all()), d)
+	d := o.deliveries(sub.ID, store.DeliveryQuery{})
+	if len(s.all()) != 1 || len(d) != 1 || d[0].State != store.DeliveryDropped || d[0].Tries[0].Status != http.StatusInternalServerError {
+		t.Fatalf("%d requests, and the log has %+v", len(s.all()), d)
 	}
+	wantBare(t, d[0])
 	if err := o.Unsubscribe(t.Context(), caller, sub.ID); err != nil {
 		t.Fatal(err)
 	}

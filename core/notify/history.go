@@ -85,16 +85,23 @@ func (s *Service) Redeliver(ctx context.Context, c usecase.Caller, id string, r 
 	}
 	now := s.Clock.Now()
 	for part := range slices.Chunk(list, perWrite) {
-		tx := &store.Tx{Now: now}
+		var due []store.Delivery
 		for _, m := range part {
 			old, err := s.Store.Delivery(ctx, c.Tenant, id, m.Position)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return 0, storeError("read a delivery", err)
 			}
-			tx.Deliveries = append(tx.Deliveries, store.Delivery{Subscription: id, Position: m.Position, Message: m.ID, Subject: m.Subject, Topic: m.Topic,
+			due = append(due, store.Delivery{Subscription: id, Position: m.Position, Message: m.ID, Subject: m.Subject, Topic: m.Topic,
 				State: store.DeliveryWaiting, Due: now, CreatedAt: now, Tries: old.Tries, Again: true})
 		}
-		if err := s.commit(ctx, c.Tenant, tx); err != nil {
+		tx, _, err := s.standing(ctx, c.Tenant, now, due)
+		if err == nil {
+			err = s.commit(ctx, c.Tenant, tx)
+		}
+		if errors.Is(err, store.ErrConflict) {
+			return 0, usecase.Failf(usecase.InvalidOperation, "Messages of the webhook were erased meanwhile; ask again.")
+		}
+		if err != nil {
 			return 0, storeError("make messages due again", err)
 		}
 	}

@@ -73,18 +73,21 @@ func (r *reader) outcomes(ctx context.Context, now time.Time) (*writing, error) 
 		if res.item.fresh {
 			w.positions = append(w.positions, res.item.msg.Position)
 		}
-		// What was erased meanwhile must not come back with what was sent of it.
-		_, there, err := r.s.messageAt(ctx, r.tenant, res.item.msg.Position)
+		there, err := r.s.stands(ctx, r.tenant, res.item.msg)
 		if err != nil {
 			return nil, err
 		}
-		if !there {
-			continue
-		}
-		if d, ok := r.after(res, now); ok {
+		d, ok := r.after(res, now)
+		switch {
+		case there && ok:
 			w.tx.Deliveries = append(w.tx.Deliveries, d)
+			w.tx.Standing = append(w.tx.Standing, store.Message{Position: d.Position, At: res.item.msg.At})
+		case ok:
+			w.tx.Deliveries = append(w.tx.Deliveries, bare(d))
 		}
-		w.tx.Messages = append(w.tx.Messages, res.then...)
+		if there {
+			w.tx.Messages = append(w.tx.Messages, res.then...)
+		}
 	}
 	w.stopped = r.judge(w.part, w.tx)
 	return w, nil
@@ -95,7 +98,7 @@ func (r *reader) landed(ctx context.Context, err error, now time.Time) error {
 	w := r.writing
 	r.writing = nil
 	if errors.Is(err, store.ErrConflict) {
-		return r.reload(ctx) // what is pending is written anew
+		return r.reload(ctx) // what is pending is written anew, without what was erased meanwhile
 	}
 	if err != nil {
 		return err
@@ -142,7 +145,7 @@ func (r *reader) reload(ctx context.Context) error {
 func (r *reader) after(res result, now time.Time) (d store.Delivery, ok bool) {
 	d = res.item.delivery
 	d.Due = time.Time{}
-	if res.outcome == unspoken {
+	if res.outcome == unspoken || res.outcome == withdrawn {
 		d.State = store.DeliveryDropped
 		return d, !res.item.fresh
 	}
@@ -284,15 +287,15 @@ func (r *reader) release(ctx context.Context, subject string, now time.Time) err
 	if err != nil {
 		return fmt.Errorf("read what waits for %s: %w", subject, err)
 	}
-	tx := &store.Tx{Now: now}
+	var free []store.Delivery
 	for _, d := range page.Deliveries {
-		if d.Tried == 0 && d.Due.After(now) && len(tx.Deliveries) < perWrite {
+		if d.Tried == 0 && d.Due.After(now) && len(free) < perWrite {
 			d.Due = now
-			tx.Deliveries = append(tx.Deliveries, d)
+			free = append(free, d)
 		}
 	}
-	if len(tx.Deliveries) > 0 {
+	if len(free) > 0 {
 		r.waiting, r.next = true, time.Time{}
 	}
-	return r.commit(ctx, tx, nil)
+	return r.put(ctx, now, free, nil)
 }

@@ -164,7 +164,7 @@ func (r *reader) hold(ctx context.Context, now time.Time, held []store.Delivery)
 		for i, d := range part {
 			positions[i] = d.Position
 		}
-		if err := r.commit(ctx, &store.Tx{Now: now, Deliveries: part}, positions); err != nil {
+		if err := r.put(ctx, now, part, positions); err != nil {
 			return err
 		}
 		r.waiting, r.next = true, time.Time{}
@@ -238,15 +238,14 @@ func (r *reader) takeWaiting(ctx context.Context, now time.Time) error {
 			return err
 		}
 		if !ok || m.ID != d.Message {
-			d.State, d.Due = store.DeliveryDropped, time.Time{}
-			again = append(again, d)
+			again = append(again, bare(d))
 			continue
 		}
 		r.retrying[d.Position] = true
 		r.queue(&item{msg: m, delivery: d})
 	}
 	for part := range slices.Chunk(again, perWrite) {
-		if err := r.commit(ctx, &store.Tx{Now: now, Deliveries: part}, nil); err != nil {
+		if err := r.put(ctx, now, part, nil); err != nil {
 			return err
 		}
 		r.next = time.Time{}
@@ -255,17 +254,6 @@ func (r *reader) takeWaiting(ctx context.Context, now time.Time) error {
 		r.next = time.Time{}
 	}
 	return nil
-}
-
-func (s *Service) messageAt(ctx context.Context, tenant string, position uint64) (store.Message, bool, error) {
-	list, err := s.Store.MessageLog(ctx, tenant, position-1, 1)
-	if err != nil {
-		return store.Message{}, false, fmt.Errorf("read a message: %w", err)
-	}
-	if len(list) == 0 || list[0].Position != position {
-		return store.Message{}, false, nil
-	}
-	return list[0], true, nil
 }
 
 // queue puts an item into its subject's lane, in the order of the log.
@@ -307,8 +295,15 @@ func (r *reader) start(work context.Context) {
 	}
 }
 
-// try offers one message.
+// try offers one message, unless it was erased while it stood in its lane.
 func (s *Service) try(ctx context.Context, t Told) result {
+	there, err := s.stands(ctx, t.Subscription.Tenant, t.Message)
+	if err != nil {
+		return result{outcome: failed, try: store.Try{At: s.Clock.Now(), Error: err.Error()}}
+	}
+	if !there {
+		return result{outcome: withdrawn, try: store.Try{At: s.Clock.Now()}}
+	}
 	snap, err := snapshotOf(t.Message)
 	if err != nil {
 		return result{outcome: failed, try: store.Try{At: s.Clock.Now(), Error: err.Error()}}

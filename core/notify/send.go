@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -40,6 +41,7 @@ const (
 	gone                // 410: the subscriber wants no more
 	refused             // an alert that trying again does not help
 	unspoken            // the shape has no words for it
+	withdrawn           // its message was erased before it was sent
 	interrupted         // the node stops; nothing is known
 )
 
@@ -143,6 +145,7 @@ func (s *Service) post(ctx context.Context, t Told, rendered Rendered, r *result
 		return
 	}
 	r.try.RequestHeader = withoutSecrets(q.Header)
+	gone := s.late(q, t, rendered.Body)
 	client := s.client.guarded
 	if t.Tenant.Notify.AllowPrivate {
 		client = s.client.open
@@ -157,7 +160,27 @@ func (s *Service) post(ctx context.Context, t Told, rendered Rendered, r *result
 		r.outcome = interrupted
 		return
 	}
+	if gone.Load() {
+		r.outcome = withdrawn
+		return
+	}
 	s.judge(r, answer, err)
+}
+
+// late makes the request look once more for its message when its body is about to be sent; it reports whether that was gone.
+func (s *Service) late(q *http.Request, t Told, body []byte) (gone *atomic.Bool) {
+	gone = &atomic.Bool{}
+	q.GetBody = func() (io.ReadCloser, error) {
+		return io.NopCloser(&lateBody{Reader: bytes.NewReader(body), withdrawn: gone, look: func() error {
+			there, err := s.stands(q.Context(), t.Subscription.Tenant, t.Message)
+			if err == nil && !there {
+				err = errWithdrawn
+			}
+			return err
+		}}), nil
+	}
+	q.Body, _ = q.GetBody()
+	return gone
 }
 
 func (s *Service) judge(r *result, answer *http.Response, err error) {

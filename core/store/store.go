@@ -137,6 +137,9 @@ type Tx struct {
 	// exist, or be put by this transaction; else ErrConflict.
 	Cursors    []Cursor
 	Deliveries []Delivery
+	// Standing names messages that must be in the log when this is written, else ErrConflict: what was erased or removed meanwhile
+	// does not come back with what was sent of it. Position and At are looked at.
+	Standing []Message
 	// Erase names shipments whose exchanges, decisions, labels and messages are removed, and the deliveries of these messages, before
 	// those of this transaction are put. The shipments themselves, their history and usage stay. A Change with a Seq that was stored
 	// before replaces that line.

@@ -345,7 +345,7 @@ func (w *write) check(txn *badger.Txn) error {
 			return fmt.Errorf("shipment %s is at revision %d, not %d: %w", x.id, has, x.expected, store.ErrConflict)
 		}
 	}
-	if err := errors.Join(w.checkTrackers(txn), w.checkSubscriptions(txn)); err != nil {
+	if err := errors.Join(w.checkTrackers(txn), w.checkSubscriptions(txn), w.checkStanding(txn)); err != nil {
 		return err
 	}
 	for i := range w.shipments {

@@ -26,6 +26,7 @@ type outboxWrite struct {
 	drop          []string
 	cursors       []store.Cursor
 	deliveries    []deliveryWrite
+	standing      []key // of messages that must be there
 }
 
 // tells says whether those who wait for messages are to look. What was delivered is no news to anybody.
@@ -53,7 +54,21 @@ func (w *write) encodeOutbox(tx *store.Tx) error {
 		}
 		w.outbox.messages = append(w.outbox.messages, messageWrite{subject: m.Subject, at: sortable(m.At.UnixNano()), value: value})
 	}
+	for i := range tx.Standing {
+		m := &tx.Standing[i]
+		w.outbox.standing = append(w.outbox.standing, messagePlace(newKey(kindMessage, w.tenant), m.Position, sortable(m.At.UnixNano())))
+	}
 	return errors.Join(w.encodeSubscriptions(tx), w.encodeDeliveries(tx))
+}
+
+// checkStanding refuses what belongs to a message that is not there any more.
+func (w *write) checkStanding(txn *badger.Txn) error {
+	for _, k := range w.outbox.standing {
+		if there, err := exists(txn, k); err != nil || !there {
+			return errors.Join(err, fmt.Errorf("a message is not in the log any more: %w", store.ErrConflict))
+		}
+	}
+	return nil
 }
 
 func (o *outboxWrite) size(r *request) {

@@ -20,6 +20,7 @@ var logChecks = []check{
 	{"messages are their tenant's", checkLogTenants},
 	{"messages are signalled", checkMessagesChanged},
 	{"what is erased is no longer told", checkEraseMessages},
+	{"what belongs to a message needs it", checkStanding},
 	{"old messages are not retained", checkRetainMessages},
 	{"more messages than fit in one group", checkManyMessages},
 }
@@ -253,6 +254,38 @@ func checkEraseMessages(t *testing.T, s store.Store) {
 			t.Errorf("%d deliveries about the erased", len(got.Deliveries))
 		}
 	}
+}
+
+// checkStanding has one that writes a delivery while another erases: nothing is left, whoever comes first.
+func checkStanding(t *testing.T, s store.Store) {
+	mine := NewShipment(tenant, 1)
+	tx := put(mine)
+	tx.Subscriptions = []*store.Subscription{subscription("a", 1)}
+	subject := store.ShipmentSubject(string(mine.ID))
+	for i := range writers {
+		tx.Messages = append(tx.Messages, message(fmt.Sprint(i), subject))
+	}
+	commit(t, s, tenant, tx)
+	tell := func(m store.Message) *store.Tx {
+		d := delivery("a", m.Position, store.DeliveryDelivered)
+		d.Subject = subject
+		return &store.Tx{Deliveries: []store.Delivery{d}, Standing: []store.Message{m}}
+	}
+	commit(t, s, tenant, tell(tx.Messages[0]))
+	refused(t, s, other, &store.Tx{Standing: tx.Messages[:1]}, store.ErrConflict)
+	each(func(i int) {
+		tx := tell(tx.Messages[i])
+		if i == writers/2 {
+			tx = &store.Tx{Now: now, Erase: []shipment.ID{mine.ID}}
+		}
+		if err := s.Commit(t.Context(), tenant, tx); err != nil && !errors.Is(err, store.ErrConflict) {
+			t.Error(err)
+		}
+	})
+	if got := deliveries(t, s, tenant, store.DeliveryQuery{Subscription: "a"}); len(got.Deliveries) != 0 {
+		t.Errorf("%d deliveries of what was erased", len(got.Deliveries))
+	}
+	refused(t, s, tenant, tell(tx.Messages[0]), store.ErrConflict)
 }
 
 func checkRetainMessages(t *testing.T, s store.Store) {
