@@ -30,7 +30,8 @@ func TestOldTrackersAreErased(t *testing.T) {
 	put := func(n int, surface tracker.Surface, created time.Time) tracker.ID {
 		tr := &tracker.Tracker{Schema: tracker.Schema, ID: tracker.ID(fmt.Sprintf("%024x", n)), Tenant: "shop", Surface: surface, Number: "N",
 			Names: []string{fmt.Sprint("t:", n)}, Order: &shipment.Order{DeliveryContact: shipping.Contact{Name: "Eulalia"}}, CreatedAt: created, UpdatedAt: created}
-		if err := st.Commit(t.Context(), "shop", &store.Tx{Trackers: []*tracker.Tracker{tr}}); err != nil {
+		told := store.Message{ID: fmt.Sprint("m", n), Subject: store.TrackerSubject(string(tr.ID)), Topic: "tracker.in_transit", At: begin.Add(11 * day), Body: []byte(`"Eulalia"`)}
+		if err := st.Commit(t.Context(), "shop", &store.Tx{Trackers: []*tracker.Tracker{tr}, Messages: []store.Message{told}}); err != nil {
 			t.Fatal(err)
 		}
 		return tr.ID
@@ -52,7 +53,11 @@ func TestOldTrackersAreErased(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return !tr.ErasedAt.IsZero() && tr.Order.DeliveryContact.Name == ""
+		told, err := st.MessagesOf(t.Context(), "shop", store.TrackerSubject(string(id)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !tr.ErasedAt.IsZero() && tr.Order.DeliveryContact.Name == "" && len(told) == 0
 	}
 	pass(t, runner, clk, begin.Add(12*day))
 	for _, id := range old {
