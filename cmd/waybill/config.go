@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -53,6 +54,9 @@ func newConfigCheckCmd(p *program) *cobra.Command {
 			for _, id := range slices.Sorted(maps.Keys(c.Tenants)) {
 				t := c.Tenants[id]
 				fmt.Fprintf(p.out, "%s: %s, %s, %s\n", id, count(len(t.Accounts), "account"), count(len(t.Locations), "location"), count(len(t.Keys), "key"))
+			}
+			for _, w := range c.Warnings(time.Now()) {
+				fmt.Fprintf(p.err, "warning: %s\n", w)
 			}
 			note := ""
 			if adapters == nil {

@@ -171,6 +171,7 @@ func (p *program) openRig(c rigConfig) (_ *rig, err error) {
 		o.apply(cfg)
 		plain := false // one person's processes on one machine need no certificates
 		cfg.Plugins.AutoMTLS = &plain
+		cfg.Server.Metrics = config.MetricsOpen // the key is everybody's too
 		for _, a := range cfg.AllAccounts() {
 			if a.PushSecret == "" {
 				a.PushSecret = config.Secret(secret + "-" + a.Tenant + "-" + a.ID)

@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-const reloadConfig = `tenants:
+const reloadConfig = `server: { metrics: open }
+tenants:
   shop:
     rules: rules
     keys: [ { name: web, sha256: KEY } ]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -107,6 +108,9 @@ func (p *program) serve(ctx context.Context, path string, o overrides, l logFlag
 	watcher, err := config.Watch(path, p.getenv, o.apply, log.Named("config"))
 	if err != nil {
 		return errors.Join(usageError(err), ln.Close())
+	}
+	for _, w := range watcher.Current().Warnings(time.Now()) {
+		log.Warn("look at the configuration", "warning", w)
 	}
 	return runNode(ctx, node.Settings{Config: watcher, Log: log, Version: version, Examples: examples.Rules()}, ln, func() {
 		log.Info("ready", "listen", ln.Addr().String(), "public_url", watcher.Current().Server.PublicURL)

@@ -46,6 +46,10 @@ func (c *Config) defaults(dir string) {
 	fill(&c.Server.WriteTimeout, 60*time.Second)
 	fill(&c.Server.IdleTimeout, 120*time.Second)
 	fill(&c.Server.LogLevel, "info")
+	fill(&c.Server.Metrics, MetricsOperator)
+	if t := c.Server.TLS; t != nil && t.Cert != "" && t.Key != "" {
+		t.Cert, t.Key = resolve(dir, t.Cert), resolve(dir, t.Key)
+	}
 	fill(&c.Store.Kind, "badger")
 	fill(&c.Store.Dir, "data")
 	c.Store.Dir = resolve(dir, c.Store.Dir)
@@ -163,8 +167,9 @@ func checkServer(c *Config, at reporter) {
 	if u, err := url.Parse(c.Server.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		at("server.public_url", "write it as https://host", "%q is not a URL", c.Server.PublicURL)
 	}
-	if t := c.Server.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
-		at("server.tls", "give both or neither", "cert and key belong together")
+	checkTLS(c, at)
+	if who := []string{MetricsOperator, MetricsOpen}; !slices.Contains(who, c.Server.Metrics) {
+		at("server.metrics", "operator wants a key of server.admin_keys, open wants none", "must be operator or open, not %q", c.Server.Metrics)
 	}
 	if !slices.Contains([]string{"trace", "debug", "info", "warn", "error"}, c.Server.LogLevel) {
 		at("server.log_level", "use trace, debug, info, warn or error", "unknown level %q", c.Server.LogLevel)

@@ -25,6 +25,8 @@ type Config struct {
 
 	keys  map[[sha256.Size]byte]keyOwner
 	admin map[[sha256.Size]byte]*AdminKey
+	// certified is how long the certificate of Server.TLS is good; zero without one.
+	certified time.Time
 }
 
 // Server is how the API is served.
@@ -39,7 +41,14 @@ type Server struct {
 	LogLevel     string        `yaml:"log_level"`     // trace, debug, info, warn, error; default info
 	// AdminKeys are the keys of operators: they open /admin/…, which is about the node and not about a tenant. None: nobody may.
 	AdminKeys []AdminKey `yaml:"admin_keys"`
+	Metrics   string     `yaml:"metrics"` // who may read /metrics: operator (one of AdminKeys), the default, or open
 }
+
+// Who may read /metrics. They name tenants and accounts, and say how much business they do.
+const (
+	MetricsOperator = "operator"
+	MetricsOpen     = "open"
+)
 
 // AdminKey is an operator's key, kept as the SHA-256 of its text.
 type AdminKey struct {
@@ -47,7 +56,7 @@ type AdminKey struct {
 	SHA256 string `yaml:"sha256"` // hex
 }
 
-// TLS names the certificate and key files, in PEM.
+// TLS names the certificate and key files, in PEM, relative to the configuration file.
 type TLS struct {
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`

@@ -139,7 +139,7 @@ func (r *Router) HandleOpen(method, path string, h Handler) {
 	r.mux.Handle(path, r.wrap(route{path: path}, h)).Methods(methods(method)...)
 }
 
-// HandleRaw mounts an http.Handler that needs no key, such as the metrics.
+// HandleRaw mounts an http.Handler that needs no key, such as a stream of events to a page.
 func (r *Router) HandleRaw(method, path string, h http.Handler) {
 	r.mux.Handle(path, h).Methods(methods(method)...)
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/usecase"
 )
 
@@ -33,6 +34,19 @@ func (r *Router) HandleOperator(method, path, contentType string, write func(ctx
 		r.Log.Info("operator asks for a stream", "request_id", q.ID, "path", q.HTTP.URL.Path, "operator", name)
 		return r.stream(w, q, contentType, func(w io.Writer) error { return write(q.Context(), w) })
 	})
+}
+
+// HandleOperated mounts an http.Handler, such as the metrics, that needs an operator's key while open answers false.
+func (r *Router) HandleOperated(method, path string, open func(*config.Config) bool, h http.Handler) {
+	r.mux.HandleFunc(path, func(w http.ResponseWriter, hr *http.Request) {
+		if !open(r.Config()) {
+			if _, err := r.operator(hr); err != nil {
+				r.send(w, r.request(hr), nil, Answer{}, err)
+				return
+			}
+		}
+		h.ServeHTTP(w, hr)
+	}).Methods(methods(method)...)
 }
 
 // HandleStream mounts a stream that needs a tenant's key. An error before the first byte is answered as any refusal; one after it

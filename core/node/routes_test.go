@@ -26,7 +26,7 @@ var apart = map[string]string{
 	"/healthz":               "open: it tells nothing of a tenant",
 	"/readyz":                "open: it tells nothing of a tenant",
 	"/openapi.yaml":          "open: it tells nothing of a tenant",
-	"/metrics":               "open: it tells nothing of a tenant",
+	"/metrics":               "takes an operator's key alone, which is no tenant's, unless the configuration opens it",
 	"/admin":                 "takes an operator's key alone, which is no tenant's",
 	"/locations":             "shows each tenant its own configuration, as the tests of admin see with the rival's key",
 	"/providers":             "shows each tenant its own configuration, as the tests of admin see with the rival's key",

@@ -68,7 +68,7 @@ func Mount(r *httpapi.Router, s Settings) {
 	r.HandleOpen(http.MethodGet, "/openapi.yaml", func(*httpapi.Request) (httpapi.Answer, error) {
 		return httpapi.Answer{Raw: openAPI, ContentType: "application/yaml; charset=utf-8"}, nil
 	})
-	r.HandleRaw(http.MethodGet, "/metrics", s.Metrics)
+	r.HandleOperated(http.MethodGet, "/metrics", func(c *config.Config) bool { return c.Server.Metrics == config.MetricsOpen }, s.Metrics)
 	r.Handle(http.MethodGet, "/locations", nil, f.locations)
 	r.Handle(http.MethodGet, "/providers", nil, f.providers)
 	r.Handle(http.MethodGet, "/rules/versions/{version}", nil, f.ruleVersion)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
 )
 
@@ -40,7 +41,7 @@ func TestMetricsCountRequestsByRoute(t *testing.T) {
 	h.Do("GET", "/shipments/somebodys-secret-id", "").Want(404)
 	h.Do("GET", "/nowhere/else", "").Want(404)
 	h.Do("BREW", "/locations", "").Want(405)
-	text := string(h.Do("GET", "/metrics", "", "x-api-key", "").Want(200).Body)
+	text := string(h.Do("GET", "/metrics", "", "x-api-key", apitest.OperatorKey).Want(200).Body)
 	for _, want := range []string{
 		`waybill_http_requests_total{method="GET",route="/shipments/{id}",status="404"} 1`,
 		`waybill_http_requests_total{method="GET",route="",status="404"} 1`,
@@ -54,6 +55,21 @@ func TestMetricsCountRequestsByRoute(t *testing.T) {
 	if strings.Contains(text, "secret-id") {
 		t.Error("an id became a label")
 	}
+}
+
+// TestMetricsAreAnOperatorsUnlessTheyAreOpen: they name tenants and their accounts.
+func TestMetricsAreAnOperatorsUnlessTheyAreOpen(t *testing.T) {
+	h := apitest.New(t)
+	for _, key := range []string{"", h.Key, "nobody's"} {
+		if a := h.Do("GET", "/metrics", "", "x-api-key", key).Want(401); strings.Contains(string(a.Body), "waybill_") {
+			t.Errorf("with the key %q: %s", key, a.Body)
+		}
+	}
+	h.Do("GET", "/metrics", "", "x-api-key", "", "Authorization", "Bearer "+apitest.OperatorKey).Want(200) // as Prometheus sends it
+	h.Do("HEAD", "/metrics", "", "x-api-key", "").Want(401)
+	h.Do("GET", "/locations", "", "x-api-key", apitest.OperatorKey).Want(401) // an operator is no tenant
+	h.Config.Server.Metrics = config.MetricsOpen
+	h.Do("GET", "/metrics", "", "x-api-key", "").Want(200)
 }
 
 func TestLocations(t *testing.T) {

@@ -64,6 +64,8 @@ const (
 	Key      = "shop-key"
 	SlowKey  = "slow-key"
 	OtherKey = "rival-key"
+	// OperatorKey is no tenant's.
+	OperatorKey = "operator-key"
 )
 
 // Harness is one node's API and what stands around it.
@@ -212,7 +214,7 @@ func (h *Harness) manifest(_, account string) (carrier.Manifest, bool) {
 func load(t testing.TB) *config.Config {
 	t.Helper()
 	text := configuration
-	for name, key := range map[string]string{"KEY_SHOP": Key, "KEY_SLOW": SlowKey, "KEY_RIVAL": OtherKey} {
+	for name, key := range map[string]string{"KEY_SHOP": Key, "KEY_SLOW": SlowKey, "KEY_RIVAL": OtherKey, "KEY_OPERATOR": OperatorKey} {
 		hash := sha256.Sum256([]byte(key))
 		text = strings.Replace(text, name, hex.EncodeToString(hash[:]), 1)
 	}
