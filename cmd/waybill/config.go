@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/carrierhost"
 	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/node"
 )
 
 func newConfigCmd(p *program) *cobra.Command {
@@ -28,23 +30,16 @@ func newConfigCheckCmd(p *program) *cobra.Command {
 		Use: "check FILE", Short: "Check a configuration file and what it includes", Args: cobra.ExactArgs(1),
 		Long: "Check a configuration file, what it includes and what it takes from the environment. All mistakes are told at once.\n" +
 			"The accounts are checked as well: every adapter that is installed is started once and asked what it wants to be configured\n" +
-			"with. Where no folder of adapters is beside this program, name it with --plugins.",
+			"with, unless waybill.lock refuses it. Where no folder of adapters is beside this program or in plugins.dir, name it with --plugins.",
 		Example: "  waybill config check waybill.yaml --print\n  waybill config check waybill.yaml --plugins /usr/lib/waybill/plugins",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			adapters, err := installed(cmd.Context(), plugins)
-			if err != nil {
-				return usageError(err)
-			}
-			c, err := config.LoadWith(args[0], p.getenv, adapters)
-			if err != nil {
+			a := &asked{ctx: cmd.Context(), dir: plugins}
+			c, err := config.LoadWith(args[0], p.getenv, a.adapters)
+			if err := errors.Join(err, a.err); err != nil {
 				return usageError(err)
 			}
 			if show {
-				var known map[string]config.Adapter
-				if adapters != nil {
-					known = adapters(c)
-				}
-				masked, err := c.Masked(known)
+				masked, err := c.Masked(a.known)
 				if err != nil {
 					return err
 				}
@@ -59,7 +54,7 @@ func newConfigCheckCmd(p *program) *cobra.Command {
 				fmt.Fprintf(p.err, "warning: %s\n", w)
 			}
 			note := ""
-			if adapters == nil {
+			if a.known == nil {
 				note = "; the accounts' own configurations were not checked, for want of adapters: name their folder with --plugins"
 			}
 			_, err = fmt.Fprintf(p.out, "%s is good%s\n", args[0], note)
@@ -67,21 +62,39 @@ func newConfigCheckCmd(p *program) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&show, "print", false, "print the effective configuration, defaults filled in and secrets masked; without adapters all of an account's own configuration")
-	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of the adapters that the accounts are checked against (default plugins beside this program)")
+	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of the adapters that the accounts are checked against (default plugins.dir, else plugins beside this program)")
 	return cmd
 }
 
-// installed asks the adapters of a folder what they want to be configured with; nil where no folder is named, and none is beside
-// this program.
-func installed(ctx context.Context, dir string) (config.Adapters, error) {
-	if dir == "" {
-		beside, err := adapterDir(dir)
-		if err != nil || !isFolder(beside) {
-			return nil, nil
-		}
-		dir = beside
+// asked are the adapters of a folder and what they want to be configured with. They are asked once, and as far as the lock of the
+// configuration allows.
+type asked struct {
+	ctx   context.Context
+	dir   string // that was named, "" for that of the configuration, else the one beside this program
+	done  bool
+	known map[string]config.Adapter // nil where there is no folder
+	err   error                     // of the folder or the lock
+}
+
+// adapters answers nil, so that nothing is held against it, where the folder or the lock cannot be used.
+func (a *asked) adapters(c *config.Config) map[string]config.Adapter {
+	if !a.done {
+		a.done = true
+		a.known, a.err = a.ask(c)
 	}
-	found, err := carrierhost.Manifests(ctx, dir, hclog.NewNullLogger())
+	return a.known
+}
+
+func (a *asked) ask(c *config.Config) (map[string]config.Adapter, error) {
+	dir, err := adapterDir(firstOf(a.dir, c.Plugins.Dir))
+	if err != nil || a.dir == "" && !isFolder(dir) {
+		return nil, nil
+	}
+	lock, err := node.LockOf(c, dir)
+	if err != nil {
+		return nil, err
+	}
+	found, err := carrierhost.Manifests(a.ctx, dir, lock, hclog.NewNullLogger())
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +102,7 @@ func installed(ctx context.Context, dir string) (config.Adapters, error) {
 	for _, d := range found {
 		known[d.Name] = config.Adapter{Schema: d.Manifest.ConfigSchema, Err: d.Err}
 	}
-	return func(*config.Config) map[string]config.Adapter { return known }, nil
+	return known, nil
 }
 
 // count is "1 rule", "2 rules".

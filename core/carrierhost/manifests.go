@@ -29,8 +29,9 @@ type Description struct {
 }
 
 // Manifests asks every adapter of a folder what it can do, without any account, and ends it again. It answers them by name; an
-// adapter that cannot be asked is among them. The error is of the folder, or says that ctx ended.
-func Manifests(ctx context.Context, dir string, log hclog.Logger) ([]Description, error) {
+// adapter that cannot be asked is among them, and one that the lock refuses is not started. Without a lock all are. The error is of the
+// folder, or says that ctx ended.
+func Manifests(ctx context.Context, dir string, lock *Lock, log hclog.Logger) ([]Description, error) {
 	found, err := installed(dir)
 	if err != nil {
 		return nil, err
@@ -39,7 +40,9 @@ func Manifests(ctx context.Context, dir string, log hclog.Logger) ([]Description
 	g.SetLimit(2 * runtime.NumCPU())
 	for i := range found {
 		g.Go(func() error {
-			found[i].Manifest, found[i].Err = describe(ctx, found[i], log)
+			if _, found[i].Err = lock.sum(found[i].Path, found[i].Name); found[i].Err == nil {
+				found[i].Manifest, found[i].Err = describe(ctx, found[i], log)
+			}
 			return ctx.Err()
 		})
 	}

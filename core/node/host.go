@@ -29,7 +29,7 @@ func newHost(cfg *config.Config, s Settings, runDir string, registry prometheus.
 		}
 		dir = filepath.Join(filepath.Dir(exe), "plugins")
 	}
-	lock, err := lockOf(cfg, dir)
+	lock, err := LockOf(cfg, dir)
 	if err != nil {
 		return nil, err
 	}

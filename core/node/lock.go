@@ -7,9 +7,9 @@ import (
 	"github.com/waybill-dev/waybill/core/config"
 )
 
-// lockOf reads the lock that the configuration names, nil for none, and holds the adapters of its accounts against it: a node does
+// LockOf reads the lock that the configuration names, nil for none, and holds the adapters of its accounts against it: a node does
 // not begin with one that was exchanged. The host looks again at each start of a process.
-func lockOf(cfg *config.Config, dir string) (*carrierhost.Lock, error) {
+func LockOf(cfg *config.Config, dir string) (*carrierhost.Lock, error) {
 	if cfg.Plugins.Lock == "" {
 		return nil, nil
 	}
