@@ -46,6 +46,14 @@ type ReturnLine struct {
 	Quantity int `json:"quantity"`
 }
 
+// Buyer is who has bought the order: who it goes to, or whom a return is fetched from; a return's delivery contact is the merchant's own.
+func (s *Shipment) Buyer() shipping.Contact {
+	if s.ReturnOf != nil {
+		return s.Pickup.Contact
+	}
+	return s.Order.DeliveryContact
+}
+
 // Left returns how many of each item have not come back yet and are not on their way, by their place in items from 0. whole is true
 // where the order has no items and has not been returned as a whole. A return that was cancelled has given its items free; any other
 // holds them, one that failed as well, as it can be retried.

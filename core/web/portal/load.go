@@ -15,8 +15,13 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// maxParts bounds how many deliveries of one group a page shows.
-const maxParts = 20
+// maxParts bounds how many deliveries of one group a page shows; maxLooked how many orders, and how many trackers, of the group are
+// looked at to find them, and lookAtOnce how many of them at a time: a shop may give one group to the orders of many people.
+const (
+	maxParts   = 20
+	maxLooked  = 1000
+	lookAtOnce = 100
+)
 
 // delivery is one delivery of a page: an order with the tracker of its booking, or a tracker alone.
 type delivery struct {
@@ -49,7 +54,7 @@ func (p *Pages) load(ctx context.Context, r ref) (*dossier, error) {
 		return nil, err
 	}
 	d.parts = []*delivery{d.asked}
-	if o := d.asked.order(); o.GroupID != nil && *o.GroupID != "" && known(o.DeliveryContact) {
+	if o := d.asked.order(); o.GroupID != nil && *o.GroupID != "" && known(d.asked.buyer()) {
 		if err := p.others(ctx, r.tenant, d); err != nil {
 			return nil, err
 		}
@@ -92,33 +97,42 @@ func (p *Pages) withTracker(ctx context.Context, sh *shipment.Shipment) (*delive
 	return d, err
 }
 
-// others adds the orders and trackers of the same group and the same person.
+// others adds the orders and trackers of the same group and the same person, newest orders first, until there are enough.
 func (p *Pages) others(ctx context.Context, tenant string, d *dossier) error {
-	o := d.asked.order()
-	page, err := p.Reader.ListShipments(ctx, tenant, store.ShipmentQuery{GroupID: *o.GroupID, Limit: maxParts})
-	if err != nil {
-		return fmt.Errorf("orders of the group: %w", err)
-	}
-	for _, sh := range page.Shipments {
-		if d.asked.is(string(sh.ID)) || !samePerson(sh.Order.DeliveryContact, o.DeliveryContact) {
-			continue
-		}
-		x, err := p.withTracker(ctx, sh)
+	group, person := *d.asked.order().GroupID, d.asked.buyer()
+	q := store.ShipmentQuery{GroupID: group, Limit: lookAtOnce}
+	for range maxLooked / lookAtOnce {
+		page, err := p.Reader.ListShipments(ctx, tenant, q)
 		if err != nil {
-			return err
+			return fmt.Errorf("orders of the group: %w", err)
 		}
-		d.parts = append(d.parts, x)
+		for _, sh := range page.Shipments {
+			if d.asked.is(string(sh.ID)) || !samePerson(sh.Buyer(), person) {
+				continue
+			}
+			if len(d.parts) == maxParts {
+				return nil
+			}
+			x, err := p.withTracker(ctx, sh)
+			if err != nil {
+				return err
+			}
+			d.parts = append(d.parts, x)
+		}
+		if page.Next == "" {
+			break
+		}
+		q.Cursor = page.Next
 	}
-	found, err := p.Reader.TrackersByTag(ctx, tenant, tracker.GroupTag(*o.GroupID), maxParts)
+	found, err := p.Reader.TrackersByTag(ctx, tenant, tracker.GroupTag(group), maxLooked)
 	if err != nil {
 		return fmt.Errorf("trackers of the group: %w", err)
 	}
 	for _, t := range found {
-		if t.Surface == tracker.OfAPI && !d.asked.is(string(t.ID)) && t.Order != nil && samePerson(t.Order.DeliveryContact, o.DeliveryContact) {
+		if t.Surface == tracker.OfAPI && !d.asked.is(string(t.ID)) && t.Order != nil && samePerson(t.Order.DeliveryContact, person) && len(d.parts) < maxParts {
 			d.parts = append(d.parts, ofTrackerAlone(t))
 		}
 	}
-	d.parts = d.parts[:min(len(d.parts), maxParts)]
 	return nil
 }
 
@@ -156,6 +170,14 @@ func (d *delivery) order() *shipment.Order {
 		return d.tracker.Order
 	}
 	return &shipment.Order{}
+}
+
+// buyer is whose delivery it is.
+func (d *delivery) buyer() shipping.Contact {
+	if d.shipment != nil {
+		return d.shipment.Buyer()
+	}
+	return d.order().DeliveryContact
 }
 
 func (d *delivery) erased() bool {

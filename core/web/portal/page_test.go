@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -125,6 +126,54 @@ func TestParts(t *testing.T) {
 	p.has(t, "same")
 	p.lacks(t, "mine", "Part 1")
 	get(t, link).has(t, "no longer shown")
+}
+
+// returned has an order delivered and given back, and returns the page of the way back.
+func returned(t testing.TB, h *apitest.Harness, id string) string {
+	t.Helper()
+	h.Do("POST", "/shipments/"+id+"/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
+	h.Do("POST", "/shipments/"+id+"/return", `{"reason":"damaged"}`).Want(201)
+	return local(t, h, h.Do("GET", "/shipments/"+id+"-R1", "").Want(200).At("referenceLinks.trackingUrl"))
+}
+
+// TestReturnsOfAGroup: all returns go to the shop's people, and each is of the buyer that it is fetched from.
+func TestReturnsOfAGroup(t *testing.T) {
+	h := serve(t)
+	h.Do("POST", "/shipments", apitest.Order("pv-1", "groupId", "g")).Want(201)
+	h.Do("POST", "/shipments", apitest.Order("pv-2", "groupId", "g", "deliveryContact.name", "Zoe Other", "deliveryContact.phone", "+1 617-555-0188")).Want(201)
+	anns, zoes := returned(t, h, "pv-1"), returned(t, h, "pv-2")
+	p := get(t, anns)
+	p.has(t, "pv-1-R1", "Part 2 of 2")
+	p.lacks(t, "pv-2")
+	p = get(t, zoes)
+	p.has(t, "pv-2-R1", "Part 2 of 2")
+	p.lacks(t, "pv-1")
+}
+
+// TestPartsOfALargeGroup: who else has ordered in the group takes no place on the page.
+func TestPartsOfALargeGroup(t *testing.T) {
+	h := serve(t)
+	amy := []any{"groupId", "g", "deliveryContact.name", "Amy", "deliveryContact.phone", "+1 617-555-0188"}
+	first := h.Do("POST", "/shipments", apitest.Order("amy-1", amy...)).Want(201)
+	h.Clock.Advance(time.Second)
+	for i := range 25 {
+		h.Do("POST", "/shipments", apitest.Order(fmt.Sprintf("other-%d", i), "groupId", "g"), "Prefer", "respond-async").Want(202)
+		tracker(t, h, fmt.Sprintf("t-%d", i), map[string]any{"groupId": "g"})
+	}
+	tracker(t, h, "amy-t", map[string]any{"groupId": "g", "deliveryContact": map[string]any{"name": "Amy", "phone": "+1 617-555-0188"}})
+	h.Clock.Advance(time.Second)
+	last := h.Do("POST", "/shipments", apitest.Order("amy-2", amy...)).Want(201)
+	for _, a := range []any{first.At("referenceLinks.trackingUrl"), last.At("referenceLinks.trackingUrl")} {
+		p := get(t, local(t, h, a))
+		p.has(t, "Part 3 of 3", "amy-1", "amy-2", "amy-t")
+		p.lacks(t, "other-", "t-1<")
+	}
+	for i := range 25 {
+		h.Do("POST", "/shipments", apitest.Order(fmt.Sprintf("more-%d", i), amy...), "Prefer", "respond-async").Want(202)
+	}
+	p := get(t, local(t, h, first.At("referenceLinks.trackingUrl")))
+	p.has(t, "Part 20 of 20", "amy-1")
+	p.lacks(t, "Part 21")
 }
 
 func TestLinksThatLeadNowhere(t *testing.T) {
