@@ -25,10 +25,14 @@ const (
 	lookUpFor = 3 * time.Second
 )
 
+// DefaultTopics is what a webhook is told that names no topics: all that a shop must know to go on. What buyers were told and what rules
+// want to be told is for those who ask for it.
+func DefaultTopics() []string { return []string{"shipment.*", "tracker.*", "return.*", TopicPaused} }
+
 // NewSubscription is what a surface asks for.
 type NewSubscription struct {
 	URL    string
-	Topics []string // none: every status of shipments and trackers
+	Topics []string // none: DefaultTopics
 	Shape  string   // "" for waybill
 	// Bearer is for shapes that send one; "" makes one up.
 	Bearer string
@@ -42,7 +46,7 @@ func (s *Service) Subscribe(ctx context.Context, c usecase.Caller, n NewSubscrip
 		n.Shape = ShapeWaybill
 	}
 	if len(n.Topics) == 0 {
-		n.Topics = []string{"shipment.*", "tracker.*"}
+		n.Topics = DefaultTopics()
 	}
 	if err := s.check(ctx, c.Tenant, n); err != nil {
 		return nil, err

@@ -2,6 +2,9 @@ package webhooks_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
@@ -33,5 +36,24 @@ func TestAnExchangeReachesTheShop(t *testing.T) {
 	if d := told.Data; told.Type != "return.exchange_requested" || d["returnId"] != back.At("id") || d["returnExternalId"] != "o-R2" || d["orderExternalId"] != "o" ||
 		d["shipmentId"] != order.At("id") || d["reason"] != "too_small" || d["note"] != "please" || len(wanted) != 1 || wanted[0].(map[string]any)["sku"] != "watch-xl" {
 		t.Errorf("told %s", k.got[0])
+	}
+}
+
+// TestTheTopicsOfAWebhookThatNamesNone are all that a shop must know: orders, trackers, exchanges, and webhooks that are paused.
+func TestTheTopicsOfAWebhookThatNamesNone(t *testing.T) {
+	h, k := harness(t)
+	h.Config.Tenants["shop"].Returns.Exchanges = true
+	made := h.Do("POST", "/webhooks", apitest.JSON(map[string]any{"url": k.URL})).Want(201)
+	for i, want := range []any{"shipment.*", "tracker.*", "return.*", "subscription.paused", nil} {
+		if got := made.At(fmt.Sprintf("topics.%d", i)); got != want {
+			t.Errorf("topics[%d] is %v, want %v", i, got, want)
+		}
+	}
+	h.Do("POST", "/shipments", apitest.Order("o")).Want(201)
+	h.Do("POST", "/shipments/o/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
+	h.Do("POST", "/shipments/o/return", `{"reason":"too_small","exchangeItems":[{"title":"Large watch","quantity":1}]}`).Want(201)
+	due(t, h)
+	if !slices.ContainsFunc(k.got, func(body string) bool { return strings.Contains(body, `"type":"return.exchange_requested"`) }) {
+		t.Errorf("the exchange is not told: %v", k.got)
 	}
 }
