@@ -62,12 +62,16 @@ type Alerts struct {
 	SMS   *SMSAlerts   `yaml:"sms"`
 	// Locale is the language for orders that name none, or one without templates; default en.
 	Locale string `yaml:"locale"`
-	// Templates are own words by locale ("fr", "pt-BR") and status; where they are silent the built-in ones speak (en, es, fr, de).
+	// Templates are own words by locale ("fr", "pt-BR") and status, or ReturnTemplate and status for what is on its way back; where they
+	// are silent the built-in ones speak (en, es, fr, de).
 	Templates map[string]map[string]AlertTemplate `yaml:"templates"`
 }
 
+// ReturnTemplate is what the name of a template about a return begins with: return.ORDER_DELIVERED.
+const ReturnTemplate = "return."
+
 // AlertTemplate are the words about one status, as templates of text/template. Members: .Shop .Order .Name .Status .TrackingNumber
-// .TrackingURL .Provider .Estimate.
+// .TrackingURL .Provider .Estimate. TrackingURL is the tenant's own page where it has the portal on, else the carrier's, or "".
 type AlertTemplate struct {
 	Subject string `yaml:"subject"` // of mail
 	Text    string `yaml:"text"`    // of mail
@@ -145,7 +149,7 @@ func checkNotify(n *Notify, path string, at reporter) {
 	for _, locale := range slices.Sorted(maps.Keys(n.Alerts.Templates)) {
 		for _, status := range slices.Sorted(maps.Keys(n.Alerts.Templates[locale])) {
 			where := fmt.Sprintf("%s.templates.%s.%s", alerts, locale, status)
-			checkStatus(status, where, at)
+			checkStatus(strings.TrimPrefix(status, ReturnTemplate), where, at)
 			t := n.Alerts.Templates[locale][status]
 			for name, text := range map[string]string{"subject": t.Subject, "text": t.Text, "sms": t.SMS} {
 				if _, err := template.New("").Option("missingkey=error").Parse(text); err != nil {

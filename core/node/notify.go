@@ -24,6 +24,7 @@ func (n *Node) openNotify() (err error) {
 			}
 			return t
 		},
+		Pages:  n.pages,
 		Shapes: map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook, notify.ShapeTracktor: tracktor.Shape},
 	})
 	return err

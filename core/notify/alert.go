@@ -97,12 +97,12 @@ func (s *Service) alert(ctx context.Context, t Told, r result) result {
 		return s.mailStaff(ctx, t, r)
 	}
 	r.outcome = unspoken
-	b, ok := buyerOf(t)
+	b, ok := s.buyerOf(t)
 	if !ok || r.try.At.Sub(t.Message.At) > staleAfter {
 		return r
 	}
 	alerts := t.Tenant.Notify.Alerts
-	words, ok := s.templates.of(alerts, b.locale, b.status)
+	words, ok := s.templates.of(alerts, b)
 	if !ok {
 		return r
 	}

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"mime"
+	"mime/quotedprintable"
 	"net"
 	"net/http"
 	"net/mail"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/notify"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -251,6 +254,93 @@ func TestAlertsOfTrackersAndSwitchingThemOff(t *testing.T) {
 	o.byMail(s, "ORDER_DELIVERED")
 	if n := len(s.all(t)); n != 1 {
 		t.Errorf("%d mails after alerts were off for a while", n)
+	}
+}
+
+// pages are those of a tenant that has some.
+type pages struct{}
+
+func (pages) ShipmentPage(sh *shipment.Shipment) string {
+	return "https://ship.example.com/track/" + sh.Order.ExternalID
+}
+func (pages) TrackerPage(t *tracker.Tracker) string {
+	return "https://ship.example.com/track/" + t.Number
+}
+
+// TestAlertsLeadToTheTenantsPage: and only where it has none to the carrier's, of which own drivers have none.
+func TestAlertsLeadToTheTenantsPage(t *testing.T) {
+	for want, opts := range map[string][]option{"https://carrier.example/1Z": nil, "https://ship.example.com/track/a": {func(s *notify.Settings) { s.Pages = pages{} }}} {
+		o, s, hook := newOffice(t, opts...), newMailServer(t), newSubscriber(t, nil)
+		o.byMail(s, "OUT_FOR_DELIVERY")
+		if _, err := o.Subscribe(t.Context(), caller, notify.NewSubscription{URL: hook.URL, Topics: []string{"*"}, Shape: notify.ShapeDeliverySolutions}); err != nil {
+			t.Fatal(err)
+		}
+		o.happen("a", shipping.OutForDelivery)
+		o.due()
+		if list := s.all(t); len(list) != 1 || !strings.Contains(text(t, list[0]), want) {
+			t.Errorf("%d mails, and it does not lead to %s", len(list), want)
+		}
+		var body struct {
+			TrackingURL         string `json:"trackingUrl"`
+			ProviderTrackingURL string `json:"providerTrackingUrl"`
+			ReferenceLinks      struct {
+				TrackingURL        string `json:"trackingUrl"`
+				CustomerWebflowURL string `json:"customerWebflowUrl"`
+			} `json:"referenceLinks"`
+		}
+		if list := hook.all(); len(list) == 0 || json.Unmarshal(list[0].body, &body) != nil || body.TrackingURL != want || body.ReferenceLinks.TrackingURL != want ||
+			body.ProviderTrackingURL != "https://carrier.example/1Z" || (body.ReferenceLinks.CustomerWebflowURL == want) != (opts != nil) {
+			t.Errorf("the webhook leads to %+v, want %s", body, want)
+		}
+	}
+}
+
+// text is what a mail says.
+func text(t *testing.T, m *mail.Message) string {
+	t.Helper()
+	b, err := io.ReadAll(quotedprintable.NewReader(m.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestAlertsOfReturns: who sends something back is told of it, in words about a return, and not who takes it back for the shop.
+func TestAlertsOfReturns(t *testing.T) {
+	for _, status := range []shipping.Status{shipping.OrderDispatched, shipping.OrderAssigned, shipping.PickupCompleted, shipping.OrderDelivered, shipping.OrderCancelled} {
+		seen := map[string]string{}
+		for _, locale := range []string{"en", "es", "fr", "de"} {
+			o, s := newOffice(t), newMailServer(t)
+			o.byMail(s, string(status))
+			back := newShipment("x-R1", start)
+			back.ReturnOf, back.Order.Locale = &shipment.ReturnOf{OriginID: "x"}, &locale
+			back.Pickup.Contact, back.Order.DeliveryContact = back.Order.DeliveryContact, shipping.Contact{Name: "Return desk", Email: "desk@shop.example", Phone: "+1 617-555-0100"}
+			o.orders["x-R1"] = back
+			o.happen("x-R1", status)
+			o.due()
+			list := s.all(t)
+			if len(list) != 1 || !strings.Contains(list[0].Header.Get("To"), "ann@example.com") || !strings.Contains(text(t, list[0]), "Ann Example") {
+				t.Fatalf("%s in %s: %d mails", status, locale, len(list))
+			}
+			subject, err := new(mime.WordDecoder).DecodeHeader(list[0].Header.Get("Subject"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[locale] = subject
+		}
+		if !strings.Contains(seen["en"], "return") || !strings.Contains(seen["de"], "Rücksendung") || !strings.Contains(seen["fr"], "retour") || !strings.Contains(seen["es"], "devolución") {
+			t.Errorf("%s: %v", status, seen)
+		}
+	}
+	o, s := newOffice(t), newMailServer(t)
+	o.byMail(s, "OUT_FOR_DELIVERY")
+	back := newShipment("x-R1", start)
+	back.ReturnOf = &shipment.ReturnOf{OriginID: "x"}
+	o.orders["x-R1"] = back
+	o.happen("x-R1", shipping.OutForDelivery)
+	o.due()
+	if n := len(s.all(t)); n != 0 {
+		t.Errorf("%d mails that the return comes today", n)
 	}
 }
 

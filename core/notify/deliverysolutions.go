@@ -55,7 +55,9 @@ type dsOrder struct {
 	Driver                *shipping.Driver         `json:"driver"`
 	Vehicle               *shipping.Vehicle        `json:"vehicle"`
 	LastLocation          *shipping.Location       `json:"lastLocation"`
-	TrackingURL           *string                  `json:"trackingUrl"`
+	TrackingURL           *string                  `json:"trackingUrl"`         // the tenant's page, else the carrier's
+	ProviderTrackingURL   *string                  `json:"providerTrackingUrl"` // the carrier's
+	ReferenceLinks        dsLinks                  `json:"referenceLinks"`
 	ReturnStoreID         *string                  `json:"returnStoreId"`
 	IsSpirit              bool                     `json:"isSpirit"`
 	IsBeerOrWine          bool                     `json:"isBeerOrWine"`
@@ -68,6 +70,12 @@ type dsOrder struct {
 	LatestErrors          []shipment.ProviderError `json:"latestErrors"`
 	// Sequence is ours: it grows with each change of the order, so that a receiver can drop what was overtaken.
 	Sequence int `json:"sequence"`
+}
+
+// dsLinks are the pages of an order.
+type dsLinks struct {
+	TrackingURL        *string `json:"trackingUrl"`        // as that of the order
+	CustomerWebflowURL *string `json:"customerWebflowUrl"` // the tenant's page for the buyer
 }
 
 // dsAddress is an address in the names of v2.
@@ -91,10 +99,10 @@ type dsReturn struct {
 
 // deliverySolutions is the shape delivery_solutions: the order webhook for a shipment's changes, the communication webhook for what
 // buyers were told. It has no words for trackers.
-func deliverySolutions(t Told) (Rendered, bool, error) {
+func (s *Service) deliverySolutions(t Told) (Rendered, bool, error) {
 	switch snap := t.Snapshot; {
 	case snap.Shipment != nil && snap.Change != nil:
-		o := dsOrderOf(snap.Shipment, snap.Change)
+		o := dsOrderOf(snap.Shipment, snap.Change, s.shipmentPage(snap.Shipment))
 		o.Sequence = t.Message.Seq
 		return signed(o)
 	case t.Message.Topic == TopicCommunication:
@@ -103,7 +111,8 @@ func deliverySolutions(t Told) (Rendered, bool, error) {
 	return Rendered{}, false, nil
 }
 
-func dsOrderOf(sh *shipment.Shipment, c *shipment.Change) dsOrder {
+// dsOrderOf is an order as it was when something changed. page is where its buyer follows it, nil for nowhere of ours.
+func dsOrderOf(sh *shipment.Shipment, c *shipment.Change, page *string) dsOrder {
 	o := sh.Order
 	out := dsOrder{
 		OrderID: sh.ID, TenantID: sh.Tenant, BrandExternalID: sh.Brand, StoreExternalID: o.LocationID, OrderExternalID: o.ExternalID, GroupID: o.GroupID,
@@ -136,8 +145,10 @@ func dsOrderOf(sh *shipment.Shipment, c *shipment.Change) dsOrder {
 	}
 	if a := sh.Shown(); a != nil {
 		out.Provider, out.ServiceID, out.TrackingNumber = &a.Provider, orNull(a.ServiceID), orNull(a.Booking.TrackingID)
-		out.Amount, out.Fee, out.TrackingURL = &a.Booking.Amount.Minor, &a.Fee.Minor, orNull(a.Booking.TrackingURL)
+		out.Amount, out.Fee, out.ProviderTrackingURL = &a.Booking.Amount.Minor, &a.Fee.Minor, orNull(a.Booking.TrackingURL)
 	}
+	out.TrackingURL = either(page, out.ProviderTrackingURL)
+	out.ReferenceLinks = dsLinks{TrackingURL: out.TrackingURL, CustomerWebflowURL: page}
 	out.flags(o.Packages)
 	return out
 }
@@ -166,6 +177,14 @@ func orNull(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// either is the first of two that is known.
+func either(first, second *string) *string {
+	if first != nil {
+		return first
+	}
+	return second
 }
 
 func orEmpty[T any](list []T) []T {
@@ -215,8 +234,10 @@ type dsEvent struct {
 	StoreExternalID       string                `json:"storeExternalId"`
 	Provider              *string               `json:"provider"`
 	TrackingNumber        *string               `json:"trackingNumber"`
-	TrackingURL           *string               `json:"trackingUrl"`
-	Amount                *int64                `json:"amount"` // minor units
+	TrackingURL           *string               `json:"trackingUrl"`         // the tenant's page, else the carrier's
+	ProviderTrackingURL   *string               `json:"providerTrackingUrl"` // the carrier's
+	CustomerWebflowURL    *string               `json:"customerWebflowUrl"`  // the tenant's page for the buyer
+	Amount                *int64                `json:"amount"`              // minor units
 	OrderAttributes       map[string]any        `json:"orderAttributes"`
 	Attachments           []shipment.Attachment `json:"attachments"`
 	Driver                *shipping.Driver      `json:"driver"`

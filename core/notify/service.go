@@ -28,7 +28,13 @@ type Store interface {
 	store.Outbox
 }
 
-// Settings is what a Service works with. All members are required but ShowTracker, Shapes, Resolve and Registerer.
+// Pages are where buyers follow what is on its way; "" where the tenant has no such pages.
+type Pages interface {
+	ShipmentPage(sh *shipment.Shipment) string
+	TrackerPage(t *tracker.Tracker) string
+}
+
+// Settings is what a Service works with. All members are required but ShowTracker, Pages, Shapes, Resolve and Registerer.
 type Settings struct {
 	Store  Store
 	Config func() *config.Config
@@ -39,6 +45,8 @@ type Settings struct {
 	// nil, that shape has no words for trackers. back are the returns of what is shown, oldest first.
 	ShowShipment func(sh *shipment.Shipment, back []*shipment.Shipment) any
 	ShowTracker  func(t *tracker.Tracker, back []*shipment.Shipment) any
+	// Pages are where messages to buyers lead, and what the shape delivery_solutions links to; nil for the carriers' own pages alone.
+	Pages Pages
 	// Shapes are those of other surfaces, by name.
 	Shapes map[string]Shape
 	// Resolve looks up a name before a subscription is created; nil for the machine's resolver.
@@ -76,7 +84,7 @@ func New(s Settings) (*Service, error) {
 	}
 	service := &Service{Settings: s, interest: newInterest(), metrics: newMetrics(s.Registerer), client: newClients(), templates: words,
 		changed: make(chan struct{}, 1), failing: map[string]time.Time{}}
-	service.shapes = map[string]Shape{ShapeWaybill: service.waybill, ShapeDeliverySolutions: deliverySolutions}
+	service.shapes = map[string]Shape{ShapeWaybill: service.waybill, ShapeDeliverySolutions: service.deliverySolutions}
 	for name := range s.Shapes {
 		if _, taken := service.shapes[name]; taken || isAlert(name) {
 			return nil, fmt.Errorf("notify: the shape %q is built in and cannot be replaced", name)
@@ -84,6 +92,22 @@ func New(s Settings) (*Service, error) {
 	}
 	maps.Copy(service.shapes, s.Shapes)
 	return service, nil
+}
+
+// shipmentPage is where the buyer follows an order, nil where the tenant has no pages.
+func (s *Service) shipmentPage(sh *shipment.Shipment) *string {
+	if s.Pages == nil {
+		return nil
+	}
+	return orNull(s.Pages.ShipmentPage(sh))
+}
+
+// trackerPage is likewise that of a tracker.
+func (s *Service) trackerPage(t *tracker.Tracker) *string {
+	if s.Pages == nil {
+		return nil
+	}
+	return orNull(s.Pages.TrackerPage(t))
 }
 
 // Reload makes Run look at the configuration, which has changed.

@@ -45,9 +45,13 @@ func builtIn() (templates, error) {
 	return out, nil
 }
 
-// of returns the words about a status in the best language that there is: the order's, its main language, the tenant's, English;
-// own words before built-in ones.
-func (t templates) of(a config.Alerts, locale string, status shipping.Status) (config.AlertTemplate, bool) {
+// of returns the words about what happened to a buyer's order in the best language that there is: the order's, its main language, the
+// tenant's, English; own words before built-in ones. A return has words of its own, and what has none is not told.
+func (t templates) of(a config.Alerts, b buyer) (config.AlertTemplate, bool) {
+	key, locale := string(b.status), b.locale
+	if b.wayBack {
+		key = config.ReturnTemplate + key
+	}
 	var tried []string
 	for _, l := range []string{locale, a.Locale, "en"} {
 		l = strings.ReplaceAll(l, "_", "-")
@@ -56,7 +60,7 @@ func (t templates) of(a config.Alerts, locale string, status shipping.Status) (c
 	}
 	for _, l := range tried {
 		for _, from := range []map[string]map[string]config.AlertTemplate{a.Templates, t} {
-			if words, ok := from[l][string(status)]; ok {
+			if words, ok := from[l][key]; ok {
 				return words, true
 			}
 		}
@@ -102,58 +106,67 @@ type buyer struct {
 	contact shipping.Contact
 	locale  string
 	status  shipping.Status
+	wayBack bool // it is a return
 	words   alertWords
 	event   dsEvent
 }
 
 // buyerOf finds the buyer in a message; ok is false where there is none to be told: the news is late, or of no status.
-func buyerOf(t Told) (b buyer, ok bool) {
+func (s *Service) buyerOf(t Told) (b buyer, ok bool) {
 	switch snap := t.Snapshot; {
 	case snap.Shipment != nil && snap.Change != nil && !snap.Change.Late:
-		return buyerOfShipment(t, snap.Shipment, *snap.Change), true
+		return s.buyerOfShipment(t, snap.Shipment, *snap.Change), true
 	case snap.Tracker != nil && snap.Tracker.Order != nil && len(snap.Entered) > 0:
 		last := snap.Entered[len(snap.Entered)-1]
 		if last.Late || last.Status == "" {
 			return b, false
 		}
-		return buyerOfTracker(t, last.Status), true
+		return s.buyerOfTracker(t, last.Status), true
 	}
 	return b, false
 }
 
-func buyerOfShipment(t Told, sh *shipment.Shipment, c shipment.Change) buyer {
-	d := dsOrderOf(sh, &c)
-	b := orderBuyer(t, &sh.Order, c.Status, sh.Progress, sh.Pickup.Zone)
+func (s *Service) buyerOfShipment(t Told, sh *shipment.Shipment, c shipment.Change) buyer {
+	d := dsOrderOf(sh, &c, s.shipmentPage(sh))
+	b := orderBuyer(t, &sh.Order, sh.Buyer(), c.Status, sh.Progress, sh.Pickup.Zone)
+	b.wayBack = sh.ReturnOf != nil
 	b.event.Note, b.event.StatusUser, b.event.ReceivedAt = c.Note, c.User, clock.Millis(c.At)
 	b.event.OrderID, b.event.StoreExternalID = string(sh.ID), sh.Order.LocationID
-	b.event.Provider, b.event.TrackingNumber, b.event.TrackingURL, b.event.Amount = d.Provider, d.TrackingNumber, d.TrackingURL, d.Amount
+	b.event.Provider, b.event.TrackingNumber, b.event.Amount = d.Provider, d.TrackingNumber, d.Amount
 	b.event.PickupInstructions = d.PickupInstructions
+	b.lead(d.ReferenceLinks.CustomerWebflowURL, d.ProviderTrackingURL)
 	if d.Provider != nil {
 		b.words.Provider = *d.Provider
 	}
 	if d.TrackingNumber != nil {
 		b.words.TrackingNumber = *d.TrackingNumber
 	}
-	if d.TrackingURL != nil {
-		b.words.TrackingURL = *d.TrackingURL
-	}
 	return b
 }
 
-func buyerOfTracker(t Told, status shipping.Status) buyer {
+func (s *Service) buyerOfTracker(t Told, status shipping.Status) buyer {
 	tr := t.Snapshot.Tracker
 	last := t.Snapshot.Entered[len(t.Snapshot.Entered)-1]
-	b := orderBuyer(t, tr.Order, status, tr.Progress, tr.Zone)
-	b.words.Provider, b.words.TrackingNumber, b.words.TrackingURL = tr.Provider, tr.Number, tr.TrackingURL
+	b := orderBuyer(t, tr.Order, tr.Order.DeliveryContact, status, tr.Progress, tr.Zone)
+	b.words.Provider, b.words.TrackingNumber = tr.Provider, tr.Number
 	b.event.Note, b.event.StatusUser, b.event.ReceivedAt = last.CarrierWords, last.User, clock.Millis(last.Received)
 	b.event.OrderID, b.event.StoreExternalID = string(tr.ID), tr.Order.LocationID
-	b.event.Provider, b.event.TrackingNumber, b.event.TrackingURL = orNull(tr.Provider), orNull(tr.Number), orNull(tr.TrackingURL)
+	b.event.Provider, b.event.TrackingNumber = orNull(tr.Provider), orNull(tr.Number)
+	b.lead(s.trackerPage(tr), orNull(tr.TrackingURL))
 	return b
+}
+
+// lead sets where the message leads: to the tenant's page where it has one, else to the carrier's.
+func (b *buyer) lead(page, carriers *string) {
+	b.event.CustomerWebflowURL, b.event.ProviderTrackingURL, b.event.TrackingURL = page, carriers, either(page, carriers)
+	if b.event.TrackingURL != nil {
+		b.words.TrackingURL = *b.event.TrackingURL
+	}
 }
 
 // orderBuyer is what shipments and trackers have in common.
-func orderBuyer(t Told, o *shipment.Order, status shipping.Status, p shipment.Progress, zone string) buyer {
-	b := buyer{contact: o.DeliveryContact, status: status}
+func orderBuyer(t Told, o *shipment.Order, contact shipping.Contact, status shipping.Status, p shipment.Progress, zone string) buyer {
+	b := buyer{contact: contact, status: status}
 	if o.Locale != nil {
 		b.locale = *o.Locale
 	}
@@ -161,7 +174,7 @@ func orderBuyer(t Told, o *shipment.Order, status shipping.Status, p shipment.Pr
 	if shop == "" {
 		shop = t.Tenant.ID
 	}
-	b.words = alertWords{Shop: shop, Order: o.ExternalID, Name: o.DeliveryContact.Name, Status: string(status), Estimate: inZone(p.EstimatedDelivery, zone)}
+	b.words = alertWords{Shop: shop, Order: o.ExternalID, Name: contact.Name, Status: string(status), Estimate: inZone(p.EstimatedDelivery, zone)}
 	b.event = dsEvent{Event: "event." + strings.ToLower(string(status)), Status: status, OrderExternalID: o.ExternalID, GroupID: o.GroupID, TenantID: t.Tenant.ID,
 		OrderAttributes: o.Attributes, Attachments: orEmpty(p.Proofs), Driver: p.Driver, Vehicle: p.Vehicle, LastLocation: p.LastLocation,
 		EstimatedPickupTime: p.EstimatedPickup.StartsAt, EstimatedDeliveryTime: p.EstimatedDelivery.EndsAt, DeliveryContact: o.DeliveryContact}

@@ -139,6 +139,7 @@ func New(t testing.TB) *Harness {
 		ShowTracker: func(t *tracker.Tracker, back []*shipment.Shipment) any {
 			return trackerapi.Settings{Manifest: h.manifest, Pages: h.Pages}.Show(h.Config.Tenants[t.Tenant], t, back, h.Config.Server.PublicURL)
 		},
+		Pages:  h.Pages,
 		Shapes: map[string]notify.Shape{notify.ShapeShip24: ship24.Webhook, notify.ShapeTracktor: tracktor.Shape}})
 	if err != nil {
 		t.Fatal(err)
