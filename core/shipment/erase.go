@@ -1,6 +1,7 @@
 package shipment
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ func (s *Shipment) Erase(now time.Time) {
 	o.DeliveryContact = shipping.Contact{}
 	o.DeliveryAddress = shipping.Address{State: o.DeliveryAddress.State, CountryCode: o.DeliveryAddress.CountryCode}
 	o.DeliveryInstructions, o.PickupInstructions, o.Attributes = nil, nil, nil
+	o.Packages = Undescribed(o.Packages)
 	s.Delivery = Geo{Zone: s.Delivery.Zone}
 	if r := s.ReturnOf; r != nil { // it is picked up at the buyer's
 		p := &s.Pickup
@@ -47,15 +49,22 @@ func (s *Shipment) Erase(now time.Time) {
 			f.Errors[i].Message = ""
 		}
 	}
-	for i := range s.Warnings {
-		s.Warnings[i].Message = ""
-	}
+	s.Warnings = nil // they are nothing but words
 	if s.Hold != nil {
 		s.Hold.Reason = ""
 	}
 	for i := range s.Attempts {
 		s.Attempts[i].erase()
 	}
+}
+
+// Undescribed are the parcels without what somebody has written of them in free words.
+func Undescribed(parcels []shipping.Parcel) []shipping.Parcel {
+	out := slices.Clone(parcels)
+	for i := range out {
+		out[i].Description = ""
+	}
+	return out
 }
 
 func (a *Attempt) erase() {
@@ -70,6 +79,9 @@ func (a *Attempt) erase() {
 	}
 	if a.Booking != nil {
 		a.Booking.TrackingURL = ""
+		for i := range a.Booking.Parcels { // the labels are erased together with this
+			a.Booking.Parcels[i].LabelFormat = ""
+		}
 	}
 	a.EditIntent = nil
 	if a.CancelIntent != nil {

@@ -23,16 +23,14 @@ func (t *Tracker) Erase(now time.Time) {
 		o.DeliveryContact = shipping.Contact{}
 		o.DeliveryAddress = shipping.Address{State: o.DeliveryAddress.State, CountryCode: o.DeliveryAddress.CountryCode}
 		o.DeliveryInstructions, o.PickupInstructions, o.Attributes = nil, nil, nil
+		o.Packages = shipment.Undescribed(o.Packages)
 		t.Order = &o
 	}
 	t.Extra = nil
 	p := &t.Progress
 	p.Driver, p.Vehicle, p.LastLocation, p.Proofs = nil, nil, nil, nil
 	t.SignedBy, t.TrackingURL, t.Polls.Last = "", "", ""
-	t.Warnings = append([]shipment.Warning(nil), t.Warnings...)
-	for i := range t.Warnings {
-		t.Warnings[i].Message = ""
-	}
+	t.Warnings = nil // they are nothing but words
 	for i := range t.Events {
 		e := &t.Events[i]
 		e.CarrierWords, e.Note, e.Actor, e.City, e.PostalCode = "", "", "", "", ""

@@ -78,6 +78,20 @@ func TestReturnThatWaitsOrFails(t *testing.T) {
 	is(t, h.Do("POST", "/shipments/late/return", `{"reason":"other"}`).Want(409), map[string]any{"type": "INVALID_OPERATION"})
 }
 
+// TestErasedReturn: neither an order nor its return keeps free words, or names labels that are gone.
+func TestErasedReturn(t *testing.T) {
+	h := apitest.New(t)
+	delivered(h, "o")
+	is(t, h.Do("POST", "/shipments/o/return", `{"reason":"other","package":{"name":"small","description":"Ann's shoes"}}`).Want(201),
+		map[string]any{"labelUrl": "https://ship.example.com/shipments/o-R1/label"})
+	h.Do("POST", "/shipments/o-R1/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
+	h.Do("POST", "/shipments/o/erase", "").Want(200)
+	is(t, h.Do("GET", "/shipments/o", "").Want(200), map[string]any{"package.name": "Solid", "package.description": "", "attachments": []any{}, "label": nil,
+		"returnRequest.labelUrl": nil, "returnRequest.labelUrls": []any{}, "returnRequest.warnings": nil, "warnings": nil, "returnRequest.trackingId": h.Do("GET", "/shipments/o-R1", "").At("trackingId")})
+	is(t, h.Do("GET", "/shipments/o-R1", "").Want(200), map[string]any{"package.description": "", "attachments": []any{}, "label": nil})
+	h.Do("GET", "/shipments/o-R1/label", "").Want(404)
+}
+
 func TestReturnBodies(t *testing.T) {
 	h := apitest.New(t)
 	delivered(h, "o")
