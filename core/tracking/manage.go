@@ -296,8 +296,19 @@ func gone(id tracker.ID, doing string, err error) error {
 
 // Delete ends following, and forgets what was known.
 func (s *Service) Delete(ctx context.Context, c usecase.Caller, id tracker.ID) error {
-	if _, err := s.trackerOf(ctx, c.Tenant, id); err != nil {
+	t, err := s.trackerOf(ctx, c.Tenant, id)
+	if err != nil {
 		return err
+	}
+	for _, back := range t.Returns {
+		sh, err := s.Store.Shipment(ctx, c.Tenant, back)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return refusal("read return", err)
+		}
+		if err == nil && !sh.AtRest() {
+			return usecase.Failf(usecase.InvalidOperation, "The tracker cannot be removed: its return %s is under way (%s), and the buyer's page and label hang on it. Cancel the return, or wait for its end.",
+				sh.Order.ExternalID, sh.Status)
+		}
 	}
 	if err := s.commit(ctx, c.Tenant, "drop", &store.Tx{DropTrackers: []tracker.ID{id}}); err != nil {
 		return refusal("remove tracker", err)

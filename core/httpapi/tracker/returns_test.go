@@ -2,6 +2,7 @@ package tracker_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
@@ -45,4 +46,12 @@ func TestReturnOfATracker(t *testing.T) {
 		t.Errorf("the tracker knows %v, %v", now, err)
 	}
 	h.Do("POST", "/trackers/%FF/return", body).Want(422)
+
+	// The buyer's page and label hang on the tracker for as long as the return is under way.
+	if no := h.Do("DELETE", "/trackers/t%2F1", "").Want(409); no.At("type") != "INVALID_OPERATION" || !strings.Contains(string(no.Body), "t/1-R1") {
+		t.Errorf("%s", no.Body)
+	}
+	h.Do("GET", "/trackers/t%2F1", "").Want(200)
+	h.Do("POST", "/shipments/t%2F1-R1/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
+	h.Do("DELETE", "/trackers/t%2F1", "").Want(200)
 }
