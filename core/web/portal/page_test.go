@@ -136,6 +136,41 @@ func returned(t testing.TB, h *apitest.Harness, id string) string {
 	return local(t, h, h.Do("GET", "/shipments/"+id+"-R1", "").Want(200).At("referenceLinks.trackingUrl"))
 }
 
+// TestPageOfAReturn: it says that it is one, in each language, and nothing about an order that is prepared or delivered.
+func TestPageOfAReturn(t *testing.T) {
+	h := serve(t)
+	h.Do("POST", "/shipments", apitest.Order("o")).Want(201)
+	link := returned(t, h, "o")
+	p := get(t, link)
+	p.has(t, "Your return is arranged", "On its way back", "Back at the shop", "<dt>Return</dt><dd>o-R1</dd>")
+	p.lacks(t, "Your order", "Out for delivery", "Delivered", "Confirmed")
+	for accept, want := range map[string]string{"de": "Ihre Rücksendung ist vereinbart", "fr": "Votre retour est organisé", "es": "Su devolución está acordada"} {
+		get(t, link, "Accept-Language", accept).has(t, want)
+	}
+	h.Do("POST", "/shipments/o-R1/status", `{"status":"PICKUP_COMPLETED"}`).Want(200)
+	get(t, link).has(t, "Your return was handed over to the carrier", "now: </span>On its way back")
+	h.Do("POST", "/shipments/o-R1/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
+	p = get(t, link)
+	p.has(t, "Your return has arrived at the shop", "done: </span>Back at the shop", `<span class="label">Arrived</span>`)
+	p.lacks(t, "Your order", "Delivered")
+}
+
+// TestPageOfAReturnThatNobodyTook: the carrier's codes are for machines.
+func TestPageOfAReturnThatNobodyTook(t *testing.T) {
+	h := serve(t)
+	h.Do("POST", "/shipments", apitest.Order("o")).Want(201)
+	link := returned(t, h, "o")
+	h.UPS.Set(apitest.Hooks{Track: func(r carrier.TrackRequest) ([]carrier.TrackUpdate, error) {
+		return []carrier.TrackUpdate{{Number: r.Parcels[0].Number, Events: []shipping.TrackingEvent{{Time: shipping.At(h.Clock.Now()), ZoneKnown: true, Status: shipping.OrderFailed,
+			CarrierCode: "cancelled", CarrierWords: "failed_to_assign_and_refunded", Reason: &shipping.EventReason{Code: "X1", Title: "no_driver"}}}}}, nil
+	}})
+	h.Clock.Advance(time.Hour)
+	h.Catch()
+	p := get(t, link)
+	p.has(t, "Nobody could take your return", "stopped here:")
+	p.lacks(t, "preparing", "failed_to_assign", "no_driver", "ORDER_FAILED")
+}
+
 // TestReturnsOfAGroup: all returns go to the shop's people, and each is of the buyer that it is fetched from.
 func TestReturnsOfAGroup(t *testing.T) {
 	h := serve(t)

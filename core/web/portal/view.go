@@ -79,7 +79,7 @@ type writer struct {
 func (w *writer) part(d *delivery) partView {
 	status, sub := d.status()
 	zone := d.zone()
-	v := partView{Headline: w.headline(d, status, sub), Tone: tone(status), Zone: w.now.In(zone).Format("MST")}
+	v := partView{Headline: w.headline(d, status, sub), Tone: d.tone(status), Zone: w.now.In(zone).Format("MST")}
 	if d.shipment != nil {
 		v.ID = string(d.shipment.ID)
 	} else {
@@ -103,9 +103,30 @@ func (d *delivery) collects() bool {
 	return d.shipment == nil && d.tracker.Type == "pickup"
 }
 
+// wayBack reports whether the delivery is a return: the buyer sends it.
+func (d *delivery) wayBack() bool { return d.shipment != nil && d.shipment.ReturnOf != nil }
+
+// failed are the statuses of a return that nobody would take.
+var failed = []shipping.Status{shipping.EstimatesFailed, shipping.OrderFailed, shipping.ErrorException}
+
+// wayBackWords are the words of a return. One that failed on its way is not one that nobody took.
+func (w *writer) wayBackWords(d *delivery, status shipping.Status) string {
+	key := "status.return." + string(status)
+	switch {
+	case slices.Contains(failed, status) && (!d.shipment.CameToNothing() && status == d.shipment.Status || !d.progress().ActualPickup.IsZero()):
+		return w.Say("returns.state.wrong")
+	case w.Has(key):
+		return w.Say(key)
+	}
+	return w.Say("status.return.preparing")
+}
+
 // headline is the present in words. What keeps an order from being dispatched is the shop's to mend: the buyer is told that it is
-// being prepared.
+// being prepared. What keeps a return is the buyer's to know, who has asked for it.
 func (w *writer) headline(d *delivery, status shipping.Status, sub string) string {
+	if d.wayBack() {
+		return w.wayBackWords(d, status)
+	}
 	if d.shipment != nil && shipment.StageOf(status) == shipment.BeforeDispatch {
 		return w.Say("status.preparing")
 	}
@@ -121,7 +142,10 @@ func (w *writer) headline(d *delivery, status shipping.Status, sub string) strin
 	return w.Say("status.preparing")
 }
 
-func tone(status shipping.Status) string {
+func (d *delivery) tone(status shipping.Status) string {
+	if d.wayBack() && slices.Contains(failed, status) {
+		return "trouble"
+	}
 	switch status {
 	case shipping.OrderDelivered:
 		return "done"
@@ -133,16 +157,25 @@ func tone(status shipping.Status) string {
 	return "moving"
 }
 
+// worded is what a carrier says to people, "" where it is a code for machines: order_cancelled, OT-12.
+func worded(s string) string {
+	s = strings.TrimSpace(s)
+	if !strings.ContainsAny(s, " \u00a0") && strings.ContainsAny(s, "_0123456789") {
+		return ""
+	}
+	return s
+}
+
 // reason says why there is trouble, as the carrier titles it.
 func (w *writer) reason(d *delivery, status shipping.Status) string {
-	if tone(status) != "trouble" {
+	if d.tone(status) != "trouble" {
 		return ""
 	}
 	if d.tracker != nil {
 		for i := len(d.tracker.Events) - 1; i >= 0; i-- {
 			if e := &d.tracker.Events[i]; e.Status == status && !e.Late {
 				if e.Reason != nil {
-					return e.Reason.Title
+					return worded(e.Reason.Title)
 				}
 				return ""
 			}
@@ -150,7 +183,7 @@ func (w *writer) reason(d *delivery, status shipping.Status) string {
 	}
 	for i := len(d.changes) - 1; i >= 0; i-- {
 		if c := &d.changes[i]; c.Status == status && c.Reason != nil {
-			return c.Reason.Title
+			return worded(c.Reason.Title)
 		}
 	}
 	return ""
@@ -171,7 +204,7 @@ func (d *delivery) history() []happened {
 		for i := range d.tracker.Events {
 			e := &d.tracker.Events[i]
 			place := strings.Join(notEmpty(e.City, e.State, e.CountryCode), ", ")
-			out = append(out, happened{e.Status, e.SubStatus, e.Time.Time, strings.TrimSpace(e.CarrierWords), place})
+			out = append(out, happened{e.Status, e.SubStatus, e.Time.Time, worded(e.CarrierWords), place})
 		}
 		return out
 	}
@@ -218,15 +251,18 @@ func (w *writer) time(t time.Time) timeView {
 // steps are the milestones: what has been reached and when, where it stands, what is still to come.
 func (w *writer) steps(d *delivery, zone *time.Location) []stepView {
 	labels := []string{"step.confirmed", "step.underway", "step.out", "step.delivered"}
-	if d.collects() {
+	switch {
+	case d.collects():
 		labels = []string{"step.confirmed", "step.ready", "step.collected"}
+	case d.wayBack():
+		labels = []string{"step.return.arranged", "step.return.underway", "step.return.arrived"}
 	}
 	last := len(labels) - 1
 	reached := make([]time.Time, len(labels))
 	reached[0] = d.created
 	at := 0
 	for _, h := range d.history() {
-		n := stepOf(h.status, d.collects())
+		n := d.stepOf(h.status)
 		if n > last || n < 0 {
 			continue
 		}
@@ -236,10 +272,11 @@ func (w *writer) steps(d *delivery, zone *time.Location) []stepView {
 		}
 	}
 	status, _ := d.status()
-	if n := stepOf(status, d.collects()); n > at {
+	if n := d.stepOf(status); n > at {
 		at = n
 	}
-	stopped := status == shipping.OrderCancelled || status == shipping.OrderUndeliverable || status == shipping.ErrorException
+	stopped := status == shipping.OrderCancelled || status == shipping.OrderUndeliverable || status == shipping.ErrorException ||
+		d.wayBack() && slices.Contains(failed, status)
 	for _, later := range reached[1:] {
 		if !later.IsZero() && later.Before(reached[0]) { // a tracker may come after the parcel is on its way
 			reached[0] = time.Time{}
@@ -269,6 +306,14 @@ func (w *writer) steps(d *delivery, zone *time.Location) []stepView {
 }
 
 // stepOf is the milestone that a status reaches, -1 for none.
+func (d *delivery) stepOf(status shipping.Status) int {
+	n := stepOf(status, d.collects())
+	if d.wayBack() && n > 1 { // nobody is out for delivery to a buyer
+		n--
+	}
+	return n
+}
+
 func stepOf(status shipping.Status, collects bool) int {
 	if collects {
 		switch status {
@@ -302,8 +347,11 @@ func (w *writer) expected(d *delivery, zone *time.Location) *factView {
 	case status == shipping.OrderDelivered && !p.ActualDelivery.IsZero():
 		at := w.time(p.ActualDelivery.In(zone))
 		label := "delivered"
-		if d.collects() {
+		switch {
+		case d.collects():
 			label = "collected"
+		case d.wayBack():
+			label = "arrived"
 		}
 		return &factView{Label: w.Say(label), Text: at.Text, Machine: at.Machine}
 	case shipment.StageOf(status) == shipment.Finished:
@@ -396,7 +444,11 @@ func (w *writer) facts(v *partView, d *delivery) {
 			v.Facts = append(v.Facts, factView{Label: w.Say(label), Text: text})
 		}
 	}
-	add("order", o.ExternalID)
+	name := "order"
+	if d.wayBack() {
+		name = "order.return"
+	}
+	add(name, o.ExternalID)
 	carrier, number, page := "", "", ""
 	if d.shipment != nil {
 		if a := d.shipment.Shown(); a != nil {
