@@ -241,6 +241,19 @@ type Preset struct {
 	Weight shipping.Weight `yaml:"weight"`
 }
 
+// Preset returns the tenant's package preset of a name, in any case.
+func (t *Tenant) Preset(name string) (Preset, bool) {
+	if p, ok := t.Packages[name]; ok {
+		return p, true
+	}
+	for n, p := range t.Packages {
+		if strings.EqualFold(n, name) {
+			return p, true
+		}
+	}
+	return Preset{}, false
+}
+
 // Secret is text that is never printed: String, JSON and YAML show REDACTED.
 type Secret string
 

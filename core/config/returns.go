@@ -17,6 +17,9 @@ type Returns struct {
 	// Location is the id of the location that returns go to, where the location that the order left from names no return_location.
 	// Default: they go to where they left from.
 	Location string `yaml:"location"`
+	// Package is the name of one of the tenant's package presets: what a return is packed in where nobody says, as for trackers that
+	// name no package. Default none: who asks for such a return must say, and buyers are sent to the shop.
+	Package string `yaml:"package"`
 	// Reasons are what a buyer may choose from; default a list of common ones.
 	Reasons []ReturnReason `yaml:"reasons"`
 	// Exchanges lets buyers ask for other goods instead of their money.
@@ -79,6 +82,14 @@ func checkReturns(t *Tenant, path string, at reporter) {
 	r := &t.Returns
 	if r.Location != "" && t.Locations[r.Location] == nil {
 		at(path+".location", didYouMean(r.Location, slices.Collect(maps.Keys(t.Locations))), "there is no location %q", r.Location)
+	}
+	if r.Package != "" {
+		switch preset, ok := t.Preset(r.Package); {
+		case !ok:
+			at(path+".package", didYouMean(r.Package, slices.Collect(maps.Keys(t.Packages))), "there is no package %q", r.Package)
+		case preset.Size.Unit == "" || preset.Weight.Unit == "":
+			at(path+".package", "give it both under packages", "the package %q needs a size and a weight", r.Package)
+		}
 	}
 	if len(r.Reasons) == 0 {
 		at(path+".reasons", "leave it out for the common ones", "at least one reason is needed")

@@ -227,7 +227,7 @@ func reason(err error) string {
 func (s *Service) fillPackages(t *config.Tenant, sh *shipment.Shipment) {
 	for i := range sh.Order.Packages {
 		p := &sh.Order.Packages[i]
-		preset, _ := presetOf(t, p.Name)
+		preset, _ := t.Preset(p.Name)
 		if p.Size == nil {
 			p.Size = &preset.Size
 		}

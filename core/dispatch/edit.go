@@ -152,8 +152,8 @@ func packagesPath(o shipment.Order) string {
 }
 
 func renamed(t *config.Tenant, old shipping.Parcel, p *shipping.Parcel) {
-	was, had := presetOf(t, old.Name)
-	is, has := presetOf(t, p.Name)
+	was, had := t.Preset(old.Name)
+	is, has := t.Preset(p.Name)
 	if strings.EqualFold(old.Name, p.Name) || !had || !has {
 		return
 	}

@@ -29,7 +29,12 @@ func (s *Service) Erase(ctx context.Context, c usecase.Caller, externalID string
 	if err := s.eraseReturns(ctx, c, sh); err != nil {
 		return nil, err
 	}
-	sh, err = s.erase(context.WithoutCancel(ctx), sh, func(sh *shipment.Shipment) error {
+	return s.eraseOne(ctx, c, sh)
+}
+
+// eraseOne erases an order without its returns.
+func (s *Service) eraseOne(ctx context.Context, c usecase.Caller, sh *shipment.Shipment) (*shipment.Shipment, error) {
+	sh, err := s.erase(context.WithoutCancel(ctx), sh, func(sh *shipment.Shipment) error {
 		if !sh.AtRest() {
 			return usecase.Failf(usecase.InvalidOperation, "The personal data of an order in state %s is still needed. Cancel the order, or wait for its end.", sh.Status)
 		}
@@ -58,7 +63,7 @@ func (s *Service) eraseReturns(ctx context.Context, c usecase.Caller, sh *shipme
 		}
 	}
 	for _, back := range backs {
-		if _, err := s.Erase(ctx, c, string(back.ID)); err != nil {
+		if _, err := s.eraseOne(ctx, c, back); err != nil {
 			return err
 		}
 	}

@@ -278,7 +278,7 @@ func (st *storm) audit() {
 		}
 		person, coming := false, 0
 		for _, back := range sh.Returns {
-			if r, err := st.store.Shipment(ctx, "demo", back); err != nil || r.Status != shipping.OrderCancelled {
+			if r, err := st.store.Shipment(ctx, "demo", back); err != nil || !r.CameToNothing() {
 				coming++
 			}
 		}

@@ -49,6 +49,11 @@ func (s *Service) Label(ctx context.Context, c usecase.Caller, externalID string
 	if err != nil {
 		return shipping.Label{}, err
 	}
+	return s.label(ctx, sh, externalID, parcel)
+}
+
+// label returns the label of one parcel of an order that the caller knows under a name.
+func (s *Service) label(ctx context.Context, sh *shipment.Shipment, externalID string, parcel int) (shipping.Label, error) {
 	a := sh.Shown()
 	if a == nil {
 		return shipping.Label{}, usecase.Failf(usecase.NotFound, "Order with id, %s, has no label: it is in state %s.", externalID, sh.Status)
@@ -56,7 +61,7 @@ func (s *Service) Label(ctx context.Context, c usecase.Caller, externalID string
 	if parcel < 1 || parcel > len(a.Booking.Parcels) {
 		return shipping.Label{}, usecase.Failf(usecase.NotFound, "Order with id, %s, has %d parcels; there is no label %d.", externalID, len(a.Booking.Parcels), parcel)
 	}
-	l, err := s.Store.Label(ctx, c.Tenant, sh.ID, a.Number, parcel)
+	l, err := s.Store.Label(ctx, sh.Tenant, sh.ID, a.Number, parcel)
 	if errors.Is(err, store.ErrNotFound) {
 		return l, usecase.Failf(usecase.NotFound, "Order with id, %s, has no label: %s gives none, or it is older than labels are kept.", externalID, a.Provider)
 	}
@@ -94,12 +99,17 @@ func (s *Service) Trace(ctx context.Context, c usecase.Caller, externalID string
 
 // Retry dispatches an order again that nobody has.
 func (s *Service) Retry(ctx context.Context, c usecase.Caller, externalID string) (Result, error) {
-	begun := s.Clock.Now()
-	t, err := s.tenant(c.Tenant)
+	sh, err := s.load(ctx, c, externalID)
 	if err != nil {
 		return Result{}, err
 	}
-	sh, err := s.load(ctx, c, externalID)
+	return s.retry(ctx, c, sh, func(*shipment.Shipment) {})
+}
+
+// retry dispatches an order again as prepare has changed it.
+func (s *Service) retry(ctx context.Context, c usecase.Caller, sh *shipment.Shipment, prepare func(*shipment.Shipment)) (Result, error) {
+	begun := s.Clock.Now()
+	t, err := s.tenant(c.Tenant)
 	if err != nil {
 		return Result{}, err
 	}
@@ -112,12 +122,20 @@ func (s *Service) Retry(ctx context.Context, c usecase.Caller, externalID string
 		if !sh.Retryable() {
 			return nil, usecase.Failf(usecase.InvalidOperation, "The Order can no longer be retried: it is in state %s.", sh.Status)
 		}
+		origin := &store.Tx{}
+		if sh.ReturnOf != nil {
+			if err := s.claim(ctx, sh, origin); err != nil {
+				return nil, err
+			}
+		}
 		now := s.Clock.Now()
 		sh.Retries = 0
+		prepare(sh)
 		if err := s.place(ctx, t, sh, now); err != nil {
 			return nil, err
 		}
 		tx := changed(sh, sh.Move(shipping.RequestReceived, now, c.Key, shipment.WithNote("RETRY")))
+		tx.Shipments, tx.Trackers = append(tx.Shipments, origin.Shipments...), append(tx.Trackers, origin.Trackers...)
 		own.put(s, tx, sh)
 		return tx, nil
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/config"
@@ -64,6 +65,8 @@ type Returned struct {
 	// Refusal says why nothing can be returned now, "" where something can; Barrier names it, for those who word it themselves.
 	Refusal string
 	Barrier Barrier
+	// Lacks is what whoever asks for a return has to add to the order, as faults of asking without: a package, an address.
+	Lacks shipping.Faults
 }
 
 // Barrier is what stands in the way of a return.
@@ -77,11 +80,17 @@ const (
 	NotDelivered  Barrier = "early"  //
 	TimeOver      Barrier = "over"   // Until has passed
 	AllReturned   Barrier = "all"    // or is on its way back
+	NoPlace       Barrier = "place"  // nobody knows where it would go
 )
 
 // Return books the way back of an order, or of a part of it. It is a shipment of its own from then on.
 func (s *Service) Return(ctx context.Context, c usecase.Caller, externalID string, r ReturnRequest) (Result, error) {
 	return s.giveBack(ctx, c, r, func(ctx context.Context) (*Returned, error) { return s.Returnable(ctx, c, externalID) })
+}
+
+// ReturnByID books the way back of an order that is known by our own id.
+func (s *Service) ReturnByID(ctx context.Context, c usecase.Caller, id shipment.ID, r ReturnRequest) (Result, error) {
+	return s.giveBack(ctx, c, r, func(ctx context.Context) (*Returned, error) { return s.ReturnableByID(ctx, c, id) })
 }
 
 // ReturnTracker books the way back of what a tracker of the Tracker API has followed.
@@ -95,6 +104,19 @@ func (s *Service) Returnable(ctx context.Context, c usecase.Caller, externalID s
 	if err != nil {
 		return nil, err
 	}
+	return s.ofOrder(ctx, c, sh)
+}
+
+// ReturnableByID says what may be returned of an order that is known by our own id.
+func (s *Service) ReturnableByID(ctx context.Context, c usecase.Caller, id shipment.ID) (*Returned, error) {
+	sh, err := s.loadByID(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.ofOrder(ctx, c, sh)
+}
+
+func (s *Service) ofOrder(ctx context.Context, c usecase.Caller, sh *shipment.Shipment) (*Returned, error) {
 	o := &Returned{Shipment: sh, Order: sh.Order, Currency: sh.Currency}
 	state := state{status: sh.Status, deliveredAt: sh.Progress.ActualDelivery.Time, updatedAt: sh.UpdatedAt, erased: !sh.ErasedAt.IsZero()}
 	return o, s.returnable(ctx, c, o, sh.Returns, state)
@@ -158,6 +180,10 @@ func (s *Service) returnable(ctx context.Context, c usecase.Caller, o *Returned,
 		o.Barrier, o.Refusal = TimeOver, fmt.Sprintf("The time for returns ended at %s.", o.Until.UTC().Format(time.RFC3339))
 	case !left:
 		o.Barrier, o.Refusal = AllReturned, "Everything of the order has been returned or is on its way back."
+	case destination(t, t.Locations[o.Order.LocationID]) == nil:
+		o.Barrier, o.Refusal = NoPlace, fmt.Sprintf("Nobody knows where a return of it would go: its location %q is not configured, and returns.location names none.", o.Order.LocationID)
+	default:
+		validateReturn(&o.Lacks, t, o, o.packed(t, ReturnRequest{Reason: firstOf(t.Returns.ReasonIDs()...)}))
 	}
 	return nil
 }
@@ -173,6 +199,60 @@ func (s *Service) Returns(ctx context.Context, c usecase.Caller, ids []shipment.
 		out = append(out, sh)
 	}
 	return out, nil
+}
+
+// RetryReturn has a return tried again, by our own id, by whoever may carry it: which carriers were proposed when it was first asked for
+// is nothing that the buyer has said.
+func (s *Service) RetryReturn(ctx context.Context, c usecase.Caller, id shipment.ID) (Result, error) {
+	sh, err := s.loadByID(ctx, c, id)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.retry(ctx, c, sh, func(sh *shipment.Shipment) { sh.Order.Proposed = nil })
+}
+
+// ReturnLabel returns the label of one parcel of a return, by our own id.
+func (s *Service) ReturnLabel(ctx context.Context, c usecase.Caller, id shipment.ID, parcel int) (shipping.Label, error) {
+	sh, err := s.loadByID(ctx, c, id)
+	if err != nil {
+		return shipping.Label{}, err
+	}
+	return s.label(ctx, sh, sh.Order.ExternalID, parcel)
+}
+
+// claim checks that what a return that is tried again is to bring back is still at the buyer's, and puts its origin into tx: no other
+// return of it can be stored meanwhile.
+func (s *Service) claim(ctx context.Context, back *shipment.Shipment, tx *store.Tx) error {
+	r, c := back.ReturnOf, usecase.Caller{Tenant: back.Tenant}
+	var items []shipping.Item
+	var ids []shipment.ID
+	if r.Shipment != "" {
+		sh, err := s.loadByID(ctx, c, r.Shipment)
+		if err != nil {
+			return err
+		}
+		items, ids, tx.Shipments = sh.Order.Items, sh.Returns, []*shipment.Shipment{sh}
+	} else {
+		t, err := s.Store.Tracker(ctx, back.Tenant, tracker.ID(r.Tracker))
+		if errors.Is(err, store.ErrNotFound) {
+			return usecase.Failf(usecase.InvalidOperation, "The return can no longer be retried: the tracker of what it returns was removed.")
+		}
+		if err != nil {
+			return s.storeError("read tracker", err)
+		}
+		ids, tx.Trackers = t.Returns, []*tracker.Tracker{t}
+		if t.Order != nil {
+			items = t.Order.Items
+		}
+	}
+	others, err := s.Returns(ctx, c, slices.DeleteFunc(slices.Clone(ids), func(id shipment.ID) bool { return id == back.ID }))
+	if err != nil {
+		return err
+	}
+	if left, whole := shipment.Left(items, others); !r.Within(left, whole) {
+		return usecase.Failf(usecase.InvalidOperation, "The return can no longer be retried: what it was to bring back has been returned, or is on its way back, by another return.")
+	}
+	return nil
 }
 
 // giveBack stores the way back together with what it means for its origin, and has it dispatched as any order.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
@@ -302,14 +303,121 @@ func TestReturnInDoubtAndRefused(t *testing.T) {
 	if x.Shipment != e.get("o2-R1").ID {
 		t.Errorf("the refusal names %q", x.Shipment)
 	}
-	if _, err = e.giveBack("o2"); err == nil {
-		t.Error("what failed and can be retried was returned once more")
-	}
 	ups.set(func(f *fakeCarrier) { f.onBook = nil })
 	if res, err := e.Retry(context.Background(), caller, "o2-R1"); err != nil || res.Shipment.Live(shipment.Return) == nil {
 		t.Errorf("retry: %v", err)
 	}
+	if _, err = e.giveBack("o2"); err == nil {
+		t.Error("what a retry has booked was returned once more")
+	}
 	e.wantNoJobs()
+}
+
+// What nobody has fetched can be given back again, whether no carrier was found, none would book, or the carrier has given it up;
+// the old return then no longer can be retried.
+func TestReturnThatCameToNothing(t *testing.T) {
+	ups := newFake("ups", "UPS", 900)
+	e := newEngine(t, ups)
+	ctx := context.Background()
+	e.delivered("o1", twoItems)
+	_, err := e.giveBack("o1", func(r *dispatch.ReturnRequest) { r.Proposed = []shipment.ProposedProvider{{Name: "nobody"}} })
+	wantType(t, err, usecase.NoProviderMatched)
+	first := e.mustGiveBack("o1", items(dispatch.ReturnItem{SKU: "watch", Quantity: 2}))
+	if first.Order.ExternalID != "o1-R2" {
+		t.Errorf("it is %s", first.Order.ExternalID)
+	}
+	_, err = e.Retry(ctx, caller, "o1-R1")
+	if x := wantType(t, err, usecase.InvalidOperation); !strings.Contains(x.Message, "another return") || e.get("o1-R1").Status != shipping.EstimatesFailed {
+		t.Errorf("%s, and it is at %s", x.Message, e.get("o1-R1").Status)
+	}
+	for _, status := range []shipping.Status{shipping.OrderFailed, shipping.PickupCompleted} {
+		if err := e.setStatus("o1-R2", status, ""); err != nil {
+			t.Fatal(err)
+		}
+		o, err := e.Returnable(ctx, caller, "o1")
+		if free := status == shipping.OrderFailed; err != nil || (o.Left[0] == 2) != free {
+			t.Errorf("after %s %v are left, %v", status, o.Left, err)
+		}
+		if status == shipping.OrderFailed { // all is free again, and the first may be retried by whoever carries it
+			res, err := e.RetryReturn(ctx, caller, e.get("o1-R1").ID)
+			if err != nil || res.Shipment.Live(shipment.Return) == nil || len(res.Shipment.Order.Proposed) != 0 {
+				t.Fatalf("%+v, %v", res.Shipment, err)
+			}
+			if _, err := e.Retry(ctx, caller, "o1-R2"); err == nil {
+				t.Error("both are retried")
+			}
+			break
+		}
+	}
+	// What somebody had fetched is not at the buyer's.
+	for _, status := range []shipping.Status{shipping.PickupCompleted, shipping.OrderFailed} {
+		if err := e.setStatus("o1-R1", status, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o, err := e.Returnable(ctx, caller, "o1"); err != nil || o.Barrier != dispatch.AllReturned {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+// A merchant may name an order as we have named another: a link leads by our id alone.
+func TestReturnsByOurOwnID(t *testing.T) {
+	e := newEngine(t, newFake("ups", "UPS", 900))
+	ctx := context.Background()
+	mine := e.delivered("mine", twoItems)
+	e.delivered(string(mine.ID))
+	o, err := e.ReturnableByID(ctx, caller, mine.ID)
+	if err != nil || o.Order.ExternalID != "mine" {
+		t.Fatalf("it leads to %+v, %v", o, err)
+	}
+	res, err := e.ReturnByID(ctx, caller, mine.ID, dispatch.ReturnRequest{Reason: "too_small"})
+	if err != nil || res.Shipment.ReturnOf.Shipment != mine.ID {
+		t.Fatalf("%+v, %v", res.Shipment, err)
+	}
+	e.mustCreate(string(res.Shipment.ID))
+	if l, err := e.ReturnLabel(ctx, caller, res.Shipment.ID, 1); err != nil || len(l.Data) == 0 {
+		t.Error(err)
+	}
+	_, err = e.RetryReturn(ctx, caller, "0123456789abcdef01234567")
+	wantType(t, err, usecase.NotFound)
+	e.deliver("mine-R1")
+	if _, err := e.Erase(ctx, caller, "mine"); err != nil || e.get("mine-R1").ErasedAt.IsZero() || !e.get(string(res.Shipment.ID)).ErasedAt.IsZero() {
+		t.Errorf("another order was erased than the return: %v", err)
+	}
+}
+
+// What an order does not say of its parcel is in the tenant's hands, and in those of whoever asks.
+func TestReturnOfWhatNamesNoPackage(t *testing.T) {
+	e := newEngine(t, newFake("ups", "UPS", 900))
+	ctx := context.Background()
+	o := order("t1")
+	o.Packages = nil
+	tr := &tracker.Tracker{Schema: tracker.Schema, ID: "aaaaaaaaaaaaaaaaaaaaaaa1", Tenant: "demo", Surface: tracker.OfAPI, Number: "1Z", Order: &o,
+		Status: shipping.OrderDelivered, CreatedAt: e.clock.Now(), UpdatedAt: e.clock.Now()}
+	if err := e.store.Commit(ctx, "demo", &store.Tx{Trackers: []*tracker.Tracker{tr}, Now: e.clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := e.ReturnTracker(ctx, caller, tr.ID, dispatch.ReturnRequest{Reason: "other"})
+	if f := wantType(t, err, usecase.ValidationError).Faults; len(f) != 1 || f[0].Path != "package" {
+		t.Errorf("faults %v", f)
+	}
+	if back, err := e.ReturnableTracker(ctx, caller, tr.ID); err != nil || len(back.Lacks) != 1 {
+		t.Errorf("%+v, %v", back, err)
+	}
+	tenant := e.config.Tenants["demo"]
+	tenant.Packages = map[string]config.Preset{"Shoebox": {Size: shipping.Size{Length: shipping.MustDecimal("12"), Width: shipping.MustDecimal("8"), Height: shipping.MustDecimal("5"), Unit: "in"},
+		Weight: shipping.Weight{Value: shipping.MustDecimal("2"), Unit: "lb"}}}
+	tenant.Returns.Package = "shoebox"
+	if back, err := e.ReturnableTracker(ctx, caller, tr.ID); err != nil || len(back.Lacks) != 0 {
+		t.Errorf("%+v, %v", back, err)
+	}
+	res, err := e.ReturnTracker(ctx, caller, tr.ID, dispatch.ReturnRequest{Reason: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := res.Shipment.Order.Packages; len(p) != 1 || p[0].Size == nil || p[0].Size.Length.String() != "12" {
+		t.Errorf("it is packed in %+v", p)
+	}
 }
 
 // The process may die at the commit, before or after; sent again under its key, a return is one return.

@@ -24,12 +24,10 @@ func (s *Service) wayBack(ctx context.Context, c usecase.Caller, t *config.Tenan
 	}
 	from := t.Locations[o.Order.LocationID]
 	to := destination(t, from)
-	if to == nil {
-		return nil, usecase.Failf(usecase.InvalidOperation, "Nobody knows where a return of it would go: its location %q is not configured, and returns.location names none.", o.Order.LocationID)
-	}
 	if from == nil {
 		from = to
 	}
+	r = o.packed(t, r)
 	lines, f := o.lines(r.Items)
 	validateReturn(&f, t, o, r)
 	if len(f) > 0 {
@@ -150,6 +148,14 @@ func (o *Returned) find(it ReturnItem) (at int, fault string) {
 		return 0, "is no item of the order"
 	}
 	return at, ""
+}
+
+// packed is a request with the tenant's package for returns where neither it nor the order says what it is packed in.
+func (o *Returned) packed(t *config.Tenant, r ReturnRequest) ReturnRequest {
+	if len(r.Packages) == 0 && len(o.Order.Packages) == 0 && t.Returns.Package != "" {
+		r.Packages, r.Plural = []shipping.Parcel{{Name: t.Returns.Package}}, false
+	}
+	return r
 }
 
 // validateReturn adds what is wrong with all but the items that come back.

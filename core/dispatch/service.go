@@ -169,6 +169,18 @@ func (s *Service) load(ctx context.Context, c usecase.Caller, externalID string)
 	return sh, nil
 }
 
+// loadByID loads an order by our own id alone: a merchant may give one order the name that is the id of another.
+func (s *Service) loadByID(ctx context.Context, c usecase.Caller, id shipment.ID) (*shipment.Shipment, error) {
+	sh, err := s.Store.Shipment(ctx, c.Tenant, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, usecase.Failf(usecase.NotFound, "Order with id, %s, is not found", id)
+	}
+	if err != nil {
+		return nil, s.storeError("read shipment", err)
+	}
+	return sh, nil
+}
+
 // storeError words a store that failed before anything was begun.
 func (s *Service) storeError(doing string, err error) *usecase.Error {
 	if errors.Is(err, store.ErrUnavailable) {

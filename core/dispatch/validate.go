@@ -77,7 +77,7 @@ func validatePackages(f *shipping.Faults, t *config.Tenant, o shipment.Order) {
 	for i, p := range o.Packages {
 		path := packagePath(o, i)
 		p.Validate(f, path)
-		preset, known := presetOf(t, p.Name)
+		preset, known := t.Preset(p.Name)
 		if p.Size == nil && (!known || preset.Size.Unit == "") {
 			f.Add(path+".size", "is required where package.name is no preset of the configuration")
 		}
@@ -92,18 +92,6 @@ func packagePath(o shipment.Order, i int) string {
 		return fmt.Sprintf("packages[%d]", i)
 	}
 	return "package"
-}
-
-func presetOf(t *config.Tenant, name string) (config.Preset, bool) {
-	if p, ok := t.Packages[name]; ok {
-		return p, true
-	}
-	for n, p := range t.Packages {
-		if strings.EqualFold(n, name) {
-			return p, true
-		}
-	}
-	return config.Preset{}, false
 }
 
 func validateProposed(f *shipping.Faults, proposed []shipment.ProposedProvider) {

@@ -54,9 +54,20 @@ func (s *Shipment) Buyer() shipping.Contact {
 	return s.Order.DeliveryContact
 }
 
+// CameToNothing reports whether a return is not going to happen as it stands: it was cancelled, or nobody carries it, or may be about
+// to, and nobody has ever fetched it. What it was to bring back is still at the buyer's. Another retry may make something of it.
+func (s *Shipment) CameToNothing() bool {
+	switch s.Status {
+	case shipping.OrderCancelled:
+		return true
+	case shipping.EstimatesFailed, shipping.OrderFailed, shipping.ErrorException:
+		return s.Live(s.Way()) == nil && s.Open(s.Way()) == nil && s.Progress.ActualPickup.IsZero()
+	}
+	return false
+}
+
 // Left returns how many of each item have not come back yet and are not on their way, by their place in items from 0. whole is true
-// where the order has no items and has not been returned as a whole. A return that was cancelled has given its items free; any other
-// holds them, one that failed as well, as it can be retried.
+// where the order has no items and has not been returned as a whole. A return that came to nothing has given its items free.
 func Left(items []shipping.Item, returns []*Shipment) (left []int, whole bool) {
 	left = make([]int, len(items))
 	for i, it := range items {
@@ -64,7 +75,7 @@ func Left(items []shipping.Item, returns []*Shipment) (left []int, whole bool) {
 	}
 	whole = len(items) == 0
 	for _, r := range returns {
-		if r.ReturnOf == nil || r.Status == shipping.OrderCancelled {
+		if r.ReturnOf == nil || r.CameToNothing() {
 			continue
 		}
 		whole = false
@@ -75,4 +86,14 @@ func Left(items []shipping.Item, returns []*Shipment) (left []int, whole bool) {
 		}
 	}
 	return left, whole
+}
+
+// Within reports whether a return asks for no more than is left, as Left says it.
+func (r *ReturnOf) Within(left []int, whole bool) bool {
+	for _, l := range r.Lines {
+		if l.Line < 1 || l.Line > len(left) || left[l.Line-1] < l.Quantity {
+			return false
+		}
+	}
+	return len(r.Lines) > 0 || whole
 }

@@ -32,12 +32,12 @@ import (
 
 // Cases are the use cases behind the page. *dispatch.Service has them.
 type Cases interface {
-	Returnable(ctx context.Context, c usecase.Caller, externalID string) (*dispatch.Returned, error)
+	ReturnableByID(ctx context.Context, c usecase.Caller, id shipment.ID) (*dispatch.Returned, error)
 	ReturnableTracker(ctx context.Context, c usecase.Caller, id tracker.ID) (*dispatch.Returned, error)
-	Return(ctx context.Context, c usecase.Caller, externalID string, r dispatch.ReturnRequest) (dispatch.Result, error)
+	ReturnByID(ctx context.Context, c usecase.Caller, id shipment.ID, r dispatch.ReturnRequest) (dispatch.Result, error)
 	ReturnTracker(ctx context.Context, c usecase.Caller, id tracker.ID, r dispatch.ReturnRequest) (dispatch.Result, error)
-	Retry(ctx context.Context, c usecase.Caller, externalID string) (dispatch.Result, error)
-	Label(ctx context.Context, c usecase.Caller, externalID string, parcel int) (shipping.Label, error)
+	RetryReturn(ctx context.Context, c usecase.Caller, id shipment.ID) (dispatch.Result, error)
+	ReturnLabel(ctx context.Context, c usecase.Caller, id shipment.ID, parcel int) (shipping.Label, error)
 }
 
 // Settings is what the pages work with. Cases may be set once New has returned, but before the pages are mounted.
@@ -147,7 +147,7 @@ func (p *Pages) load(ctx context.Context, r ref) (*dispatch.Returned, error) {
 	if r.kind == ofTracker {
 		return p.Cases.ReturnableTracker(ctx, r.caller(), tracker.ID(r.id))
 	}
-	return p.Cases.Returnable(ctx, r.caller(), r.id)
+	return p.Cases.ReturnableByID(ctx, r.caller(), shipment.ID(r.id))
 }
 
 // opened is a page that a token leads to.
@@ -220,7 +220,7 @@ func (p *Pages) send(q *httpapi.Request) (httpapi.Answer, error) {
 	switch step := values.Get("step"); {
 	case step == "book" && f.nonce != "":
 		return p.book(q, o, f) // sent twice, what is left says nothing about it any more
-	case o.Refusal != "":
+	case o.refusal() != "":
 		return p.write(o, http.StatusConflict, f)
 	case step == "change":
 		f.nonce = ""
@@ -246,7 +246,7 @@ func (p *Pages) book(q *httpapi.Request, o *opened, f *form) (httpapi.Answer, er
 	if o.ref.kind == ofTracker {
 		_, err = p.Cases.ReturnTracker(q.Context(), o.ref.caller(), tracker.ID(o.ref.id), r)
 	} else {
-		_, err = p.Cases.Return(q.Context(), o.ref.caller(), o.ref.id, r)
+		_, err = p.Cases.ReturnByID(q.Context(), o.ref.caller(), shipment.ID(o.ref.id), r)
 	}
 	return p.after(q, o, f, err)
 }
@@ -274,7 +274,7 @@ func (p *Pages) after(q *httpapi.Request, o *opened, f *form, err error) (httpap
 // plainWords says to a buyer why something was refused.
 func (o *opened) plainWords(e *usecase.Error) string {
 	switch {
-	case o.Barrier != "":
+	case o.refusal() != "":
 		return o.refusal()
 	case e.Type == usecase.ValidationError && len(e.Faults) > 0 && strings.HasPrefix(e.Faults[0].Path, "itemList"):
 		return o.words.Say("returns.refused.taken")
@@ -284,9 +284,13 @@ func (o *opened) plainWords(e *usecase.Error) string {
 	return o.words.Say("returns.refused.later")
 }
 
-// refusal says why nothing can be sent back, "" where something can.
+// refusal says why nothing can be sent back here, "" where something can. What the order lacks the page does not ask for: only the
+// shop knows what the parcel is, or where it went.
 func (o *opened) refusal() string {
-	if o.Barrier == "" {
+	switch {
+	case o.Barrier == "" && len(o.Lacks) > 0:
+		return o.words.Say("returns.refusal.lacks")
+	case o.Barrier == "":
 		return ""
 	}
 	return o.words.Say("returns.refusal."+string(o.Barrier), "date", o.words.Date(o.Until.UTC()))
@@ -308,7 +312,7 @@ func (p *Pages) retry(q *httpapi.Request, o *opened, id string) (httpapi.Answer,
 	if back == nil {
 		return p.message(o.tenant, o.words, http.StatusNotFound, "returns.noreturn")
 	}
-	_, err := p.Cases.Retry(q.Context(), o.ref.caller(), id)
+	_, err := p.Cases.RetryReturn(q.Context(), o.ref.caller(), back.ID)
 	if e, ok := errors.AsType[*usecase.Error](err); ok && e.Type == usecase.InvalidOperation {
 		err = nil // it was tried again meanwhile: the page shows how it stands
 	}
@@ -326,7 +330,7 @@ func (p *Pages) label(q *httpapi.Request) (httpapi.Answer, error) {
 	if back == nil || err != nil {
 		return p.message(o.tenant, o.words, http.StatusNotFound, "returns.nolabel")
 	}
-	l, err := p.Cases.Label(q.Context(), o.ref.caller(), string(back.ID), parcel)
+	l, err := p.Cases.ReturnLabel(q.Context(), o.ref.caller(), back.ID, parcel)
 	if err != nil {
 		return p.message(o.tenant, o.words, http.StatusNotFound, "returns.oldlabel")
 	}

@@ -211,6 +211,83 @@ func TestPageOfATracker(t *testing.T) {
 	s.get(page).want(200, "Your return is arranged", "t1-R1")
 }
 
+// TestALinkLeadsByOurOwnID: a merchant may name an order as we have named another.
+func TestALinkLeadsByOurOwnID(t *testing.T) {
+	s := newShop(t)
+	page := s.delivered("mine")
+	id, _ := s.Do("GET", "/shipments/mine", "").Want(200).At("id").(string)
+	s.delivered(id)
+	s.get(page).want(200, "Order mine")
+	filled := s.ask("POST", page, form("quantity-1", "1", "reason", "other")).want(200).hidden()
+	filled.Set("step", "book")
+	s.ask("POST", page, filled).want(303)
+	backs := s.returnsOf("mine")
+	if len(backs) != 1 || len(s.returnsOf(id)) != 0 {
+		t.Fatalf("%d returns of the order", len(backs))
+	}
+	s.Do("POST", "/shipments", apitest.Order(string(backs[0].ID), "locationExternalId", "nolabel")).Want(201)
+	s.get(page+"/"+string(backs[0].ID)+"/label?parcel=1").want(200, "label of ups")
+}
+
+// TestAnotherTryAfterAFailure: what nobody took can be given back anew, or tried again by any carrier, but not both.
+func TestAnotherTryAfterAFailure(t *testing.T) {
+	s := newShop(t)
+	page := s.delivered("o")
+	s.Do("POST", "/shipments/o/return", `{"reason":"damaged","proposedProviders":[{"name":"nobody"}]}`).Want(422)
+	first := s.returnsOf("o")[0]
+	s.get(page).want(200, "Nobody could take it", "Try again", "What do you want to send back?")
+	filled := s.ask("POST", page, form("quantity-1", "2", "reason", "other")).want(200).hidden()
+	filled.Set("step", "book")
+	s.ask("POST", page, filled).want(303)
+	s.get(page).want(200, "Your return is arranged", "Nobody could take it").lacks("Try again")
+	if no := s.Do("POST", "/shipments/o-R1/retry", "").Want(409); no.At("type") != "INVALID_OPERATION" {
+		t.Errorf("%s", no.Body)
+	}
+	s.ask("POST", page, form("retry", string(first.ID))).want(303)
+	if got := s.returnsOf("o")[0]; got.Status != shipping.EstimatesFailed {
+		t.Errorf("it is retried: %s", got.Status)
+	}
+	s.Do("DELETE", "/shipments/o-R2", "").Want(200)
+	s.get(page).want(200, "Try again")
+	s.ask("POST", page, form("retry", string(first.ID))).want(303)
+	if got := s.returnsOf("o")[0]; got.Live(shipment.Return) == nil {
+		t.Errorf("tried again, it is at %s", got.Status)
+	}
+	s.get(page).want(200, "Everything of the order")
+}
+
+// TestPageOfATrackerWithoutPackage: it offers no form that nothing can come of, and one where the tenant has said what such returns are packed in.
+func TestPageOfATrackerWithoutPackage(t *testing.T) {
+	s := newShop(t)
+	// The request of the Tracker API's own documentation, but for the names of provider and location.
+	made := s.Do("POST", "/trackers", `{"provider":"ups","locationExternalId":"7709","trackerExternalId":"tracker001","trackingId":"del_004","barcodes":["12312351","77091078"],
+		"type":"delivery","orderAttributes":{},"orderValue":100,"pickupTime":{"startsAt":1649253600000},"deliveryTime":{"endsAt":1649268000000},
+		"deliveryContact":{"name":"Mein Wan","phone":"+12322322323","email":"nycustomer@email.com"},
+		"deliveryAddress":{"street1":"8849 North Sam Houston Parkway West","street2":"","city":"Houston","state":"TX","countryCode":"US","postalCode":"77064",
+		"latitude":29.9259823,"longitude":-95.5523879,"apartmentNumber":""}}`).Want(201)
+	s.Do("POST", "/trackers/tracker001/status", `{"status":"PICKUP_COMPLETED"}`).Want(200)
+	s.Do("POST", "/trackers/tracker001/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
+	link, _ := made.At("referenceLinks.returnsUrl").(string)
+	page := s.URL + strings.TrimPrefix(link, "https://ship.example.com")
+	s.get(page).want(200, "The shop arranges this return with you").lacks("<form", "package")
+	s.ask("POST", page, form("reason", "damaged")).want(409, "The shop arranges this return with you").lacks("<form")
+	s.Config.Tenants["shop"].Returns.Package = "small"
+	filled := s.ask("POST", page, form("reason", "damaged")).want(200, "The whole order").hidden()
+	filled.Set("step", "book")
+	s.ask("POST", page, filled).want(303)
+	s.get(page).want(200, "Your return is arranged", "tracker001-R1")
+
+	// Nor where nobody knows where it would go.
+	s.Config.Tenants["shop"].Returns.Package = ""
+	other := s.Do("POST", "/trackers", `{"provider":"ups","trackerExternalId":"t2","trackingId":"del_005","type":"delivery","pickup":{"name":"A shop","address":{"street1":"502 Park Avenue",
+		"city":"Houston","state":"TX","countryCode":"US","postalCode":"77064","latitude":29.9,"longitude":-95.5},"contact":{"name":"asd","phone":"+1 234-567-8900"}},
+		"packages":[{"name":"small"}],"deliveryContact":{"name":"Mein Wan","phone":"+12322322323"},"deliveryTime":{"endsAt":1649268000000},
+		"deliveryAddress":{"street1":"8849 North Sam Houston Parkway West","city":"Houston","state":"TX","countryCode":"US","postalCode":"77064","latitude":29.9,"longitude":-95.5}}`).Want(201)
+	s.Do("POST", "/trackers/t2/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
+	link, _ = other.At("referenceLinks.returnsUrl").(string)
+	s.get(s.URL+strings.TrimPrefix(link, "https://ship.example.com")).want(200, "The shop arranges this return with you").lacks("<form", "configured")
+}
+
 // FuzzForm: whatever a browser sends, the page answers in words and books nothing that was not confirmed.
 func FuzzForm(f *testing.F) {
 	f.Add("step=review&quantity-1=1&reason=other&note=%00%ff&type=exchange&wish-1=a")

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/web/portal"
@@ -117,7 +118,7 @@ func (p *Pages) write(o *opened, status int, f *form) (httpapi.Answer, error) {
 		v.Until = w.Date(o.Until.UTC())
 	}
 	switch {
-	case o.Refusal != "" && f.problem == "":
+	case v.Refusal != "" && (f.problem == "" || len(o.Lacks) > 0 || o.Barrier == dispatch.NoPlace): // nothing can come of a form
 	case f.nonce != "":
 		v.Review, v.Title = f.view(o), w.Say("returns.review")
 	default:
@@ -192,7 +193,7 @@ func (o *opened) showBack(sh *shipment.Shipment) backView {
 	for _, it := range sh.ReturnOf.Exchange {
 		v.Exchange = append(v.Exchange, fmt.Sprintf("%d × %s", it.Quantity, o.nameOf(it)))
 	}
-	v.Retry = sh.Retryable()
+	v.Retry = sh.Retryable() && sh.CameToNothing() && sh.ReturnOf.Within(o.Left, o.Whole)
 	a := sh.Live(shipment.Return)
 	if a == nil || !sh.ErasedAt.IsZero() {
 		return v
@@ -226,8 +227,10 @@ func headline(sh *shipment.Shipment) (state, tone string) {
 		return "arrived", "done"
 	case sh.Status == shipping.OrderCancelled:
 		return "cancelled", "ended"
-	case sh.Retryable():
+	case sh.CameToNothing():
 		return "nobody", "trouble"
+	case sh.Retryable(): // somebody had fetched it
+		return "wrong", "trouble"
 	case sh.Stage() == shipment.Underway:
 		return "underway", ""
 	case sh.Stage() == shipment.WithCarrier:
