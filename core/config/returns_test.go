@@ -44,3 +44,14 @@ func TestReturns(t *testing.T) {
 		t.Errorf("no reasons at all: %v", err)
 	}
 }
+
+func TestThePackageOfReturns(t *testing.T) {
+	dir := t.TempDir()
+	const presets = "    packages:\n      Box: { size: { length: 6, width: 6, height: 6, unit: in }, weight: { value: 2, unit: lb } }\n      flat: { size: { length: 6, width: 6, height: 1, unit: in } }\n"
+	for name, want := range map[string]string{"box": "", "Bax": `no package "Bax"`, "flat": `"flat" needs a size and a weight`} {
+		_, err := config.Load(write(t, dir, name+".yaml", minimal+presets+"    returns: { package: "+name+" }\n"), env(map[string]string{"SECRET": "s"}))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+}

@@ -150,7 +150,18 @@ func (e *engine) setStatus(id string, to shipping.Status, note string) error {
 	if a == nil || !slices.Contains(sh.ManualNext(), to) {
 		return &usecase.Error{Type: usecase.InvalidOperation, Message: "not from " + string(sh.Status)}
 	}
-	lines, over := sh.Follow(a.Number, []shipment.Heard{{Status: to, Note: note, User: a.Provider, Person: true}}, e.clock.Now())
+	return e.hear(id, shipment.Heard{Status: to, Note: note, User: a.Provider, Person: true})
+}
+
+// hear moves an order as its live booking is told of.
+func (e *engine) hear(id string, h shipment.Heard) error {
+	ctx := context.Background()
+	sh, err := e.Get(ctx, caller, id)
+	if err != nil {
+		return err
+	}
+	a := sh.Live(sh.Way())
+	lines, over := sh.Follow(a.Number, []shipment.Heard{h}, e.clock.Now())
 	tx := &store.Tx{Shipments: []*shipment.Shipment{sh}, Now: e.clock.Now()}
 	for _, l := range lines {
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: l})

@@ -330,31 +330,28 @@ func TestReturnThatCameToNothing(t *testing.T) {
 	if x := wantType(t, err, usecase.InvalidOperation); !strings.Contains(x.Message, "another return") || e.get("o1-R1").Status != shipping.EstimatesFailed {
 		t.Errorf("%s, and it is at %s", x.Message, e.get("o1-R1").Status)
 	}
-	for _, status := range []shipping.Status{shipping.OrderFailed, shipping.PickupCompleted} {
-		if err := e.setStatus("o1-R2", status, ""); err != nil {
-			t.Fatal(err)
-		}
-		o, err := e.Returnable(ctx, caller, "o1")
-		if free := status == shipping.OrderFailed; err != nil || (o.Left[0] == 2) != free {
-			t.Errorf("after %s %v are left, %v", status, o.Left, err)
-		}
-		if status == shipping.OrderFailed { // all is free again, and the first may be retried by whoever carries it
-			res, err := e.RetryReturn(ctx, caller, e.get("o1-R1").ID)
-			if err != nil || res.Shipment.Live(shipment.Return) == nil || len(res.Shipment.Order.Proposed) != 0 {
-				t.Fatalf("%+v, %v", res.Shipment, err)
+	carriers := func(id string, statuses ...shipping.Status) {
+		t.Helper()
+		for _, status := range statuses {
+			if err := e.hear(id, shipment.Heard{Status: status, User: "UPS", At: e.clock.Now()}); err != nil {
+				t.Fatal(err)
 			}
-			if _, err := e.Retry(ctx, caller, "o1-R2"); err == nil {
-				t.Error("both are retried")
-			}
-			break
 		}
+	}
+	carriers("o1-R2", shipping.OrderFailed)
+	if o, err := e.Returnable(ctx, caller, "o1"); err != nil || !slices.Equal(o.Left, []int{2, 1}) {
+		t.Fatalf("%v are left, %v", o.Left, err)
+	}
+	// All is free again, and the first may be retried, by whoever carries it.
+	res, err := e.RetryReturn(ctx, caller, e.get("o1-R1").ID)
+	if err != nil || res.Shipment.Live(shipment.Return) == nil || len(res.Shipment.Order.Proposed) != 0 {
+		t.Fatalf("%+v, %v", res.Shipment, err)
+	}
+	if _, err := e.Retry(ctx, caller, "o1-R2"); err == nil {
+		t.Error("both are retried")
 	}
 	// What somebody had fetched is not at the buyer's.
-	for _, status := range []shipping.Status{shipping.PickupCompleted, shipping.OrderFailed} {
-		if err := e.setStatus("o1-R1", status, ""); err != nil {
-			t.Fatal(err)
-		}
-	}
+	carriers("o1-R1", shipping.PickupCompleted, shipping.OrderFailed)
 	if o, err := e.Returnable(ctx, caller, "o1"); err != nil || o.Barrier != dispatch.AllReturned {
 		t.Errorf("%+v, %v", o, err)
 	}

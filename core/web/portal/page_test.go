@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 func TestOrderPage(t *testing.T) {
