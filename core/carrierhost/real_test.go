@@ -264,7 +264,7 @@ func TestManifestsOfAFolder(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "README.md"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	found, err := Manifests(t.Context(), dir, nil)
+	found, err := Manifests(t.Context(), dir, nil, nil)
 	if err != nil || len(found) != 3 {
 		t.Fatalf("found %+v, %v", found, err)
 	}
@@ -277,7 +277,7 @@ func TestManifestsOfAFolder(t *testing.T) {
 	if d := found[2]; d.Err == nil {
 		t.Errorf("misnamed: %+v", d)
 	}
-	if _, err := Manifests(t.Context(), filepath.Join(dir, "none"), nil); err == nil {
+	if _, err := Manifests(t.Context(), filepath.Join(dir, "none"), nil, nil); err == nil {
 		t.Error("a folder that does not exist: no error")
 	}
 }

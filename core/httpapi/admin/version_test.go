@@ -21,7 +21,7 @@ func TestTheRulesOfADecisionAreServed(t *testing.T) {
 	if err != nil || string(data) != text || v.At("accounts.0.id") != "doordash" || v.At("accounts.0.services.0.id") != "delivery" {
 		t.Errorf("%s, %v", v.Body, err)
 	}
-	h.Do("GET", path, "", "x-api-key", h.OtherKey).Want(404)
+	h.Strangers([]string{"/rules"}, []string{strings.TrimPrefix(path, "/rules/versions/")}, map[string]apitest.Visit{"GET /rules/versions/{version}": {}}, "next_day_air")
 	h.Do("GET", path, "", "x-api-key", "").Want(401)
 	for _, odd := range []string{"sha256:" + strings.Repeat("0", 64), "latest", "..%2Flast-good", "%00"} {
 		h.Do("GET", "/rules/versions/"+odd, "").Want(404)
