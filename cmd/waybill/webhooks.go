@@ -90,7 +90,7 @@ func newWebhookCreateCmd(p *program, f *clientFlags) *cobra.Command {
 			return p.ask(cmd.Context(), f, http.MethodPost, "/webhooks", b, (*program).showNewWebhook)
 		},
 	}
-	cmd.Flags().StringArrayVar(&body.Topics, "topic", nil, "what to tell, such as shipment.order_delivered, tracker.* or * (default shipment.* and tracker.*)")
+	cmd.Flags().StringArrayVar(&body.Topics, "topic", nil, "what to tell, such as shipment.order_delivered, tracker.* or * (default all that a shop must know: shipment.*, tracker.*, return.* and subscription.paused)")
 	cmd.Flags().StringVar(&body.Shape, "shape", "", "in whose JSON: waybill (default), delivery_solutions, ship24, tracktor")
 	cmd.Flags().StringVar(&body.Bearer, "bearer", "", "the token that ship24 and tracktor send (default one that is made up)")
 	return cmd

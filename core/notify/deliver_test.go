@@ -206,7 +206,7 @@ func TestGoneEndsASubscription(t *testing.T) {
 // TestWhoFailsForDaysIsPaused and the tenant hears of it.
 func TestWhoFailsForDaysIsPaused(t *testing.T) {
 	o, bad, good := newOffice(t), newSubscriber(t, with(http.StatusInternalServerError)), newSubscriber(t, nil)
-	failing, watching := o.subscribe(bad.URL), o.subscribe(good.URL, notify.TopicPaused)
+	failing, watching := o.subscribe(bad.URL, "shipment.*"), o.subscribe(good.URL, notify.TopicPaused)
 	o.happen("a", shipping.OrderDispatched)
 	o.pass(3 * time.Minute)
 	if got := o.get(failing.ID); got.FailingSince != start || got.State != notify.Active {

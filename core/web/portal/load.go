@@ -19,7 +19,7 @@ import (
 // looked at to find them, and lookAtOnce how many of them at a time: a shop may give one group to the orders of many people.
 const (
 	maxParts   = 20
-	maxLooked  = 1000
+	maxLooked  = 500
 	lookAtOnce = 100
 )
 
