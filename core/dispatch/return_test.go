@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -354,6 +355,28 @@ func TestReturnThatCameToNothing(t *testing.T) {
 	carriers("o1-R1", shipping.PickupCompleted, shipping.OrderFailed)
 	if o, err := e.Returnable(ctx, caller, "o1"); err != nil || o.Barrier != dispatch.AllReturned {
 		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+// However many ask anew or try again at once, what came to nothing is fetched once.
+func TestReturnsAndRetriesAtOnce(t *testing.T) {
+	ups := newFake("ups", "UPS", 900)
+	e := newEngine(t, ups)
+	e.delivered("o1")
+	ups.onBook = func(carrier.BookRequest) (bool, error) { return false, refusal(carrier.InvalidField) }
+	for range 3 {
+		_, err := e.giveBack("o1")
+		wantType(t, err, usecase.PlaceOrderFailed)
+	}
+	ups.set(func(f *fakeCarrier) { f.onBook = nil })
+	var wg sync.WaitGroup
+	for n := range 3 {
+		wg.Go(func() { _, _ = e.giveBack("o1") })
+		wg.Go(func() { _, _ = e.Retry(context.Background(), caller, fmt.Sprintf("o1-R%d", n+1)) })
+	}
+	wg.Wait()
+	if ups.live() != 2 {
+		t.Errorf("%d bookings, want the way there and one back", ups.live())
 	}
 }
 
