@@ -46,6 +46,7 @@ func (k kind) status(p *program, f *clientFlags, example string) *cobra.Command 
 		Status    string `json:"status"`
 		SubStatus string `json:"subStatus,omitempty"`
 		Note      string `json:"note,omitempty"`
+		Override  bool   `json:"override,omitempty"`
 	}
 	cmd := &cobra.Command{
 		Use: "status " + k.arg + " STATUS", Short: "Move " + k.what + " on by hand, as own drivers do", Args: cobra.ExactArgs(2),
@@ -61,6 +62,7 @@ func (k kind) status(p *program, f *clientFlags, example string) *cobra.Command 
 	}
 	cmd.Flags().StringVar(&body.SubStatus, "sub-status", "", "what kind of it")
 	cmd.Flags().StringVar(&body.Note, "note", "", "what the "+k.told+" says beside it")
+	cmd.Flags().BoolVar(&body.Override, "override", false, "set it although the carrier tracks the order itself: it will never say what has happened")
 	return cmd
 }
 

@@ -151,7 +151,7 @@ func deliveredBy(t *testing.T, engine *devProcess, carrier string, id func(int) 
 		if o := parseOrder(t, b); o.Provider.ID != carrier || o.Status != "ORDER_DISPATCHED" {
 			continue
 		}
-		if code, b := engine.Request(t, http.MethodPost, "/shipments/"+id(i)+"/status", `{"status":"ORDER_DELIVERED"}`); code != http.StatusOK {
+		if code, b := engine.Request(t, http.MethodPost, "/shipments/"+id(i)+"/status", `{"status":"ORDER_DELIVERED","override":true}`); code != http.StatusOK {
 			t.Fatalf("deliver %s: %d %s", id(i), code, b)
 		}
 		return id(i)

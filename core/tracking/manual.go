@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
@@ -66,6 +67,9 @@ func (s *Service) setStatus(ctx context.Context, c usecase.Caller, id shipment.I
 			return nil, err
 		}
 		a := sh.Live(sh.Way())
+		if err := s.byPerson(sh, a, u); err != nil {
+			return nil, err
+		}
 		t, err := s.trackerFor(ctx, sh, a)
 		if err != nil {
 			return nil, refusal("set status", err)
@@ -91,6 +95,30 @@ func movable(sh *shipment.Shipment, to shipping.Status) error {
 		return notLegal("An order", sh.Status, to, next)
 	}
 	return nil
+}
+
+// skew is how far a person's clock may be off.
+const skew = time.Minute
+
+// byPerson refuses what a person cannot know of an order: what came before it, and, unless they insist, what its carrier will say.
+// That it stands ready at the shop is the shop's own word.
+func (s *Service) byPerson(sh *shipment.Shipment, a *shipment.Attempt, u StatusUpdate) error {
+	if !u.At.IsZero() && u.At.Before(sh.CreatedAt.Add(-skew)) {
+		return usecase.Invalid(usecase.ValidationError, shipping.Faults{{Path: "time",
+			Message: "must not lie before the order was created, at " + sh.CreatedAt.UTC().Format(time.RFC3339)}})
+	}
+	if u.Override || u.Status == shipping.Staged {
+		return nil
+	}
+	acc, there := s.Carriers.Account(sh.Tenant, a.Account)
+	if !there {
+		return nil
+	}
+	if m, known := acc.Manifest(); !known || !m.Has(carrier.CanTrack) && !m.Has(carrier.CanReceivePush) {
+		return nil
+	}
+	return usecase.Failf(usecase.InvalidOperation, "%s follows the order itself, and has it at %s. Should it never say what has happened, send \"override\": true, with a note that says how you know.",
+		a.Provider, sh.Status)
 }
 
 func notLegal(what string, from, to shipping.Status, next []shipping.Status) error {

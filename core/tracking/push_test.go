@@ -2,9 +2,11 @@ package tracking_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -219,6 +221,7 @@ func TestStatusByHand(t *testing.T) {
 	ctx := context.Background()
 	sh, tr := e.book("o1", "courier", "1Z1")
 	set := func(u tracking.StatusUpdate) error {
+		u.Override = true
 		_, err := e.SetShipmentStatus(ctx, caller, "o1", u)
 		return err
 	}
@@ -236,9 +239,10 @@ func TestStatusByHand(t *testing.T) {
 	// What the carrier says of earlier times does not take it back.
 	e.mustTell(news("1Z1", ev(0, shipping.OrderAssigned)))
 	e.wantHistory(sh.ID, "PICKUP_COMPLETED", "?ORDER_ASSIGNED")
-	wantType(t, set(tracking.StatusUpdate{Status: shipping.OutForDelivery, At: start.Add(-time.Hour)}), "INVALID_OPERATION")
+	wantType(t, set(tracking.StatusUpdate{Status: shipping.OutForDelivery, At: start.Add(-time.Hour)}), "VALIDATION_ERROR")
+	wantType(t, set(tracking.StatusUpdate{Status: shipping.OutForDelivery, At: start.Add(time.Second)}), "INVALID_OPERATION")
 	e.clock.Advance(time.Minute)
-	if _, err := e.SetTrackerStatus(ctx, caller, tr.ID, tracking.StatusUpdate{Status: shipping.OrderDelivered}); err != nil {
+	if _, err := e.SetTrackerStatus(ctx, caller, tr.ID, tracking.StatusUpdate{Status: shipping.OrderDelivered, Override: true}); err != nil {
 		t.Fatal(err)
 	}
 	if got = e.shipment(sh.ID); got.Status != shipping.OrderDelivered || got.Attempts[0].State != shipment.Ended || e.open() != 0 {
@@ -250,6 +254,44 @@ func TestStatusByHand(t *testing.T) {
 	lines, _ := e.store.History(ctx, "demo", sh.ID)
 	if lines[0].User != "key" || lines[0].Note != "taken" {
 		t.Errorf("line = %+v", lines[0])
+	}
+}
+
+// TestACarrierThatTracksHasTheLastWord: a person may say that the order stands ready, and no more, unless they insist.
+func TestACarrierThatTracksHasTheLastWord(t *testing.T) {
+	ctx := context.Background()
+	for _, abilities := range [][]carrier.Ability{{carrier.CanTrack}, {carrier.CanReceivePush}, {carrier.CanBook}} {
+		e := newFollower(t)
+		e.carrier.manifest.Abilities = abilities
+		sh, tr := e.book("o1", "courier", "1Z1")
+		set := func(u tracking.StatusUpdate) error {
+			_, err1 := e.SetShipmentStatus(ctx, caller, "o1", u)
+			_, err2 := e.SetTrackerStatus(ctx, caller, tr.ID, u)
+			if err1 != nil {
+				return errors.Join(err1, err2)
+			}
+			return nil
+		}
+		e.clock.Advance(time.Minute)
+		if _, err := e.SetShipmentStatus(ctx, caller, "o1", tracking.StatusUpdate{Status: shipping.Staged}); err != nil {
+			t.Errorf("%v: ready at the shop: %v", abilities, err)
+		}
+		e.clock.Advance(time.Minute)
+		err := set(tracking.StatusUpdate{Status: shipping.OrderDelivered})
+		if abilities[0] == carrier.CanBook {
+			if err != nil {
+				t.Errorf("%v: %v", abilities, err)
+			}
+			continue
+		}
+		wantType(t, err, "INVALID_OPERATION")
+		if err == nil || !strings.Contains(err.Error(), "override") {
+			t.Errorf("%v: %v", abilities, err)
+		}
+		e.wantHistory(sh.ID, "STAGED")
+		if _, err := e.SetShipmentStatus(ctx, caller, "o1", tracking.StatusUpdate{Status: shipping.OrderDelivered, Override: true, Note: "the buyer has called"}); err != nil {
+			t.Errorf("%v: %v", abilities, err)
+		}
 	}
 }
 
@@ -276,7 +318,7 @@ func TestStatusByHandWithoutATracker(t *testing.T) {
 	if err := e.store.Commit(context.Background(), "demo", &store.Tx{DropTrackers: []tracker.ID{tr.ID}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.SetShipmentStatus(context.Background(), caller, "o1", tracking.StatusUpdate{Status: shipping.OrderDelivered}); err != nil {
+	if _, err := e.SetShipmentStatus(context.Background(), caller, "o1", tracking.StatusUpdate{Status: shipping.OrderDelivered, Override: true}); err != nil {
 		t.Fatal(err)
 	}
 	e.wantHistory(sh.ID, "ORDER_DELIVERED")

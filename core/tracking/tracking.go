@@ -43,6 +43,8 @@ type StatusUpdate struct {
 	Location  *shipping.Location
 	Driver    *shipping.Driver
 	Vehicle   *shipping.Vehicle
+	// Override is that the person means it although the carrier follows the order itself: it will never say what has happened.
+	Override bool
 }
 
 // UseCases is what the surfaces call.
@@ -68,7 +70,8 @@ type UseCases interface {
 	Look(ctx context.Context, c usecase.Caller, t *tracker.Tracker) (*tracker.Tracker, error)
 	// SetTrackerStatus moves a tracker by hand. A step that is not legal is InvalidOperation.
 	SetTrackerStatus(ctx context.Context, c usecase.Caller, id tracker.ID, u StatusUpdate) (*tracker.Tracker, error)
-	// SetShipmentStatus moves an order by hand.
+	// SetShipmentStatus moves an order by hand. A step that is not legal, and without Override one of an order that its carrier
+	// follows, is InvalidOperation; a time before the order is ValidationError.
 	SetShipmentStatus(ctx context.Context, c usecase.Caller, externalID string, u StatusUpdate) (*shipment.Shipment, error)
 	// Push takes what a carrier has pushed to an account. The secret is that of the account's push URL. It answers what the carrier
 	// wants to hear, after the news is committed.

@@ -31,6 +31,7 @@ type statusBody struct {
 		Longitude float64 `json:"longitude"`
 	} `json:"lastLocation"`
 	Attachments []shipment.Attachment `json:"attachments"`
+	Override    bool                  `json:"override"` // although the carrier follows the order itself
 }
 
 // maxURL and maxProofs bound what a person attaches.
@@ -105,7 +106,7 @@ func ReadStatus(raw []byte, now time.Time) (tracking.StatusUpdate, error) {
 		at = b.Time.Time
 	}
 	u := tracking.StatusUpdate{Status: b.Status, SubStatus: b.SubStatus, Note: b.Note, Actor: strings.TrimSpace(b.Actor), Reason: b.EventReason, At: at,
-		Proofs: b.Attachments, Driver: b.Driver, Vehicle: b.Vehicle}
+		Proofs: b.Attachments, Driver: b.Driver, Vehicle: b.Vehicle, Override: b.Override}
 	if b.Location != nil {
 		u.Location = &shipping.Location{Latitude: b.Location.Latitude, Longitude: b.Location.Longitude}
 	}
