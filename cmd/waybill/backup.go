@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -126,6 +127,9 @@ func (p *program) save(path string, write func(io.Writer) error) error {
 	if path == "-" {
 		return write(p.out)
 	}
+	if err := replaceable(path); err != nil {
+		return usageError(err)
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // readable by this user alone
 	if err != nil {
 		return usageError(fmt.Errorf("write %s: %w", path, err))
@@ -144,6 +148,29 @@ func (p *program) save(path string, write func(io.Writer) error) error {
 	}
 	_, err = fmt.Fprintf(p.out, "%s: %d bytes\n", path, count.n)
 	return err
+}
+
+// replaceable refuses what a file must not take the place of: a device, a pipe, a link to somewhere else.
+func replaceable(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	what := "a device"
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		what = "a folder"
+	case mode&fs.ModeSymlink != 0:
+		what = "a symbolic link"
+	case mode&(fs.ModeNamedPipe|fs.ModeSocket) != 0:
+		what = "a pipe or a socket"
+	}
+	return fmt.Errorf("%s is %s, which a file would replace; name a file, or - for standard output", path, what)
 }
 
 type counting struct {
