@@ -218,7 +218,32 @@ func openingError(cfg Config, err error) error {
 	if errors.Is(err, badger.ErrEncryptionKeyMismatch) {
 		return fmt.Errorf("store: the encryption key is not that of %s; give the key that the folder was made with; if that was given, the folder's KEYREGISTRY is damaged: restore a backup: %w", cfg.Dir, err)
 	}
+	if errno, advice, ok := outside(err); ok {
+		return fmt.Errorf("store: %s does not open: %w (%w): %s", cfg.Dir, err, errno, advice)
+	}
 	return fmt.Errorf("store: %s does not open: %w; its files are damaged, or not of this program: move the folder away and restore a backup", cfg.Dir, err)
+}
+
+// outsiders are the faults that no file of the store is to blame for, and what to do about each.
+var outsiders = map[syscall.Errno]string{
+	syscall.EFBIG:  "this process may not write files as large as the store lays out; raise its limit on the size of files (ulimit -f, or LimitFSIZE of its service), or choose a file system that takes them",
+	syscall.ENOSPC: "the disk is full; remove files or give it more space",
+	syscall.EDQUOT: "the quota of this user is used up; raise it, or remove files",
+	syscall.EROFS:  "the file system is read-only; look after the disk and make it writable",
+	syscall.EMFILE: "this process may not open more files; raise its limit (ulimit -n, or LimitNOFILE of its service)",
+	syscall.ENFILE: "this machine has no more files to open; raise fs.file-max, or end other programs",
+	syscall.EACCES: "let this user read and write everything in the folder",
+	syscall.EPERM:  "let this user read and write everything in the folder",
+}
+
+// outside finds such a fault. Badger puts some errors into words, so the words are looked at too.
+func outside(err error) (errno syscall.Errno, advice string, ok bool) {
+	for errno, advice := range outsiders {
+		if errors.Is(err, errno) || strings.Contains(err.Error(), ": "+errno.Error()) {
+			return errno, advice, true
+		}
+	}
+	return 0, "", false
 }
 
 // prepareDir says clearly what Badger would say in its own words, and locks the folder.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,7 +29,18 @@ const crashDir = "BADGERSTORE_TEST_CRASH_DIR"
 // crashFrom, with crashDir, has it write orders of its own, from this number on.
 const crashFrom = "BADGERSTORE_TEST_CRASH_FROM"
 
+// openSmall makes the test binary open the folder named by this variable, with a limit on the size of its files.
+const openSmall = "BADGERSTORE_TEST_OPEN_SMALL"
+
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(openSmall); dir != "" {
+		err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 20 << 20, Max: 20 << 20})
+		if err == nil {
+			_, err = badgerstore.Open(badgerstore.Config{Dir: dir})
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	if dir, from := os.Getenv(crashDir), os.Getenv(crashFrom); from != "" {
 		fmt.Fprintln(os.Stderr, writeOrders(dir, from))
 		os.Exit(1)
@@ -192,6 +204,26 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	t.Run("disk full", func(t *testing.T) {
 		_, err := badgerstore.Open(badgerstore.Config{Dir: t.TempDir(), MinFree: 1 << 60})
 		says(t, err, "disk is full", "opening needs")
+	})
+	t.Run("disk nearly full", func(t *testing.T) {
+		var st syscall.Statfs_t
+		dir := t.TempDir()
+		if err := syscall.Statfs(dir, &st); err != nil {
+			t.Fatal(err)
+		}
+		// Room to open, and not to write.
+		_, err := badgerstore.Open(badgerstore.Config{Dir: dir, MinFree: st.Bavail * uint64(st.Bsize) * 3 / 2})
+		says(t, err, "disk is full", "must stay free for writing", "is to be started again")
+	})
+	t.Run("files may not be large", func(t *testing.T) {
+		dir := t.TempDir()
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), openSmall+"="+dir)
+		out, _ := cmd.CombinedOutput()
+		says(t, errors.New(string(out)), dir, "file too large", "ulimit -f")
+		if strings.Contains(string(out), "damaged") || strings.Contains(string(out), "restore a backup") {
+			t.Errorf("it blames the files: %s", out)
+		}
 	})
 	t.Run("damaged", func(t *testing.T) {
 		dir := t.TempDir()

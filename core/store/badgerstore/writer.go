@@ -271,7 +271,7 @@ func (s *Store) room() error {
 		return unavailable("ask for free space in "+s.dir, err)
 	}
 	if free < s.minFree {
-		return fmt.Errorf("%w: disk is full: %d MiB free in %s, and %d MiB must stay free; remove files or give it more space, writing goes on by itself then",
+		return fmt.Errorf("%w: disk is full: %d MiB free in %s, and %d MiB must stay free for writing; remove files or give it more space; an engine that serves writes again by itself then, one that has ended is to be started again",
 			store.ErrUnavailable, free>>20, s.dir, s.minFree>>20)
 	}
 	return nil
