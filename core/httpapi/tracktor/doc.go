@@ -3,8 +3,8 @@
 // # For clients
 //
 // The paths are Tracktor's, /apps/tracktor/api/admin/{uuid}/….json, with the tenant's key as x-api-key. {uuid} is the tenant's id or
-// one of its aliases in the configuration (tenants.<id>.tracktor.aliases). An unknown one is 404, one of another tenant than the
-// key's 401. Every success is 200.
+// one of its aliases in the configuration (tenants.<id>.tracktor.aliases). An unknown one is 404, and so is one of another
+// tenant than the key's. Every success is 200.
 //
 //	GET    fulfillments/{fulfillment_id}.json
 //	GET    orders/{order_id}.json

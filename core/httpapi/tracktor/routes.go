@@ -71,7 +71,8 @@ var dialect = &httpapi.Dialect{
 	},
 }
 
-// ofTenant lets a handler see requests only whose path names the key's own tenant.
+// ofTenant lets a handler see requests only whose path names the key's own tenant. Others' shops are answered like those that there
+// are not, so that no key can tell which there are.
 func (s *surface) ofTenant(h httpapi.Handler) httpapi.Handler {
 	return func(q *httpapi.Request) (httpapi.Answer, error) {
 		t, err := s.tenant(q)
@@ -79,7 +80,7 @@ func (s *surface) ofTenant(h httpapi.Handler) httpapi.Handler {
 			return httpapi.Answer{}, err
 		}
 		if t.ID != q.Caller.Tenant {
-			return httpapi.Answer{}, usecase.Failf(usecase.Unauthorized, "Unauthorized: the path names another shop than the key's.")
+			return httpapi.Answer{}, noShop()
 		}
 		return h(q)
 	}
@@ -90,7 +91,11 @@ func (s *surface) tenant(q *httpapi.Request) (*config.Tenant, error) {
 	if t := s.Config().TracktorTenant(variable(q, "uuid")); t != nil {
 		return t, nil
 	}
-	return nil, usecase.Failf(usecase.NotFound, "There is no shop of this uuid: it is a tenant's id, or one of tracktor.aliases in its configuration.")
+	return nil, noShop()
+}
+
+func noShop() error {
+	return usecase.Failf(usecase.NotFound, "There is no shop of this uuid that the key opens: it is a tenant's id, or one of tracktor.aliases in its configuration.")
 }
 
 // variable is a part of the path, "" where it cannot be read.
