@@ -45,6 +45,8 @@ type stub struct {
 
 func (s *stub) Manifest() (carrier.Manifest, bool) { return s.manifest, true }
 
+func (s *stub) Down() bool { return false }
+
 func (s *stub) Quote(_ context.Context, r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
 	return carrier.QuoteAnswer{Quotes: []shipping.Quote{{
 		ServiceID: "delivery", ServiceType: "Delivery", Mode: "ground", Amount: shipping.Money{Minor: s.price, Currency: r.Currency},

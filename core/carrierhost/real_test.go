@@ -85,8 +85,8 @@ func TestKillingAnAdapterCostsOnlyTheCallsInFlight(t *testing.T) {
 		t.Errorf("status = %+v, death %+v", s, s.LastDeath)
 	}
 	for _, id := range []string{"a", "b"} {
-		if _, err := account(t, h, id).Book(ctx, carrier.BookRequest{}); err != nil {
-			t.Errorf("booking at %s after the restart: %v", id, err)
+		if _, err := account(t, h, id).Book(ctx, carrier.BookRequest{}); err != nil || account(t, h, id).Down() {
+			t.Errorf("booking at %s after the restart: %v, down %v", id, err, account(t, h, id).Down())
 		}
 	}
 }
@@ -126,6 +126,9 @@ func TestStartsThatFailAreQuarantinedWithTheirCause(t *testing.T) {
 			}
 			if s.State != Quarantined || s.LastDeath == nil || s.LastDeath.Cause != b.cause || !strings.Contains(s.LastDeath.Detail, b.detail) {
 				t.Errorf("%s: %s, death %+v", s.Name, s.State, s.LastDeath)
+			}
+			if !account(t, h, s.Name).Down() || !s.Accounts[0].Down {
+				t.Errorf("%s is not said to be out of order", s.Name)
 			}
 			_, err := account(t, h, s.Name).Book(t.Context(), carrier.BookRequest{})
 			if e := carrier.AsError(err); err == nil || e.Code != carrier.AdapterUnavailable || e.Effect != carrier.EffectNone || e.RetryAfter < time.Minute {

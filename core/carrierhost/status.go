@@ -90,13 +90,37 @@ func (a *adapter) status() AdapterStatus {
 	}
 	for _, c := range accounts {
 		state := c.status(r)
-		state.Down = state.Down || s.State == Quarantined || s.State == Backoff || s.State == Starting
+		state.Down = state.Down || s.State.down()
 		s.Accounts = append(s.Accounts, state)
 	}
 	slices.SortFunc(s.Accounts, func(x, y AccountStatus) int {
 		return cmp.Or(cmp.Compare(x.Tenant, y.Tenant), cmp.Compare(x.ID, y.ID))
 	})
 	return s
+}
+
+// down says that an adapter in this state answers nobody.
+func (s State) down() bool { return s == Quarantined || s == Backoff || s == Starting }
+
+// Down says that the carrier is out of order, as AccountStatus does.
+func (c *Account) Down() bool {
+	c.adapter.mu.Lock()
+	state := c.adapter.state
+	c.adapter.mu.Unlock()
+	if state.down() {
+		return true
+	}
+	for k, b := range c.terms.Load().breakers {
+		if b != nil && b.isOpen() && class(k).tells(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// tells says that the open breaker of such calls shows that the carrier is out of order: a probe has failed too.
+func (k class) tells(b *breaker) bool {
+	return (k == quoting || k == booking || k == cancelling) && b.proven()
 }
 
 func (c *Account) status(r *run) AccountStatus {
@@ -107,7 +131,7 @@ func (c *Account) status(r *run) AccountStatus {
 	for k, b := range t.breakers {
 		if b != nil && b.isOpen() {
 			s.OpenBreakers = append(s.OpenBreakers, classNames[k])
-			s.Down = s.Down || (class(k) == quoting || class(k) == booking || class(k) == cancelling) && b.proven()
+			s.Down = s.Down || class(k).tells(b)
 		}
 	}
 	if r == nil || !c.settled(r) {

@@ -27,6 +27,8 @@ type Carriers interface {
 type Account interface {
 	// Manifest of the adapter; ok is false as long as the adapter has never started.
 	Manifest() (m carrier.Manifest, ok bool)
+	// Down says that the carrier is known to be out of order. It is asked all the same; rules are told.
+	Down() bool
 	carrier.Quoter
 	carrier.Booker
 	carrier.Canceler

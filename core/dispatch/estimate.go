@@ -153,7 +153,7 @@ func (s *Service) candidates(e *estimate, sh *shipment.Shipment) []rules.Candida
 			}
 		}
 		e.asked = append(e.asked, a)
-		out = append(out, rules.Candidate{Account: id, Adapter: m.Name, Name: a.name(), Services: serviceInfo(m, a.services)})
+		out = append(out, rules.Candidate{Account: id, Adapter: m.Name, Name: a.name(), Services: serviceInfo(m, a.services), Down: acc.Down()})
 	}
 	for name := range unknown {
 		e.warnings = append(e.warnings, shipment.Warning{Code: "PROVIDER_NOT_ASSIGNED", Parameter: "proposedProviders", Provider: name,

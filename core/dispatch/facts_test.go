@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -61,6 +62,36 @@ warn:
 	}
 	e.pass(24 * time.Hour)
 	e.wantStatusEnd("e", shipping.OrderDispatched)
+}
+
+// TestRulesKnowWhoIsOutOfOrder: the carrier is asked all the same, and the record keeps what rules were told.
+func TestRulesKnowWhoIsOutOfOrder(t *testing.T) {
+	cheap := newFake("cheap", "Cheap", 500)
+	e := newEngine(t, cheap, newFake("dear", "Dear", 900))
+	e.bundle = rulesOf(t, `rules: 1
+providers: [cheap, dear]
+exclude:
+  - { name: Better be sure, when: not cheap.available, providers: [cheap] }
+`)
+	for _, down := range []bool{false, true} {
+		cheap.down = down
+		if a := e.mustCreate(fmt.Sprint(down)).Attempts[0].Account; (a == "dear") != down {
+			t.Errorf("down %v: booked with %s", down, a)
+		}
+	}
+	ds, err := e.Decisions(context.Background(), caller, "true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := rules.ParseDecision(ds[0].Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range d.Plan.Candidates {
+		if c.Down != (c.Account == "cheap") {
+			t.Errorf("%s: down %v", c.Account, c.Down)
+		}
+	}
 }
 
 // TestWhatRulesSetReachesTheCarrier at the quote and at the booking.

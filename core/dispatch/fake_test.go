@@ -15,6 +15,7 @@ import (
 type fakeCarrier struct {
 	manifest carrier.Manifest
 	starting bool  // the adapter has not told its manifest yet
+	down     bool  // the host says that the carrier is out of order
 	fee      int64 // minor units
 
 	mu       sync.Mutex
@@ -52,6 +53,8 @@ func newFake(name, display string, fee int64, services ...carrier.Service) *fake
 }
 
 func (f *fakeCarrier) Manifest() (carrier.Manifest, bool) { return f.manifest, !f.starting }
+
+func (f *fakeCarrier) Down() bool { return f.down }
 
 func (f *fakeCarrier) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
 	f.mu.Lock()

@@ -103,6 +103,9 @@ func (c *Carrier) Manifest() (carrier.Manifest, bool) {
 	return c.manifest, true
 }
 
+// Down implements dispatch.Account.
+func (c *Carrier) Down() bool { return false }
+
 // Quote offers every service that is asked for, each a dollar dearer than the one before.
 func (c *Carrier) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
 	c.mu.Lock()
