@@ -79,6 +79,7 @@ type Attempt struct {
 	Tracking   string         `json:"tracking,omitempty"` // number
 	Amount     shipping.Money `json:"amount,omitzero"`
 	Quoted     bool           `json:"quoted,omitempty"` // the amount is the quote's: the carrier has not said what the booking costs
+	Tip        shipping.Money `json:"tip,omitzero"`     // asked for, beside the amount, at carriers that pass tips on
 	Refund     shipping.Money `json:"refund,omitzero"`  // without currency where the carrier has not said
 	Witness    Witness        `json:"witness,omitempty"`
 }
@@ -95,10 +96,23 @@ func OrderOf(sh *shipment.Shipment) Order {
 		}
 		if a.Booking != nil {
 			x.Entity, x.Tracking, x.Amount, x.Quoted = a.Booking.CarrierRef, a.Booking.TrackingID, a.Booking.Amount, a.Booking.Quoted
+			x.Tip = tip(sh, a)
 		}
 		o.Attempts = append(o.Attempts, x)
 	}
 	return o
+}
+
+// tip is what the carrier was asked to pass on to its courier: what the rules have set, else what the order gives.
+func tip(sh *shipment.Shipment, a *shipment.Attempt) shipping.Money {
+	if a.Set.Tip != nil {
+		return *a.Set.Tip
+	}
+	given, err := shipping.BindMoney(sh.Order.Tips, sh.Currency)
+	if err != nil {
+		return shipping.Money{} // such an order is not taken, and asks nothing of carriers
+	}
+	return given
 }
 
 // Auditor compares orders, one after another, with the claims of the carriers.

@@ -49,6 +49,7 @@ func spare(c audit.Claim) audit.Claim { c.Entity += "-spare"; return c }
 
 func TestDifferences(t *testing.T) {
 	refunded := func(a audit.Attempt, minor int64) audit.Attempt { a.Refund = usd(minor); return a }
+	tipped := func(a audit.Attempt) audit.Attempt { a.Tip = usd(350); return a }
 	charged := func(c audit.Claim, minor int64) audit.Claim { c.Charged = minor; return c }
 	elsewhere := attempt(1, shipment.Booked)
 	elsewhere.Adapter = "selfdelivery"
@@ -102,6 +103,10 @@ func TestDifferences(t *testing.T) {
 		"nobody's, and cancelled":                      {nil, []audit.Claim{claim(9, false)}, ""},
 		"another price":                                {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{charged(claim(1, true), 901)}, "money e1"},
 		"another price than the quote's":               {[]audit.Attempt{quoted}, []audit.Claim{charged(claim(1, true), 901)}, "money e1"},
+		"a tip beside the price":                       {[]audit.Attempt{tipped(attempt(1, shipment.Booked))}, []audit.Claim{charged(claim(1, true), 1250)}, ""},
+		"a tip that the carrier does not pass on":      {[]audit.Attempt{tipped(attempt(1, shipment.Booked))}, []audit.Claim{claim(1, true)}, ""},
+		"another tip":                                  {[]audit.Attempt{tipped(attempt(1, shipment.Booked))}, []audit.Claim{charged(claim(1, true), 1251)}, "money e1"},
+		"a tip that is kept of what was cancelled":     {[]audit.Attempt{tipped(attempt(1, shipment.Cancelled))}, []audit.Claim{charged(claim(1, false), 1250)}, "money e1"},
 		"refund as told":                               {[]audit.Attempt{refunded(attempt(1, shipment.Cancelled), 900)}, []audit.Claim{claim(1, false)}, ""},
 		"refund untold":                                {[]audit.Attempt{attempt(1, shipment.Cancelled)}, []audit.Claim{charged(claim(1, false), 1500)}, "money e1"},
 		"another refund":                               {[]audit.Attempt{refunded(attempt(1, shipment.Cancelled), 500)}, []audit.Claim{claim(1, false)}, "money e1"},

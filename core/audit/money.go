@@ -47,13 +47,16 @@ func (a Attempt) cost(c Claim) int64 {
 }
 
 // agrees reports whether the carrier asks what the order believes. A booking that the carrier itself has given up may be billed or
-// given back: both are an end that the order knows.
+// given back: both are an end that the order knows. The tip is on the bill of a carrier that passes tips on to its couriers, beside
+// its price.
 func (a Attempt) agrees(c Claim) bool {
 	net := c.net()
 	if net.Minor == 0 && !c.Live && a.State == shipment.Ended {
 		return true
 	}
-	if net.Minor != a.cost(c) {
+	cost := a.cost(c)
+	tipped := cost != 0 && a.Tip.Minor != 0 && net.Minor == cost+a.Tip.Minor
+	if net.Minor != cost && !tipped {
 		return false
 	}
 	return net.Minor == 0 && !c.Live || c.Currency == "" || a.Amount.Currency == c.Currency
