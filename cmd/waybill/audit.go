@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/core/audit"
+	"github.com/waybill-dev/waybill/core/carrierhost"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/node"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
@@ -49,16 +50,22 @@ func newAuditCmd(p *program) *cobra.Command {
 		Example: "  waybill audit --config waybill.yaml --ledger http://127.0.0.1:8081\n  waybill audit --config waybill.yaml --since 24h --json",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.audit(cmd.Context(), f) },
 	}
+	f.asking(cmd)
+	cmd.Flags().StringVar(&f.ledger, "ledger", "", "simulator in the carriers' place")
+	cmd.Flags().DurationVar(&f.since, "since", 7*24*time.Hour, "how far back carriers are asked; a ledger is compared whole")
+	cmd.Flags().DurationVar(&f.overdue, "overdue", time.Hour, "how long after its time an order may wait, or an attempt at which nobody can look be open")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	cmd.AddCommand(newVoidCmd(p))
+	return cmd
+}
+
+// asking adds the flags that say where the orders are, and the adapters.
+func (f *auditFlags) asking(cmd *cobra.Command) {
 	f.add(cmd)
 	cmd.Flags().StringVar(&f.url, "url", "", "engine to ask for its orders, instead of what --config says")
 	cmd.Flags().StringVar(&f.key, "key", "", "operator's key for an engine that serves (default $WAYBILL_ADMIN_KEY)")
-	cmd.Flags().StringVar(&f.ledger, "ledger", "", "simulator in the carriers' place")
 	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of the adapters, instead of plugins.dir")
-	cmd.Flags().DurationVar(&f.since, "since", 7*24*time.Hour, "how far back carriers are asked; a ledger is compared whole")
-	cmd.Flags().DurationVar(&f.overdue, "overdue", time.Hour, "how long after its time an order may wait, or an attempt at which nobody can look be open")
 	f.log.add(cmd, "error")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	return cmd
 }
 
 func (p *program) audit(ctx context.Context, f *auditFlags) error {
@@ -109,23 +116,36 @@ func (p *program) claims(ctx context.Context, f *auditFlags, orders []audit.Orde
 }
 
 // askCarriers runs the adapters for as long as the questions take.
-func (p *program) askCarriers(ctx context.Context, f *auditFlags, orders []audit.Order) (_ []audit.Claim, _ func(audit.Attempt) string, err error) {
+func (p *program) askCarriers(ctx context.Context, f *auditFlags, orders []audit.Order) (claims []audit.Claim, untold func(audit.Attempt) string, err error) {
+	err = p.withAdapters(ctx, f, func(_ *config.Config, host *carrierhost.Host) (err error) {
+		now := time.Now()
+		claims, untold, err = audit.Ask(ctx, orders, now.Add(-f.since), now, func(tenant, id string) (audit.Account, bool) {
+			a, ok := host.Account(tenant, id)
+			return a, ok
+		})
+		return err
+	})
+	return claims, untold, err
+}
+
+// withAdapters runs the adapters of the configuration for as long as do takes.
+func (p *program) withAdapters(ctx context.Context, f *auditFlags, do func(*config.Config, *carrierhost.Host) error) (err error) {
 	log, err := f.log.open(p, "error")
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	o := overrides{plugins: f.plugins}
 	if err := o.absolute(); err != nil {
-		return nil, nil, err
+		return err
 	}
 	c, err := config.Load(f.config, p.getenv)
 	if err != nil {
-		return nil, nil, usageError(err)
+		return usageError(err)
 	}
 	o.apply(c)
 	host, err := node.NewHost(c, log)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
@@ -135,13 +155,9 @@ func (p *program) askCarriers(ctx context.Context, f *auditFlags, orders []audit
 		err = errors.Join(err, <-ended)
 	}()
 	if err := host.Ready(ctx); err != nil {
-		return nil, nil, err
+		return err
 	}
-	now := time.Now()
-	return audit.Ask(ctx, orders, now.Add(-f.since), now, func(tenant, id string) (audit.Account, bool) {
-		a, ok := host.Account(tenant, id)
-		return a, ok
-	})
+	return do(c, host)
 }
 
 func (p *program) ordersToAudit(ctx context.Context, f *auditFlags) ([]audit.Order, error) {

@@ -138,8 +138,37 @@ func TestAudit(t *testing.T) {
 	if kinds[audit.Orphan] == 0 || kinds[audit.Lost]+kinds[audit.Duplicate]+kinds[audit.Money] != 0 {
 		t.Errorf("of a store that lacks the last ten orders: %v", kinds)
 	}
+	voided1(t, look, sim, cfg, again, plugins)
 	if code, _, errs := command(t, nil, "audit", "--config", cfg, "--data", again, "--ledger", "http://"+closedAddress(t)); code != exitConnection {
 		t.Errorf("no simulator: %d %s", code, errs)
+	}
+}
+
+// voided1 runs the command that an orphan's row names, and expects the row to be gone; what an order knows is refused.
+func voided1(t *testing.T, look func(int, ...string) audit.Report, sim *devProcess, cfg, data, plugins string) {
+	t.Helper()
+	report := look(exitFailure, "--config", cfg, "--data", data)
+	orphan := slices.IndexFunc(report.Differences, func(d audit.Row) bool { return d.Kind == audit.Orphan && d.Carrier == "ups" })
+	if orphan < 0 {
+		t.Fatalf("UPS has no orphan: %+v", report.Differences)
+	}
+	row := report.Differences[orphan]
+	where := []string{"--config", cfg, "--data", data, "--plugins", plugins}
+	env := []string{simURLName + "=" + sim.SimURL}
+	if code, out, errs := command(t, env, append(strings.Fields(row.Mend)[1:], where...)...); code != 0 || !strings.Contains(out, row.Entity+": cancelled at ups") {
+		t.Fatalf("%s: %d %s%s", row.Mend, code, out, errs)
+	}
+	left := look(exitFailure, "--config", cfg, "--data", data).Differences
+	if len(left) != len(report.Differences)-1 || slices.ContainsFunc(left, func(d audit.Row) bool { return d.Entity == row.Entity }) {
+		t.Errorf("after %s: %d rows of %d are left", row.Mend, len(left), len(report.Differences))
+	}
+	known := slices.IndexFunc(report.Differences, func(d audit.Row) bool { return d.Order != "" && d.Entity != "" })
+	if known < 0 {
+		t.Fatalf("no row names an order: %+v", report.Differences)
+	}
+	row = report.Differences[known]
+	if code, _, errs := command(t, env, append([]string{"audit", "void", row.Carrier, row.Entity}, where...)...); code != exitUsage || !strings.Contains(errs, row.Order) {
+		t.Errorf("%s of order %s: %d %s", row.Entity, row.Order, code, errs)
 	}
 }
 

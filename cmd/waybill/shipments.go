@@ -98,15 +98,17 @@ func newResolveCmd(p *program, f *clientFlags) *cobra.Command {
 		TrackingID string `json:"trackingId,omitempty"`
 	}
 	cmd := &cobra.Command{
-		Use: "resolve ORDER_ID --outcome absent|booked", Short: "Say what became of a booking that nobody else can tell", Args: cobra.ExactArgs(1),
+		Use: "resolve ORDER_ID --outcome absent|booked|spare", Short: "Say what became of a booking that nobody else can tell", Args: cobra.ExactArgs(1),
 		Long: "Say what became of a booking whose outcome the engine could not find out: ask the carrier, by its pages or by phone, first.\n\n" +
 			"absent: the carrier has not booked it. The order goes on, and another carrier may be asked.\n" +
-			"booked: the carrier has booked it, as --tracking. The order counts on that.\n\n" +
+			"booked: the carrier has booked it, as --tracking. The order counts on that.\n" +
+			"spare:  the carrier holds --tracking, on which the order does not count, as `waybill audit` tells. The engine has it\n" +
+			"        cancelled there; the history tells what became of it.\n\n" +
 			"`waybill shipments list --needs-attention` lists the orders that wait for this.",
 		Example: "  waybill shipments resolve 7709-001 --outcome absent\n  waybill shipments resolve 7709-001 --outcome booked --tracking 1Z999AA10123456784 --attempt 2",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if body.Outcome == "" {
-				return usageError(errors.New("--outcome is needed: absent or booked"))
+				return usageError(errors.New("--outcome is needed: absent, booked or spare"))
 			}
 			b, err := json.Marshal(body)
 			if err != nil {
@@ -115,9 +117,9 @@ func newResolveCmd(p *program, f *clientFlags) *cobra.Command {
 			return p.ask(cmd.Context(), f, http.MethodPost, shipmentPath(args[0], "/resolve"), b, (*program).showShipment)
 		},
 	}
-	cmd.Flags().StringVar(&body.Outcome, "outcome", "", "absent or booked")
-	cmd.Flags().StringVar(&body.TrackingID, "tracking", "", "the carrier's number, with --outcome booked")
-	cmd.Flags().IntVar(&body.Attempt, "attempt", 0, "number of the attempt (default the one that needs a decision)")
+	cmd.Flags().StringVar(&body.Outcome, "outcome", "", "absent, booked or spare")
+	cmd.Flags().StringVar(&body.TrackingID, "tracking", "", "the carrier's number, with --outcome booked or spare")
+	cmd.Flags().IntVar(&body.Attempt, "attempt", 0, "number of the attempt (default the one that needs a decision); needed with --outcome spare")
 	return cmd
 }
 

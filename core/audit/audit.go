@@ -50,6 +50,8 @@ type Claim struct {
 	Charged, Refunded int64
 	Currency          string
 	Unpriced          bool // the carrier does not say what it charges
+	// Said is where the carrier's tracking has it, of what a person has said to be delivered; "" where it was not asked, or does not know.
+	Said shipping.Status
 }
 
 // Order is what of a shipment is compared.
@@ -81,6 +83,7 @@ type Attempt struct {
 	Quoted     bool           `json:"quoted,omitempty"` // the amount is the quote's: the carrier has not said what the booking costs
 	Tip        shipping.Money `json:"tip,omitzero"`     // asked for, beside the amount, at carriers that pass tips on
 	Refund     shipping.Money `json:"refund,omitzero"`  // without currency where the carrier has not said
+	ByHand     bool           `json:"byHand,omitempty"` // a person has said that it was delivered
 	Witness    Witness        `json:"witness,omitempty"`
 }
 
@@ -90,7 +93,7 @@ func OrderOf(sh *shipment.Shipment) Order {
 	for i := range sh.Attempts {
 		a := &sh.Attempts[i]
 		x := Attempt{Number: a.Number, Kind: a.Kind, Account: a.Account, Adapter: a.Adapter, Reference: a.Reference, State: a.State,
-			IntendedAt: a.IntendedAt, Deadline: a.Deadline, Refund: a.Refund}
+			IntendedAt: a.IntendedAt, Deadline: a.Deadline, Refund: a.Refund, ByHand: a.EndedBy != ""}
 		if a.Doubt != nil {
 			x.Needs = a.Doubt.Needs
 		}
@@ -143,7 +146,7 @@ func key(carrier, reference string) string { return carrier + "\x00" + reference
 // Add compares one order.
 func (u *Auditor) Add(o Order) {
 	u.orders++
-	holding := map[shipment.Kind][]Claim{}
+	holding := map[shipment.Kind][]holder{}
 	// Attempts at several services of one account in one round have one reference: a booking is the one's that names it, else
 	// the last one's.
 	named, last := map[string]int{}, map[string]int{}
@@ -171,16 +174,18 @@ func (u *Auditor) Add(o Order) {
 			}
 		}
 		held := u.attempt(o, a, claims)
-		holding[a.Kind] = append(holding[a.Kind], held...)
+		for _, c := range held {
+			holding[a.Kind] = append(holding[a.Kind], holder{c, a.Number})
+		}
 		told = told || len(held) > 0 && live(a)
 		carried.seen(a, claims, held)
 	}
 	for _, kind := range []shipment.Kind{shipment.Forward, shipment.Return} {
 		if held := holding[kind]; len(held) > 1 {
 			for _, spare := range held[1:] {
-				u.row(Row{Kind: Duplicate, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Carrier: spare.Carrier, Reference: spare.Reference, Entity: spare.Entity,
+				u.row(Row{Kind: Duplicate, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: spare.attempt, Carrier: spare.Carrier, Reference: spare.Reference, Entity: spare.Entity,
 					Detail: fmt.Sprintf("%s holds %s beside %s of %s", spare.Carrier, spare.Entity, held[0].Entity, held[0].Carrier),
-					Mend:   atCarrier(spare)})
+					Mend:   mendSpare(o, spare.attempt, spare.Claim)})
 			}
 		}
 	}
@@ -218,7 +223,7 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
 		if live(a) {
 			row.Detail = fmt.Sprintf("the order is %s, and the carrier holds %s, which its attempt %d has booked", o.Status, held[0].Entity, a.Number)
 		}
-		row.Mend = atCarrier(held[0])
+		row.Mend = mendSpare(o, a.Number, held[0])
 		u.row(row)
 	}
 	u.money(o, a, claims)
@@ -239,8 +244,15 @@ func says(claims []Claim) string {
 	return "has it as cancelled"
 }
 
-func atCarrier(c Claim) string {
-	return fmt.Sprintf("cancel %s at %s by hand: no order counts on it", c.Entity, c.Carrier)
+// holder is a live booking, and the attempt under whose reference the carrier has it.
+type holder struct {
+	Claim
+	attempt int
+}
+
+// mendSpare is what has the engine cancel a booking on which its order does not count.
+func mendSpare(o Order, attempt int, c Claim) string {
+	return fmt.Sprintf("waybill shipments resolve %s --attempt %d --outcome spare --tracking %s", o.ID, attempt, c.Entity)
 }
 
 func (u *Auditor) row(r Row) { u.rows = append(u.rows, r) }
@@ -283,7 +295,7 @@ func (u *Auditor) Report() Report {
 			}
 			if c.Live {
 				rows = append(rows, Row{Kind: Orphan, Carrier: c.Carrier, Reference: c.Reference, Entity: c.Entity,
-					Detail: fmt.Sprintf("%s holds %s, and no order has asked for it", c.Carrier, c.Entity), Mend: atCarrier(c)})
+					Detail: fmt.Sprintf("%s holds %s, and no order has asked for it", c.Carrier, c.Entity), Mend: c.mendOrphan()})
 			}
 		}
 	}

@@ -120,6 +120,12 @@ func TestDifferences(t *testing.T) {
 				if r.Detail == "" || r.Mend == "" || (r.Order == "o1") == (r.Reference == "r9") {
 					t.Errorf("a row that helps nobody: %+v", r)
 				}
+				if wants := map[audit.Kind]string{audit.Lost: "waybill shipments ", audit.Duplicate: "waybill shipments resolve o1 --attempt ", audit.Orphan: "waybill audit void ups e9 --reference r9"}; !strings.Contains(r.Mend, wants[r.Kind]) {
+					t.Errorf("no command mends it: %+v", r)
+				}
+				if r.Kind == audit.Money && r.Order != "" && !strings.HasPrefix(r.Mend, "waybill shipments trace o1,") {
+					t.Errorf("what proves it: %s", r.Mend)
+				}
 				if r.Kind == audit.Money && strings.Contains(r.Detail, "quoted") != (name == "another price than the quote's") {
 					t.Errorf("where the price comes from: %s", r.Detail)
 				}

@@ -108,7 +108,10 @@ func ask(ctx context.Context, o Order, a Attempt, now time.Time, account func(te
 				Charged: b.Amount.Minor, Currency: b.Amount.Currency, Unpriced: b.Cancelled || b.Amount.Currency == ""})
 		}
 		if len(found) > 0 || m.Absence == carrier.Proven {
-			return claims, "", nil
+			if a.ByHand && a.Tracking != "" && m.Has(carrier.CanTrack) {
+				err = said(ctx, a, acc, claims)
+			}
+			return claims, "", err
 		}
 	}
 	switch {
@@ -126,18 +129,35 @@ func ask(ctx context.Context, o Order, a Attempt, now time.Time, account func(te
 // unless the last that is told of it is its cancellation; a booking that was cancelled lives only where its parcel has set out all the
 // same. A number that is not known proves nothing: tracking may lag behind the label, and forgets with time.
 func follow(ctx context.Context, a Attempt, acc Account) (claims []Claim, untold string, err error) {
-	updates, err := acc.Track(ctx, carrier.TrackRequest{Parcels: []carrier.TrackedParcel{{Number: a.Tracking, Reference: a.Reference}}})
-	if e := carrier.AsError(err); e != nil && e.Code == carrier.TrackingNotFound {
-		return nil, untoldTrack, nil
-	}
+	last, known, err := lastOf(ctx, a, acc)
 	if err != nil {
 		return nil, "", err
+	}
+	if !known {
+		return nil, untoldTrack, nil
+	}
+	stage := shipment.StageOf(last)
+	c := Claim{Carrier: a.Adapter, Entity: a.Entity, Reference: a.Reference, Live: last != shipping.OrderCancelled, Unpriced: true, Said: last}
+	if a.State == shipment.Cancelled && c.Live && stage != shipment.Underway && stage != shipment.Finished {
+		return nil, untoldQuiet, nil
+	}
+	return []Claim{c}, "", nil
+}
+
+// lastOf is the last status that the carrier's tracking tells of an attempt's number; known is false where it does not know that.
+func lastOf(ctx context.Context, a Attempt, acc Account) (status shipping.Status, known bool, err error) {
+	updates, err := acc.Track(ctx, carrier.TrackRequest{Parcels: []carrier.TrackedParcel{{Number: a.Tracking, Reference: a.Reference}}})
+	if e := carrier.AsError(err); e != nil && e.Code == carrier.TrackingNotFound {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, err
 	}
 	at := slices.IndexFunc(updates, func(u carrier.TrackUpdate) bool {
 		return !u.Unknown && (u.Number == a.Tracking || u.Reference == a.Reference)
 	})
 	if at < 0 {
-		return nil, untoldTrack, nil
+		return "", false, nil
 	}
 	last := shipping.TrackingEvent{}
 	for _, e := range updates[at].Events {
@@ -145,10 +165,16 @@ func follow(ctx context.Context, a Attempt, acc Account) (claims []Claim, untold
 			last = e
 		}
 	}
-	stage := shipment.StageOf(last.Status)
-	c := Claim{Carrier: a.Adapter, Entity: a.Entity, Reference: a.Reference, Live: last.Status != shipping.OrderCancelled, Unpriced: true}
-	if a.State == shipment.Cancelled && c.Live && stage != shipment.Underway && stage != shipment.Finished {
-		return nil, untoldQuiet, nil
+	return last.Status, true, nil
+}
+
+// said notes with the claim of an attempt's own booking where the carrier's tracking has it.
+func said(ctx context.Context, a Attempt, acc Account, claims []Claim) error {
+	last, _, err := lastOf(ctx, a, acc)
+	for i := range claims {
+		if claims[i].Entity == a.Entity {
+			claims[i].Said = last
+		}
 	}
-	return []Claim{c}, "", nil
+	return err
 }

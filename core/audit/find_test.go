@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,5 +170,49 @@ func TestCarriersAreAsked(t *testing.T) {
 	ups.err = errors.New("carrier is down")
 	if _, _, err := audit.Ask(t.Context(), orders, now.Add(-time.Hour), now, account); !errors.Is(err, ups.err) {
 		t.Errorf("a carrier that does not answer: %v", err)
+	}
+}
+
+// TestAnEndSetByHandIsHeldAgainstTheCarrier: what a person has said to be delivered is asked of the carrier's tracking, and no other.
+func TestAnEndSetByHandIsHeldAgainstTheCarrier(t *testing.T) {
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		said   []shipping.Status
+		byHand bool
+		proven bool // the carrier finds bookings by reference, else its tracking alone is asked
+		want   string
+	}{
+		"it moves":                {[]shipping.Status{shipping.InTransit}, true, true, "status o1 IN_TRANSIT"},
+		"it stands":               {[]shipping.Status{shipping.OrderDispatched}, true, false, "status o1 ORDER_DISPATCHED"},
+		"it goes back":            {[]shipping.Status{shipping.OrderUndeliverable}, true, true, "status o1 ORDER_UNDELIVERABLE"},
+		"the carrier agrees":      {[]shipping.Status{shipping.OrderDelivered, shipping.InTransit}, true, true, ""},
+		"the carrier is silent":   {nil, true, true, ""},
+		"the carrier has said so": {[]shipping.Status{shipping.InTransit}, false, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := attempt(1, shipment.Ended)
+			a.Account, a.IntendedAt, a.Tracking, a.ByHand = "ups", now, "T1", c.byHand
+			ups := &finder{manifest: carrier.Manifest{Abilities: []carrier.Ability{carrier.CanFind, carrier.CanTrack}}, tracked: map[string][]shipping.Status{"T1": c.said}}
+			if c.proven {
+				ups.manifest.Absence, ups.held = carrier.Proven, map[string][]carrier.Booking{"r1": {{CarrierRef: "e1", Amount: usd(900)}}}
+			}
+			orders := []audit.Order{{Tenant: "acme", ID: "o1", Status: shipping.OrderDelivered, Attempts: []audit.Attempt{a}}}
+			claims, untold, err := audit.Ask(t.Context(), orders, now.Add(-time.Hour), now, func(string, string) (audit.Account, bool) { return ups, true })
+			if err != nil {
+				t.Fatal(err)
+			}
+			u := audit.New(claims, untold, overdue)
+			u.Add(orders[0])
+			got := ""
+			for _, d := range u.Report().Differences {
+				got += string(d.Kind) + " " + d.Order + " " + d.Detail[strings.LastIndex(d.Detail, " ")+1:]
+				if d.Mend != "see who has said so: waybill shipments history o1" {
+					t.Errorf("mend: %s", d.Mend)
+				}
+			}
+			if got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
 	}
 }

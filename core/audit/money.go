@@ -15,7 +15,7 @@ func (u *Auditor) money(o Order, a Attempt, claims []Claim) {
 		case c.Unpriced:
 		case a.Entity == "" || c.Entity != a.Entity: // of a live one beside the order's own, its own row tells
 			if bill, kept := c.kept(); kept {
-				bill.Tenant, bill.Order, bill.Shipment, bill.Attempt = o.Tenant, o.ID, o.Shipment, a.Number
+				bill.Tenant, bill.Order, bill.Shipment, bill.Attempt, bill.Mend = o.Tenant, o.ID, o.Shipment, a.Number, mendMoney(o, a, c)
 				u.row(bill)
 			}
 		case !a.agrees(c):
@@ -24,7 +24,7 @@ func (u *Auditor) money(o Order, a Attempt, claims []Claim) {
 				said += ", which was quoted, for the carrier did not say what the booking costs"
 			}
 			row := c.bill(fmt.Sprintf("%s; the carrier asks %s", said, c.net()))
-			row.Tenant, row.Order, row.Shipment, row.Attempt = o.Tenant, o.ID, o.Shipment, a.Number
+			row.Tenant, row.Order, row.Shipment, row.Attempt, row.Mend = o.Tenant, o.ID, o.Shipment, a.Number, mendMoney(o, a, c)
 			u.row(row)
 		}
 	}
@@ -72,5 +72,10 @@ func (c Claim) kept() (Row, bool) {
 
 func (c Claim) bill(detail string) Row {
 	return Row{Kind: Money, Carrier: c.Carrier, Reference: c.Reference, Entity: c.Entity, Detail: detail,
-		Mend: fmt.Sprintf("ask %s for its bill of %s", c.Carrier, c.Entity)}
+		Mend: fmt.Sprintf("no order has an exchange that proves it: ask %s for its bill of %s, reference %s", c.Carrier, c.Entity, c.Reference)}
+}
+
+// mendMoney names the exchanges that prove what was agreed. Whose money is wrong, a person has to say.
+func mendMoney(o Order, a Attempt, c Claim) string {
+	return fmt.Sprintf("waybill shipments trace %s, which shows what %s has said at attempt %d; hold its bill of %s against that", o.ID, c.Carrier, a.Number, c.Entity)
 }

@@ -111,7 +111,8 @@ type delivery struct {
 	blind bool // nobody can tell of one of them
 	held  bool // a carrier holds one of them
 	last  Attempt
-	says  string // what the carrier of the last one says
+	says  string          // what the carrier of the last one says
+	said  shipping.Status // where its tracking has it, of what a person has ended
 }
 
 func (d *delivery) unseen(a Attempt) {
@@ -121,18 +122,34 @@ func (d *delivery) unseen(a Attempt) {
 func (d *delivery) seen(a Attempt, claims, held []Claim) {
 	if a.State == shipment.Ended || live(a) {
 		d.held = d.held || len(held) > 0
-		d.last, d.says = a, says(claims)
+		d.last, d.says, d.said = a, says(claims), ""
+		for _, c := range held {
+			if a.ByHand && c.Entity == a.Entity {
+				d.said = c.Said
+			}
+		}
 	}
 }
 
 // delivered compares an order that is delivered with the carriers' word: one of its bookings must be there. Those that came to their end
 // before it may have been given up.
 func (u *Auditor) delivered(o Order, d delivery) {
-	if o.Status != shipping.OrderDelivered || d.blind || d.held || d.last.State != shipment.Ended {
+	a := d.last
+	if o.Status == shipping.OrderDelivered && d.said != "" && d.said != shipping.OrderDelivered {
+		u.row(Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity,
+			Detail: fmt.Sprintf("a person has said that the order is delivered, and %s has %s at %s", a.Adapter, a.Entity, d.said),
+			Mend:   "see who has said so: waybill shipments history " + o.ID})
 		return
 	}
-	a := d.last
+	if o.Status != shipping.OrderDelivered || d.blind || d.held || a.State != shipment.Ended {
+		return
+	}
 	u.row(Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity,
 		Detail: fmt.Sprintf("the order is delivered by %s, and the carrier %s", a.Entity, d.says),
 		Mend:   "see who has said that it is delivered: waybill shipments history " + o.ID})
+}
+
+// mendOrphan is what is to be done about a booking of which no order knows. Nothing tells the engine whose it is.
+func (c Claim) mendOrphan() string {
+	return fmt.Sprintf("waybill audit void %s %s --reference %s", c.Carrier, c.Entity, c.Reference)
 }

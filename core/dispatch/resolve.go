@@ -24,17 +24,20 @@ const (
 	OutcomeAbsent Outcome = "absent"
 	// OutcomeBooked: the carrier has booked, under the tracking id given.
 	OutcomeBooked Outcome = "booked"
+	// OutcomeSpare: the carrier holds a booking, under the tracking id given, on which the order does not count; it is to be cancelled there.
+	OutcomeSpare Outcome = "spare"
 )
 
-// Resolution is what a person says of an attempt that only a person can decide.
+// Resolution is what a person says of an attempt that only a person can decide, or of a booking beside what the engine knows.
 type Resolution struct {
 	Attempt    int // number, from 1; 0 for the last that needs a person
 	Outcome    Outcome
-	TrackingID string // of a booked one
+	TrackingID string // of a booked or spare one
 }
 
 // Resolve ends an attempt that needs a person. An absent one lets the order be dispatched anew, and is watched as long as any absence
-// that is not proven; a booked one is adopted. A cancellation that was asked for meanwhile wins in either case.
+// that is not proven; a booked one is adopted. A cancellation that was asked for meanwhile wins in either case. A spare booking is cancelled
+// at the carrier by a job, which the history tells of.
 func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID string, r Resolution) (Result, error) {
 	begun := s.Clock.Now()
 	sh, err := s.load(ctx, c, externalID)
@@ -44,6 +47,9 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 	caller, number := ctx, 0
 	ctx = context.WithoutCancel(ctx)
 	sh, err = s.change(ctx, sh, "resolve", func(sh *shipment.Shipment) (*store.Tx, error) {
+		if r.Outcome == OutcomeSpare {
+			return s.spareTold(sh, c.Key, r)
+		}
 		a := needing(sh, r.Attempt)
 		if a == nil {
 			return nil, usecase.Failf(usecase.InvalidOperation, "Nothing about the order needs a person's decision, or not about attempt %d.", r.Attempt)
@@ -70,7 +76,7 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 	if err != nil {
 		return Result{}, s.storeError("resolve attempt", err)
 	}
-	if attempts := len(sh.Attempts); sh.Waiting() && sh.Attempt(number).State == shipment.Absent {
+	if attempts := len(sh.Attempts); number > 0 && sh.Waiting() && sh.Attempt(number).State == shipment.Absent {
 		// Its dispatch job is due now.
 		until := begun.Add(s.Config().Dispatch.AnswerWithin)
 		if sh, err = s.await(caller, sh, until, func(sh *shipment.Shipment) bool {
@@ -90,6 +96,44 @@ func needing(sh *shipment.Shipment, number int) *shipment.Attempt {
 		}
 	}
 	return nil
+}
+
+// spareTold takes a person's word that the carrier holds a booking on which the order does not count, and has it cancelled. What the
+// order counts on is cancelled with the order, not so.
+func (s *Service) spareTold(sh *shipment.Shipment, by string, r Resolution) (*store.Tx, error) {
+	a := sh.Attempt(r.Attempt)
+	if a == nil {
+		return nil, usecase.Failf(usecase.InvalidOperation, "The order has no attempt %d.", r.Attempt)
+	}
+	if a.Open() {
+		return nil, usecase.Failf(usecase.InvalidOperation, "What became of attempt %d is not known yet; resolve it as absent or booked first, or wait for the engine.", a.Number)
+	}
+	is := carrier.Booking{CarrierRef: r.TrackingID, TrackingID: r.TrackingID}
+	for i := range sh.Attempts {
+		x := &sh.Attempts[i]
+		if x.Adapter == a.Adapter && own(x, is) && x.Live() && sh.Status != shipping.OrderCancelled && sh.Status != shipping.OrderFailed && sh.Status != shipping.EstimatesFailed {
+			return nil, usecase.Failf(usecase.InvalidOperation, "%s is what the order counts on. Cancel the order instead.", r.TrackingID)
+		}
+		if x.Adapter == a.Adapter && own(x, is) && x.State == shipment.Ended && sh.Status == shipping.OrderDelivered {
+			return nil, usecase.Failf(usecase.InvalidOperation, "%s has delivered the order.", r.TrackingID)
+		}
+	}
+	if own(a, is) { // the carrier wants its own number
+		is.CarrierRef, is.TrackingID = firstOf(a.Booking.CarrierRef, r.TrackingID), a.Booking.TrackingID
+	}
+	now := s.Clock.Now()
+	sp := a.Spare(is.CarrierRef)
+	if sp == nil {
+		a.Spares = append(a.Spares, shipment.Spare{})
+		sp = &a.Spares[len(a.Spares)-1]
+		s.metrics.spares.Inc()
+	}
+	*sp = shipment.Spare{CarrierRef: is.CarrierRef, TrackingID: is.TrackingID, FoundAt: now}
+	line := s.aside(sh, a, "SPARE_FOUND( "+a.Provider+" "+r.TrackingID+" )")
+	line.User = by
+	tx := changed(sh, line)
+	tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, now))
+	return tx, nil
 }
 
 // sparesGone takes a person's word that the spare bookings which the carrier would not cancel are gone.

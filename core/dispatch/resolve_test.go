@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -140,6 +141,48 @@ func TestASpareIsResolved(t *testing.T) {
 	if a := e.get("o1").Live(shipment.Forward); a == nil || a.SpareLeft() {
 		t.Errorf("attempt = %+v", a)
 	}
+}
+
+// TestASpareThatTheEngineDoesNotKnow: what an audit has found beside the order's booking is cancelled at a person's word, and what the
+// order counts on is not.
+func TestASpareThatTheEngineDoesNotKnow(t *testing.T) {
+	f := newFake("doordash", "DoorDash", 975)
+	e := newEngine(t, f)
+	if _, err := e.create("o1"); err != nil {
+		t.Fatal(err)
+	}
+	own := e.get("o1").Attempts[0].Booking.CarrierRef
+	var spare string
+	f.set(func(f *fakeCarrier) { spare = f.commit(f.booked[0]).CarrierRef })
+	if spare == own {
+		t.Fatal("the carrier has no second booking: the test shows nothing")
+	}
+	for _, r := range []dispatch.Resolution{{Attempt: 1, TrackingID: own}, {Attempt: 2, TrackingID: spare}} {
+		r.Outcome = dispatch.OutcomeSpare
+		_, err := e.resolve(r)
+		wantType(t, err, usecase.InvalidOperation)
+	}
+	if _, err := e.resolve(dispatch.Resolution{Attempt: 1, Outcome: dispatch.OutcomeSpare, TrackingID: spare}); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(time.Minute)
+	e.wantLive("o1", "doordash")
+	a := e.get("o1").Attempts[0]
+	if len(a.Spares) != 1 || a.Spares[0].CancelledAt.IsZero() || a.State != shipment.Booked {
+		t.Errorf("attempt = %+v", a)
+	}
+	lines, err := e.store.History(context.Background(), "demo", e.get("o1").ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notes []string
+	for _, l := range lines[len(lines)-2:] {
+		notes = append(notes, l.User+" "+l.Note)
+	}
+	if want := []string{caller.Key + " SPARE_FOUND( DoorDash " + spare + " )", "system SPARE_CANCELLED( DoorDash " + spare + " )"}; !slices.Equal(notes, want) {
+		t.Errorf("history: %q", notes)
+	}
+	e.wantNoJobs()
 }
 
 func TestAnAccountThatLeftIsAPersons(t *testing.T) {

@@ -70,6 +70,8 @@ type Attempt struct {
 	LatePickups []int `json:"latePickups,omitempty"`
 	// Heeds are the other events after a booking that a fallback rule wants to know of and that must be looked for: no_driver, provider_down.
 	Heeds []string `json:"heeds,omitempty"`
+	// EndedBy is the key of the person who said that it was delivered, "" where the carrier did.
+	EndedBy string `json:"endedBy,omitempty"`
 	// Spares are bookings that the carrier made under this attempt's reference beside the one that the order wants.
 	Spares []Spare `json:"spares,omitempty"`
 }

@@ -120,6 +120,9 @@ func (s *Shipment) settle(a *Attempt, h Heard, now time.Time) {
 	case shipping.OrderDelivered:
 		s.Progress.ActualDelivery = shipping.At(h.At)
 		a.end(now)
+		if h.Person {
+			a.EndedBy = h.User
+		}
 		s.Cancel = nil
 	case shipping.OrderFailed:
 		a.end(now)

@@ -27,14 +27,19 @@ func (s *surface) resolve(q *httpapi.Request, id string) (httpapi.Answer, error)
 		more.Add("attempt", "must be the number of an attempt, from 1, or be absent for the one that needs a decision")
 	}
 	switch b.Outcome {
+	case dispatch.OutcomeSpare:
+		more.Required("trackingId", b.TrackingID, shipping.MaxText)
+		if b.Attempt == 0 {
+			more.Add("attempt", "is required with outcome spare: the attempt under whose reference the carrier has it")
+		}
 	case dispatch.OutcomeBooked:
 		more.Required("trackingId", b.TrackingID, shipping.MaxText)
 	case dispatch.OutcomeAbsent:
 		if b.TrackingID != "" {
-			more.Add("trackingId", "is only taken with outcome booked")
+			more.Add("trackingId", "is only taken with outcome booked or spare")
 		}
 	default:
-		more.Add("outcome", "must be absent or booked")
+		more.Add("outcome", "must be absent, booked or spare")
 	}
 	if f = shape.Add(f, more); len(f) > 0 {
 		return httpapi.Answer{}, invalid(f)

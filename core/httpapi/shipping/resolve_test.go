@@ -66,6 +66,8 @@ func TestResolveRefusals(t *testing.T) {
 		`{"outcome":"perhaps"}`:                 "outcome",
 		`{"outcome":"booked"}`:                  "trackingId",
 		`{"outcome":"absent","trackingId":"x"}`: "trackingId",
+		`{"outcome":"spare","trackingId":"x"}`:  "attempt",
+		`{"outcome":"spare","attempt":1}`:       "trackingId",
 		`{"outcome":"absent","attempt":-1}`:     "attempt",
 		`{"outcome":"absent","attempt":"1"}`:    "attempt",
 	} {

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/core/audit"
+	"github.com/waybill-dev/waybill/core/carrierhost"
+	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+)
+
+// voidTimeout bounds how long a carrier may take to cancel.
+const voidTimeout = time.Minute
+
+// orphan is a booking at a carrier of which no order knows.
+type orphan struct{ carrier, number, reference, tenant, account string }
+
+func newVoidCmd(p *program) *cobra.Command {
+	f := &auditFlags{}
+	o := &orphan{}
+	cmd := &cobra.Command{
+		Use: "void CARRIER NUMBER", Short: "Cancel a booking at its carrier that no order has asked for", Args: cobra.ExactArgs(2),
+		Long: "Cancel a booking at its carrier of which no order knows, as the audit tells of orphans: after a backup was restored, say. The\n" +
+			"orders are read first, and a booking that one of them knows is refused: 'waybill shipments cancel' and 'resolve' are for\n" +
+			"those, and leave a trace in the order's history. The adapter is run for it with the account of the configuration.",
+		Example: "  waybill audit void ups 1Z999AA10123456784 --reference 7f3k… --config waybill.yaml",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.carrier, o.number = args[0], args[1]
+			return p.void(cmd.Context(), f, o)
+		},
+	}
+	f.asking(cmd)
+	cmd.Flags().StringVar(&o.reference, "reference", "", "our reference of the booking, which some carriers cancel by")
+	cmd.Flags().StringVar(&o.account, "account", "", "account that it was booked with, where several are at the carrier")
+	cmd.Flags().StringVar(&o.tenant, "tenant", "", "tenant of the account, where several have one of that name")
+	return cmd
+}
+
+func (p *program) void(ctx context.Context, f *auditFlags, o *orphan) error {
+	orders, err := p.ordersToAudit(ctx, f)
+	if err != nil {
+		return err
+	}
+	for _, known := range orders {
+		for _, a := range known.Attempts {
+			if o.isOf(a) {
+				return usageError(fmt.Errorf("attempt %d of order %s knows %s; cancel the order, or: waybill shipments resolve %s --attempt %d --outcome spare --tracking %s",
+					a.Number, known.ID, o.number, known.ID, a.Number, o.number))
+			}
+		}
+	}
+	return p.withAdapters(ctx, f, func(c *config.Config, host *carrierhost.Host) error {
+		at, err := o.accountOf(c)
+		if err != nil {
+			return err
+		}
+		acc, ok := host.Account(at.Tenant, at.ID)
+		if !ok {
+			return fmt.Errorf("account %s does not run", at.ID)
+		}
+		ctx, cancel := context.WithTimeout(ctx, voidTimeout)
+		defer cancel()
+		if _, err := acc.Cancel(ctx, carrier.CancelRequest{Reference: o.reference, CarrierRef: o.number, TrackingID: o.number, Reason: "no order knows of it"}); err != nil {
+			return fmt.Errorf("%s did not cancel %s: %w; ask it, and run the audit again", o.carrier, o.number, err)
+		}
+		_, err = fmt.Fprintf(p.out, "%s: cancelled at %s with account %s of tenant %s\n", o.number, o.carrier, at.ID, at.Tenant)
+		return err
+	})
+}
+
+// isOf reports whether an attempt knows the booking, or asked for it.
+func (o *orphan) isOf(a audit.Attempt) bool {
+	return a.Adapter == o.carrier && (a.Entity == o.number || a.Tracking == o.number || o.reference != "" && a.Reference == o.reference)
+}
+
+// accountOf finds the one account that can have booked it.
+func (o *orphan) accountOf(c *config.Config) (*config.Account, error) {
+	var found []*config.Account
+	var names []string
+	for _, a := range c.AllAccounts() {
+		if a.Adapter == o.carrier && (o.account == "" || a.ID == o.account) && (o.tenant == "" || a.Tenant == o.tenant) {
+			found, names = append(found, a), append(names, a.ID+" of tenant "+a.Tenant)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, usageError(fmt.Errorf("no account of the configuration is at %s as --account and --tenant say; name the adapter, such as ups", o.carrier))
+	case 1:
+		return found[0], nil
+	}
+	return nil, usageError(fmt.Errorf("several accounts are at %s: %s; say which one with --account and --tenant", o.carrier, strings.Join(names, ", ")))
+}
