@@ -39,7 +39,7 @@ func newAuditCmd(p *program) *cobra.Command {
 			"  money      the amounts differ; with --ledger also of what is cancelled, which is to cost nothing, unless the carrier has said that\n" +
 			"             it gives back less\n" +
 			"  status     an order and its bookings contradict each other: it counts on one that its carrier does not hold, was delivered by one\n" +
-			"             that its carrier has not, has ended with one that goes on, or is on its way with none; or something has no end: an order\n" +
+			"             that its carrier has not, was set to delivered by hand and its carrier's tracking says otherwise (without --ledger), has ended with one that goes on, or is on its way with none; or something has no end: an order\n" +
 			"             or an attempt that should have been settled for --overdue, or that only a person can settle\n\n" +
 			"Of a booking that the store does not know, a row tells what the exchange trace shows, or that it was lost with a process.\n\n" +
 			"With --ledger the simulator there is asked; without, the carriers themselves, about each attempt of --since: by its\n" +

@@ -103,14 +103,20 @@ func TestAudit(t *testing.T) {
 		}
 		return r
 	}
-	if r := asked(exitFailure, data); r.Attempts < 10 || len(r.Differences) != 1 || r.Differences[0].Kind != audit.Status || r.Differences[0].Entity != given {
-		t.Errorf("by the adapters: %+v", r)
+	r = asked(exitFailure, data)
+	byHand := slices.IndexFunc(r.Differences, func(d audit.Row) bool { return d.Order == delivered })
+	if r.Attempts < 10 || len(r.Differences) != 2 || byHand < 0 || r.Differences[1-byHand].Kind != audit.Status || r.Differences[1-byHand].Entity != given {
+		t.Fatalf("by the adapters: %+v", r)
+	}
+	known := r.Differences[byHand]
+	if known.Kind != audit.Status || !strings.Contains(known.Detail, "a person has said") || !strings.HasSuffix(known.Detail, " at ORDER_DISPATCHED") {
+		t.Errorf("what was set to delivered by hand: %+v", known)
 	}
 	// UPS forgets references and keeps numbers: its tracking is a witness too.
 	voided := givenUp(t, sim, "ups", "VOIDED")
 	r = asked(exitFailure, data)
 	told := slices.ContainsFunc(r.Differences, func(d audit.Row) bool { return d.Kind == audit.Status && d.Carrier == "ups" && d.Entity == voided })
-	if len(r.Differences) != 2 || !told {
+	if len(r.Differences) != 3 || !told {
 		t.Errorf("by the adapters, after UPS has voided %s: %+v", voided, r.Differences)
 	}
 	if len(r.Uncompared) != r.NotCompared || r.NotCompared == 0 {
@@ -138,37 +144,32 @@ func TestAudit(t *testing.T) {
 	if kinds[audit.Orphan] == 0 || kinds[audit.Lost]+kinds[audit.Duplicate]+kinds[audit.Money] != 0 {
 		t.Errorf("of a store that lacks the last ten orders: %v", kinds)
 	}
-	voided1(t, look, sim, cfg, again, plugins)
+	voidOrphan(t, look, sim, voided, known, []string{"--config", cfg, "--data", again, "--plugins", plugins})
 	if code, _, errs := command(t, nil, "audit", "--config", cfg, "--data", again, "--ledger", "http://"+closedAddress(t)); code != exitConnection {
 		t.Errorf("no simulator: %d %s", code, errs)
 	}
 }
 
-// voided1 runs the command that an orphan's row names, and expects the row to be gone; what an order knows is refused.
-func voided1(t *testing.T, look func(int, ...string) audit.Report, sim *devProcess, cfg, data, plugins string) {
+// voidOrphan runs the command that the row of an orphan names, other than the one that UPS has given up by itself, and expects the row
+// to be gone. What an order knows is refused.
+func voidOrphan(t *testing.T, look func(int, ...string) audit.Report, sim *devProcess, voided string, known audit.Row, where []string) {
 	t.Helper()
-	report := look(exitFailure, "--config", cfg, "--data", data)
-	orphan := slices.IndexFunc(report.Differences, func(d audit.Row) bool { return d.Kind == audit.Orphan && d.Carrier == "ups" })
+	report := look(exitFailure, where...)
+	orphan := slices.IndexFunc(report.Differences, func(d audit.Row) bool { return d.Kind == audit.Orphan && d.Carrier == "ups" && d.Entity != voided })
 	if orphan < 0 {
 		t.Fatalf("UPS has no orphan: %+v", report.Differences)
 	}
 	row := report.Differences[orphan]
-	where := []string{"--config", cfg, "--data", data, "--plugins", plugins}
 	env := []string{simURLName + "=" + sim.SimURL}
 	if code, out, errs := command(t, env, append(strings.Fields(row.Mend)[1:], where...)...); code != 0 || !strings.Contains(out, row.Entity+": cancelled at ups") {
 		t.Fatalf("%s: %d %s%s", row.Mend, code, out, errs)
 	}
-	left := look(exitFailure, "--config", cfg, "--data", data).Differences
+	left := look(exitFailure, where...).Differences
 	if len(left) != len(report.Differences)-1 || slices.ContainsFunc(left, func(d audit.Row) bool { return d.Entity == row.Entity }) {
 		t.Errorf("after %s: %d rows of %d are left", row.Mend, len(left), len(report.Differences))
 	}
-	known := slices.IndexFunc(report.Differences, func(d audit.Row) bool { return d.Order != "" && d.Entity != "" })
-	if known < 0 {
-		t.Fatalf("no row names an order: %+v", report.Differences)
-	}
-	row = report.Differences[known]
-	if code, _, errs := command(t, env, append([]string{"audit", "void", row.Carrier, row.Entity}, where...)...); code != exitUsage || !strings.Contains(errs, row.Order) {
-		t.Errorf("%s of order %s: %d %s", row.Entity, row.Order, code, errs)
+	if code, _, errs := command(t, env, append([]string{"audit", "void", known.Carrier, known.Entity}, where...)...); code != exitUsage || !strings.Contains(errs, known.Order) {
+		t.Errorf("%s of order %s: %d %s", known.Entity, known.Order, code, errs)
 	}
 }
 

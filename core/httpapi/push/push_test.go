@@ -59,7 +59,7 @@ func TestAPushMovesTheOrder(t *testing.T) {
 	}
 	// A person goes on from there, with proof.
 	h.Clock.Advance(1e9)
-	done := h.Do("POST", "/shipments/o1/status", `{"status":"ORDER_DELIVERED","driver":{"name":"Bea","phone":"","photo":""},"lastLocation":{"latitude":42.3,"longitude":-71},
+	done := h.Do("POST", "/shipments/o1/status", `{"status":"ORDER_DELIVERED","override":true,"driver":{"name":"Bea","phone":"","photo":""},"lastLocation":{"latitude":42.3,"longitude":-71},
 		"attachments":[{"type":"photo","url":"https://proofs.example/1.jpg","contentType":"image/jpeg"}]}`).Want(http.StatusOK)
 	if done.At("driver.name") != "Bea" || done.At("lastLocation.isManual") != true || !strings.Contains(string(done.Body), "proofs.example") {
 		t.Errorf("%s", done.Body)

@@ -59,7 +59,8 @@ func TestShipmentTimeline(t *testing.T) {
 	h := serve(t)
 	h.Do("POST", "/shipments", apitest.Order("o")).Want(201)
 	h.Clock.Advance(time.Hour)
-	h.Do("POST", "/shipments/o/status", `{"status":"PICKUP_COMPLETED","note":"at last"}`).Want(200)
+	h.Do("POST", "/shipments/o/status", `{"status":"PICKUP_COMPLETED","note":"at last"}`).Want(409) // UPS tracks it
+	h.Do("POST", "/shipments/o/status", `{"status":"PICKUP_COMPLETED","note":"at last","override":true}`).Want(200)
 	a := h.Do("GET", "/shipments/o/events", "").Want(200)
 	is(t, a, map[string]any{"orderExternalId": "o", "events.0.status": "PICKUP_COMPLETED", "events.0.source": "manual", "events.0.note": "at last", "events.1": nil})
 	h.Do("GET", "/shipments/o/events", "", "x-api-key", h.OtherKey).Want(404)
