@@ -110,9 +110,9 @@ func (s *Service) alert(ctx context.Context, t Told, r result) result {
 	var err error
 	switch {
 	case t.Subscription.Shape == shapeEmail && alerts.Email != nil && b.contact.Email != "":
-		err = s.mailBuyer(ctx, alerts.Email, b, words, t.Message.ID, &c)
+		err = s.mailBuyer(ctx, t, b, words, &c)
 	case t.Subscription.Shape == shapeSMS && alerts.SMS != nil && b.contact.Phone != "":
-		err = s.text(ctx, alerts.SMS, b, words, t.Message.ID, &c)
+		err = s.text(ctx, t, b, words, &c)
 	default:
 		return r
 	}
@@ -139,7 +139,7 @@ func (e *finalError) Error() string { return e.err.Error() }
 func (e *finalError) Unwrap() error { return e.err }
 
 // mailBuyer sends a mail to the buyer.
-func (s *Service) mailBuyer(ctx context.Context, cfg *config.EmailAlerts, b buyer, words config.AlertTemplate, id string, c *communication) error {
+func (s *Service) mailBuyer(ctx context.Context, t Told, b buyer, words config.AlertTemplate, c *communication) error {
 	subject, err := fill(words.Subject, nil, b.words)
 	if err != nil {
 		return &finalError{err}
@@ -148,12 +148,12 @@ func (s *Service) mailBuyer(ctx context.Context, cfg *config.EmailAlerts, b buye
 		return &finalError{err}
 	}
 	c.Subject, c.To = oneLine(subject), party{Type: "email", Email: b.contact.Email}
-	return s.mail(ctx, cfg.Server(), []string{b.contact.Email}, id, c)
+	return s.mail(ctx, t, t.Tenant.Notify.Alerts.Email.Server(), []string{b.contact.Email}, c)
 }
 
 // mail sends the subject and contents of a communication, and fills in who has sent it. Its Message-ID is the same at each try, by which mail
 // servers and readers know it again.
-func (s *Service) mail(ctx context.Context, server config.MailServer, to []string, id string, c *communication) error {
+func (s *Service) mail(ctx context.Context, t Told, server config.MailServer, to []string, c *communication) error {
 	from, err := sender(server)
 	if err != nil {
 		return err
@@ -167,16 +167,30 @@ func (s *Service) mail(ctx context.Context, server config.MailServer, to []strin
 	m.Subject(c.Subject)
 	m.SetDateWithValue(s.Clock.Now())
 	_, domain, _ := strings.Cut(from.Address, "@")
-	m.SetMessageIDWithValue(id + "@" + domain)
+	m.SetMessageIDWithValue(t.Message.ID + "@" + domain)
 	m.SetBodyString(gomail.TypeTextPlain, c.Contents)
 	client, err := mailClient(server)
 	if err != nil {
 		return &finalError{fmt.Errorf("the configured mail server cannot be used: %w", err)}
 	}
-	if err := client.DialAndSendWithContext(ctx, m); err != nil {
+	return s.sendMail(ctx, client, t, m)
+}
+
+// sendMail hands a mail to the server, unless what it tells of was erased while the server was being reached.
+func (s *Service) sendMail(ctx context.Context, client *gomail.Client, t Told, m *gomail.Msg) error {
+	server, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
 		return mailError(err)
 	}
-	return nil
+	if err = s.look(ctx, t); err == nil {
+		if err = client.SendWithSMTPClient(server, m); err != nil {
+			err = mailError(err)
+		}
+	}
+	if closed := client.CloseWithSMTPClient(server); closed != nil && err == nil {
+		err = mailError(closed)
+	}
+	return err
 }
 
 func mailClient(cfg config.MailServer) (*gomail.Client, error) {
@@ -217,7 +231,8 @@ func mailError(err error) error {
 type sms struct{ To, From, Text, ID string }
 
 // text sends an SMS through the gateway. The message's id goes along, by which a gateway that can knows a repetition.
-func (s *Service) text(ctx context.Context, cfg *config.SMSAlerts, b buyer, words config.AlertTemplate, id string, c *communication) error {
+func (s *Service) text(ctx context.Context, t Told, b buyer, words config.AlertTemplate, c *communication) error {
+	cfg, id := t.Tenant.Notify.Alerts.SMS, t.Message.ID
 	var err error
 	if c.Contents, err = fill(words.SMS, nil, b.words); err != nil {
 		return &finalError{err}
@@ -228,6 +243,9 @@ func (s *Service) text(ctx context.Context, cfg *config.SMSAlerts, b buyer, word
 		return &finalError{err}
 	}
 	c.Provider.Name = q.URL.Host
+	if err := s.look(ctx, t); err != nil {
+		return err
+	}
 	answer, err := s.client.open.Do(q)
 	if err != nil {
 		return errors.New("the SMS gateway does not answer: " + wordsOf(err))

@@ -87,6 +87,15 @@ func (s *Service) standing(ctx context.Context, tenant string, now time.Time, li
 	return tx, gone, nil
 }
 
+// look answers errWithdrawn where what is about to be told was erased.
+func (s *Service) look(ctx context.Context, t Told) error {
+	there, err := s.stands(ctx, t.Subscription.Tenant, t.Message)
+	if err == nil && !there {
+		err = errWithdrawn
+	}
+	return err
+}
+
 // errWithdrawn breaks off a request whose message is gone.
 var errWithdrawn = errors.New("what the message tells of was erased")
 

@@ -139,3 +139,21 @@ func TestWhatIsErasedWhileItWaitsIsNotMadeDueAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsErasedWhileTheMailServerIsReachedIsNotSent(t *testing.T) {
+	o, st := newInterposed(t)
+	s := newMailServer(t)
+	o.byMail(s, "ORDER_DELIVERED")
+	o.due() // plans the alerts
+	o.happen("a", shipping.OrderDelivered)
+	st.looked = func() { o.erase("a") }
+	o.due()
+	if n := len(s.all(t)); n != 0 || st.looked != nil {
+		t.Errorf("%d mails about what was erased", n)
+	}
+	o.happen("b", shipping.OrderDelivered)
+	o.due()
+	if n := len(s.all(t)); n != 1 {
+		t.Errorf("%d mails about the next order", n)
+	}
+}

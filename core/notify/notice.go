@@ -58,13 +58,17 @@ func (s *Service) mailStaff(ctx context.Context, t Told, r result) result {
 		Subject: oneLine(fmt.Sprintf("Order %s: %s", n.OrderExternalID, n.Rule)), To: party{Type: "email", Name: n.To},
 		Contents: fmt.Sprintf("%s\n\nOrder: %s\nStatus: %s\nRule: %s\nEvent: %s\n", n.Message, n.OrderExternalID, n.Status, n.Rule, n.Event),
 		Order:    dsEvent{Event: TopicNotice, Status: n.Status, OrderID: string(n.ShipmentID), OrderExternalID: n.OrderExternalID, TenantID: t.Tenant.ID, ReceivedAt: clock.Millis(t.Message.At)}}
-	return s.settle(ctx, t, r, c, s.mail(ctx, *server, to, t.Message.ID, &c))
+	return s.settle(ctx, t, r, c, s.mail(ctx, t, *server, to, &c))
 }
 
 // settle judges what sending a communication has come to, and has it noted in the log unless it is tried again.
 func (s *Service) settle(ctx context.Context, t Told, r result, c communication, err error) result {
 	r.try.Latency = s.Clock.Now().Sub(r.try.At)
 	r.outcome = delivered
+	if errors.Is(err, errWithdrawn) {
+		r.outcome = withdrawn
+		return r
+	}
 	if err != nil {
 		r.outcome, r.try.Error, c.Status = failed, err.Error(), "failed"
 		if _, final := errors.AsType[*finalError](err); final {

@@ -171,13 +171,7 @@ func (s *Service) post(ctx context.Context, t Told, rendered Rendered, r *result
 func (s *Service) late(q *http.Request, t Told, body []byte) (gone *atomic.Bool) {
 	gone = &atomic.Bool{}
 	q.GetBody = func() (io.ReadCloser, error) {
-		return io.NopCloser(&lateBody{Reader: bytes.NewReader(body), withdrawn: gone, look: func() error {
-			there, err := s.stands(q.Context(), t.Subscription.Tenant, t.Message)
-			if err == nil && !there {
-				err = errWithdrawn
-			}
-			return err
-		}}), nil
+		return io.NopCloser(&lateBody{Reader: bytes.NewReader(body), withdrawn: gone, look: func() error { return s.look(q.Context(), t) }}), nil
 	}
 	q.Body, _ = q.GetBody()
 	return gone
