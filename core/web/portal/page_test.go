@@ -34,11 +34,11 @@ func TestOrderPage(t *testing.T) {
 	if csp := p.header.Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.Contains(csp, "default-src 'none'") {
 		t.Errorf("Content-Security-Policy: %s", csp)
 	}
-	h.Do("POST", "/shipments/7709-001/status", `{"status":"OUT_FOR_DELIVERY","driver":{"name":"Joe Miller","phone":"+1 (214) 234-2232"},"vehicle":{"type":"car","color":"blue"}}`).Want(200)
+	h.Do("POST", "/shipments/7709-001/status", `{"override":true,"status":"OUT_FOR_DELIVERY","driver":{"name":"Joe Miller","phone":"+1 (214) 234-2232"},"vehicle":{"type":"car","color":"blue"}}`).Want(200)
 	p = get(t, link)
 	p.has(t, "Out for delivery", "Call Joe", `href="tel:&#43;12142342232"`, "blue car")
 	p.lacks(t, "Miller")
-	h.Do("POST", "/shipments/7709-001/status", `{"status":"ORDER_DELIVERED","attachments":[{"type":"photo","url":"https://x.example/p.jpg","contentType":"image/jpeg"}]}`).Want(200)
+	h.Do("POST", "/shipments/7709-001/status", `{"override":true,"status":"ORDER_DELIVERED","attachments":[{"type":"photo","url":"https://x.example/p.jpg","contentType":"image/jpeg"}]}`).Want(200)
 	p = get(t, link)
 	p.has(t, "Delivered", `href="https://x.example/p.jpg"`, "Proof of delivery")
 	p.lacks(t, "Joe", "tel:", "<img")
