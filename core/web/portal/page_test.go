@@ -133,7 +133,7 @@ func TestParts(t *testing.T) {
 // returned has an order delivered and given back, and returns the page of the way back.
 func returned(t testing.TB, h *apitest.Harness, id string) string {
 	t.Helper()
-	h.Do("POST", "/shipments/"+id+"/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
+	h.Do("POST", "/shipments/"+id+"/status", `{"override":true,"status":"ORDER_DELIVERED"}`).Want(200)
 	h.Do("POST", "/shipments/"+id+"/return", `{"reason":"damaged"}`).Want(201)
 	return local(t, h, h.Do("GET", "/shipments/"+id+"-R1", "").Want(200).At("referenceLinks.trackingUrl"))
 }
@@ -149,9 +149,9 @@ func TestPageOfAReturn(t *testing.T) {
 	for accept, want := range map[string]string{"de": "Ihre Rücksendung ist vereinbart", "fr": "Votre retour est organisé", "es": "Su devolución está acordada"} {
 		get(t, link, "Accept-Language", accept).has(t, want)
 	}
-	h.Do("POST", "/shipments/o-R1/status", `{"status":"PICKUP_COMPLETED"}`).Want(200)
+	h.Do("POST", "/shipments/o-R1/status", `{"override":true,"status":"PICKUP_COMPLETED"}`).Want(200)
 	get(t, link).has(t, "Your return was handed over to the carrier", "now: </span>On its way back")
-	h.Do("POST", "/shipments/o-R1/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
+	h.Do("POST", "/shipments/o-R1/status", `{"override":true,"status":"ORDER_DELIVERED"}`).Want(200)
 	p = get(t, link)
 	p.has(t, "Your return has arrived at the shop", "done: </span>Back at the shop", `<span class="label">Arrived</span>`)
 	p.lacks(t, "Your order", "Delivered")
