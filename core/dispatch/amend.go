@@ -78,6 +78,7 @@ func notInformed(a *shipment.Attempt) shipment.Warning {
 
 // askEdit asks the carrier to change the booking, whose intent is committed, and words what came of it.
 func (s *Service) askEdit(ctx context.Context, sh *shipment.Shipment, number int) (Result, error) {
+	want := sh.Attempt(number).EditIntent.Order
 	sh, cerr, err := s.editAtCarrier(ctx, sh, number, true)
 	if err != nil {
 		return Result{}, s.begunError("edit order", sh, err)
@@ -86,6 +87,7 @@ func (s *Service) askEdit(ctx context.Context, sh *shipment.Shipment, number int
 	res := Result{Shipment: sh, Waiting: sh.Waiting()}
 	switch {
 	case cerr == nil:
+	case !a.Live() && !differ(sh.Order, want).beyondLocal(): // the booking has ended meanwhile, and the next is made with the change
 	case a.EditIntent != nil:
 		res.Waiting = true
 		res.Warnings = []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,

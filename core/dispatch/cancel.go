@@ -261,24 +261,18 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 	if a.CancelIntent != nil {
 		by, wish = a.CancelIntent.By, a.CancelIntent.Replace
 	}
+	doubtful := a.EditIntent
 	usage, counts := ended(sh, a, shipment.Cancelled, now), tally.Back(a)
 	a.Refund, a.Error = done.Refund, nil
 	if wish != nil && sh.Cancel == nil {
 		id := sh.Order.ExternalID
-		sh.Grant(wish)
-		fallback, version := sh.Fallback, sh.Rules
-		sh.Unhold()
-		note := "EDITED( rebooked )"
-		if fallback != nil && by == systemUser { // it is a fallback rule that wants another carrier
-			sh.Fallback, sh.Rules = fallback, version
-			note = "FALLBACK( " + fallback.Rule + ": " + fallback.Event + " )"
-		}
+		lines := s.become(sh, a, wish, doubtful, by)
 		if sameID {
 			sh.Order.ExternalID = id
 		}
 		sh.Progress = shipment.Progress{}
 		sh.Retries = 0
-		tx := changed(sh, sh.Move(shipping.RequestReceived, now, by, shipment.WithNote(note)))
+		tx := changed(sh, lines...)
 		tx.Usage, tx.Counts = usage, counts
 		if own != nil {
 			own.put(s, tx, sh)
@@ -296,10 +290,35 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 		opts = append(opts, shipment.WithNote(done.Note))
 	}
 	tx := changed(sh, sh.Move(shipping.OrderCancelled, now, by, opts...))
+	if doubtful != nil { // who was told that it is in doubt hears of it nowhere else
+		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: s.aside(sh, a, "EDIT_REFUSED( "+a.Provider+": the order is cancelled )")})
+	}
 	sh.Cancel = nil
 	tx.Usage, tx.Counts = usage, counts
 	tx.DropJobs = drop(sh, JobDispatch, JobReconcile, JobCancel, JobEdit, JobFallback)
 	return tx
+}
+
+// become makes the order what it is dispatched anew as, and is the lines that say so. An edit asks for what it has wished. A fallback
+// rule wants the order as it is by now, which an edit may have changed since; where it is in doubt whether the old carrier has taken
+// an edit, doubtful, the new booking is made with it.
+func (s *Service) become(sh *shipment.Shipment, a *shipment.Attempt, wish *shipment.Wish, doubtful *shipment.EditIntent, by string) (lines []shipment.Change) {
+	fallback, version := sh.Fallback, sh.Rules
+	note := "EDITED( rebooked )"
+	if turned := fallback != nil && by == systemUser; turned {
+		note = "FALLBACK( " + fallback.Rule + ": " + fallback.Event + " )"
+		if doubtful != nil {
+			sh.Order = cloneOrder(doubtful.Order)
+			s.warnings(sh)
+			lines = append(lines, s.aside(sh, a, "EDITED( "+a.Provider+": the booking is cancelled, the next is made with the change )"))
+		}
+		sh.Unhold()
+		sh.Fallback, sh.Rules = fallback, version
+	} else {
+		sh.Grant(wish)
+		sh.Unhold()
+	}
+	return append(lines, sh.Move(shipping.RequestReceived, s.Clock.Now(), by, shipment.WithNote(note)))
 }
 
 // ended ends a live attempt, with all that was intended about it, and counts its booking out.

@@ -29,17 +29,32 @@ func refuses(f *fakeCarrier, no bool) {
 	})
 }
 
+// fallbackTx puts the job that tells the fallback rules of an event after the last attempt of an order.
+func (e *engine) fallbackTx(sh *shipment.Shipment, event string) *store.Tx {
+	e.t.Helper()
+	payload, err := json.Marshal(dispatch.FallbackEvent{Event: event, Attempt: len(sh.Attempts)})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return &store.Tx{Shipments: []*shipment.Shipment{sh}, Now: e.clock.Now(),
+		PutJobs: []store.Job{{ID: string(sh.ID) + "/fallback", Tenant: sh.Tenant, Kind: dispatch.JobFallback, Key: string(sh.ID), Due: e.clock.Now(), Payload: payload}}}
+}
+
+// tellFallback tells the fallback rules of an event that has been written down already, or that changes nothing by itself.
+func (e *engine) tellFallback(id, event string) {
+	e.t.Helper()
+	sh := e.get(id)
+	if err := e.store.Commit(context.Background(), sh.Tenant, e.fallbackTx(sh, event)); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
 // happens tells the engine what has happened to the last attempt of an order, as whoever learns of it does.
 func (e *engine) happens(id, event string) {
 	e.t.Helper()
 	sh := e.get(id)
 	a := &sh.Attempts[len(sh.Attempts)-1]
-	payload, err := json.Marshal(dispatch.FallbackEvent{Event: event, Attempt: a.Number})
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	tx := &store.Tx{Shipments: []*shipment.Shipment{sh}, Now: e.clock.Now(),
-		PutJobs: []store.Job{{ID: string(sh.ID) + "/fallback", Tenant: sh.Tenant, Kind: dispatch.JobFallback, Key: string(sh.ID), Due: e.clock.Now(), Payload: payload}}}
+	tx := e.fallbackTx(sh, event)
 	if event == "cancelled_by_carrier" {
 		a.State, a.EndedAt = shipment.Ended, e.clock.Now()
 		f := e.carriers[a.Account]

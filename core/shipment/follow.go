@@ -64,15 +64,19 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 }
 
 // asked is what somebody was told to be under way about a booking.
-type asked struct{ cancel, edit bool }
+type asked struct {
+	cancel, edit bool
+	change       *EditIntent // of edit, where it is the carrier that was asked to change the booking
+}
 
 func (s *Shipment) asked(a *Attempt) asked {
 	ci := a.CancelIntent
-	return asked{cancel: s.Cancel != nil, edit: a.EditIntent != nil || ci != nil && ci.Replace != nil && ci.By != System}
+	return asked{cancel: s.Cancel != nil, edit: a.EditIntent != nil || ci != nil && ci.Replace != nil && ci.By != System, change: a.EditIntent}
 }
 
 // overtaken tells of what was under way and comes to nothing, as the booking has come to its end before: who was told that it is under
-// way hears of it nowhere else.
+// way hears of it nowhere else. Where nothing was delivered, a change that the carrier was asked for is made of the order, so that the
+// next booking is made with it; all but its name, which another may have taken.
 func (s *Shipment) overtaken(a *Attempt, was asked, now time.Time) (lines []Change) {
 	if a.State != Ended {
 		return nil
@@ -84,7 +88,13 @@ func (s *Shipment) overtaken(a *Attempt, was asked, now time.Time) (lines []Chan
 	if was.cancel && s.Cancel == nil {
 		line("CANCELLATION_REFUSED")
 	}
-	if was.edit {
+	switch {
+	case was.change != nil && s.Status != shipping.OrderDelivered:
+		id := s.Order.ExternalID
+		s.Order = was.change.Order
+		s.Order.ExternalID = id
+		line("EDITED")
+	case was.edit:
 		line("EDIT_REFUSED")
 	}
 	return lines

@@ -110,6 +110,25 @@ func TestADeliveryThatOvertakesIsTold(t *testing.T) {
 	}
 }
 
+// A booking that ends undelivered while nobody knows whether its carrier has taken a change leaves the changed order.
+func TestAnEndWithoutDeliveryKeepsTheChangeInDoubt(t *testing.T) {
+	for _, st := range []shipping.Status{shipping.OrderCancelled, shipping.OrderFailed, shipping.ErrorException} {
+		s := booked("courier")
+		s.Order.ExternalID = "o1"
+		changed := s.Order
+		ring := "ring twice"
+		changed.ExternalID, changed.DeliveryInstructions = "o2", &ring
+		s.Attempts[0].EditIntent = &shipment.EditIntent{By: "shop", Order: changed}
+		lines, _ := hear(s, st)
+		if s.Order.DeliveryInstructions == nil || *s.Order.DeliveryInstructions != ring || s.Order.ExternalID != "o1" {
+			t.Errorf("%s: the order is %+v", st, s.Order)
+		}
+		if len(lines) != 2 || lines[1].Note != "EDITED( UPS: the booking had come to its end before )" || s.Attempts[0].EditIntent != nil {
+			t.Errorf("%s: lines %+v", st, lines)
+		}
+	}
+}
+
 func TestTheFinalChargeKeepsWhatRulesCharge(t *testing.T) {
 	s := booked("ground")
 	s.Charge(1, shipping.Money{Minor: 1150, Currency: "USD"})

@@ -1,0 +1,147 @@
+package dispatch_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+const downRule = "rules: 1\nfallback:\n  - { name: Move, on: [ provider_down, cancelled_by_carrier ], steps: [ next_ranked ] }\n"
+
+// rung changes what a carrier with an Editor takes.
+func rung(o *shipment.Order) {
+	ring := "Ring twice"
+	o.DeliveryInstructions = &ring
+	o.DeliveryContact.Name = "Bea"
+}
+
+// editInDoubt has an order at the cheaper of two carriers, of which nobody knows whether it has taken an edit.
+func editInDoubt(t *testing.T) (e *engine, cheap, dear *fakeCarrier) {
+	t.Helper()
+	cheap, dear = newFake("cheap", "Cheap", 500), newFake("dear", "Dear", 900)
+	e = newEngine(t, cheap, dear)
+	e.bundle = rulesOf(t, downRule)
+	e.mustCreate("o1")
+	cheap.onEdit = func(carrier.EditRequest) error { return lost() }
+	res, err := e.edit("o1", rung)
+	if err != nil || len(res.Warnings) != 1 || res.Warnings[0].Code != "EDIT_IN_DOUBT" {
+		t.Fatalf("edit: %+v, %v", res.Warnings, err)
+	}
+	return e, cheap, dear
+}
+
+// wantRung checks that the order is the edited one and that the carrier that has it was asked to carry that.
+func (e *engine) wantRung(account string) {
+	e.t.Helper()
+	o := e.get("o1").Order
+	if o.DeliveryInstructions == nil || *o.DeliveryInstructions != "Ring twice" || o.DeliveryContact.Name != "Bea" {
+		e.t.Errorf("the acknowledged edit is gone: %v, %+v", o.DeliveryInstructions, o.DeliveryContact)
+	}
+	f := e.carriers[account]
+	if last := f.booked[len(f.booked)-1].Consignment; last.Delivery.Instructions != "Ring twice" || last.Delivery.Contact.Name != "Bea" {
+		e.t.Errorf("%s was asked to carry the order as it was: %+v", account, last.Delivery)
+	}
+}
+
+// A fallback that takes the booking away while an edit is in doubt books the edited order.
+func TestAFallbackKeepsAnEditInDoubt(t *testing.T) {
+	e, _, _ := editInDoubt(t)
+	e.tellFallback("o1", usecase.ProviderDown)
+	e.pass(time.Minute)
+	e.wantLive("o1", "dear")
+	e.wantRung("dear")
+	if got := e.notes("o1", "EDITED"); len(got) != 1 || got[0] != "EDITED( Cheap: the booking is cancelled, the next is made with the change )" {
+		t.Errorf("history says %v", got)
+	}
+	e.pass(time.Hour)
+	e.wantNoJobs()
+}
+
+// What a carrier takes while the fallback's cancellation is in doubt is the order from then on.
+func TestAnEditThatEndsDuringAFallbackIsKept(t *testing.T) {
+	e, cheap, _ := editInDoubt(t)
+	cheap.set(func(f *fakeCarrier) {
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, lost() }
+	})
+	e.tellFallback("o1", usecase.ProviderDown)
+	e.pass(2 * time.Second)
+	cheap.set(func(f *fakeCarrier) { f.onEdit = nil })
+	e.pass(time.Minute)
+	if a := e.get("o1").Live(shipment.Forward); a == nil || a.Account != "cheap" || a.EditIntent != nil {
+		t.Fatalf("the edit has not ended before the cancellation: %+v", a)
+	}
+	cheap.set(func(f *fakeCarrier) { f.onCancel = nil })
+	e.pass(time.Hour)
+	e.wantLive("o1", "dear")
+	e.wantRung("dear")
+	e.wantNoJobs()
+}
+
+// A carrier that cancels by itself while an edit is in doubt leaves the edited order, which the fallback and a retry book.
+func TestACarriersOwnCancelKeepsAnEditInDoubt(t *testing.T) {
+	for _, by := range []string{"fallback", "retry"} {
+		e, cheap, _ := editInDoubt(t)
+		cheap.set(func(f *fakeCarrier) {
+			for ref := range f.bookings {
+				f.bookings[ref][0].Cancelled = true
+			}
+			f.onQuote = func(carrier.QuoteRequest) (carrier.QuoteAnswer, error) { return carrier.QuoteAnswer{}, nil }
+		})
+		if err := e.hear("o1", shipment.Heard{Status: shipping.OrderCancelled, User: "Cheap"}); err != nil {
+			t.Fatal(err)
+		}
+		if by == "fallback" {
+			e.tellFallback("o1", "cancelled_by_carrier")
+		} else if _, err := e.Retry(t.Context(), caller, "o1"); err != nil {
+			t.Fatal(err)
+		}
+		e.pass(time.Minute)
+		e.wantLive("o1", "dear")
+		e.wantRung("dear")
+		if got := e.notes("o1", "EDITED"); len(got) != 1 {
+			t.Errorf("history says %v", got)
+		}
+		e.pass(time.Hour)
+		e.wantNoJobs()
+	}
+}
+
+// Who asks the carrier for a change that a fallback makes meanwhile hears that it is made.
+func TestAnEditThatAFallbackMakesMeanwhileIsNotAnsweredAsRefused(t *testing.T) {
+	cheap, dear := newFake("cheap", "Cheap", 500), newFake("dear", "Dear", 900)
+	e := newEngine(t, cheap, dear)
+	e.bundle = rulesOf(t, downRule)
+	e.mustCreate("o1")
+	cheap.onEdit = func(carrier.EditRequest) error {
+		cheap.onEdit = nil
+		cheap.mu.Unlock()
+		defer cheap.mu.Lock()
+		e.tellFallback("o1", usecase.ProviderDown)
+		e.pass(time.Second)
+		return retrySafe(carrier.CarrierUnavailable)
+	}
+	if res, err := e.edit("o1", rung); err != nil || len(res.Warnings) != 0 {
+		t.Errorf("answered %+v, %v", res.Warnings, err)
+	}
+	e.pass(time.Minute)
+	e.wantLive("o1", "dear")
+	e.wantRung("dear")
+}
+
+// A cancellation wins over an edit in doubt, and the history says what became of that.
+func TestACancelEndsAnEditInDoubt(t *testing.T) {
+	e, _, _ := editInDoubt(t)
+	if _, err := e.cancel("o1"); err != nil {
+		t.Fatal(err)
+	}
+	e.wantLive("o1", "")
+	if got := e.notes("o1", "EDIT_REFUSED"); len(got) != 1 || e.get("o1").Status != shipping.OrderCancelled {
+		t.Errorf("status %s, history %v", e.get("o1").Status, got)
+	}
+	e.pass(time.Hour)
+	e.wantNoJobs()
+}
