@@ -162,7 +162,7 @@ func (c *chaos) prepare() (err error) {
 func (c *chaos) run(ctx context.Context) error {
 	c.sim.keepAlive(ctx)
 	c.engine.keepAlive(ctx)
-	if err := errors.Join(c.await(ctx, c.control, "/_sim/healthz"), c.await(ctx, c.api, "/readyz")); err != nil {
+	if err := c.begin(ctx); err != nil {
 		return err
 	}
 	if err := errors.Join(c.subscribe(ctx), c.disturb(ctx)); err != nil {
@@ -180,6 +180,18 @@ func (c *chaos) run(ctx context.Context) error {
 	}
 	goHome()
 	return errors.Join(<-home, c.examine(ctx))
+}
+
+// begin waits until the engine has died at all that only a start passes, and everything is up.
+func (c *chaos) begin(ctx context.Context) error {
+	limited, cancel := context.WithTimeoutCause(ctx, chaosReady, fmt.Errorf("the engine has not died at all of %v within %v", atStarts, chaosReady))
+	defer cancel()
+	for !c.targets.started() {
+		if err := pauseFor(limited, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return errors.Join(c.await(ctx, c.control, "/_sim/healthz"), c.await(ctx, c.api, "/readyz"))
 }
 
 // storm kills, moves and disturbs while orders are sent.

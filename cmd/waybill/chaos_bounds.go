@@ -19,7 +19,7 @@ func (t *truth) acknowledged() map[string]int {
 	}
 	for _, o := range t.orders {
 		for what, code := range map[string]int{"created": o.created, "cancelled": o.cancelled, "edited": o.edited, "delivered": o.delivered,
-			"erased": o.erased, "followed": o.followed, "forgotten": o.forgot} {
+			"erased": o.erased, "followed": o.followed, "forgotten": o.forgot, "told otherwise": o.subscribed} {
 			if code/100 == 2 {
 				n[what]++
 			}
@@ -38,7 +38,7 @@ func (t *truth) acknowledged() map[string]int {
 }
 
 // acknowledgements are what each run must have seen acknowledged.
-var acknowledgements = []string{"created", "cancelled", "edited", "delivered", "erased", "followed", "forgotten", "carried", "given up", "bodies"}
+var acknowledgements = []string{"created", "cancelled", "edited", "delivered", "erased", "followed", "forgotten", "told otherwise", "carried", "given up", "bodies"}
 
 // tooLittle tells where a run has disturbed or compared less than it must have, so that what it has not found proves nothing.
 func (r *chaosReport) tooLittle() []string {

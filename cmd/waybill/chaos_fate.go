@@ -45,6 +45,7 @@ var fates = []*fate{
 	{name: "given up by its carrier", share: .05, then: (*sent).giveUp},
 	{name: "beside a foreign parcel", share: .04, meanwhile: (*sent).foreign},
 	{name: "beside a tracker that is forgotten", share: .03, meanwhile: (*sent).forget},
+	{name: "beside a change of a webhook", share: .02, meanwhile: (*sent).subscribeAgain},
 	{name: "stalled", share: .03, attributes: `{"stall":"yes"}`, then: (*sent).unstall},
 	{name: "delivered", share: .03, then: (*sent).deliver},
 	{name: "delivered and erased", share: .03, then: (*sent).deliverAndErase},
@@ -100,6 +101,16 @@ func (o *sent) editBooked(ctx context.Context) error {
 // again is the caller's own haste: the same create twice at once.
 func (o *sent) again(ctx context.Context) error {
 	_, _, err := o.insist(ctx, o.id, http.MethodPost, "/shipments", o.body, "Idempotency-Key", o.id)
+	return err
+}
+
+// subscribeAgain changes a webhook into what it is.
+func (o *sent) subscribeAgain(ctx context.Context) error {
+	if err := pauseFor(ctx, o.moment()); err != nil {
+		return err
+	}
+	code, _, err := o.insist(ctx, o.id, http.MethodPatch, "/webhooks/"+o.subscribers[0].id, []byte(`{"topics":["*"]}`))
+	o.truth.note(o.id, func(t *told) { t.subscribed = code })
 	return err
 }
 

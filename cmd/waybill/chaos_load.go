@@ -43,6 +43,7 @@ type told struct {
 	pushed     int      // news of that parcel
 	followed   int      // and a tracker of it
 	forgot     int      // the removal of a tracker
+	subscribed int      // the change of a webhook
 	unanswered []string // requests that were never answered but with 5xx
 }
 

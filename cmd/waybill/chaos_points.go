@@ -19,6 +19,35 @@ var outOfReach = map[string]string{
 
 	"dispatch/before-provider-down": downOutOfReach,
 	"dispatch/after-provider-down":  downOutOfReach,
+
+	"retention/before-erase-orders":  ageOutOfReach,
+	"retention/after-erase-orders":   ageOutOfReach,
+	"retention/before-erase-tracker": ageOutOfReach,
+	"retention/after-erase-tracker":  ageOutOfReach,
+	"retention/before-versions":      ageOutOfReach,
+	"retention/after-versions":       ageOutOfReach,
+
+	"notify/before-configured": configuredOutOfReach,
+	"notify/after-configured":  configuredOutOfReach,
+	"notify/before-alerts":     configuredOutOfReach,
+	"notify/after-alerts":      configuredOutOfReach,
+
+	"shop/before-settle": shopOutOfReach,
+	"shop/after-settle":  shopOutOfReach,
+}
+
+const ageOutOfReach = "needs what has been kept for a day at least: that is how often retention looks, and the run takes minutes. Tests of retention's, " +
+	"which have a clock of their own, bring the commit about"
+
+const configuredOutOfReach = "needs a configuration that names a webhook of Ship24's shape or alerts to buyers, and the run's names neither: it makes its " +
+	"subscriptions by the API, so that it knows what each must have been told. Tests of notify's bring the commit about"
+
+const shopOutOfReach = "needs webhooks that a shop has signed, and the run's tenant has no shop. Tests of the shop's bring the commit about"
+
+// atStarts are the failpoints of commits that belong to a start, some of them to the first on an empty store alone: the rules are kept, and
+// the daily jobs are planned and run for the first time. The first starts die at them, one after the other, before anything is sent.
+var atStarts = []string{
+	"ruleset/before-keep", "ruleset/after-keep", "retention/before-plan", "retention/after-plan", "retention/before-done", "retention/after-done",
 }
 
 const downOutOfReach = "needs an account that is out of order for as long as dispatch.down_after says, and rules that take its orders away then: in a " +
@@ -45,6 +74,7 @@ type targets struct {
 	rng    *rand.Rand
 	on     bool
 	last   bool // only those that are missing, at their first visit
+	starts int  // how many of atStarts were passed
 	deaths map[string]int
 }
 
@@ -68,7 +98,13 @@ func reachable() []string {
 func (t *targets) arm() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.on || !failpoint.Enabled {
+	if !failpoint.Enabled {
+		return nil
+	}
+	if t.starts < len(atStarts) {
+		return []string{failpoint.Variable + "=" + atStarts[t.starts] + ":kill:1"}
+	}
+	if !t.on {
 		return nil
 	}
 	// Those at which it died least come first, in random order where it died as often.
@@ -103,7 +139,17 @@ func (t *targets) died(said []byte) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.deaths[name]++
+	if t.starts < len(atStarts) && atStarts[t.starts] == name {
+		t.starts++
+	}
 	return true
+}
+
+// started tells whether the engine has died at everything that it must die at before anything is sent.
+func (t *targets) started() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !failpoint.Enabled || t.starts == len(atStarts)
 }
 
 // start has every start of the engine armed from now on, until disarm.

@@ -135,18 +135,28 @@ func TestTargetsPreferWhatIsMissing(t *testing.T) {
 		t.Error("a death without a failpoint's word counts")
 	}
 	if targets.start(); !failpoint.Enabled {
-		if armed := targets.arm(); armed != nil {
+		if armed := targets.arm(); armed != nil || !targets.started() {
 			t.Errorf("armed with %v in a build without failpoints", armed)
 		}
 		return
 	}
-	for i := range len(reachable()) {
+	for _, name := range atStarts {
+		if targets.started() || !slices.Equal(targets.arm(), []string{failpoint.Variable + "=" + name + ":kill:1"}) {
+			t.Fatalf("the start that is to die at %s is armed with %v", name, targets.arm())
+		}
+		targets.died([]byte("\nfailpoint: this process dies at " + name + "\n"))
+	}
+	if targets.disarm(); targets.arm() != nil || !targets.started() {
+		t.Error("armed with more before the storm")
+	}
+	targets.start()
+	for i := range len(reachable()) - len(atStarts) {
 		_, points, _ := strings.Cut(targets.arm()[0], "=")
 		name, _, _ := strings.Cut(points, ":")
 		if !targets.died([]byte("\nfailpoint: this process dies at " + name + "\n")) {
 			t.Fatalf("death at %s does not count", name)
 		}
-		if want := len(reachable()) - i - 1; len(targets.missing()) != want {
+		if want := len(reachable()) - len(atStarts) - i - 1; len(targets.missing()) != want {
 			t.Fatalf("%d are missing after %d deaths, want %d", len(targets.missing()), i+1, want)
 		}
 	}

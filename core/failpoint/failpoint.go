@@ -12,6 +12,7 @@ package failpoint
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"slices"
 )
 
@@ -27,21 +28,24 @@ const (
 	After  = "after"
 )
 
-// commits are the commits that have a failpoint on either side, by package.
+// commits are all commits of core to its store, by package: each has a failpoint on either side.
 var commits = map[string][]string{
 	"dispatch": {
 		"order", "intent", "result", "hold", "no-offer", "failure", "settled", "adrift", "reconcile", "attention", "resolve",
 		"spare", "spare-cancelled", "cancel-intent", "cancel-result", "edit", "edit-intent", "edit-result", "reroute-intent", "retry", "release", "erase", "return", "fallback", "fallback-hold", "provider-down",
 	},
-	"jobs":     {"outcome"},
-	"notify":   {"deliveries"},
-	"tracking": {"create", "update", "drop", "erase", "status", "news", "poll", "park"},
+	"jobs":      {"outcome"},
+	"notify":    {"deliveries", "subscription", "configured", "alerts"},
+	"retention": {"plan", "done", "erase-orders", "erase-tracker", "versions"},
+	"ruleset":   {"keep"},
+	"shop":      {"settle"},
+	"tracking":  {"create", "update", "drop", "erase", "status", "news", "poll", "park"},
 }
 
 // Names lists every failpoint, as the variable takes them.
 func Names() []string {
 	var out []string
-	for _, pkg := range []string{"dispatch", "jobs", "notify", "tracking"} {
+	for _, pkg := range slices.Sorted(maps.Keys(commits)) {
 		for _, what := range commits[pkg] {
 			out = append(out, name(pkg, Before, what), name(pkg, After, what))
 		}

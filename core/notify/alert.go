@@ -88,7 +88,7 @@ func (s *Service) planAlert(ctx context.Context, tenant, shape string, have *sto
 		}
 		tx.Cursors = []store.Cursor{{Subscription: sub.ID, Position: end}}
 	}
-	return s.Store.Commit(ctx, tenant, tx)
+	return s.write(ctx, tenant, "alerts", tx)
 }
 
 // alert tells the buyer of a message, and adds the communication to the log with the outcome.

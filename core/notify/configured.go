@@ -49,7 +49,7 @@ func (s *Service) planShip24(ctx context.Context, t *config.Tenant) error {
 		sub.URL, sub.Bearer, sub.Extra, sub.State, sub.Reason, sub.UpdatedAt = w.URL, w.Secret.Reveal(), said, Active, "", now
 		tx.Subscriptions = []*store.Subscription{sub}
 	}
-	if err := s.Store.Commit(ctx, t.ID, tx); err != nil && !errors.Is(err, store.ErrConflict) {
+	if err := s.write(ctx, t.ID, "configured", tx); err != nil && !errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("write the configured webhook of tenant %s: %w", t.ID, err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/failpoint"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -279,7 +280,7 @@ func (s *Service) change(ctx context.Context, c usecase.Caller, id string, f fun
 
 // commit commits what changes subscriptions or what is due for them, and takes notice of it.
 func (s *Service) commit(ctx context.Context, tenant string, tx *store.Tx) error {
-	if err := s.Store.Commit(context.WithoutCancel(ctx), tenant, tx); err != nil {
+	if err := s.write(context.WithoutCancel(ctx), tenant, "subscription", tx); err != nil {
 		return err
 	}
 	if _, err := s.refresh(context.WithoutCancel(ctx), tenant); err != nil {
@@ -287,6 +288,17 @@ func (s *Service) commit(ctx context.Context, tenant string, tx *store.Tx) error
 	}
 	s.poke()
 	return nil
+}
+
+// write commits between the two failpoints of what.
+func (s *Service) write(ctx context.Context, tenant, what string, tx *store.Tx) error {
+	if err := failpoint.Hit("notify", failpoint.Before, what); err != nil {
+		return err
+	}
+	if err := s.Store.Commit(ctx, tenant, tx); err != nil {
+		return err
+	}
+	return failpoint.Hit("notify", failpoint.After, what)
 }
 
 // storeError words a store that failed.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/core/clock"
-	"github.com/waybill-dev/waybill/core/failpoint"
 	"github.com/waybill-dev/waybill/core/store"
 )
 
@@ -374,13 +373,10 @@ func (r *reader) settle(positions []uint64, to uint64) {
 	r.log.committed = max(r.log.committed, to)
 }
 
-// commitOutcomes commits between two failpoints. What has come back must not be lost because the reader ends.
+// commitOutcomes commits what has come back: it must not be lost because the reader ends.
 func (s *Service) commitOutcomes(ctx context.Context, tenant string, tx *store.Tx) error {
-	if err := failpoint.Hit("notify", failpoint.Before, "deliveries"); err != nil {
-		return err
-	}
-	if err := s.Store.Commit(context.WithoutCancel(ctx), tenant, tx); err != nil {
+	if err := s.write(context.WithoutCancel(ctx), tenant, "deliveries", tx); err != nil {
 		return fmt.Errorf("write deliveries: %w", err)
 	}
-	return failpoint.Hit("notify", failpoint.After, "deliveries")
+	return nil
 }

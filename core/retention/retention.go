@@ -21,6 +21,7 @@ import (
 	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/dispatch"
+	"github.com/waybill-dev/waybill/core/failpoint"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
@@ -85,7 +86,7 @@ func (s *Service) Plan(ctx context.Context) error {
 
 func (s *Service) plan(ctx context.Context, tenant, kind string) error {
 	now := s.Clock.Now()
-	err := s.Store.Commit(ctx, tenant, &store.Tx{
+	err := s.commit(ctx, tenant, "plan", &store.Tx{
 		Now: now, PutJobs: []store.Job{job(tenant, kind, now)},
 		Keys: []store.IdempotencyKey{{Key: "planned " + kind, Expires: now.Add(planned)}},
 	})
@@ -93,6 +94,17 @@ func (s *Service) plan(ctx context.Context, tenant, kind string) error {
 		return fmt.Errorf("plan the %s job of %s: %w", kind, tenant, err)
 	}
 	return nil
+}
+
+// commit commits between the two failpoints of what.
+func (s *Service) commit(ctx context.Context, tenant, what string, tx *store.Tx) error {
+	if err := failpoint.Hit("retention", failpoint.Before, what); err != nil {
+		return err
+	}
+	if err := s.Store.Commit(ctx, tenant, tx); err != nil {
+		return err
+	}
+	return failpoint.Hit("retention", failpoint.After, what)
 }
 
 func job(tenant, kind string, due time.Time) store.Job {
@@ -148,7 +160,7 @@ func (s *Service) RunRetention(ctx context.Context, j store.Job) (jobs.Outcome, 
 	if next.Payload, err = json.Marshal(done); err != nil {
 		return jobs.Outcome{}, err
 	}
-	err = s.Store.Commit(ctx, j.Tenant, &store.Tx{Now: now, DoneJobs: []store.Job{j}, PutJobs: []store.Job{next}})
+	err = s.commit(ctx, j.Tenant, "done", &store.Tx{Now: now, DoneJobs: []store.Job{j}, PutJobs: []store.Job{next}})
 	if err != nil {
 		return jobs.Outcome{}, fmt.Errorf("retention of tenant %s: %w", j.Tenant, err)
 	}
@@ -182,7 +194,7 @@ func (s *Service) eraseAged(ctx context.Context, tenant string, from, to time.Ti
 			}
 		}
 		if len(tx.PutJobs) > 0 {
-			if err := s.Store.Commit(ctx, tenant, tx); err != nil {
+			if err := s.commit(ctx, tenant, "erase-orders", tx); err != nil {
 				return total, err
 			}
 		}

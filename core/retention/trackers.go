@@ -46,7 +46,7 @@ func (s *Service) eraseTracker(ctx context.Context, tenant string, t *tracker.Tr
 		now := s.Clock.Now()
 		t.Erase(now)
 		t.UpdatedAt = now
-		err := s.Store.Commit(ctx, tenant, &store.Tx{Now: now, Trackers: []*tracker.Tracker{t}, EraseTrackers: []tracker.ID{t.ID}})
+		err := s.commit(ctx, tenant, "erase-tracker", &store.Tx{Now: now, Trackers: []*tracker.Tracker{t}, EraseTrackers: []tracker.ID{t.ID}})
 		if !errors.Is(err, store.ErrConflict) || ctx.Err() != nil {
 			return err
 		}

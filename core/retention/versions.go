@@ -65,7 +65,7 @@ func (s *Service) pruneVersions(ctx context.Context, tenant string, known *versi
 	if len(tx.DropDocuments) == 0 {
 		return 0, nil
 	}
-	return len(tx.DropDocuments), s.Store.Commit(ctx, tenant, tx)
+	return len(tx.DropDocuments), s.commit(ctx, tenant, "versions", tx)
 }
 
 // findVersions looks through the tenant's orders, newest first, for decisions that name the open versions, and closes those. It ends when none is

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/waybill-dev/waybill/core/failpoint"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/rules"
 )
@@ -77,11 +78,21 @@ func (r *Set) keep(f folder, files []rules.File, hash string) {
 		if !f.trial {
 			tx.Documents = append(tx.Documents, store.Document{Name: lastGood, Data: data})
 		}
-		err = r.Kept.Commit(context.Background(), f.tenant, tx)
+		err = r.commit(f.tenant, tx)
 	}
 	if err != nil {
 		r.Log.Warn("the rules that were taken could not be kept; should their files be faulty at the next start, earlier ones stand in", "tenant", f.tenant, "err", err)
 	}
+}
+
+func (r *Set) commit(tenant string, tx *store.Tx) error {
+	if err := failpoint.Hit("ruleset", failpoint.Before, "keep"); err != nil {
+		return err
+	}
+	if err := r.Kept.Commit(context.Background(), tenant, tx); err != nil {
+		return err
+	}
+	return failpoint.Hit("ruleset", failpoint.After, "keep")
 }
 
 // maxVersions is how many old versions of all tenants' rules stay in memory; the others are read again.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/waybill-dev/waybill/core/failpoint"
 	"github.com/waybill-dev/waybill/core/notify"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
@@ -61,7 +62,7 @@ func (s *Service) settle(ctx context.Context, tenant string, id int64, keys []st
 			return nil
 		}
 		// The client may have left; what the shop has said must not wait for its next try.
-		err = s.Store.Commit(context.WithoutCancel(ctx), tenant, tx)
+		err = s.commit(context.WithoutCancel(ctx), tenant, tx)
 		switch {
 		case err == nil:
 			return nil
@@ -72,6 +73,16 @@ func (s *Service) settle(ctx context.Context, tenant string, id int64, keys []st
 		}
 	}
 	return fmt.Errorf("tell of order %d: %w %d times", id, store.ErrConflict, maxConflicts)
+}
+
+func (s *Service) commit(ctx context.Context, tenant string, tx *store.Tx) error {
+	if err := failpoint.Hit("shop", failpoint.Before, "settle"); err != nil {
+		return err
+	}
+	if err := s.Store.Commit(ctx, tenant, tx); err != nil {
+		return err
+	}
+	return failpoint.Hit("shop", failpoint.After, "settle")
 }
 
 // tell puts into tx what is to be told, and that it was.
