@@ -172,14 +172,17 @@ func (s *Service) begin(ctx context.Context, t *tracker.Tracker, now time.Time) 
 	if t.Number == "" {
 		return n, nil
 	}
-	siblings, err := s.Store.TrackersByTag(ctx, t.Tenant, tracker.ParcelTag(t.Account, t.Number), maxFollowers)
+	siblings := store.TrackerQuery{Tag: tracker.ParcelTag(t.Account, t.Number)}
+	err := s.each(ctx, t.Tenant, siblings, func(page []*tracker.Tracker) error {
+		for _, other := range page {
+			if other.ID != t.ID && other.Account == t.Account {
+				share(t, other, n, now)
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	for _, other := range siblings {
-		if other.ID != t.ID && other.Account == t.Account {
-			share(t, other, n, now)
-		}
 	}
 	parked, err := s.parkedFor(ctx, t)
 	if err != nil {
@@ -222,9 +225,12 @@ func (s *Service) TrackerByName(ctx context.Context, c usecase.Caller, name stri
 	return t, err
 }
 
-// TrackersByTag returns the tenant's trackers with a tag, oldest first, at most a hundred.
-func (s *Service) TrackersByTag(ctx context.Context, c usecase.Caller, tag string) ([]*tracker.Tracker, error) {
-	found, err := s.Store.TrackersByTag(ctx, c.Tenant, tag, maxFollowers)
+// TrackersByTag returns the tenant's trackers with a tag, oldest first.
+func (s *Service) TrackersByTag(ctx context.Context, c usecase.Caller, tag string) (found []*tracker.Tracker, err error) {
+	err = s.each(ctx, c.Tenant, store.TrackerQuery{Tag: tag}, func(page []*tracker.Tracker) error {
+		found = append(found, page...)
+		return nil
+	})
 	if err != nil {
 		return nil, refusal("list trackers", err)
 	}

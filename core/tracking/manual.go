@@ -127,7 +127,7 @@ func notLegal(what string, from, to shipping.Status, next []shipping.Status) err
 
 // trackerFor returns the tracker of the booking of an attempt, nil where it has none.
 func (s *Service) trackerFor(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt) (*tracker.Tracker, error) {
-	found, err := s.Store.TrackersByTag(ctx, sh.Tenant, tracker.ShipmentTag(sh.ID), maxFollowers)
+	found, err := s.Store.TrackersByTag(ctx, sh.Tenant, tracker.ShipmentTag(sh.ID), crowd)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/store"
@@ -23,8 +26,10 @@ import (
 const (
 	// pushTime bounds how long an adapter may take to read a push.
 	pushTime = 20 * time.Second
-	// maxFollowers bounds how many trackers of one number hear of it.
-	maxFollowers = 100
+	// crowd is how many trackers of one number are read at a time, and writers how many of these are written at once: the store
+	// commits in groups.
+	crowd   = 100
+	writers = 16
 )
 
 // Push takes what a carrier has pushed to an account.
@@ -97,69 +102,129 @@ func (s *Service) unread(a *config.Account, e *carrier.Error) error {
 
 // hear commits one update to every tracker that it is about, or parks it where there is none. It returns when that is written.
 func (s *Service) hear(ctx context.Context, a *config.Account, u carrier.TrackUpdate) (outcome string, err error) {
-	followers, err := s.followers(ctx, a, u)
+	found, fresh, err := s.tellAll(ctx, a, u, nil)
 	if err != nil {
 		return "", err
 	}
-	var parked *store.Parked
-	if len(followers) == 0 {
-		if parked, err = s.park(ctx, a, u); err != nil || parked == nil {
+	if !found {
+		parked, err := s.park(ctx, a, u)
+		if err != nil || parked == nil {
 			return "parked", err
 		}
 		// Somebody may have begun to follow it just now, and have found nothing parked.
-		if followers, err = s.followers(ctx, a, u); err != nil || len(followers) == 0 {
+		if found, fresh, err = s.tellAll(ctx, a, u, parked); err != nil || !found {
 			return "parked", err
 		}
 	}
-	for _, t := range followers {
-		_, err := s.change(ctx, t, "news", func(t *tracker.Tracker) (*news, error) {
-			now, n := s.Clock.Now(), &news{}
-			n.merge(t, u, tracker.Heard{Origin: tracker.ByPush, At: now})
-			if parked != nil {
-				n.unpark = []string{parked.ID}
-			}
-			if !n.any() && parked == nil {
-				return nil, errUnchanged
-			}
-			outcome = "news"
-			if len(n.entered) > 0 {
-				revive(t)
-				s.schedule(t, now)
-			}
-			return n, nil
-		})
-		if err != nil && !errors.Is(err, store.ErrNotFound) { // a tracker that was removed meanwhile wants no news
-			return "", err
-		}
+	if fresh {
+		outcome = "news"
 	}
 	return outcome, nil
 }
 
-// followers are the trackers that an update of an account is about: those of its number, and the one of its reference, which is most
-// often among them.
-func (s *Service) followers(ctx context.Context, a *config.Account, u carrier.TrackUpdate) ([]*tracker.Tracker, error) {
+// tellAll commits an update to all trackers that it is about. It tells whether there are any, and whether it was new to one. parked is
+// what the update was parked as, nil where it was not.
+func (s *Service) tellAll(ctx context.Context, a *config.Account, u carrier.TrackUpdate, parked *store.Parked) (found, fresh bool, err error) {
+	var known atomic.Bool
+	err = s.followers(ctx, a, u, func(page []*tracker.Tracker) error {
+		found = true
+		var g errgroup.Group
+		if g.SetLimit(1); len(page) > writers {
+			g.SetLimit(writers)
+		}
+		for _, t := range page {
+			g.Go(func() error {
+				entered, err := s.tell(ctx, t, u, parked)
+				if entered {
+					known.Store(true)
+				}
+				return err
+			})
+		}
+		return g.Wait()
+	})
+	return found, known.Load(), err
+}
+
+// tell commits an update to a tracker, and tells whether it was new.
+func (s *Service) tell(ctx context.Context, t *tracker.Tracker, u carrier.TrackUpdate, parked *store.Parked) (fresh bool, err error) {
+	_, err = s.change(ctx, t, "news", func(t *tracker.Tracker) (*news, error) {
+		now, n := s.Clock.Now(), &news{}
+		n.merge(t, u, tracker.Heard{Origin: tracker.ByPush, At: now})
+		if parked != nil {
+			n.unpark = []string{parked.ID}
+		}
+		if !n.any() && parked == nil {
+			return nil, errUnchanged
+		}
+		fresh = true
+		if len(n.entered) > 0 {
+			revive(t)
+			s.schedule(t, now)
+		}
+		return n, nil
+	})
+	if errors.Is(err, store.ErrNotFound) { // a tracker that was removed meanwhile wants no news
+		return false, nil
+	}
+	return fresh, err
+}
+
+// followers calls f with the trackers that an update of an account is about, at most a crowd at a time: those of its number, and the
+// one of its reference, which is most often among them. Those that follow booked orders come first.
+func (s *Service) followers(ctx context.Context, a *config.Account, u carrier.TrackUpdate, f func([]*tracker.Tracker) error) error {
 	var tags []string
 	if u.Number != "" {
 		tags = append(tags, tracker.ParcelTag(a.ID, u.Number))
-		found, err := s.tagged(ctx, a, tags)
-		referred := func(t *tracker.Tracker) bool { return t.Reference == u.Reference }
-		if err != nil || u.Reference == "" || slices.ContainsFunc(found, referred) {
-			return found, err
+	}
+	found, err := s.Store.TrackersByTags(ctx, a.Tenant, tags, crowd)
+	referred := func(t *tracker.Tracker) bool { return t.Account == a.ID && t.Reference == u.Reference }
+	if err == nil && u.Reference != "" && !slices.ContainsFunc(found, referred) {
+		tags = append(tags, tracker.ReferenceTag(u.Reference))
+		found, err = s.Store.TrackersByTags(ctx, a.Tenant, tags, crowd)
+	}
+	if err != nil {
+		return fmt.Errorf("trackers of a push: %w", err)
+	}
+	booked := func(t *tracker.Tracker) bool { return t.Surface == tracker.OfShipment }
+	pass := func(page []*tracker.Tracker) error {
+		if page = slices.DeleteFunc(page, func(t *tracker.Tracker) bool { return t.Account != a.ID }); len(page) == 0 {
+			return nil
+		}
+		return f(page)
+	}
+	if len(found) < crowd { // then none of the tags has more
+		slices.SortStableFunc(found, func(a, b *tracker.Tracker) int { return cmp.Compare(b.Attempt, a.Attempt) }) // others have none
+		return pass(found)
+	}
+	for _, tag := range tags {
+		if err := s.each(ctx, a.Tenant, store.TrackerQuery{Tag: tag, Surface: tracker.OfShipment}, pass); err != nil {
+			return err
 		}
 	}
-	if u.Reference != "" {
-		tags = append(tags, tracker.ReferenceTag(u.Reference))
+	for _, tag := range tags {
+		err := s.each(ctx, a.Tenant, store.TrackerQuery{Tag: tag}, func(page []*tracker.Tracker) error { return pass(slices.DeleteFunc(page, booked)) })
+		if err != nil {
+			return err
+		}
 	}
-	return s.tagged(ctx, a, tags)
+	return nil
 }
 
-// tagged are the account's trackers with any of the tags.
-func (s *Service) tagged(ctx context.Context, a *config.Account, tags []string) ([]*tracker.Tracker, error) {
-	found, err := s.Store.TrackersByTags(ctx, a.Tenant, tags, maxFollowers)
-	if err != nil {
-		return nil, fmt.Errorf("trackers of a push: %w", err)
+// each calls f with a page after another of the trackers that a query asks for, oldest first. What f does to a tracker does not move it
+// in the list.
+func (s *Service) each(ctx context.Context, tenant string, q store.TrackerQuery, f func([]*tracker.Tracker) error) error {
+	q.Limit, q.Ascending = crowd, true
+	for {
+		page, err := s.Store.ListTrackers(ctx, tenant, q)
+		if err != nil {
+			return fmt.Errorf("trackers with the tag %q: %w", q.Tag, err)
+		}
+		if err := f(page.Trackers); err != nil || page.Next == "" {
+			return err
+		}
+		q.Cursor = page.Next
 	}
-	return slices.DeleteFunc(found, func(t *tracker.Tracker) bool { return t.Account != a.ID }), nil
 }
 
 // park keeps an update that nobody waits for yet. The same update is parked once. An update that names nothing is dropped.

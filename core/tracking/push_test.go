@@ -125,6 +125,50 @@ func TestParkedNewsExpire(t *testing.T) {
 	}
 }
 
+// However many follow a number, a push is acknowledged when all of them have heard it, and whoever begins afterwards knows it too.
+func TestACrowdHearsOfAPush(t *testing.T) {
+	e := newFollower(t)
+	const many = 230
+	ship24 := func(tr *tracker.Tracker) { tr.Surface, tr.Tags = tracker.OfShip24, []string{"crowd"} }
+	for range many {
+		e.follow("1Z1", ship24)
+	}
+	sh, _ := e.book("o1", "ground", "1Z1")
+	api := e.follow("1Z1")
+	for range 2 {
+		e.mustTell(news("1Z1", ev(1, shipping.InTransit)))
+	}
+	all, err := e.TrackersByTag(context.Background(), caller, "crowd")
+	if err != nil || len(all) != many {
+		t.Fatalf("%d of %d, %v", len(all), many, err)
+	}
+	for i, tr := range append(all, e.tracker(api.ID)) {
+		if len(tr.Events) != 1 || tr.Status != shipping.InTransit {
+			t.Fatalf("tracker %d: %s with %d events", i, tr.Status, len(tr.Events))
+		}
+	}
+	e.wantHistory(sh.ID, "IN_TRANSIT")
+	if late := e.follow("1Z1"); len(late.Events) != 1 {
+		t.Errorf("a late one has %d events", len(late.Events))
+	}
+}
+
+// Only the last of many has heard something: who begins afterwards knows it all the same.
+func TestANewTrackerKnowsWhatAnyOtherKnows(t *testing.T) {
+	e := newFollower(t)
+	for range 120 {
+		e.follow("1Z1")
+	}
+	knows := e.follow("1Z1")
+	e.carrier.says("1Z1", ev(1, shipping.InTransit))
+	if _, err := e.Refresh(context.Background(), caller, knows.ID); err != nil {
+		t.Fatal(err)
+	}
+	if late := e.follow("1Z1"); len(late.Events) != 1 {
+		t.Errorf("%d events", len(late.Events))
+	}
+}
+
 // What is acknowledged is written: a commit that fails is told to the carrier, which sends the push again.
 func TestOnlyWhatIsWrittenIsAcknowledged(t *testing.T) {
 	e := newFollower(t)
