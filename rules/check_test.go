@@ -75,3 +75,14 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		t.Errorf("rendered\n%s\nwant\n%s", err, want)
 	}
 }
+
+// TestEmptyRulesAreFaults: a rule without any key is a fault of its own at its place, in every phase, and not passed over.
+func TestEmptyRulesAreFaults(t *testing.T) {
+	for _, phase := range []string{"hold", "set", "exclude", "adjust", "choose", "guard", "fallback", "warn"} {
+		_, err := rules.Load(oneFile("rules: 1\n"+phase+":\n  - {}\n"), rules.Options{})
+		check, ok := errors.AsType[*rules.CheckError](err)
+		if !ok || check.Problems[0].Sentence != "the rule has no name" || check.Problems[0].Line != 3 || check.Problems[0].Column != 5 {
+			t.Errorf("%s: [ {} ]: %v", phase, err)
+		}
+	}
+}

@@ -169,7 +169,7 @@ func (c *checker) ruleForm(d *document, phase string, n *yaml.Node, v variant) {
 	keys := append(slices.Clone(commonKeys), phaseKeys[phase]...)
 	r := &reading{checker: c, document: d, node: n, enabled: true, before: before, head: head{variant: v, file: d.name, line: n.Line, column: n.Column, phase: phase, node: n}}
 	r.members = d.mapping(n, "a rule of "+phase, keys)
-	if len(r.members) == 0 {
+	if len(r.members) == 0 && !r.sound() {
 		return
 	}
 	r.env = c.env.order
