@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -84,8 +85,13 @@ func shapes() map[string]any {
 	set["signature"], set["label_format"], set["id_check"], set["vehicle"] = oneOf(shipping.Signatures), oneOf(labelFormats), oneOf(idChecks), oneOf(vehicles)
 	set["ship_date"], set["weight"] = text("next_business_day, 2026-12-24, or an expression: a moment"), text("2.5 lb: what each parcel weighs")
 	set["instructions"], set["pickup_instructions"] = text("{…} holds an expression"), text("{…} holds an expression")
-	step := object{"anyOf": []any{oneOf([]string{"next_ranked"}),
-		closed(object{"use": text("provider or provider/service"), "if_available": truthSchema, "hold_for": durationSchema, "notify": text("")})}}
+	doing := closed(object{"use": text("provider or provider/service"), "if_available": truthSchema, "hold_for": durationSchema, "notify": text("")})
+	doing["oneOf"] = having("use", "hold_for", "notify")
+	step := object{"anyOf": []any{oneOf([]string{"next_ranked"}), doing}}
+	rank := closed(object{"score": expression("number, lower is better"), "strategy": oneOf([]string{"cheapest", "fastest"}), "ties": list(expression("number or text")), "about": text("")})
+	rank["not"] = object{"required": []string{"score", "strategy"}}
+	none := closed(object{"hold_for": durationSchema, "retry": wholeSchema(1, 1000), "then": closed(object{"hold": truthSchema, "notify": text(""), "message": text("")})})
+	none["dependencies"] = object{"retry": []string{"hold_for"}}
 	days := object{"type": "string", "pattern": `^\d{4}-\d\d-\d\d$`, "description": "the first or last day, in the location's zone"}
 	return map[string]any{
 		"name": ruleName, "when": expression("true or false"), "enabled": truthSchema, "from": days, "until": days, "locations": textsSchema,
@@ -102,9 +108,25 @@ func shapes() map[string]any {
 		"top.env": closed(object{"pii": object{"type": "boolean", "description": "recipient.name, phone, email and street may be named, and stand in the records"}}), "top.rules": object{"const": 1}, "top.name": text(""), "top.currency": object{"type": "string", "pattern": "^[A-Z]{3}$"}, "top.attributes": textsSchema,
 		"top.lists": object{"type": "object", "additionalProperties": textsSchema}, "top.zones": object{"type": "object", "additionalProperties": closed(object{
 			"center": text("latitude,longitude"), "radius": text("3 mi, 5 km, 500 m"), "corners": textsSchema})}, "top.let": object{"type": "object", "additionalProperties": expression("any")},
-		"top.rank": closed(object{"score": expression("number, lower is better"), "strategy": oneOf([]string{"cheapest", "fastest"}), "ties": list(expression("number or text")), "about": text("")}),
-		"top.none": closed(object{"hold_for": durationSchema, "retry": wholeSchema(1, 1000), "then": closed(object{"hold": truthSchema, "notify": text(""), "message": text("")})}),
+		"top.rank": rank, "top.none": none,
 	}
+}
+
+// having is a list of alternatives: to have one of the keys.
+func having(keys ...string) []any {
+	out := make([]any, len(keys))
+	for i, key := range keys {
+		out[i] = object{"required": []string{key}}
+	}
+	return out
+}
+
+// phaseNeeds is what a rule of each phase cannot be without, beside its name.
+var phaseNeeds = map[string]object{
+	"hold": {"oneOf": having("until", "for")}, "set": {"required": []string{"name", "set"}}, "exclude": {"anyOf": having("when", "providers", "services")},
+	"adjust": {"anyOf": having("add", "charge")}, "choose": {"oneOf": having("prefer", "only", "split")},
+	"guard":    {"required": []string{"name", "on_breach"}, "anyOf": having("max_fee", "max_dropoff", "daily_budget"), "dependencies": object{"per": []string{"daily_budget"}}},
+	"fallback": {"required": []string{"name", "on", "steps"}}, "warn": {"required": []string{"name", "message"}},
 }
 
 // shapeOf is the form of a key in a phase.
@@ -134,7 +156,9 @@ func schemaOf(title string, keys, required []string) object {
 				patch[k] = rule[k]
 			}
 		}
-		properties[key] = list(closed(rule, "name"))
+		form := closed(rule, "name")
+		maps.Copy(form, phaseNeeds[key])
+		properties[key] = list(form)
 		patches[key] = object{"type": "object", "additionalProperties": closed(patch)}
 	}
 	for _, key := range keys {

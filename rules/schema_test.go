@@ -3,8 +3,10 @@ package rules_test
 import (
 	"bytes"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,4 +94,67 @@ func TestSchemasTakeWhatLoads(t *testing.T) {
 	if refused < 4 {
 		t.Errorf("only %d slips were tried", refused)
 	}
+}
+
+// whole holds for each phase the keys that a rule of it may have, each with a good value.
+var whole = map[string]map[string]any{
+	"hold":    {"name": "A", "when": "order.asap", "until": "released", "for": "30m", "reason": "why"},
+	"set":     {"name": "A", "when": "order.asap", "set": map[string]any{"signature": "adult"}},
+	"exclude": {"name": "A", "when": "order.asap", "providers": []any{"ups"}, "services": []any{"ups/ground"}, "reason": "why"},
+	"adjust":  {"name": "A", "when": "order.asap", "providers": []any{"ups"}, "add": "1 USD", "charge": "2 USD", "reason": "why"},
+	"choose":  {"name": "A", "when": "order.asap", "prefer": []any{"ups"}, "only": []any{"ups"}, "split": map[string]any{"ups": 10, "rank": 90}},
+	"guard": {"name": "A", "when": "order.asap", "applies": "order.asap", "max_fee": "9 USD", "max_dropoff": "2h", "daily_budget": "9 USD", "per": "location",
+		"on_breach": "next", "reason": "why"},
+	"fallback": {"name": "A", "when": "order.asap", "on": []any{"no_driver"}, "steps": []any{"next_ranked"}, "limit": map[string]any{"attempts": 2}, "requote": "always", "use": "latest"},
+	"warn":     {"name": "A", "when": "order.asap", "message": "why", "level": "high"},
+	"a step":   {"use": "ups", "if_available": true, "hold_for": "3m", "notify": "manager"},
+	"rank":     {"score": "dollars(option.cost)", "strategy": "cheapest", "ties": []any{"option.provider"}, "about": "why"},
+	"none":     {"hold_for": "3m", "retry": 2, "then": map[string]any{"hold": true}},
+}
+
+// TestSchemaAndReaderAgree takes away keys of a rule of each phase, in every combination: what the schema takes Load takes, and the other way round.
+func TestSchemaAndReaderAgree(t *testing.T) {
+	s := schema(t, "rules.json", rules.RuleSchema())
+	for phase, members := range whole {
+		keys := slices.Sorted(maps.Keys(members))
+		verdicts := map[bool]int{}
+		for kept := range 1 << len(keys) {
+			one := map[string]any{}
+			for i, key := range keys {
+				if kept&(1<<i) != 0 {
+					one[key] = members[key]
+				}
+			}
+			file := map[string]any{"rules": 1, phase: []any{one}}
+			switch phase {
+			case "a step":
+				file = map[string]any{"rules": 1, "fallback": []any{map[string]any{"name": "A", "on": []any{"no_driver"}, "steps": []any{one}}}}
+			case "rank", "none":
+				file[phase] = one
+			}
+			agree(t, s, file, verdicts)
+		}
+		if verdicts[true] == 0 || verdicts[false] == 0 {
+			t.Errorf("%s: %v are not both verdicts", phase, verdicts)
+		}
+	}
+}
+
+// agree compares the verdicts over one file.
+func agree(t *testing.T, s *jsonschema.Schema, file map[string]any, verdicts map[bool]int) {
+	t.Helper()
+	text, err := yaml.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v any
+	if err := yaml.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	told := s.Validate(v)
+	_, found := rules.Load(oneFile(string(text)), rules.Options{})
+	if (told == nil) != (found == nil) {
+		t.Errorf("the schema says %v, the reader %v of\n%s", told, found, text)
+	}
+	verdicts[found == nil]++
 }
