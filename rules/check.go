@@ -69,7 +69,7 @@ func (c *checker) read(files []File) {
 	for _, f := range files {
 		s := &source{name: f.Name, lines: strings.Split(strings.ReplaceAll(string(f.Data), "\r\n", "\n"), "\n"), found: &c.problems}
 		if strings.HasSuffix(f.Name, ".csv") {
-			c.listFile(s)
+			c.listFile(s, f.Data)
 			continue
 		}
 		root := s.parseYAML(f.Data)
@@ -113,28 +113,6 @@ func (c *checker) read(files []File) {
 }
 
 var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-
-func (c *checker) listFile(s *source) {
-	name := strings.TrimSuffix(strings.TrimPrefix(s.name, "lists/"), ".csv")
-	if !identifier.MatchString(name) {
-		s.report(Problem{Code: "E505", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("%q cannot name a list", name), Hint: "use small letters, digits and _"})
-		return
-	}
-	set := map[string]bool{}
-	c.lists[name] = formula.List{Set: set}                // of a faulty list too, so that its users are not told that there is none
-	s.lines[0] = strings.TrimPrefix(s.lines[0], "\ufeff") // spreadsheets begin their files with this mark
-	for i, line := range s.lines {
-		entry := strings.Trim(strings.TrimSpace(line), `"`)
-		if strings.ContainsAny(entry, ",;\t") {
-			s.report(Problem{Code: "E505", Line: i + 1, Column: 1, End: len([]rune(line)) + 1, Sentence: "this line has more than one column, but a list has one",
-				Hint: "keep only the column with the entries: one a line, without a header"})
-			return
-		}
-		if entry != "" {
-			set[entry] = true
-		}
-	}
-}
 
 // header reads what names things: name, currency, providers, attributes, zones, lists.
 func (c *checker) header(d *document) {

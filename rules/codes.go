@@ -46,6 +46,7 @@ func Codes() map[string]string {
 		"W610": "Nothing uses the named expression.",
 		"W611": "Nothing uses the attribute, and it is kept with every decision.",
 		"W612": "A time of day goes over midnight and lasts longer than half a day: the two times may stand the wrong way round.",
+		"W613": "The first entry of a list reads like the title of its column. It counts as an entry.",
 		"W614": "The patch of a rule at a location says what the rule says anyway.",
 		"W615": "A fallback uses the same provider twice.",
 		"W616": "A fallback is never reached, because an earlier one speaks of its events.",
