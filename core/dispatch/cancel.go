@@ -49,9 +49,10 @@ func (s *Service) Cancel(ctx context.Context, c usecase.Caller, externalID strin
 			tx := &store.Tx{}
 			plan(tx, sh, s.job(sh, JobCancel, a.CancelIntent.Deadline))
 			return tx, nil
-		case asked:
+		case asked && sh.Cancel.Kept:
 			return nil, errUnchanged
 		}
+		sh.Cancel.Kept = true
 		return &store.Tx{}, nil
 	})
 	if e, ok := errors.AsType[*usecase.Error](err); ok {
@@ -139,29 +140,30 @@ func (s *Service) cancelledLocally(sh *shipment.Shipment, by string) *store.Tx {
 
 // cancelAtCarrier asks the carrier to cancel the booking of an attempt, whose intent is committed, and commits what came of it. An
 // unknown outcome leaves the intent and the job that asks again. waits says that a caller hears the answer: to that one a failure
-// is told, and the intent withdrawn; else it is asked for until the carrier says yes or no. own is the dispatch job of a caller who
-// means to book anew at once.
+// is told, and the intent withdrawn; else, and where others were told that the cancellation is kept, it is asked for until the carrier
+// says yes or no, and a no is told by the history. own is the dispatch job of a caller who means to book anew at once.
 func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, number int, own *inlineJob, waits bool) (*shipment.Shipment, *carrier.Error, error) {
-	asked := 0 // how often it had been asked in vain when this call began
+	intent := shipment.CancelIntent{By: systemUser} // as this call began
 	if ci := sh.Attempt(number).CancelIntent; ci != nil {
-		asked = ci.Asks
+		intent = *ci
 	}
 	done, trace, cerr := s.callCancel(ctx, sh, sh.Attempt(number), !waits)
 	sameID := false
 	record := func(sh *shipment.Shipment) (*store.Tx, error) {
 		a := sh.Attempt(number)
 		ci := a.CancelIntent
+		kept := sh.Cancel != nil && sh.Cancel.Kept
 		tx := &store.Tx{}
 		switch {
 		case !a.Live():
 			return nil, errUnchanged
-		case cerr != nil && cerr.Effect == carrier.EffectNone && (ci == nil || ci.Asks != asked || waits && s.Clock.Now().After(ci.Deadline)):
+		case cerr != nil && cerr.Effect == carrier.EffectNone && (ci == nil || ci.Asks != intent.Asks || waits && s.Clock.Now().After(ci.Deadline)):
 			// Another call was made, or may have been since the deadline. What that came to is not what this one says.
 			return nil, errUnchanged
 		case cerr == nil:
 			tx = s.released(sh, a, done, own, sameID)
-		case refusedForGood(cerr) || cerr.Effect == carrier.EffectNone && waits && !ci.Unknown:
-			if !waits {
+		case refusedForGood(cerr) || cerr.Effect == carrier.EffectNone && waits && !ci.Unknown && !kept:
+			if !waits || kept {
 				tx = changed(sh, s.aside(sh, a, "CANCELLATION_REFUSED( "+a.Provider+": "+cerr.Message+" )"))
 			}
 			a.CancelIntent, sh.Cancel = nil, nil
@@ -170,8 +172,11 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 			tx.DropJobs = drop(sh, JobCancel)
 		default:
 			if ci == nil { // another's answer has withdrawn it
-				s.intendCancel(sh, systemUser, nil)
+				s.intendCancel(sh, intent.By, intent.Replace)
 				ci = a.CancelIntent
+			}
+			if cerr.Effect == carrier.EffectNone && waits && !ci.Unknown && ci.Replace != nil {
+				ci.By, ci.Replace = sh.Cancel.By, nil // who asked for the change is told that it failed; the kept cancellation goes on
 			}
 			ci.Unknown = ci.Unknown || cerr.Effect != carrier.EffectNone
 			ci.Asks++

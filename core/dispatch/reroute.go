@@ -65,7 +65,7 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 		return s.answer(ctx, sh, begun)
 	case cerr == nil: // cancelled meanwhile
 		return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
-	case a.CancelIntent != nil:
+	case a.CancelIntent != nil && a.CancelIntent.Replace != nil:
 		return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,
 			Message: "It is not known yet whether " + a.Provider + " has cancelled the present booking, which the change needs. The order is changed and booked anew as soon as that is certain."}}}, nil
 	}

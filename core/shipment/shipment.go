@@ -269,6 +269,8 @@ type Fallback struct {
 type CancelRequest struct {
 	By string    `json:"by"`
 	At time.Time `json:"at"`
+	// Kept says that somebody was told that it is kept, who did not ask the carrier and hears of its answer nowhere but in the history.
+	Kept bool `json:"kept,omitempty"`
 }
 
 // Change is one line of the status history. It is written once and never changed.
