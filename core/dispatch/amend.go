@@ -132,7 +132,11 @@ func (s *Service) editAtCarrier(ctx context.Context, sh *shipment.Shipment, numb
 				sh.Order.ExternalID = id
 			}
 			a.EditIntent = nil
-			if cerr != nil && !waits {
+			switch {
+			case waits:
+			case cerr == nil: // who was told that it is in doubt hears of it here
+				tx = changed(sh, s.aside(sh, a, "EDITED( "+a.Provider+": the change is taken )"))
+			default:
 				tx = changed(sh, s.aside(sh, a, "EDIT_REFUSED( "+a.Provider+": "+cerr.Message+" )"))
 				sh.Warnings = append(sh.Warnings, notInformed(a))
 			}

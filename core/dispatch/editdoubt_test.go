@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -59,6 +60,38 @@ func TestAFallbackKeepsAnEditInDoubt(t *testing.T) {
 	}
 	e.pass(time.Hour)
 	e.wantNoJobs()
+}
+
+// The end of an edit in doubt is told, to whoever was answered that it is in doubt: once, and with a line that is news.
+func TestTheEndOfAnEditInDoubtIsTold(t *testing.T) {
+	for want, end := range map[string]func(carrier.EditRequest) error{
+		"EDITED( Cheap: the change is taken )":        nil,
+		"EDIT_REFUSED( Cheap: The carrier says no. )": func(carrier.EditRequest) error { return refusal(carrier.EditRefused) },
+	} {
+		e, cheap, _ := editInDoubt(t)
+		cheap.set(func(f *fakeCarrier) { f.onEdit = end })
+		told := 0
+		e.store.onCommit(func(tx *store.Tx) {
+			for _, c := range tx.Changes {
+				if c.Change.Note == want {
+					told++
+				}
+			}
+		})
+		e.pass(time.Hour)
+		if got := e.notes("o1", "EDIT"); told != 1 || len(got) != 1 || got[0] != want {
+			t.Errorf("told %d times, history %v, want %s", told, got, want)
+		}
+		e.wantNoJobs()
+	}
+	e := newEngine(t, newFake("cheap", "Cheap", 500))
+	e.mustCreate("o1")
+	if _, err := e.edit("o1", rung); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.notes("o1", "EDIT"); len(got) != 0 { // its caller has heard
+		t.Errorf("history %v", got)
+	}
 }
 
 // What a carrier takes while the fallback's cancellation is in doubt is the order from then on.
