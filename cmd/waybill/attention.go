@@ -61,7 +61,7 @@ type doubtView struct {
 func (d *doubtView) rows(t *table, sh *shipmentView) {
 	told := false
 	for _, a := range d.Attempts {
-		if a.State == "in_doubt" && a.Doubt != nil && a.Doubt.Needs != "" {
+		if a.Doubt != nil && a.Doubt.Needs != "" {
 			told = true
 			t.row(sh.OrderExternalID, number(a.Number), a.Provider, a.Reference, a.Doubt.Since.Local().Format("2006-01-02 15:04:05"), a.Doubt.Last)
 		}
@@ -75,6 +75,7 @@ func howToResolve(out io.Writer) error {
 	_, err := fmt.Fprint(out, "\nAsk the carrier for a booking under the reference, then say what it knows:\n"+
 		"  none:  waybill shipments resolve ORDER --attempt N --outcome absent\n"+
 		"  one:   waybill shipments resolve ORDER --attempt N --outcome booked --tracking NUMBER\n"+
-		"  spare: have it cancelled there, then resolve the attempt as absent\n")
+		"  spare: have it cancelled there, then resolve the attempt as absent\n"+
+		"Of a cancellation or a change that is not known to be done: absent if the booking is gone, or the change not made; else booked.\n")
 	return err
 }

@@ -103,7 +103,9 @@ func newResolveCmd(p *program, f *clientFlags) *cobra.Command {
 			"absent: the carrier has not booked it. The order goes on, and another carrier may be asked.\n" +
 			"booked: the carrier has booked it, as --tracking. The order counts on that.\n" +
 			"spare:  the carrier holds --tracking, on which the order does not count, as `waybill audit` tells. The engine has it\n" +
-			"        cancelled there; the history tells what became of it.\n\n" +
+			"        cancelled there; the history tells what became of it.\n" +
+			"Of a cancellation or an edit that is not known to be done: absent where the booking is gone, or the edit not taken; booked\n" +
+			"where the booking, --tracking, stands, or the edit is taken.\n\n" +
 			"`waybill shipments list --needs-attention` lists the orders that wait for this.",
 		Example: "  waybill shipments resolve 7709-001 --outcome absent\n  waybill shipments resolve 7709-001 --outcome booked --tracking 1Z999AA10123456784 --attempt 2",
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -94,8 +94,8 @@ func OrderOf(sh *shipment.Shipment) Order {
 		a := &sh.Attempts[i]
 		x := Attempt{Number: a.Number, Kind: a.Kind, Account: a.Account, Adapter: a.Adapter, Reference: a.Reference, State: a.State,
 			IntendedAt: a.IntendedAt, Deadline: a.Deadline, Refund: a.Refund, ByHand: a.EndedBy != ""}
-		if a.Doubt != nil {
-			x.Needs = a.Doubt.Needs
+		if d := a.Undecided(); d != nil {
+			x.Needs = d.Needs
 		}
 		if a.Booking != nil {
 			x.Entity, x.Tracking, x.Amount, x.Quoted = a.Booking.CarrierRef, a.Booking.TrackingID, a.Booking.Amount, a.Booking.Quoted

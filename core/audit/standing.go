@@ -89,6 +89,9 @@ func (u *Auditor) unseen(o Order, a Attempt, why string) {
 	case open(a) && (a.Needs != "" || clock.Later(a.IntendedAt, a.Deadline).Before(u.overdue)):
 		row.Detail = fmt.Sprintf("attempt %d is %s, and %s", a.Number, a.State, why) + a.Witness.says()
 		row.Mend = mendOpen(o, a)
+	case live(a) && a.Needs != "":
+		row.Detail = fmt.Sprintf("what was asked of the carrier about %s, of attempt %d, is not known to be done, and %s", a.Entity, a.Number, why)
+		row.Mend = mendOpen(o, a)
 	case live(a) && why == untoldAccount:
 		row.Detail = fmt.Sprintf("the order counts on %s, and the account %s is not in the configuration: nobody tracks it, nobody can cancel it", a.Entity, a.Account)
 		row.Mend = fmt.Sprintf("put the account %s back with retired: true, then: waybill config check FILE", a.Account)

@@ -97,13 +97,14 @@ func TestWhatNobodyCanLookAtIsToldWhenItIsOverdue(t *testing.T) {
 		want    string
 		mend    string
 	}{
-		"in doubt for long":       {open(shipment.InDoubt, before, ""), "status ", "waybill shipments get o1"},
-		"in doubt":                {open(shipment.InDoubt, after, ""), "", ""},
-		"intended for long":       {open(shipment.Intended, before, ""), "status ", "waybill shipments get o1"},
-		"without a deadline":      {open(shipment.InDoubt, time.Time{}, ""), "status ", "waybill shipments get o1"},
-		"a person must decide":    {open(shipment.InDoubt, after, shipment.Attention), "status ", "waybill shipments resolve o1 --attempt 1 --outcome absent|booked"},
-		"settled":                 {open(shipment.Absent, before, ""), "", ""},
-		"booked at an own driver": {open(shipment.Booked, before, ""), "", ""},
+		"in doubt for long":         {open(shipment.InDoubt, before, ""), "status ", "waybill shipments get o1"},
+		"in doubt":                  {open(shipment.InDoubt, after, ""), "", ""},
+		"intended for long":         {open(shipment.Intended, before, ""), "status ", "waybill shipments get o1"},
+		"without a deadline":        {open(shipment.InDoubt, time.Time{}, ""), "status ", "waybill shipments get o1"},
+		"a person must decide":      {open(shipment.InDoubt, after, shipment.Attention), "status ", "waybill shipments resolve o1 --attempt 1 --outcome absent|booked"},
+		"a cancel a person decides": {open(shipment.Booked, after, shipment.Attention), "status e1", "waybill shipments resolve o1 --attempt 1 --outcome absent|booked"},
+		"settled":                   {open(shipment.Absent, before, ""), "", ""},
+		"booked at an own driver":   {open(shipment.Booked, before, ""), "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := audit.New(nil, audit.Covered([]string{"ups"}), overdue)

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/waybill-dev/waybill/core/jobs"
@@ -112,8 +111,7 @@ func refusedEdit(cerr *carrier.Error) bool {
 func (s *Service) editAtCarrier(ctx context.Context, sh *shipment.Shipment, number int, waits bool) (*shipment.Shipment, *carrier.Error, error) {
 	asked := sh.Attempt(number).EditIntent.Asks // how often it had been asked in vain when this call began
 	cerr, trace := s.callEdit(ctx, sh, sh.Attempt(number))
-	sameID := false
-	record := func(sh *shipment.Shipment) (*store.Tx, error) {
+	sh, err := s.changeNamed(ctx, sh, "edit-result", func(sh *shipment.Shipment, sameID bool) (*store.Tx, error) {
 		a := sh.Attempt(number)
 		ei := a.EditIntent
 		if ei == nil || cerr != nil && cerr.Effect == carrier.EffectNone && (ei.Asks != asked || waits && s.Clock.Now().After(ei.Deadline)) {
@@ -125,20 +123,9 @@ func (s *Service) editAtCarrier(ctx context.Context, sh *shipment.Shipment, numb
 		refused := cerr != nil && refusedEdit(cerr)
 		switch {
 		case cerr == nil || refused || !waits && refusedForGood(cerr):
-			id := sh.Order.ExternalID
-			sh.Order = cloneOrder(ei.Order)
-			s.warnings(sh)
-			if sameID {
-				sh.Order.ExternalID = id
-			}
-			a.EditIntent = nil
-			switch {
-			case waits:
-			case cerr == nil: // who was told that it is in doubt hears of it here
-				tx = changed(sh, s.aside(sh, a, "EDITED( "+a.Provider+": the change is taken )"))
-			default:
-				tx = changed(sh, s.aside(sh, a, "EDIT_REFUSED( "+a.Provider+": "+cerr.Message+" )"))
-				sh.Warnings = append(sh.Warnings, notInformed(a))
+			line := s.edited(sh, a, cerr, sameID)
+			if !waits { // who was told that it is in doubt hears of it here
+				tx = changed(sh, line())
 			}
 			tx.DropJobs = drop(sh, JobEdit)
 		case cerr.Effect == carrier.EffectNone && waits && !ei.Unknown:
@@ -147,20 +134,36 @@ func (s *Service) editAtCarrier(ctx context.Context, sh *shipment.Shipment, numb
 		default:
 			ei.Unknown = ei.Unknown || cerr.Effect != carrier.EffectNone
 			ei.Asks++
+			ei.Last = cerr.Message
+			if ei.Needs == "" && s.isPersons(sh, a, ei.At) {
+				ei.Needs = shipment.Attention
+				tx = s.attend(sh, a)
+			}
 			plan(tx, sh, s.job(sh, JobEdit, s.Clock.Now().Add(max(cerr.RetryAfter, pause(ei.Asks, firstPause, longPause)))))
 		}
 		tx.Exchanges = exchangesOf(sh, a.Account, "edit", number, a.Round, trace, cerr)
 		return tx, nil
-	}
-	sh, err := s.change(ctx, sh, "edit-result", record)
-	if errors.Is(err, store.ErrDuplicate) {
-		// The order was to be renamed with the change, and another has taken the name: what the carrier has taken must be known.
-		sameID = true
-		if sh, err = s.reload(ctx, sh); err == nil {
-			sh, err = s.change(ctx, sh, "edit-result", record)
-		}
-	}
+	})
 	return sh, cerr, err
+}
+
+// edited makes the order what an edit wishes, as its carrier has taken that or, where refusal says so, takes no such change any more.
+// The line that tells of it is for who does not hear the carrier's answer.
+func (s *Service) edited(sh *shipment.Shipment, a *shipment.Attempt, refusal *carrier.Error, sameID bool) (line func() shipment.Change) {
+	id := sh.Order.ExternalID
+	sh.Order = cloneOrder(a.EditIntent.Order)
+	s.warnings(sh)
+	if sameID {
+		sh.Order.ExternalID = id
+	}
+	a.EditIntent = nil
+	return func() shipment.Change {
+		if refusal == nil {
+			return s.aside(sh, a, "EDITED( "+a.Provider+": the change is taken )")
+		}
+		sh.Warnings = append(sh.Warnings, notInformed(a))
+		return s.aside(sh, a, "EDIT_REFUSED( "+a.Provider+": "+refusal.Message+" )")
+	}
 }
 
 func (s *Service) callEdit(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt) (*carrier.Error, *carrier.Trace) {

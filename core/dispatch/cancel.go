@@ -148,8 +148,7 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 		intent = *ci
 	}
 	done, trace, cerr := s.callCancel(ctx, sh, sh.Attempt(number), !waits)
-	sameID := false
-	record := func(sh *shipment.Shipment) (*store.Tx, error) {
+	sh, err := s.changeNamed(ctx, sh, "cancel-result", func(sh *shipment.Shipment, sameID bool) (*store.Tx, error) {
 		a := sh.Attempt(number)
 		ci := a.CancelIntent
 		kept := sh.Cancel != nil && sh.Cancel.Kept
@@ -181,19 +180,16 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 			ci.Unknown = ci.Unknown || cerr.Effect != carrier.EffectNone
 			ci.Asks++
 			a.Error = callError("cancel", cerr)
+			ci.Last = cerr.Message
+			if ci.Needs == "" && s.isPersons(sh, a, ci.At) {
+				ci.Needs = shipment.Attention
+				tx = s.attend(sh, a)
+			}
 			plan(tx, sh, s.job(sh, JobCancel, s.Clock.Now().Add(max(cerr.RetryAfter, pause(ci.Asks, firstPause, longPause)))))
 		}
 		tx.Exchanges = exchangesOf(sh, a.Account, "cancel", number, a.Round, trace, cerr)
 		return tx, nil
-	}
-	sh, err := s.change(ctx, sh, "cancel-result", record)
-	if errors.Is(err, store.ErrDuplicate) {
-		// The order was to be renamed with the change, and another has taken the name: the cancellation must be known all the same.
-		sameID = true
-		if sh, err = s.reload(ctx, sh); err == nil {
-			sh, err = s.change(ctx, sh, "cancel-result", record)
-		}
-	}
+	})
 	return sh, cerr, err
 }
 

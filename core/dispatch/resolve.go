@@ -20,9 +20,10 @@ type Outcome string
 
 // The outcomes.
 const (
-	// OutcomeAbsent: the carrier has no booking for the attempt; of an attempt whose spare booking it would not cancel: that one is gone.
+	// OutcomeAbsent: the carrier has no booking for the attempt, or has it no more where it was asked to cancel it; of an edit that it was asked
+	// for: it has not taken that; of an attempt whose spare booking it would not cancel: that one is gone.
 	OutcomeAbsent Outcome = "absent"
-	// OutcomeBooked: the carrier has booked, under the tracking id given.
+	// OutcomeBooked: the carrier has booked, under the tracking id given, or has not cancelled that booking, or has taken the edit of it.
 	OutcomeBooked Outcome = "booked"
 	// OutcomeSpare: the carrier holds a booking, under the tracking id given, on which the order does not count; it is to be cancelled there.
 	OutcomeSpare Outcome = "spare"
@@ -46,7 +47,7 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 	}
 	caller, number := ctx, 0
 	ctx = context.WithoutCancel(ctx)
-	sh, err = s.change(ctx, sh, "resolve", func(sh *shipment.Shipment) (*store.Tx, error) {
+	sh, err = s.changeNamed(ctx, sh, "resolve", func(sh *shipment.Shipment, sameID bool) (*store.Tx, error) {
 		if r.Outcome == OutcomeSpare {
 			return s.spareTold(sh, c.Key, r)
 		}
@@ -56,6 +57,8 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 		}
 		number = a.Number
 		switch {
+		case a.Live() && a.Undecided() != a.Doubt: // not whether it is booked, but what was asked about that
+			return s.askedTold(sh, a, c.Key, r, sameID)
 		case a.State != shipment.InDoubt && r.Outcome == OutcomeBooked:
 			return nil, usecase.Failf(usecase.InvalidOperation, "Attempt %d is decided; what is left is a spare booking. Have it cancelled at %s, then resolve the attempt as absent.", number, a.Provider)
 		case a.State != shipment.InDoubt:

@@ -241,6 +241,19 @@ func (s *Service) change(ctx context.Context, sh *shipment.Shipment, what string
 	return sh, fmt.Errorf("shipment %s: %w %d times", sh.ID, store.ErrConflict, maxConflicts)
 }
 
+// changeNamed is change where f may give the order a new name: when another has taken that, f is told to keep the old one, as what the
+// carrier has done must be known all the same.
+func (s *Service) changeNamed(ctx context.Context, sh *shipment.Shipment, what string, f func(sh *shipment.Shipment, sameID bool) (*store.Tx, error)) (*shipment.Shipment, error) {
+	sh, err := s.change(ctx, sh, what, func(sh *shipment.Shipment) (*store.Tx, error) { return f(sh, false) })
+	if !errors.Is(err, store.ErrDuplicate) {
+		return sh, err
+	}
+	if sh, err = s.reload(ctx, sh); err != nil {
+		return sh, err
+	}
+	return s.change(ctx, sh, what, func(sh *shipment.Shipment) (*store.Tx, error) { return f(sh, true) })
+}
+
 // commit commits between the two failpoints of what. It does not end with ctx: a commit that is cut off may have been written or
 // not, and what a carrier has answered must not be lost because nobody waits for it any more.
 func (s *Service) commit(ctx context.Context, tenant, what string, tx *store.Tx) error {

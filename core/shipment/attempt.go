@@ -140,6 +140,8 @@ type CancelIntent struct {
 	Deadline time.Time `json:"deadline"`
 	Unknown  bool      `json:"unknown,omitempty"` // a carrier's answer was lost
 	Asks     int       `json:"asks,omitempty"`    // how often the carrier was asked without a certain answer
+	Needs    string    `json:"needs,omitempty"`   // Attention where a person is asked, though the engine asks on
+	Last     string    `json:"last,omitempty"`    // what was said last
 	// Replace is what the order becomes once the booking is certainly cancelled; nil where the order is to be cancelled with it.
 	Replace *Wish `json:"replace,omitempty"`
 }
@@ -151,6 +153,8 @@ type EditIntent struct {
 	Deadline time.Time `json:"deadline"`
 	Unknown  bool      `json:"unknown,omitempty"` // a carrier's answer was lost
 	Asks     int       `json:"asks,omitempty"`    // how often the carrier was asked without a certain answer
+	Needs    string    `json:"needs,omitempty"`   // Attention where a person is asked, though the engine asks on
+	Last     string    `json:"last,omitempty"`    // what was said last
 	Order    Order     `json:"order"`             // what the order becomes once the carrier has certainly answered
 }
 
@@ -166,12 +170,35 @@ type Spare struct {
 	Needs       string     `json:"needs,omitempty"` // "attention" where only a person can have it cancelled
 }
 
-// Attention is what Doubt.Needs and Spare.Needs say where only a person can decide.
+// Attention is what Doubt.Needs, Spare.Needs and those of intents say where a person must decide.
 const Attention = "attention"
 
-// NeedsPerson reports whether only a person can say what is to become of the attempt, or of a spare booking of it.
+// Undecided is what is not known of the attempt, or was not: whether it is booked, and of a live booking that a person is asked about,
+// whether it is cancelled or changed. It is nil where there was no doubt.
+func (a *Attempt) Undecided() *Doubt {
+	switch {
+	case a.cancelNeeds():
+		ci := a.CancelIntent
+		return &Doubt{Since: ci.At, Looks: ci.Asks, Needs: ci.Needs, Last: "it is not known whether the carrier has cancelled the booking: " + ci.Last}
+	case a.editNeeds():
+		ei := a.EditIntent
+		return &Doubt{Since: ei.At, Looks: ei.Asks, Needs: ei.Needs, Last: "it is not known whether the carrier has taken the change: " + ei.Last}
+	}
+	return a.Doubt
+}
+
+func (a *Attempt) cancelNeeds() bool {
+	return a.Live() && a.CancelIntent != nil && a.CancelIntent.Needs == Attention
+}
+
+func (a *Attempt) editNeeds() bool {
+	return a.Live() && a.EditIntent != nil && a.EditIntent.Needs == Attention
+}
+
+// NeedsPerson reports whether only a person can say what is to become of the attempt, of what is intended about its booking, or of a
+// spare booking of it.
 func (a *Attempt) NeedsPerson() bool {
-	if a.State == InDoubt && a.Doubt != nil && a.Doubt.Needs == Attention {
+	if a.State == InDoubt && a.Doubt != nil && a.Doubt.Needs == Attention || a.cancelNeeds() || a.editNeeds() {
 		return true
 	}
 	for i := range a.Spares {

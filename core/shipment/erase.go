@@ -85,7 +85,7 @@ func (a *Attempt) erase() {
 	}
 	a.EditIntent = nil
 	if a.CancelIntent != nil {
-		a.CancelIntent.Replace = nil
+		a.CancelIntent.Replace, a.CancelIntent.Last = nil, ""
 	}
 }
 

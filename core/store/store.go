@@ -279,7 +279,7 @@ type ShipmentQuery struct {
 	PickupFrom  shipping.Instant // PickupTime.StartsAt at or after
 	DeliveryTo  shipping.Instant // DeliveryTime.EndsAt at or before
 	Cursor      string           // a token of an earlier page of the same question
-	NeedsPerson bool             // only those with an attempt in doubt that needs attention
+	NeedsPerson bool             // only those with an attempt that needs a person
 }
 
 // ShipmentPage is a page of an answer. Tokens are "" at the ends. They stay true while shipments are added: following Next meets

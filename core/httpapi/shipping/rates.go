@@ -136,7 +136,7 @@ func (s *surface) decision(q *httpapi.Request, id string) (httpapi.Answer, error
 	}
 	for _, a := range sh.Attempts {
 		av := attemptView{Number: a.Number, Round: a.Round, Provider: a.Account, ServiceID: a.ServiceID, Reference: a.Reference, State: a.State,
-			IntendedAt: clock.Millis(a.IntendedAt), Fee: a.Fee.Major(), Error: a.Error, Doubt: a.Doubt}
+			IntendedAt: clock.Millis(a.IntendedAt), Fee: a.Fee.Major(), Error: a.Error, Doubt: a.Undecided()}
 		if a.Booking != nil {
 			av.TrackingID = shape.Text(a.Booking.TrackingID)
 		}
