@@ -37,7 +37,9 @@ func (s *Service) booked(ctx context.Context, sh *shipment.Shipment, attempt int
 		case !a.Open() && cerr == nil && !known(a, b):
 			// The answer came so late that the attempt was given up, or another booking was adopted: nobody wants this one.
 			tx = &store.Tx{}
-			s.recordSpares(sh, a, []carrier.Booking{b}, tx)
+			if _, err := s.recordFound(ctx, sh, a, []carrier.Booking{b}, tx); err != nil {
+				return nil, err
+			}
 		case !a.Open():
 			return nil, errUnchanged
 		case cerr != nil && a.State == shipment.InDoubt && s.sentAgain(sh, a):
@@ -75,12 +77,37 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	if a.Doubt != nil {
 		a.Doubt.Needs = ""
 	}
-	booking := &shipment.Booking{
-		CarrierRef: firstOf(b.CarrierRef, b.TrackingID), TrackingID: firstOf(b.TrackingID, b.CarrierRef), TrackingURL: b.TrackingURL,
-		Amount: a.Quote.Amount, Charges: a.Quote.Charges, Quoted: true, BookedAt: now,
+	tx := &store.Tx{}
+	s.take(sh, a, b, tx)
+	s.watchPickup(sh, a, tx)
+	sh.Failure = nil
+	line := sh.Move(shipping.OrderDispatched, now, user, shipment.WithAttempt(a.Number))
+	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+	tx.Trackers = append(tx.Trackers, s.followed(sh, a))
+	tx.DropJobs = drop(sh, JobDispatch, JobReconcile)
+	s.recordSpares(sh, a, found, tx)
+	m, known := s.manifest(sh.Tenant, a.Account)
+	if (!known || (m.Idempotency == carrier.NoIdempotency || told(a)) && m.Has(carrier.CanFind)) && !a.SpareLeft() {
+		// Such a carrier may have booked more than once though one answer came; and so may one whose account has left the configuration,
+		// or whose adapter has not started, as far as anybody can tell. Of what a person tells it is to be seen which booking it is.
+		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, clock.Later(a.Deadline, now).Add(s.grace(sh, a, m))))
 	}
+	if sh.Cancel != nil {
+		s.intendCancel(sh, sh.Cancel.By, nil)
+		plan(tx, sh, s.job(sh, JobCancel, now))
+	}
+	return tx
+}
+
+// take has the attempt hold the booking that the carrier tells of. What the carrier does not say of money and time stays as it is known.
+func (s *Service) take(sh *shipment.Shipment, a *shipment.Attempt, b carrier.Booking, tx *store.Tx) {
+	booking := &shipment.Booking{Amount: a.Quote.Amount, Charges: a.Quote.Charges, Quoted: true, BookedAt: s.Clock.Now()}
+	if had := a.Booking; had != nil {
+		booking.Amount, booking.Charges, booking.Quoted, booking.BookedAt = had.Amount, had.Charges, had.Quoted, had.BookedAt
+	}
+	booking.CarrierRef, booking.TrackingID, booking.TrackingURL = firstOf(b.CarrierRef, b.TrackingID), firstOf(b.TrackingID, b.CarrierRef), b.TrackingURL
 	if !b.Amount.IsZero() {
-		if extra := b.Amount.Minor - a.Quote.Amount.Minor; b.Amount.Currency == a.Fee.Currency {
+		if extra := b.Amount.Minor - booking.Amount.Minor; b.Amount.Currency == a.Fee.Currency {
 			a.Fee.Minor += extra
 		}
 		booking.Amount, booking.Charges, booking.Quoted = b.Amount, b.Charges, false
@@ -88,7 +115,6 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	if !b.BookedAt.IsZero() {
 		booking.BookedAt = b.BookedAt.Time
 	}
-	tx := &store.Tx{}
 	for i, p := range b.Parcels {
 		bp := shipment.BookedParcel{Number: p.Number}
 		if p.Label != nil && len(p.Label.Data) > 0 {
@@ -99,27 +125,9 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	}
 	a.Booking = booking
 	s.promise(sh, a, b)
-	s.watchPickup(sh, a, tx)
 	for _, w := range b.Warnings {
 		sh.Warnings = append(sh.Warnings, shipment.Warning{Code: "PROVIDER_WARNING", Provider: a.Provider, Message: w})
 	}
-	sh.Failure = nil
-	line := sh.Move(shipping.OrderDispatched, now, user, shipment.WithAttempt(a.Number))
-	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
-	tx.Trackers = append(tx.Trackers, s.followed(sh, a))
-	tx.DropJobs = drop(sh, JobDispatch, JobReconcile)
-	s.recordSpares(sh, a, found, tx)
-	m, known := s.manifest(sh.Tenant, a.Account)
-	if (!known || m.Idempotency == carrier.NoIdempotency && m.Has(carrier.CanFind)) && !a.SpareLeft() {
-		// Such a carrier may have booked more than once though one answer came; and so may one whose account has left the configuration,
-		// or whose adapter has not started, as far as anybody can tell.
-		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, clock.Later(a.Deadline, now).Add(s.grace(sh, a, m))))
-	}
-	if sh.Cancel != nil {
-		s.intendCancel(sh, sh.Cancel.By, nil)
-		plan(tx, sh, s.job(sh, JobCancel, now))
-	}
-	return tx
 }
 
 // promise takes the carrier's times into what the shipment shows.

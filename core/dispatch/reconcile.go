@@ -81,8 +81,13 @@ func (s *Service) RunReconcile(ctx context.Context, j store.Job) (jobs.Outcome, 
 		if a.Open() {
 			tx, again = s.conclude(sh, a, m, f)
 			settled = true
-		} else if tx = (&store.Tx{}); !s.recordSpares(sh, a, f.bookings, tx) {
-			return nil, errUnchanged
+		} else {
+			tx = &store.Tx{}
+			if fresh, err := s.recordFound(ctx, sh, a, f.bookings, tx); err != nil {
+				return nil, err
+			} else if !fresh {
+				return nil, errUnchanged
+			}
 		}
 		for _, c := range f.calls {
 			tx.Exchanges = append(tx.Exchanges, exchangesOf(sh, a.Account, c.op, a.Number, a.Round, c.trace, c.err)...)
@@ -163,19 +168,26 @@ func (s *Service) look(ctx context.Context, sh *shipment.Shipment, a *shipment.A
 	ctx, cancel := context.WithTimeout(ctx, callTime(a))
 	defer cancel()
 	ctx, trace := carrier.WithTrace(ctx)
-	found, err := acc.Find(ctx, carrier.FindRequest{
-		Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack), LabelFormat: a.LabelFormat,
-	})
-	f.bookings, f.err = found, carrierError(err)
-	if f.err == nil && slices.ContainsFunc(found, func(b carrier.Booking) bool { return !readable(b) }) {
-		f.bookings, f.err = nil, &carrier.Error{Source: carrier.SourceAdapter, Effect: carrier.EffectNone, Code: carrier.CarrierProtocol,
-			Message: "The adapter found a booking without any number of it, or with what cannot be one."}
-	}
-	if f.err == nil {
+	if f.bookings, f.err = s.find(ctx, a, acc); f.err == nil {
 		s.fetchLabels(ctx, a, acc, m, &f)
 	}
 	f.calls = append(f.calls, call{"find", trace, f.err})
 	return f
+}
+
+// find asks the carrier what it has under the attempt's reference. Each booking that is answered has a number.
+func (s *Service) find(ctx context.Context, a *shipment.Attempt, acc Account) ([]carrier.Booking, *carrier.Error) {
+	found, err := acc.Find(ctx, carrier.FindRequest{
+		Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack), LabelFormat: a.LabelFormat,
+	})
+	if err != nil {
+		return nil, carrierError(err)
+	}
+	if slices.ContainsFunc(found, func(b carrier.Booking) bool { return !readable(b) }) {
+		return nil, &carrier.Error{Source: carrier.SourceAdapter, Effect: carrier.EffectNone, Code: carrier.CarrierProtocol,
+			Message: "The adapter found a booking without any number of it, or with what cannot be one."}
+	}
+	return found, nil
 }
 
 // refusedForGood reports whether the carrier itself has said no, so that asking the same again is of no use: not busy, not

@@ -47,6 +47,13 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 	}
 	caller, number := ctx, 0
 	ctx = context.WithoutCancel(ctx)
+	var found []carrier.Booking
+	if a := needing(sh, r.Attempt); a != nil && awaitsNumber(a) && r.Outcome == OutcomeBooked {
+		r.Attempt = a.Number
+		if found, err = s.sighted(ctx, sh, a, r.TrackingID); err != nil {
+			return Result{}, err
+		}
+	}
 	sh, err = s.changeNamed(ctx, sh, "resolve", func(sh *shipment.Shipment, sameID bool) (*store.Tx, error) {
 		if r.Outcome == OutcomeSpare {
 			return s.spareTold(sh, c.Key, r)
@@ -59,19 +66,18 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 		switch {
 		case a.Live() && a.Undecided() != a.Doubt: // not whether it is booked, but what was asked about that
 			return s.askedTold(sh, a, c.Key, r, sameID)
-		case a.State != shipment.InDoubt && r.Outcome == OutcomeBooked:
+		case r.Outcome == OutcomeBooked && awaitsNumber(a):
+			return s.tellBooked(ctx, sh, a, found, c.Key, r.TrackingID)
+		case r.Outcome == OutcomeBooked:
 			return nil, usecase.Failf(usecase.InvalidOperation, "Attempt %d is decided; what is left is a spare booking. Have it cancelled at %s, then resolve the attempt as absent.", number, a.Provider)
+		case ambiguous(a):
+			return nil, usecase.Failf(usecase.InvalidOperation, "Attempt %d is booked, and %s. Resolve it as booked with the number of the one that is to be kept, or cancel the order.", number, a.Doubt.Last)
 		case a.State != shipment.InDoubt:
 			return s.sparesGone(sh, a, c.Key), nil
-		case r.Outcome == OutcomeAbsent:
-			a.Doubt.ByPerson = c.Key
-			m, known := s.manifest(sh.Tenant, a.Account)
-			return s.absent(sh, a, !known || m.Has(carrier.CanFind)), nil
 		}
 		a.Doubt.ByPerson = c.Key
-		b := carrier.Booking{Reference: a.Reference, CarrierRef: r.TrackingID, TrackingID: r.TrackingID, ServiceID: a.ServiceID,
-			Parcels: []carrier.BookedParcel{{Number: r.TrackingID}}}
-		return s.success(sh, a, []carrier.Booking{b}, shipment.Adopted, c.Key), nil
+		m, known := s.manifest(sh.Tenant, a.Account)
+		return s.absent(sh, a, !known || m.Has(carrier.CanFind)), nil
 	})
 	if e, ok := errors.AsType[*usecase.Error](err); ok {
 		return Result{}, e

@@ -74,6 +74,7 @@ func TestResolvedAsBooked(t *testing.T) {
 	}
 	_, err = e.resolve(dispatch.Resolution{Attempt: 2, Outcome: dispatch.OutcomeAbsent})
 	wantType(t, err, usecase.InvalidOperation)
+	e.pass(8 * 24 * time.Hour) // it is looked for as long as what may still show
 	e.wantNoJobs()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,9 +17,18 @@ import (
 // refOf is the number by which a carrier's booking is known.
 func refOf(b carrier.Booking) string { return firstOf(b.CarrierRef, b.TrackingID) }
 
-// own reports whether this is the attempt's booking.
+// numbers are all those by which a carrier's booking may be called: its own, and its parcels'.
+func numbers(b carrier.Booking) []string {
+	out := []string{b.CarrierRef, b.TrackingID}
+	for _, p := range b.Parcels {
+		out = append(out, p.Number)
+	}
+	return slices.DeleteFunc(out, func(n string) bool { return n == "" })
+}
+
+// own reports whether this is the attempt's booking, by any number of it: carriers name one booking by several.
 func own(a *shipment.Attempt, b carrier.Booking) bool {
-	return a.Booking != nil && (a.Booking.CarrierRef == refOf(b) || a.Booking.TrackingID != "" && a.Booking.TrackingID == b.TrackingID)
+	return a.Booking != nil && slices.ContainsFunc(numbers(b), a.Booking.Bears)
 }
 
 // known reports whether the attempt has this booking already, as its own or as a spare.
@@ -92,20 +102,32 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 		return s.watchOn(a, pause(j.Tries, firstPause, longPause)), nil
 	case watched(a, m):
 		// The longer nothing has shown, the less often it is looked for.
-		return s.watchOn(a, min(max(s.Clock.Now().Sub(a.EndedAt)/4, longPause), watchPause)), nil
+		since := a.EndedAt
+		if told(a) {
+			since = a.Booking.BookedAt
+		}
+		return s.watchOn(a, min(max(s.Clock.Now().Sub(since)/4, longPause), watchPause)), nil
 	}
 	return jobs.Done(), nil
 }
 
-// watched reports whether the attempt's absence was believed without proof, so that its booking may still show.
+// watched reports whether the attempt's absence was believed without proof, so that its booking may still show, or a person's word of a
+// booking, which the carrier is yet to show.
 func watched(a *shipment.Attempt, m carrier.Manifest) bool {
+	if told(a) {
+		return m.Has(carrier.CanFind)
+	}
 	return (a.State == shipment.Absent || a.State == shipment.Voided) && (m.Absence != carrier.Proven || a.Doubt != nil && a.Doubt.ByPerson != "")
 }
 
 // watchOn looks again after a pause, as long as the attempt is to be watched. A spare that is left is never forgotten.
 func (s *Service) watchOn(a *shipment.Attempt, pause time.Duration) jobs.Outcome {
 	next := s.Clock.Now().Add(pause)
-	if !a.SpareLeft() && next.Sub(a.IntendedAt) > s.Config().Dispatch.WatchFor {
+	from := a.IntendedAt
+	if told(a) {
+		from = a.Booking.BookedAt // a person may have taken long
+	}
+	if !a.SpareLeft() && next.Sub(from) > s.Config().Dispatch.WatchFor {
 		return jobs.Done()
 	}
 	return jobs.Again(next)
@@ -134,18 +156,21 @@ func (s *Service) lookForSpares(ctx context.Context, sh *shipment.Shipment, numb
 	fctx, cancel := context.WithTimeout(ctx, callTime(a))
 	defer cancel()
 	fctx, trace := carrier.WithTrace(fctx)
-	found, ferr := acc.Find(fctx, carrier.FindRequest{Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack)})
+	found, ferr := s.find(fctx, a, acc)
 	if ferr != nil {
 		return sh, false, nil
 	}
 	sh, err = s.change(ctx, sh, "spare", func(sh *shipment.Shipment) (*store.Tx, error) {
 		tx := &store.Tx{}
 		a := sh.Attempt(number)
-		fresh, gone := s.recordSpares(sh, a, found, tx), s.sparesCancelled(sh, a, found, tx)
-		if !fresh && !gone {
+		fresh, err := s.recordFound(ctx, sh, a, found, tx)
+		if err != nil {
+			return nil, err
+		}
+		if gone := s.sparesCancelled(sh, a, found, tx); !fresh && !gone {
 			return nil, errUnchanged
 		}
-		tx.PutJobs = nil // this very job goes on
+		tx.PutJobs = slices.DeleteFunc(tx.PutJobs, func(j store.Job) bool { return j.Kind == JobWatch }) // this very job goes on
 		tx.Exchanges = exchangesOf(sh, a.Account, "find", number, a.Round, trace, nil)
 		return tx, nil
 	})

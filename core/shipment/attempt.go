@@ -1,6 +1,7 @@
 package shipment
 
 import (
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -104,6 +105,12 @@ type Booking struct {
 	BookedAt time.Time `json:"bookedAt"`
 }
 
+// Bears reports whether a number is one of the booking's, or of a parcel's.
+func (b *Booking) Bears(number string) bool {
+	return number != "" && (number == b.CarrierRef || number == b.TrackingID ||
+		slices.ContainsFunc(b.Parcels, func(p BookedParcel) bool { return p.Number == number }))
+}
+
 // BookedParcel is one parcel of a booking. LabelFormat is "" where there is no label.
 type BookedParcel struct {
 	Number      string               `json:"number"`
@@ -128,9 +135,11 @@ type Doubt struct {
 	Misses int       `json:"misses"`          // how often it knew nothing, asked after deadline + grace
 	LastAt time.Time `json:"lastAt,omitzero"` //
 	Last   string    `json:"last,omitempty"`  // what the last look said
-	Needs  string    `json:"needs,omitempty"` // Attention where only a person can decide
-	// ByPerson is the key of who decided that there is no booking, "" where nobody did.
+	Needs  string    `json:"needs,omitempty"` // Attention where only a person can decide, of a live attempt: which booking is the order's
+	// ByPerson is the key of who decided what became of it, "" where nobody did.
 	ByPerson string `json:"byPerson,omitempty"`
+	// Told says that the numbers of the booking are that person's word, and the carrier has not shown it yet.
+	Told bool `json:"told,omitempty"`
 }
 
 // CancelIntent is a cancellation that the carrier is being asked for.
@@ -198,7 +207,7 @@ func (a *Attempt) editNeeds() bool {
 // NeedsPerson reports whether only a person can say what is to become of the attempt, of what is intended about its booking, or of a
 // spare booking of it.
 func (a *Attempt) NeedsPerson() bool {
-	if a.State == InDoubt && a.Doubt != nil && a.Doubt.Needs == Attention || a.cancelNeeds() || a.editNeeds() {
+	if (a.State == InDoubt || a.Live()) && a.Doubt != nil && a.Doubt.Needs == Attention || a.cancelNeeds() || a.editNeeds() {
 		return true
 	}
 	for i := range a.Spares {

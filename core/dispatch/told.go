@@ -1,0 +1,173 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+)
+
+// awaitsNumber reports whether a person is asked under which number the attempt is booked.
+func awaitsNumber(a *shipment.Attempt) bool { return a.State == shipment.InDoubt || ambiguous(a) }
+
+// ambiguous reports whether the attempt is booked by a person's word, and the carrier shows several bookings of which none is the one named.
+func ambiguous(a *shipment.Attempt) bool { return told(a) && a.Doubt.Needs != "" }
+
+// told reports whether the numbers of the attempt's live booking are a person's word that the carrier has not confirmed.
+func told(a *shipment.Attempt) bool { return a.Live() && a.Doubt != nil && a.Doubt.Told }
+
+// sighted looks at the carrier for the booking of which a person gives a number, and returns what it has under the attempt's reference,
+// the one that is meant first; nothing where it shows nothing or cannot be asked, so that the person's word must do. One who names
+// what cannot be the attempt's booking is told what the carrier shows.
+func (s *Service) sighted(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, number string) ([]carrier.Booking, error) {
+	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
+	if !ok {
+		return nil, nil
+	}
+	if m, started := acc.Manifest(); !started || !m.Has(carrier.CanFind) {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime(a))
+	defer cancel()
+	found, err := s.find(ctx, a, acc)
+	if err != nil {
+		s.Log.Warn("a carrier could not be asked about a booking that a person tells of; it is asked again", "shipment_id", sh.ID, "account", a.Account,
+			"attempt", a.Number, "err", err)
+		return nil, nil
+	}
+	own := meant(found, number)
+	switch {
+	case len(found) == 0:
+		return nil, nil
+	case own != nil:
+		rest := slices.DeleteFunc(slices.Clone(found), func(b carrier.Booking) bool { return refOf(b) == refOf(*own) })
+		return append([]carrier.Booking{*own}, rest...), nil
+	case liveBooking(found) == nil:
+		return nil, usecase.Failf(usecase.InvalidOperation, "What %s shows of attempt %d is cancelled: %s. Nothing was changed. If there is no other booking, resolve the attempt as absent.",
+			a.Provider, a.Number, listed(found))
+	}
+	return nil, usecase.Failf(usecase.InvalidOperation, "%s shows several bookings of attempt %d, and none is %s: %s. Nothing was changed. Resolve the attempt with the number of the one that is to be kept; the others are cancelled.",
+		a.Provider, a.Number, number, listed(found))
+}
+
+// meant is the live booking that a person means by a number: the only one, whatever the number, as it bears our reference; of several the
+// one with that number of its own, or of a parcel's. Nil where none is.
+func meant(found []carrier.Booking, number string) *carrier.Booking {
+	live := slices.DeleteFunc(slices.Clone(found), func(b carrier.Booking) bool { return b.Cancelled })
+	if len(live) == 1 {
+		return &live[0]
+	}
+	if at := slices.IndexFunc(live, func(b carrier.Booking) bool { return slices.Contains(numbers(b), number) }); at >= 0 {
+		return &live[at]
+	}
+	return nil
+}
+
+// listed names the bookings that live, or all where none does.
+func listed(found []carrier.Booking) string {
+	var out []string
+	all := liveBooking(found) == nil
+	for _, b := range found[:min(len(found), maxEntries)] {
+		if all || !b.Cancelled {
+			out = append(out, firstOf(b.TrackingID, b.CarrierRef))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// tellBooked takes a person's word of a booking, and what the carrier has shown of it.
+func (s *Service) tellBooked(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by, number string) (*store.Tx, error) {
+	a.Doubt.ByPerson = by
+	if a.Live() {
+		if len(found) == 0 {
+			return nil, usecase.Failf(usecase.InvalidOperation, "%s shows nothing of attempt %d at the moment, so it cannot be told whether %s is one of its bookings. Nothing was changed. Try again later.",
+				a.Provider, a.Number, number)
+		}
+		tx := &store.Tx{}
+		if err := s.correct(ctx, sh, a, found[0], tx); err != nil {
+			return nil, err
+		}
+		s.recordSpares(sh, a, found, tx)
+		return tx, nil
+	}
+	if a.Doubt.Told = len(found) == 0; a.Doubt.Told {
+		found = []carrier.Booking{{Reference: a.Reference, CarrierRef: number, TrackingID: number, ServiceID: a.ServiceID,
+			Parcels: []carrier.BookedParcel{{Number: number}}}}
+	}
+	tx := s.success(sh, a, found, shipment.Adopted, by)
+	if line, differs := s.corrected(sh, a, number); differs {
+		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+	}
+	return tx, nil
+}
+
+// recordFound notes what the carrier shows under the attempt's reference: first which of it is the booking that a person told of, where
+// that is not known yet, then what is beside it. It reports whether there was anything to note.
+func (s *Service) recordFound(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, tx *store.Tx) (bool, error) {
+	if !told(a) {
+		return s.recordSpares(sh, a, found, tx), nil
+	}
+	own := meant(found, a.Booking.TrackingID)
+	if own != nil {
+		if err := s.correct(ctx, sh, a, *own, tx); err != nil {
+			return false, err
+		}
+		s.recordSpares(sh, a, found, tx)
+		return true, nil
+	}
+	if liveBooking(found) == nil || a.Doubt.Needs != "" {
+		return false, nil
+	}
+	// To cancel any of them may be to cancel the one that is on its way.
+	a.Doubt.Needs = shipment.Attention
+	a.Doubt.Last = fmt.Sprintf("the carrier shows several bookings, and none is %s: %s", a.Booking.TrackingID, listed(found))
+	line := s.aside(sh, a, "NEEDS_ATTENTION( "+a.Provider+": "+a.Doubt.Last+" )")
+	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+	s.Log.Warn("an order is booked by a person's word, and none of the carrier's bookings has the number; resolve it with the right one", "shipment_id", sh.ID,
+		"account", a.Account, "attempt", a.Number, "reference", a.Reference)
+	return true, nil
+}
+
+// correct has the attempt take the numbers of the booking that the carrier shows in place of those that a person told, and its tracker
+// follow them.
+func (s *Service) correct(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, b carrier.Booking, tx *store.Tx) error {
+	number := a.Booking.TrackingID
+	a.Doubt.Told, a.Doubt.Needs = false, ""
+	s.take(sh, a, brief(b), tx)
+	sh.UpdatedAt = s.Clock.Now()
+	if line, differs := s.corrected(sh, a, number); differs {
+		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+	}
+	now := s.followed(sh, a)
+	t, err := s.Store.TrackerByName(ctx, sh.Tenant, now.Names[0])
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		t = now
+	case err != nil:
+		return fmt.Errorf("tracker of attempt %d of %s: %w", a.Number, sh.ID, err)
+	default:
+		t.Number, t.Tags, t.TrackingURL = now.Number, now.Tags, now.TrackingURL
+		t.NextPoll, t.UpdatedAt = now.NextPoll, now.UpdatedAt
+		if t.Stopped == tracker.StopExpired { // the wrong number was never known
+			t.Stopped = ""
+		}
+	}
+	tx.Trackers = append(tx.Trackers, t)
+	return nil
+}
+
+// corrected is the line of the history that tells under which number the attempt is booked in truth; differs is false where a person has
+// given that number.
+func (s *Service) corrected(sh *shipment.Shipment, a *shipment.Attempt, number string) (line shipment.Change, differs bool) {
+	if a.Booking.TrackingID == number || a.Booking.CarrierRef == number {
+		return shipment.Change{}, false
+	}
+	return s.aside(sh, a, "NUMBER_CORRECTED( "+a.Provider+" "+number+": the booking under the order's reference is "+a.Booking.TrackingID+" )"), true
+}
