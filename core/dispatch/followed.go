@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -41,6 +42,11 @@ func (s *Service) followed(sh *shipment.Shipment, a *shipment.Attempt) *tracker.
 	}
 	if len(t.Tags) == 0 && t.Number != "" {
 		t.Tags = append(t.Tags, tracker.ParcelTag(a.Account, t.Number))
+	}
+	for _, n := range []string{b.CarrierRef, b.TrackingID} {
+		if tag := tracker.BookingTag(a.Account, n); n != "" && !slices.Contains(t.Tags, tag) && !slices.Contains(t.Tags, tracker.ParcelTag(a.Account, n)) {
+			t.Tags = append(t.Tags, tag)
+		}
 	}
 	t.Tags = append(t.Tags, tracker.ReferenceTag(a.Reference), tracker.ShipmentTag(sh.ID))
 	return t

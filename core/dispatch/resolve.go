@@ -56,7 +56,7 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 	}
 	sh, err = s.changeNamed(ctx, sh, "resolve", func(sh *shipment.Shipment, sameID bool) (*store.Tx, error) {
 		if r.Outcome == OutcomeSpare {
-			return s.spareTold(sh, c.Key, r)
+			return s.spareTold(ctx, sh, c.Key, r)
 		}
 		a := needing(sh, r.Attempt)
 		if a == nil {
@@ -109,7 +109,7 @@ func needing(sh *shipment.Shipment, number int) *shipment.Attempt {
 
 // spareTold takes a person's word that the carrier holds a booking on which the order does not count, and has it cancelled. What the
 // order counts on is cancelled with the order, not so.
-func (s *Service) spareTold(sh *shipment.Shipment, by string, r Resolution) (*store.Tx, error) {
+func (s *Service) spareTold(ctx context.Context, sh *shipment.Shipment, by string, r Resolution) (*store.Tx, error) {
 	a := sh.Attempt(r.Attempt)
 	if a == nil {
 		return nil, usecase.Failf(usecase.InvalidOperation, "The order has no attempt %d.", r.Attempt)
@@ -126,6 +126,9 @@ func (s *Service) spareTold(sh *shipment.Shipment, by string, r Resolution) (*st
 		if x.Adapter == a.Adapter && own(x, is) && x.State == shipment.Ended && sh.Status == shipping.OrderDelivered {
 			return nil, usecase.Failf(usecase.InvalidOperation, "%s has delivered the order.", r.TrackingID)
 		}
+	}
+	if err := s.othersOwn(ctx, sh, a, r.TrackingID); err != nil {
+		return nil, err
 	}
 	if own(a, is) { // the carrier wants its own number
 		is.CarrierRef, is.TrackingID = firstOf(a.Booking.CarrierRef, r.TrackingID), a.Booking.TrackingID

@@ -70,6 +70,46 @@ func meant(found []carrier.Booking, number string) *carrier.Booking {
 	return nil
 }
 
+// maxBearers bounds how many trackers of one number are looked at.
+const maxBearers = 100
+
+// othersOwn refuses a number that belongs to the booking of another order: two orders on one booking would be cancelled together.
+func (s *Service) othersOwn(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, number string) error {
+	accounts := []string{a.Account}
+	if t := s.Config().Tenants[sh.Tenant]; t != nil {
+		for id, acc := range t.Accounts {
+			if acc.Adapter == a.Adapter && id != a.Account {
+				accounts = append(accounts, id)
+			}
+		}
+	}
+	var tags []string
+	for _, id := range accounts {
+		tags = append(tags, tracker.ParcelTag(id, number), tracker.BookingTag(id, number))
+	}
+	bearers, err := s.Store.TrackersByTags(ctx, sh.Tenant, tags, maxBearers)
+	if err != nil {
+		return fmt.Errorf("trackers of a number that a person tells: %w", err)
+	}
+	for _, t := range bearers {
+		if t.Shipment == "" || t.Shipment == sh.ID {
+			continue
+		}
+		other, err := s.Store.Shipment(ctx, sh.Tenant, t.Shipment)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("order that a number belongs to: %w", err)
+		}
+		if x := other.Attempt(t.Attempt); x != nil && (x.Live() || x.State == shipment.Ended) && x.Booking.Bears(number) {
+			return usecase.Failf(usecase.InvalidOperation, "%s is the booking of another order, %s. Nothing was changed. Look at %s for what it has under the reference %s.",
+				number, other.Order.ExternalID, a.Provider, a.Reference)
+		}
+	}
+	return nil
+}
+
 // listed names the bookings that live, or all where none does.
 func listed(found []carrier.Booking) string {
 	var out []string
@@ -84,6 +124,9 @@ func listed(found []carrier.Booking) string {
 
 // tellBooked takes a person's word of a booking, and what the carrier has shown of it.
 func (s *Service) tellBooked(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by, number string) (*store.Tx, error) {
+	if err := s.othersOwn(ctx, sh, a, number); err != nil {
+		return nil, err
+	}
 	a.Doubt.ByPerson = by
 	if a.Live() {
 		if len(found) == 0 {

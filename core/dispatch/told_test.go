@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
@@ -153,5 +154,47 @@ func TestSeveralBookingsShowAfterAPersonsWord(t *testing.T) {
 	e.wantOwn("doordash000002", "P-2")
 	if len(e.needing()) != 0 {
 		t.Error("the order still needs a person")
+	}
+}
+
+// A number of another order's booking, its master's or a parcel's, at whichever account of the carrier, is neither adopted nor cancelled.
+func TestABookingBelongsToOneOrder(t *testing.T) {
+	e, dash := undecided(t)
+	second := newFake("doordash_two", "DoorDash", 900)
+	second.onBooked = func(_ context.Context, b *carrier.Booking) {
+		b.TrackingID = "T-1"
+		b.Parcels = []carrier.BookedParcel{{Number: "P-1"}, {Number: "P-2"}}
+	}
+	e.carriers["doordash_two"] = second
+	tenant := e.config.Tenants["demo"]
+	tenant.Accounts["doordash_two"] = &config.Account{ID: "doordash_two", Tenant: "demo", Adapter: "doordash", Name: "second", Concurrency: 8}
+	tenant.Locations["7709"].Accounts = []string{"doordash_two"}
+	e.mustCreate("theirs")
+	tenant.Locations["7709"].Accounts = []string{"doordash", "ups"}
+	before := e.get("o1").Revision
+	for _, number := range []string{"doordash_two000001", "T-1", "P-1", "P-2"} {
+		_, err := e.resolve(booked(number))
+		if e := wantType(t, err, usecase.InvalidOperation); !strings.Contains(e.Message, "theirs") {
+			t.Errorf("%s: the other order is not named: %s", number, e.Message)
+		}
+	}
+	if sh := e.get("o1"); sh.Revision != before || len(e.needing()) != 1 {
+		t.Errorf("the order was changed: %+v", sh.Attempts)
+	}
+	if _, err := e.resolve(dispatch.Resolution{Outcome: dispatch.OutcomeAbsent}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := e.resolve(dispatch.Resolution{Attempt: 1, Outcome: dispatch.OutcomeSpare, TrackingID: "P-2"})
+	wantType(t, err, usecase.InvalidOperation)
+	e.pass(time.Hour)
+	if len(second.cancels) > 0 || second.live() != 1 || dash.live() != 1 {
+		t.Errorf("%d and %d live bookings, cancelled: %+v", second.live(), dash.live(), second.cancels)
+	}
+	// What is cancelled belongs to nobody.
+	if _, err := e.cancel("theirs"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = e.resolve(dispatch.Resolution{Attempt: 1, Outcome: dispatch.OutcomeSpare, TrackingID: "P-2"}); err != nil {
+		t.Error(err)
 	}
 }

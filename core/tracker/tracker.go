@@ -188,6 +188,9 @@ func Name(kind, text string) string { return kind + ":" + text }
 // ParcelTag is the tag of all trackers of one number at one carrier account, whichever surface they came through.
 func ParcelTag(account, number string) string { return "parcel:" + account + ":" + number }
 
+// BookingTag is the tag of the tracker of a booking of ours, by a number at a carrier account that is the booking's own and no parcel's.
+func BookingTag(account, number string) string { return "booking:" + account + ":" + number }
+
 // NumberTag is the tag of all trackers of one number on one surface.
 func NumberTag(surface Surface, number string) string {
 	return "number:" + string(surface) + ":" + number
