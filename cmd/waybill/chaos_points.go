@@ -20,6 +20,9 @@ var outOfReach = map[string]string{
 	"dispatch/before-provider-down": downOutOfReach,
 	"dispatch/after-provider-down":  downOutOfReach,
 
+	"dispatch/before-label": labelOutOfReach,
+	"dispatch/after-label":  labelOutOfReach,
+
 	"retention/before-erase-orders":  ageOutOfReach,
 	"retention/after-erase-orders":   ageOutOfReach,
 	"retention/before-erase-tracker": ageOutOfReach,
@@ -49,6 +52,9 @@ const shopOutOfReach = "needs webhooks that a shop has signed, and the run's ten
 var atStarts = []string{
 	"ruleset/before-keep", "ruleset/after-keep", "retention/before-plan", "retention/after-plan", "retention/before-done", "retention/after-done",
 }
+
+const labelOutOfReach = "needs a booking that its carrier shows without its label, and a label that the carrier hands out alone: the carriers of a run " +
+	"that hand labels out show them with the booking. Tests of dispatch's bring it about"
 
 const downOutOfReach = "needs an account that is out of order for as long as dispatch.down_after says, and rules that take its orders away then: in a " +
 	"storm whatever is killed is back within seconds, and the orders that the run follows to their end must stay where they are. Tests of " +

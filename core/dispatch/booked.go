@@ -124,6 +124,7 @@ func (s *Service) take(sh *shipment.Shipment, a *shipment.Attempt, b carrier.Boo
 		booking.Parcels = append(booking.Parcels, bp)
 	}
 	a.Booking = booking
+	s.fetchLabels(sh, a, tx)
 	s.promise(sh, a, b)
 	for _, w := range b.Warnings {
 		sh.Warnings = append(sh.Warnings, shipment.Warning{Code: "PROVIDER_WARNING", Provider: a.Provider, Message: w})

@@ -34,6 +34,8 @@ type fakeCarrier struct {
 	onCancel func(carrier.CancelRequest) (commit bool, err error)
 	onFind   func(carrier.FindRequest) error
 	onEdit   func(carrier.EditRequest) error
+	// onDocument hands out labels; nil for a carrier that does not.
+	onDocument func(carrier.DocumentRequest) (shipping.Label, error)
 	// onBooked changes the answer to a booking, not what the carrier has.
 	onBooked func(context.Context, *carrier.Booking)
 }
@@ -153,7 +155,10 @@ func (f *fakeCarrier) Edit(_ context.Context, r carrier.EditRequest) (carrier.Bo
 	return carrier.Booking{CarrierRef: r.CarrierRef}, nil
 }
 
-func (f *fakeCarrier) Document(context.Context, carrier.DocumentRequest) (shipping.Label, error) {
+func (f *fakeCarrier) Document(_ context.Context, r carrier.DocumentRequest) (shipping.Label, error) {
+	if f.onDocument != nil {
+		return f.onDocument(r)
+	}
 	return shipping.Label{}, &carrier.Error{Source: carrier.SourceAdapter, Effect: carrier.EffectNone, Code: carrier.Unsupported}
 }
 

@@ -62,11 +62,12 @@ func (s *Service) label(ctx context.Context, sh *shipment.Shipment, externalID s
 		return shipping.Label{}, usecase.Failf(usecase.NotFound, "Order with id, %s, has %d parcels; there is no label %d.", externalID, len(a.Booking.Parcels), parcel)
 	}
 	l, err := s.Store.Label(ctx, sh.Tenant, sh.ID, a.Number, parcel)
-	if errors.Is(err, store.ErrNotFound) {
-		return l, usecase.Failf(usecase.NotFound, "Order with id, %s, has no label: %s gives none, or it is older than labels are kept.", externalID, a.Provider)
+	// A label of a number that was corrected since is not this booking's.
+	if errors.Is(err, store.ErrNotFound) || err == nil && l.Format != a.Booking.Parcels[parcel-1].LabelFormat {
+		return shipping.Label{}, usecase.Failf(usecase.NotFound, "Order with id, %s, has no label: %s gives none, or has not given it yet, or it is older than labels are kept.", externalID, a.Provider)
 	}
 	if err != nil {
-		return l, s.storeError("read label", err)
+		return shipping.Label{}, s.storeError("read label", err)
 	}
 	return l, nil
 }

@@ -168,9 +168,7 @@ func (s *Service) look(ctx context.Context, sh *shipment.Shipment, a *shipment.A
 	ctx, cancel := context.WithTimeout(ctx, callTime(a))
 	defer cancel()
 	ctx, trace := carrier.WithTrace(ctx)
-	if f.bookings, f.err = s.find(ctx, a, acc); f.err == nil {
-		s.fetchLabels(ctx, a, acc, m, &f)
-	}
+	f.bookings, f.err = s.find(ctx, a, acc)
 	f.calls = append(f.calls, call{"find", trace, f.err})
 	return f
 }
@@ -203,26 +201,6 @@ func refusedForGood(err *carrier.Error) bool {
 		return false
 	}
 	return err.Source == carrier.SourceCarrier || err.Source == carrier.SourceCaller
-}
-
-// fetchLabels gets the labels of a found booking that came without, where the carrier hands them out again.
-func (s *Service) fetchLabels(ctx context.Context, a *shipment.Attempt, acc Account, m carrier.Manifest, f *findings) {
-	live := liveBooking(f.bookings)
-	if live == nil || !m.Has(carrier.CanProvideDocument) {
-		return
-	}
-	for i := range live.Parcels {
-		p := &live.Parcels[i]
-		if p.Label != nil {
-			continue
-		}
-		label, err := acc.Document(ctx, carrier.DocumentRequest{Reference: a.Reference, CarrierRef: live.CarrierRef, Number: p.Number, LabelFormat: a.LabelFormat})
-		if err != nil {
-			s.Log.Warn("label of an adopted booking could not be fetched", "account", a.Account, "attempt", a.Number, "err", err)
-			continue
-		}
-		p.Label = &label
-	}
 }
 
 func liveBooking(found []carrier.Booking) *carrier.Booking {
