@@ -35,8 +35,9 @@ func newChaosCmd(p *program) *cobra.Command {
 			"tenth of all exchanges with the carriers, and send orders, cancellations, edits and all else that can be asked meanwhile. Then let\n" +
 			"all be well, wait until nothing is left to do, and compare what the engine knows with the carriers' ledger, and what has happened\n" +
 			"with what subscribers of webhooks were told. The exit code is 1 when they differ.\n\n" +
-			"Built with -tags failpoint, the engine dies beside every commit as well: with 2,000 orders or more, a run that has not reached\n" +
-			"all of these places has failed, after it has sent what leads there for another while.",
+			"Built with -tags failpoint, the engine dies on either side of every commit as well, but for those that the report names as out of\n" +
+			"reach: with 2,000 orders or more, a run that has not reached all of these places has failed, after it has sent what leads there\n" +
+			"for another while. A run has failed too that was disturbed, or has compared, too little to prove anything.",
 		Example: "  waybill chaos --orders 2000 --seed 1",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.chaos(cmd.Context(), f) },
 	}

@@ -58,6 +58,8 @@ func (c *chaos) examine(ctx context.Context) error {
 		return err
 	}
 	c.report.Acknowledged, c.report.Stored, c.report.Bodies, c.report.Consigned = c.truth.acknowledged(), len(x.orders), x.bodies, x.asked
+	c.report.Grounds = x.grounds
+	c.report.Meant, c.report.Dispatched = x.meant(c.truth)
 	for _, o := range c.truth.orders {
 		c.report.Unanswered = append(c.report.Unanswered, o.unanswered...)
 	}

@@ -143,21 +143,41 @@ func (x *examination) consigned(o *owned, h *held, details jsontext.Value) {
 	}
 }
 
-// consignments asks the simulated carriers what they were asked to carry. Returns go the other way round, and of erased orders nobody
-// knows where they were to go.
+// untouched are the states of what was booked and has not moved since, by carrier. In these a carrier of the run grants each cancellation.
+var untouched = map[string]string{"ups": "LABEL_CREATED", "doordash": "created"}
+
+// heldBack checks that a carrier had grounds to refuse what the history says it has refused: the booking has left the state in which it
+// grants a cancellation, and none goes back there. For refused edits, and for the merchant's own drivers, the engine is believed on its
+// word: of neither does a carrier's book keep the grounds.
+func (x *examination) heldBack(o *owned, h *held, state string) {
+	if !x.refused(o.id, cancelRefused) {
+		return
+	}
+	x.grounds++
+	if state == untouched[h.carrier] {
+		x.differ("status", o, h, "its history says that a cancellation was refused, and the carrier's booking is %s, which it cancels", state)
+	}
+}
+
+// consignments asks the simulated carriers what they were asked to carry, and how far that is. Returns go the other way round, and of
+// erased orders nobody knows where they were to go.
 func (c *chaos) consignments(ctx context.Context, x *examination) error {
 	for _, h := range x.bookings {
 		o := x.orders[h.owner]
-		if !h.live || o == nil || o.back || o.erased {
+		if !h.live || o == nil {
 			continue
 		}
 		var v struct {
+			State   string         `json:"state"`
 			Details jsontext.Value `json:"details"`
 		}
 		if err := c.control.get(ctx, "/_sim/entities/"+h.carrier+"/"+url.PathEscape(h.entity), &v); err != nil {
 			return err
 		}
-		x.consigned(o, h, v.Details)
+		x.heldBack(o, h, v.State)
+		if !o.back && !o.erased {
+			x.consigned(o, h, v.Details)
+		}
 	}
 	return nil
 }

@@ -163,7 +163,7 @@ func (o *sent) foreign(ctx context.Context) error {
 }
 
 func (o *sent) push(ctx context.Context, number string) error {
-	code, _, err := o.insist(ctx, o.id, http.MethodPost, push.URL("", "desk", chaosPushDesk), fmt.Appendf(nil, strayAlert, number), "Credential", chaosCredential)
+	code, err := o.insist(ctx, o.id, http.MethodPost, push.URL("", "desk", chaosPushDesk), fmt.Appendf(nil, strayAlert, number), "Credential", chaosCredential)
 	o.truth.note(o.id, func(t *told) { t.pushed = code })
 	return err
 }
@@ -171,12 +171,12 @@ func (o *sent) push(ctx context.Context, number string) error {
 // follow makes a tracker and changes it, on the surface that speaks as Ship24.
 func (o *sent) follow(ctx context.Context, number string) error {
 	const trackers = "/public/v1/trackers"
-	code, _, err := o.insist(ctx, o.id, http.MethodPost, trackers, fmt.Appendf(nil, `{"trackingNumber":%q,"clientTrackerId":%q,"courierCode":"ups"}`, number, o.id))
+	code, err := o.insist(ctx, o.id, http.MethodPost, trackers, fmt.Appendf(nil, `{"trackingNumber":%q,"clientTrackerId":%q,"courierCode":"ups"}`, number, o.id))
 	o.truth.note(o.id, func(t *told) { t.followed = code })
 	if err != nil || code/100 != 2 {
 		return err
 	}
-	_, _, err = o.insist(ctx, o.id, http.MethodPatch, trackers+"/"+url.PathEscape(o.id)+"?searchBy=clientTrackerId", []byte(`{"destinationPostCode":"02118"}`))
+	_, err = o.insist(ctx, o.id, http.MethodPatch, trackers+"/"+url.PathEscape(o.id)+"?searchBy=clientTrackerId", []byte(`{"destinationPostCode":"02118"}`))
 	return err
 }
 
@@ -198,7 +198,7 @@ func (o *sent) forget(ctx context.Context) error {
 		if err := pauseFor(ctx, o.moment()); err != nil {
 			return err
 		}
-		code, _, err := o.insist(ctx, o.id, r.method, r.path, []byte(r.body))
+		code, err := o.insist(ctx, o.id, r.method, r.path, []byte(r.body))
 		if err != nil {
 			return err
 		}

@@ -75,6 +75,6 @@ func (c *chaos) decide(ctx context.Context, order string, a audit.Attempt) error
 	if err != nil {
 		return err
 	}
-	_, _, err = c.insist(ctx, order, http.MethodPost, shipmentPath(order, "/resolve"), body)
+	_, err = c.insist(ctx, order, http.MethodPost, shipmentPath(order, "/resolve"), body)
 	return err
 }

@@ -37,6 +37,7 @@ type held struct {
 // owned is what an examination keeps of an order.
 type owned struct {
 	id       string
+	key      string // the engine's own
 	status   shipping.Status
 	attempts []shipment.Attempt
 	asked    shipment.Order // what it is to be carried as
@@ -55,6 +56,7 @@ type examination struct {
 	gaveUp   map[string]bool     // references of bookings that the carrier has given up
 	refusals map[string][]string // by order: what its history says of cancels and edits that have come to nothing
 	bodies   int                 // orders that were held against what was sent
+	grounds  int                 // refused cancellations whose grounds were looked for in the carrier's book
 	asked    int                 // bookings that were held against what their orders are to be carried as
 	found    []difference
 }
@@ -100,7 +102,7 @@ func (x *examination) differ(kind string, o *owned, h *held, format string, args
 
 // order checks what the engine believes of one order.
 func (x *examination) order(sh *shipment.Shipment) {
-	o := &owned{id: sh.Order.ExternalID, status: sh.Status, attempts: sh.Attempts, asked: sh.Order, back: sh.ReturnOf != nil, erased: !sh.ErasedAt.IsZero()}
+	o := &owned{id: sh.Order.ExternalID, key: string(sh.ID), status: sh.Status, attempts: sh.Attempts, asked: sh.Order, back: sh.ReturnOf != nil, erased: !sh.ErasedAt.IsZero()}
 	x.orders[o.id] = o
 	if sh.Waiting() {
 		x.differ("status", o, nil, "is still %s: a job has not come to an end", sh.Status)

@@ -100,7 +100,8 @@ func (o *sent) editBooked(ctx context.Context) error {
 
 // again is the caller's own haste: the same create twice at once.
 func (o *sent) again(ctx context.Context) error {
-	_, _, err := o.insist(ctx, o.id, http.MethodPost, "/shipments", o.body, "Idempotency-Key", o.id)
+	a, err := o.answered(ctx, o.id, http.MethodPost, "/shipments", o.body, "Idempotency-Key", o.id)
+	o.truth.note(o.id, func(t *told) { t.again, t.againID = a.status, idIn(a) })
 	return err
 }
 
@@ -109,7 +110,7 @@ func (o *sent) subscribeAgain(ctx context.Context) error {
 	if err := pauseFor(ctx, o.moment()); err != nil {
 		return err
 	}
-	code, _, err := o.insist(ctx, o.id, http.MethodPatch, "/webhooks/"+o.subscribers[0].id, []byte(`{"topics":["*"]}`))
+	code, err := o.insist(ctx, o.id, http.MethodPatch, "/webhooks/"+o.subscribers[0].id, []byte(`{"topics":["*"]}`))
 	o.truth.note(o.id, func(t *told) { t.subscribed = code })
 	return err
 }
@@ -127,7 +128,7 @@ func (o *sent) release(ctx context.Context) error {
 	if ok, err := o.reaches(ctx, shipping.PendingRelease); !ok {
 		return err
 	}
-	_, _, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/release"), nil)
+	_, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/release"), nil)
 	return err // an order that is held all the same is found by the examination
 }
 
@@ -147,7 +148,7 @@ func (o *sent) deliver(ctx context.Context) error {
 	if ok, err := o.reaches(ctx, shipping.OrderDispatched); !ok {
 		return err
 	}
-	code, _, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/status"), []byte(`{"status":"ORDER_DELIVERED","note":"at the door","override":true}`))
+	code, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/status"), []byte(`{"status":"ORDER_DELIVERED","note":"at the door","override":true}`))
 	o.truth.note(o.id, func(t *told) { t.delivered = code })
 	return err
 }
@@ -166,7 +167,7 @@ func (o *sent) deliverAndReturn(ctx context.Context) error {
 	}
 	back := o.id + "-R1"
 	o.truth.note(back, func(*told) {})
-	code, _, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/return"), []byte(`{"reason":"other"}`))
+	code, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/return"), []byte(`{"reason":"other"}`))
 	o.truth.note(back, func(t *told) { t.created = code })
 	return err
 }
@@ -182,7 +183,7 @@ func (o *sent) cancelAndErase(ctx context.Context) error {
 }
 
 func (o *sent) erase(ctx context.Context) error {
-	code, _, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/erase"), nil)
+	code, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/erase"), nil)
 	o.truth.note(o.id, func(t *told) { t.erased = code })
 	return err
 }

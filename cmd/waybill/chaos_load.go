@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -32,6 +33,9 @@ type told struct {
 	body       []byte // of the create; nil for what was not created by a body
 	edit       []byte // of the edit
 	created    int
+	id         string // that the create was answered with
+	again      int    // the create sent again
+	againID    string
 	cancelled  int
 	edited     int
 	retried    int
@@ -155,9 +159,9 @@ const chaosRetries = 5
 
 // create sends the order, and has it tried again where nobody would carry it just now, as a merchant does.
 func (o *sent) create(ctx context.Context) error {
-	code, stored, err := o.insist(ctx, o.id, http.MethodPost, "/shipments", o.body, "Idempotency-Key", o.id)
-	o.truth.note(o.id, func(t *told) { t.created, t.body = code, o.body })
-	if err != nil || o.fate.attributes != "" || code != http.StatusAccepted && !(code == http.StatusUnprocessableEntity && stored) {
+	a, err := o.answered(ctx, o.id, http.MethodPost, "/shipments", o.body, "Idempotency-Key", o.id)
+	o.truth.note(o.id, func(t *told) { t.created, t.id, t.body = a.status, idIn(a), o.body })
+	if err != nil || o.fate.attributes != "" || a.status != http.StatusAccepted && !(a.status == http.StatusUnprocessableEntity && idIn(a) != "") {
 		return err
 	}
 	for range chaosRetries {
@@ -172,7 +176,7 @@ func (o *sent) create(ctx context.Context) error {
 }
 
 func (o *sent) retry(ctx context.Context) error {
-	code, _, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/retry"), nil)
+	code, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/retry"), nil)
 	o.truth.note(o.id, func(t *told) { t.retried = code })
 	return err
 }
@@ -184,7 +188,7 @@ func (o *sent) later(ctx context.Context, after time.Duration, method string, bo
 		if err := pauseFor(ctx, after); err != nil {
 			return 0, err
 		}
-		code, _, err := o.insist(ctx, o.id, method, shipmentPath(o.id), body)
+		code, err := o.insist(ctx, o.id, method, shipmentPath(o.id), body)
 		if err != nil || code != http.StatusNotFound || time.Now().After(until) {
 			return code, err
 		}
@@ -220,9 +224,26 @@ func (o *sent) reaches(ctx context.Context, wanted ...shipping.Status) (bool, er
 	return false, nil
 }
 
-// insist sends a request until it is answered otherwise than by a fault of the machinery, and returns the status; stored tells
-// whether a refusal names a stored order. A request that is never answered is noted, and is no error of the run.
-func (c *chaos) insist(ctx context.Context, id, method, path string, body []byte, headers ...string) (status int, stored bool, err error) {
+// insist sends a request until it is answered, and returns the status.
+func (c *chaos) insist(ctx context.Context, id, method, path string, body []byte, headers ...string) (status int, err error) {
+	a, err := c.answered(ctx, id, method, path, body, headers...)
+	return a.status, err
+}
+
+// idIn is the id of the stored order that an answer names, a refusal too; "" where it names none.
+func idIn(a answer) string {
+	var named struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(a.body, &named) != nil {
+		return ""
+	}
+	return named.ID
+}
+
+// answered sends a request until it is answered otherwise than by a fault of the machinery, and returns the answer. A request that is
+// never answered is noted, and is no error of the run.
+func (c *chaos) answered(ctx context.Context, id, method, path string, body []byte, headers ...string) (answer, error) {
 	until := time.Now().Add(chaosAnswer)
 	for {
 		tctx, stop := context.WithTimeout(ctx, chaosTry)
@@ -230,19 +251,18 @@ func (c *chaos) insist(ctx context.Context, id, method, path string, body []byte
 		stop()
 		switch {
 		case err == nil:
-			return a.status, true, nil
+			return a, nil
 		case ctx.Err() != nil:
-			return 0, false, context.Cause(ctx)
+			return answer{}, context.Cause(ctx)
 		case a.status/100 == 4 && a.status != http.StatusTooManyRequests:
-			refused, said := errors.AsType[*apiError](err) // every surface refuses in words of its own
-			return a.status, said && refused.ID != "", nil
+			return a, nil
 		case time.Now().After(until):
 			c.truth.note(id, func(o *told) { o.unanswered = append(o.unanswered, method+" "+path+": "+err.Error()) })
-			return 0, false, nil
+			return answer{}, nil
 		}
 		c.count(a.status)
 		if err := pauseFor(ctx, 150*time.Millisecond); err != nil {
-			return 0, false, err
+			return answer{}, err
 		}
 	}
 }

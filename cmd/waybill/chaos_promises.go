@@ -43,9 +43,10 @@ func (x *examination) promises(t *truth) {
 		o := x.orders[id]
 		x.trackers(id, said)
 		switch {
-		case o == nil && (said.created/100 == 2 || said.cancelled/100 == 2 || said.edited/100 == 2):
-			x.differ("lost", &owned{id: id}, nil, "was acknowledged with %d, and is not there", max(said.created, said.cancelled, said.edited))
+		case o == nil && (said.created/100 == 2 || said.again/100 == 2 || said.cancelled/100 == 2 || said.edited/100 == 2):
+			x.differ("lost", &owned{id: id}, nil, "was acknowledged with %d, and is not there", max(said.created, said.again, said.cancelled, said.edited))
 		case o != nil:
+			x.twins(o, said)
 			x.ended(o, said)
 			x.body(o, said)
 		}
@@ -64,6 +65,24 @@ func (x *examination) trackers(id string, said *told) {
 	}
 	if said.pushed == http.StatusOK && said.followed/100 == 2 && !x.heardOf[said.number] {
 		x.differ("lost", &owned{id: id}, nil, "its caller follows %s, and does not know what was pushed of it and acknowledged", said.number)
+	}
+}
+
+// twins checks that a create, and the same sent again, were answered with the order that there is. What is asked again is answered with
+// the order's present state: one that was waiting may have been refused since, and one that was refused may have been retried.
+func (x *examination) twins(o *owned, said *told) {
+	if said.id != "" && said.id != o.key {
+		x.differ("duplicate", o, nil, "its create was answered with the id %s, and it is %s", said.id, o.key)
+	}
+	if said.again == 0 {
+		return
+	}
+	moved := said.retried != 0 || said.created == http.StatusAccepted || said.again == http.StatusAccepted
+	switch {
+	case said.againID != o.key:
+		x.differ("duplicate", o, nil, "its create was sent again and answered with %d and the id %q, and it is %s", said.again, said.againID, o.key)
+	case said.created/100 != said.again/100 && !moved:
+		x.differ("status", o, nil, "its create was answered with %d, and sent again, with %d", said.created, said.again)
 	}
 }
 

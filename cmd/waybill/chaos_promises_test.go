@@ -71,6 +71,13 @@ func TestPromisesAreHeldAgainstTheEnd(t *testing.T) {
 		"a cancel answered as made before":      {told{created: 201, cancelled: http.StatusConflict}, shipping.OrderDispatched, nil, nil, "acknowledged with 409"},
 		"given up and asked of another":         {told{created: 201, gaveUp: "r"}, shipping.OrderDispatched, nil, nil, ""},
 		"given up and left":                     {told{created: 201, gaveUp: "r"}, shipping.ErrorException, nil, nil, "its rules name others to ask"},
+		"sent twice":                            {told{created: 202, id: "k", again: 201, againID: "k"}, shipping.OrderDispatched, nil, nil, ""},
+		"sent twice, and another came of it":    {told{created: 201, id: "k", again: 201, againID: "l"}, shipping.OrderDispatched, nil, nil, `the id "l"`},
+		"sent twice, and once for nothing":      {told{created: 201, id: "k", again: 422}, shipping.OrderDispatched, nil, nil, `the id ""`},
+		"sent twice, answered for another":      {told{created: 201, id: "l", again: 201, againID: "k"}, shipping.OrderDispatched, nil, nil, "with the id l"},
+		"sent twice, and refused once":          {told{created: 201, id: "k", again: 422, againID: "k"}, shipping.OrderDispatched, nil, nil, "sent again, with 422"},
+		"sent twice, refused while it waited":   {told{created: 202, id: "k", again: 422, againID: "k"}, shipping.OrderFailed, nil, nil, ""},
+		"sent twice, and retried":               {told{created: 422, id: "k", again: 201, againID: "k", retried: 200}, shipping.OrderDispatched, nil, nil, ""},
 		"a create that was refused and is kept": {told{created: 422}, shipping.OrderFailed, func(sh *shipment.Shipment) { sh.Order.DeliveryContact.Name = "Bob" }, nil, "deliveryContact"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +87,7 @@ func TestPromisesAreHeldAgainstTheEnd(t *testing.T) {
 				c.change(sh)
 			}
 			x := newExamination(nil)
-			x.orders["o"] = &owned{id: "o", status: sh.Status, asked: sh.Order, erased: !sh.ErasedAt.IsZero()}
+			x.orders["o"] = &owned{id: "o", key: "k", status: sh.Status, asked: sh.Order, erased: !sh.ErasedAt.IsZero()}
 			for _, note := range c.history {
 				x.line("o", shipment.Change{Note: note})
 			}
@@ -140,6 +147,27 @@ func TestCarriersAreHeldAgainstTheOrder(t *testing.T) {
 	}
 }
 
+// TestARefusalNeedsGrounds holds what the history says of a cancellation against how far the carrier is.
+func TestARefusalNeedsGrounds(t *testing.T) {
+	for name, c := range map[string]struct {
+		carrier, state, note string
+		want                 int
+	}{
+		"UPS has it":                   {"ups", "PICKUP_SCAN", "CANCELLATION_REFUSED( UPS: picked up )", 0},
+		"UPS has not come yet":         {"ups", "LABEL_CREATED", "CANCELLATION_REFUSED( UPS: picked up )", 1},
+		"a Dasher is assigned":         {"doordash", "confirmed", "CANCELLATION_REFUSED( DoorDash: assigned )", 0},
+		"no Dasher is assigned":        {"doordash", "created", "CANCELLATION_REFUSED( DoorDash: assigned )", 1},
+		"nobody has asked":             {"ups", "LABEL_CREATED", "", 0},
+		"an edit was refused, no more": {"doordash", "created", "EDIT_REFUSED( DoorDash: too late )", 0},
+	} {
+		x := newExamination(nil)
+		x.line("o", shipment.Change{Note: c.note})
+		if x.heldBack(&owned{id: "o"}, &held{carrier: c.carrier}, c.state); len(x.found) != c.want {
+			t.Errorf("%s: found %+v, want %d", name, x.found, c.want)
+		}
+	}
+}
+
 // TestABookingThatWasGivenUpCountsNoMore compares an order whose first carrier has given it up with the ledger.
 func TestABookingThatWasGivenUpCountsNoMore(t *testing.T) {
 	ledger := ledgerOf("1Z1 r1 booking", "1Z1 r1 charge", "1Z1 r1 void", "1Z1 r1 refund", "1Z2 r2 booking", "1Z2 r2 charge")
@@ -162,11 +190,11 @@ func TestABookingThatWasGivenUpCountsNoMore(t *testing.T) {
 
 // enough is a report of a run that has compared enough.
 func enough() *chaosReport {
-	r := &chaosReport{Orders: pointsFrom, Exchanges: 1000, Disturbed: 95, Stored: 40, AuditOrders: 40, WithLedger: 30, Compared: 30, Bodies: 20, Consigned: 5, Events: 9,
+	r := &chaosReport{Orders: pointsFrom, Exchanges: 1000, Disturbed: 95, Stored: 40, AuditOrders: 40, WithLedger: 30, Compared: 30, Bodies: 20, Meant: 12, Dispatched: 8, Consigned: 5, Events: 9,
 		Kills:        map[string]int{"engine": 1, "simulator": 1, "ups": 1, "doordash": 1, "selfdelivery": 1},
 		Acknowledged: map[string]int{}, Asked: map[string]int{}, Hearings: map[string]hearing{"steady": {Messages: 9}, "moody": {Messages: 9}}}
-	for _, what := range acknowledgements {
-		r.Acknowledged[what] = 20
+	for _, a := range acknowledgements {
+		r.Acknowledged[a.what] = 20
 	}
 	for _, f := range fates {
 		r.Asked[f.name] = 1
@@ -180,10 +208,16 @@ func TestARunThatComparesTooLittleProvesNothing(t *testing.T) {
 		t.Fatalf("a run that has compared enough: %q, failed %v", got, enough().failed())
 	}
 	for want, change := range map[string]func(*chaosReport){
-		"7.9% of 1000 exchanges":          func(r *chaosReport) { r.Disturbed = 79 },
-		"0.0% of 0 exchanges":             func(r *chaosReport) { r.Exchanges, r.Disturbed = 0, 0 },
-		"acknowledged as cancelled":       func(r *chaosReport) { r.Acknowledged["cancelled"] = 0 },
-		"acknowledged as edited":          func(r *chaosReport) { r.Acknowledged["edited"] = 0 },
+		"7.9% of 1000 exchanges":    func(r *chaosReport) { r.Disturbed = 79 },
+		"0.0% of 0 exchanges":       func(r *chaosReport) { r.Exchanges, r.Disturbed = 0, 0 },
+		"acknowledged as cancelled": func(r *chaosReport) { r.Acknowledged["cancelled"] = 0 },
+		"acknowledged as edited":    func(r *chaosReport) { r.Acknowledged["edited"] = 0 },
+		"want 50% of 42 at least": func(r *chaosReport) {
+			r.Asked["cancelled"] = 40
+			r.Acknowledged["created"], r.Acknowledged["bodies"], r.Bodies = 40, 40, 40
+		},
+		"of 12 that nobody has cancelled": func(r *chaosReport) { r.Dispatched-- },
+		"0 orders were dispatched of 0":   func(r *chaosReport) { r.Meant, r.Dispatched = 0, 0 },
 		"the audit has read 39 orders":    func(r *chaosReport) { r.AuditOrders-- },
 		"the store has 40 orders, and 41": func(r *chaosReport) { r.Acknowledged["created"] = 41 },
 		"compared 29 attempts":            func(r *chaosReport) { r.Compared-- },
@@ -212,11 +246,18 @@ func TestARunThatComparesTooLittleProvesNothing(t *testing.T) {
 // TestAcknowledgementsAreCounted counts what callers were told.
 func TestAcknowledgementsAreCounted(t *testing.T) {
 	said := newTruth()
-	said.orders["a"] = &told{created: 201, body: []byte("{}"), cancelled: 202, edited: 403, delivered: 200, erased: 200, followed: 201, forgot: 404, carried: true}
+	said.orders["a"] = &told{created: 201, body: []byte("{}"), cancelled: 202, edited: 403, delivered: 200, erased: 200, followed: 201, forgot: 404, subscribed: 200, carried: true}
 	said.orders["a-R1"] = &told{created: 201, gaveUp: "r"}
 	got := said.acknowledged()
-	want := map[string]int{"created": 2, "bodies": 1, "cancelled": 1, "edited": 0, "delivered": 1, "erased": 1, "followed": 1, "forgotten": 0, "carried": 1, "given up": 1}
-	if !maps.Equal(got, want) || !slices.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(slices.Values(acknowledgements))) {
+	want := map[string]int{"created": 2, "bodies": 1, "cancelled": 1, "edited": 0, "delivered": 1, "erased": 1, "followed": 1, "forgotten": 0, "told otherwise": 1, "carried": 1, "given up": 1}
+	if !maps.Equal(got, want) || len(got) != len(acknowledgements) {
 		t.Errorf("counted %v, want %v", got, want)
+	}
+	for _, a := range acknowledgements {
+		for _, name := range a.asked {
+			if !slices.ContainsFunc(fates, func(f *fate) bool { return f.name == name }) {
+				t.Errorf("%s is asked of orders that are %s, and there are none", a.what, name)
+			}
+		}
 	}
 }

@@ -31,9 +31,12 @@ type chaosReport struct {
 	SentAgain       map[string]int `json:"sentAgain"` // requests, by what came instead of an answer
 	// Acknowledged is what callers were told to be done, or under way.
 	Acknowledged map[string]int `json:"acknowledged"`
-	Stored       int            `json:"stored"`    // orders, returns too
-	Bodies       int            `json:"bodies"`    // orders that were held against what was sent
-	Consigned    int            `json:"consigned"` // bookings whose carriers were asked what they are to carry
+	Meant        int            `json:"meant"`      // orders that nobody has asked to be cancelled
+	Dispatched   int            `json:"dispatched"` // of these
+	Stored       int            `json:"stored"`     // orders, returns too
+	Bodies       int            `json:"bodies"`     // orders that were held against what was sent
+	Consigned    int            `json:"consigned"`  // bookings whose carriers were asked what they are to carry
+	Grounds      int            `json:"grounds"`    // refused cancellations whose carriers were asked for the grounds
 	// Doubts are the attempts in doubt by how each ended, Attempts all by their state.
 	Attempts    map[string]int     `json:"attempts"`
 	Doubts      map[string]int     `json:"doubts"`
@@ -107,15 +110,21 @@ func (r *chaosReport) print(out io.Writer) error {
 	line("kills", "%s", counts(r.Kills))
 	if r.Failpoints > 0 {
 		line("at failpoints", "%d of the %d that can be reached: %s", len(r.FailpointDeaths), r.Failpoints, counts(r.FailpointDeaths))
+		reasons := map[string][]string{}
 		for _, name := range slices.Sorted(maps.Keys(outOfReach)) {
-			fmt.Fprintf(w, "  not %s: it %s\n", name, outOfReach[name])
+			reasons[outOfReach[name]] = append(reasons[outOfReach[name]], name)
+		}
+		for _, why := range slices.Sorted(maps.Keys(reasons)) {
+			fmt.Fprintf(w, "  not %s: that %s\n", strings.Join(reasons[why], ", "), why)
 		}
 	}
 	line("faults fired", "%s", counts(r.Faults))
 	line("exchanges", "%d counted, %.1f%% of them disturbed", r.Exchanges, 100*float64(r.Disturbed)/float64(max(r.Exchanges, 1)))
 	line("sent again", "%s", counts(r.SentAgain))
 	line("acknowledged", "%s", counts(r.Acknowledged))
-	line("compared", "%d orders with what was sent, %d bookings with what the carrier was asked to carry", r.Bodies, r.Consigned)
+	line("dispatched", "%d of %d that nobody has cancelled", r.Dispatched, r.Meant)
+	line("compared", "%d orders with what was sent, %d bookings with what the carrier was asked to carry, %d refused cancellations with how far the carrier was",
+		r.Bodies, r.Consigned, r.Grounds)
 	line("attempts", "%s", counts(r.Attempts))
 	line("in doubt", "%s", counts(r.Doubts))
 	ends := map[string]int{}
