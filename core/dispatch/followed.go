@@ -37,11 +37,11 @@ func (s *Service) followed(sh *shipment.Shipment, a *shipment.Attempt) *tracker.
 	}
 	for _, p := range b.Parcels {
 		if p.Number != "" {
-			t.Tags = append(t.Tags, tracker.ParcelTag(a.Account, p.Number))
+			t.Follow(p.Number)
 		}
 	}
 	if len(t.Tags) == 0 && t.Number != "" {
-		t.Tags = append(t.Tags, tracker.ParcelTag(a.Account, t.Number))
+		t.Follow(t.Number)
 	}
 	for _, n := range []string{b.CarrierRef, b.TrackingID} {
 		if tag := tracker.BookingTag(a.Account, n); n != "" && !slices.Contains(t.Tags, tag) && !slices.Contains(t.Tags, tracker.ParcelTag(a.Account, n)) {

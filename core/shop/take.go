@@ -187,8 +187,7 @@ func elsewhere(tenant *config.Tenant, was, is Fulfilment) bool {
 // restart lets a fulfilment begin anew that the shop has given other parcels or another carrier: what was heard of the old ones is
 // not true of these. What was told stays told.
 func (s *Service) restart(t *tracker.Tracker, tenant *config.Tenant, doc *fulfilmentDoc, f Fulfilment) {
-	old := tracker.ParcelTag(t.Account, "")
-	t.Tags = slices.DeleteFunc(t.Tags, func(tag string) bool { return tagged(tag, old) })
+	t.Unfollow()
 	fresh := tracker.Tracker{Schema: t.Schema, ID: t.ID, Tenant: t.Tenant, Revision: t.Revision, Surface: t.Surface, Names: t.Names, Tags: t.Tags,
 		Source: t.Source, Extra: t.Extra, Seq: t.Seq, CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, Stopped: t.Stopped, Warnings: t.Warnings}
 	*t = fresh
@@ -202,16 +201,12 @@ func (s *Service) restart(t *tracker.Tracker, tenant *config.Tenant, doc *fulfil
 // startStatus is that of a tracker of which nothing was heard yet.
 const startStatus = shipping.OrderDispatched
 
-func tagged(tag, prefix string) bool { return strings.HasPrefix(tag, prefix) && tag != prefix }
-
 // tagNumbers lets pushes about each parcel find the tracker, and each be asked for. The carrier is known by then.
 func tagNumbers(t *tracker.Tracker, numbers []string) {
 	if t.Account == "" {
 		return
 	}
 	for _, n := range numbers {
-		if tag := tracker.ParcelTag(t.Account, n); !slices.Contains(t.Tags, tag) {
-			t.Tags = append(t.Tags, tag)
-		}
+		t.Follow(n)
 	}
 }

@@ -46,6 +46,7 @@ type Outcome struct {
 // Merge takes an update in. Events that are known already are left out; the present is found anew from all events, in the order of
 // truth, which does not know how they came. A tracker whose personal data was erased learns nothing more.
 func (t *Tracker) Merge(u carrier.TrackUpdate, h Heard) Outcome {
+	t.alias() // one of old may not have it
 	if !t.ErasedAt.IsZero() {
 		return Outcome{}
 	}
@@ -89,9 +90,10 @@ func (t *Tracker) enter(u carrier.TrackUpdate, h Heard) map[int]Telling {
 	entered := map[int]Telling{}
 	for _, te := range u.Events {
 		trim(&te)
-		e := Event{Number: u.Number, Account: t.Account, Origin: h.Origin, Received: h.At, User: h.User, Note: h.Note, Actor: h.Actor, TrackingEvent: te}
-		if len(numbers) < 2 || !slices.Contains(numbers, e.Number) {
-			e.Number = t.Number
+		e := Event{Account: t.Account, Origin: h.Origin, Received: h.At, User: h.User, Note: h.Note, Actor: h.Actor, TrackingEvent: te}
+		e.Number = t.Number
+		if i := slices.IndexFunc(numbers, func(n string) bool { return SameNumber(n, u.Number) }); i >= 0 && len(numbers) > 1 {
+			e.Number = numbers[i]
 		}
 		known := t.alike(identity(&e, len(numbers) > 1), index)
 		fresh := known.add(tellingOf(&e))

@@ -22,7 +22,7 @@ var start = time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC)
 func newTracker(numbers ...string) *tracker.Tracker {
 	t := &tracker.Tracker{Number: "N1", Account: "ups", Status: shipping.OrderDispatched, Zone: "America/New_York", CreatedAt: start}
 	for _, n := range numbers {
-		t.Tags = append(t.Tags, tracker.ParcelTag("ups", n))
+		t.Follow(n)
 	}
 	return t
 }

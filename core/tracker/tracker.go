@@ -5,10 +5,12 @@ package tracker
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/tracker/number"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -185,15 +187,70 @@ func (t *Tracker) Numbers() []string {
 // Name returns a name that is unique within a tenant: kind says of what the text is a name.
 func Name(kind, text string) string { return kind + ":" + text }
 
-// ParcelTag is the tag of all trackers of one number at one carrier account, whichever surface they came through.
+// Follow tags the tracker with a number of its account, by which pushes find it however they write the number. The carrier is asked for
+// the number as it is given here.
+func (t *Tracker) Follow(n string) {
+	t.tag(ParcelTag(t.Account, n))
+	t.alias()
+}
+
+// alias tags the tracker with the numbers that it follows in another form than the one that carriers print.
+func (t *Tracker) alias() {
+	if t.Account == "" {
+		return
+	}
+	for _, n := range t.Numbers() {
+		if plain := PlainNumber(n); plain != n {
+			t.tag(aliasTag(t.Account, plain))
+		}
+	}
+}
+
+func (t *Tracker) tag(tag string) {
+	if !slices.Contains(t.Tags, tag) {
+		t.Tags = append(t.Tags, tag)
+	}
+}
+
+// Unfollow takes away the tags of all numbers.
+func (t *Tracker) Unfollow() {
+	parcel, alias := ParcelTag(t.Account, ""), aliasTag(t.Account, "")
+	t.Tags = slices.DeleteFunc(t.Tags, func(tag string) bool { return strings.HasPrefix(tag, parcel) || strings.HasPrefix(tag, alias) })
+}
+
+// ParcelTag is the tag of all trackers of one number, written as it is here, at one carrier account, whichever surface they came through.
 func ParcelTag(account, number string) string { return "parcel:" + account + ":" + number }
 
 // BookingTag is the tag of the tracker of a booking of ours, by a number at a carrier account that is the booking's own and no parcel's.
 func BookingTag(account, number string) string { return "booking:" + account + ":" + number }
+// aliasTag is that of all trackers of a number which they write otherwise.
+func aliasTag(account, plain string) string { return "alias:" + account + ":" + plain }
+
+// ParcelTags are the tags by which all trackers of a number are found, however they write it.
+func ParcelTags(account, n string) []string {
+	tags := []string{ParcelTag(account, n)}
+	plain := PlainNumber(n)
+	if plain != n {
+		tags = append(tags, ParcelTag(account, plain))
+	}
+	return append(tags, aliasTag(account, plain))
+}
+
+// PlainNumber is a number as carriers print it, by which two are compared: in capital letters, without spaces and hyphens. What has
+// nothing else stays as it is.
+func PlainNumber(n string) string {
+	if plain := number.Normalize(n); plain != "" {
+		return plain
+	}
+	return n
+}
+
+// SameNumber tells whether two numbers are the same, however they are written.
+func SameNumber(a, b string) bool { return a == b || PlainNumber(a) == PlainNumber(b) }
 
 // NumberTag is the tag of all trackers of one number on one surface.
-func NumberTag(surface Surface, number string) string {
-	return "number:" + string(surface) + ":" + number
+func NumberTag(surface Surface, n string) string {
+	return "number:" + string(surface) + ":" + n
 }
 
 // ReferenceTag is the tag of the tracker of one of our references.

@@ -248,7 +248,7 @@ func (e *follower) book(id, mode string, numbers ...string) (*shipment.Shipment,
 		Status: shipping.OrderDispatched, NextPoll: now, CreatedAt: now, UpdatedAt: now, Tags: []string{tracker.ReferenceTag(a.Reference), tracker.ShipmentTag(sh.ID)}}
 	for _, n := range numbers {
 		a.Booking.Parcels = append(a.Booking.Parcels, shipment.BookedParcel{Number: n})
-		t.Tags = append(t.Tags, tracker.ParcelTag("ups", n))
+		t.Follow(n)
 	}
 	if mode == "courier" {
 		t.Type = "delivery"

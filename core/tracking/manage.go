@@ -122,9 +122,7 @@ func (s *Service) assign(tenant *config.Tenant, t *tracker.Tracker) {
 	if t.Account == "" || t.Number == "" {
 		return
 	}
-	if tag := tracker.ParcelTag(t.Account, t.Number); !slices.Contains(t.Tags, tag) {
-		t.Tags = append(t.Tags, tag)
-	}
+	t.Follow(t.Number)
 }
 
 // accountFor returns the account that goes by one of the names: by its id, display name, adapter or adapter's display name, in any
@@ -172,17 +170,18 @@ func (s *Service) begin(ctx context.Context, t *tracker.Tracker, now time.Time) 
 	if t.Number == "" {
 		return n, nil
 	}
-	siblings := store.TrackerQuery{Tag: tracker.ParcelTag(t.Account, t.Number)}
-	err := s.each(ctx, t.Tenant, siblings, func(page []*tracker.Tracker) error {
-		for _, other := range page {
-			if other.ID != t.ID && other.Account == t.Account {
-				share(t, other, n, now)
+	for _, tag := range tracker.ParcelTags(t.Account, t.Number) {
+		err := s.each(ctx, t.Tenant, store.TrackerQuery{Tag: tag}, func(page []*tracker.Tracker) error {
+			for _, other := range page {
+				if other.ID != t.ID && other.Account == t.Account {
+					share(t, other, n, now)
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
 	parked, err := s.parkedFor(ctx, t)
 	if err != nil {

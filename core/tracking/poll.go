@@ -327,7 +327,7 @@ func questions(t *tracker.Tracker) []carrier.TrackedParcel {
 
 func answers(u carrier.TrackUpdate, q carrier.TrackedParcel) bool {
 	if q.Number != "" && u.Number != "" {
-		return strings.EqualFold(u.Number, q.Number)
+		return tracker.SameNumber(u.Number, q.Number)
 	}
 	return q.Reference != "" && u.Reference == q.Reference
 }

@@ -175,7 +175,7 @@ func (s *Service) tell(ctx context.Context, t *tracker.Tracker, u carrier.TrackU
 func (s *Service) followers(ctx context.Context, a *config.Account, u carrier.TrackUpdate, f func([]*tracker.Tracker) error) error {
 	var tags []string
 	if u.Number != "" {
-		tags = append(tags, tracker.ParcelTag(a.ID, u.Number))
+		tags = tracker.ParcelTags(a.ID, u.Number)
 	}
 	found, err := s.Store.TrackersByTags(ctx, a.Tenant, tags, crowd)
 	referred := func(t *tracker.Tracker) bool { return t.Account == a.ID && t.Reference == u.Reference }
@@ -230,7 +230,7 @@ func (s *Service) each(ctx context.Context, tenant string, q store.TrackerQuery,
 // park keeps an update that nobody waits for yet. The same update is parked once. An update that names nothing is dropped.
 func (s *Service) park(ctx context.Context, a *config.Account, u carrier.TrackUpdate) (*store.Parked, error) {
 	p := &store.Parked{Account: a.ID, At: s.Clock.Now()}
-	for _, key := range []string{u.Number, u.Reference} {
+	for _, key := range []string{tracker.PlainNumber(u.Number), u.Reference} {
 		if key != "" {
 			p.Keys = append(p.Keys, key)
 		}
@@ -258,6 +258,11 @@ func (s *Service) parkedFor(ctx context.Context, t *tracker.Tracker) ([]store.Pa
 	}
 	var out []store.Parked
 	keys := t.Numbers()
+	for _, n := range keys {
+		if plain := tracker.PlainNumber(n); !slices.Contains(keys, plain) {
+			keys = append(keys, plain)
+		}
+	}
 	if t.Reference != "" {
 		keys = append(keys, t.Reference)
 	}

@@ -153,6 +153,48 @@ func TestACrowdHearsOfAPush(t *testing.T) {
 	}
 }
 
+// Numbers are the same however they are written: in the push, by who follows them, and while nobody does.
+func TestANumberIsTheSameInAnyWriting(t *testing.T) {
+	for _, pushed := range []string{"1Z12345E0279538750", "1z12345e0279538750", "1Z 123 45E 02 7953 8750", "1Z-12345-E02-7953-8750"} {
+		e := newFollower(t)
+		e.mustTell(news(pushed, ev(1, shipping.InTransit)))
+		var all []*tracker.Tracker
+		for _, n := range []string{"1Z12345E0279538750", "1z12345E0279538750", "1Z 123 45E 02 7953 8750"} {
+			all = append(all, e.follow(n))
+		}
+		sh, booked := e.book("o1", "ground", "1z12345e0279538750", "1Z-OTHER")
+		e.mustTell(news(pushed, ev(2, shipping.OutForDelivery)))
+		for i, tr := range all {
+			got := e.tracker(tr.ID)
+			if len(got.Events) != 2 || got.Status != shipping.OutForDelivery {
+				t.Errorf("pushed as %q: %s with %d events", pushed, got.Status, len(got.Events))
+			}
+			if got.Number != tr.Number || !slices.Equal(got.Numbers(), []string{tr.Number}) {
+				t.Errorf("%d is asked for as %v, and shown as %s", i, got.Numbers(), got.Number)
+			}
+		}
+		e.wantHistory(sh.ID, "OUT_FOR_DELIVERY")
+		if got := e.tracker(booked.ID); got.Events[0].Number != "1z12345e0279538750" {
+			t.Errorf("pushed as %q: the event is that of %s", pushed, got.Events[0].Number)
+		}
+	}
+}
+
+// A tracker that was written before numbers were compared so is found as it was then, and in any writing once it has heard something.
+func TestAnOldTrackerIsFound(t *testing.T) {
+	e := newFollower(t)
+	old := e.follow("1z1", func(tr *tracker.Tracker) { tr.Account = "" })
+	old.Account, old.Tags = "ups", []string{tracker.ParcelTag("ups", "1z1")}
+	if err := e.store.Commit(context.Background(), "demo", &store.Tx{Trackers: []*tracker.Tracker{old}}); err != nil {
+		t.Fatal(err)
+	}
+	e.mustTell(news("1z1", ev(1, shipping.InTransit)))
+	e.mustTell(news("1Z1", ev(2, shipping.OutForDelivery)))
+	if got := e.tracker(old.ID); len(got.Events) != 2 {
+		t.Errorf("%d events", len(got.Events))
+	}
+}
+
 // Only the last of many has heard something: who begins afterwards knows it all the same.
 func TestANewTrackerKnowsWhatAnyOtherKnows(t *testing.T) {
 	e := newFollower(t)

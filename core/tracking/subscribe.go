@@ -3,7 +3,6 @@ package tracking
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/clock"
@@ -53,7 +52,7 @@ func (s *Service) subscribe(ctx context.Context, a *config.Account, visits []*vi
 			"again_in", askPushAgain.String())
 	}
 	taken := func(number string) bool {
-		return slices.ContainsFunc(agreed.Numbers, func(n string) bool { return strings.EqualFold(n, number) })
+		return slices.ContainsFunc(agreed.Numbers, func(n string) bool { return tracker.SameNumber(n, number) })
 	}
 	for _, v := range wanting {
 		v.asked = &agreement{until: v.t.PushedUntil, next: now.Add(askPushAgain)}

@@ -307,5 +307,10 @@ func (r *request) couriers() []string {
 func clientName(id string) string { return tracker.Name("ship24-client", id) }
 func clientTag(id string) string  { return "ship24-client:" + id }
 
-// numberTag finds the trackers of a number, whose letters' case does not matter.
-func numberTag(n string) string { return tracker.NumberTag(tracker.OfShip24, strings.ToUpper(n)) }
+// numberTag finds the trackers of a number, however it is written.
+func numberTag(n string) string { return tracker.NumberTag(tracker.OfShip24, tracker.PlainNumber(n)) }
+
+// numberTags are all that a tracker of a number may have, the oldest first: hyphens have once been a part of it.
+func numberTags(n string) []string {
+	return slices.Compact([]string{tracker.NumberTag(tracker.OfShip24, strings.ToUpper(n)), numberTag(n)})
+}

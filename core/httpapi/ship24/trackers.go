@@ -140,13 +140,15 @@ func (s *surface) resultsByNumber(q *httpapi.Request) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{Body: data("trackings", []result{})}, nil
 	}
-	found, err := s.cases.TrackersByTag(q.Context(), q.Caller, numberTag(n))
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
 	out := []result{}
-	for _, t := range found {
-		out = append(out, trackingOf(t, q.Tenant))
+	for _, tag := range numberTags(n) {
+		found, err := s.cases.TrackersByTag(q.Context(), q.Caller, tag)
+		if err != nil {
+			return httpapi.Answer{}, err
+		}
+		for _, t := range found {
+			out = append(out, trackingOf(t, q.Tenant))
+		}
 	}
 	return httpapi.Answer{Body: data("trackings", out)}, nil
 }
@@ -207,8 +209,7 @@ func (c change) apply(t *tracker.Tracker) error {
 	r.ShippingDate = cmp.Or(c.ShippingDate, r.ShippingDate)
 	r.CourierCode = cmp.Or(c.CourierCode, r.CourierCode)
 	if courier {
-		old := tracker.ParcelTag(t.Account, t.Number)
-		t.Tags = slices.DeleteFunc(t.Tags, func(tag string) bool { return tag == old })
+		t.Unfollow()
 		t.Couriers, t.Account = r.couriers(), ""
 	}
 	if c.IsSubscribed != nil && *c.IsSubscribed == x.Unsubscribed {
