@@ -125,7 +125,7 @@ func (s *Service) again(ctx context.Context, tenant string, sub *store.Subscript
 		if err != nil {
 			return nil, storeError("read messages", err)
 		}
-		return slices.DeleteFunc(list, func(m store.Message) bool { return !(&reader{sub: sub}).wants(m) }), nil
+		return slices.DeleteFunc(list, func(m store.Message) bool { return !(&reader{sub: sub}).wants(m) || s.wordless(tenant, sub, m) }), nil
 	}
 	var out []store.Message
 	for after := uint64(0); ; {
@@ -147,6 +147,16 @@ func (s *Service) again(ctx context.Context, tenant string, sub *store.Subscript
 			return out, nil
 		}
 	}
+}
+
+// wordless reports whether the webhook's shape has no words for a message: it counts as told without being sent.
+func (s *Service) wordless(tenant string, sub *store.Subscription, m store.Message) bool {
+	snap, err := snapshotOf(m)
+	if err != nil {
+		return false // sending it says what is wrong
+	}
+	_, ok, err := s.render(Told{Tenant: s.Config().Tenants[tenant], Subscription: sub, Message: m, Snapshot: snap})
+	return !ok && err == nil
 }
 
 func (s *Service) messageByID(ctx context.Context, tenant, id string) (store.Message, error) {

@@ -143,6 +143,10 @@ func TestUnsubscribedIsNotTold(t *testing.T) {
 	if got := a.deliver(hook); len(got) > 0 {
 		t.Errorf("told: %s", got[0].body)
 	}
+	a.ask("POST", "/trackers/"+quiet+"/webhook-events/resend", "").want(201).is(map[string]any{"data.summary.totalResent": 0})
+	if got := a.deliver(hook); len(got) > 0 {
+		t.Errorf("resent: %s", got[0].body)
+	}
 	a.ask("GET", "/trackers/"+quiet+"/results", "").want(200).is(map[string]any{"data.trackings.0.shipment.statusMilestone": "in_transit", "data.trackings.0.tracker.isSubscribed": false})
 	a.ask("PATCH", "/trackers/"+quiet, `{"isSubscribed":true}`).want(200)
 	a.tells(3)
