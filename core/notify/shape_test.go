@@ -68,14 +68,18 @@ func TestShapes(t *testing.T) {
 	entered := []tracker.Event{event(1, shipping.InTransit), event(2, shipping.InTransit), event(3, shipping.OrderDelivered)}
 	o.Tracker(tx, of(tracker.OfAPI), entered)
 	o.Tracker(tx, of(tracker.OfShipment), entered) // is told with its shipment
-	if len(tx.Messages) != 2 {
+	foreign, quiet := of(tracker.OfShip24), of(tracker.OfShip24)
+	foreign.ID, quiet.ID, quiet.Stopped = "65f0a1b2c3d4e5f600112234", "65f0a1b2c3d4e5f600112235", tracker.StopUnsubscribed
+	o.Tracker(tx, foreign, entered[2:])
+	o.Tracker(tx, quiet, entered[2:]) // nobody wants to know
+	if len(tx.Messages) != 4 {
 		t.Errorf("%d messages of one tracker, want one for each run of a status", len(tx.Messages))
 	}
 	if err := o.store.Commit(t.Context(), "shop", tx); err != nil {
 		t.Fatal(err)
 	}
 	o.due()
-	if got := topics(t, ours.all()); !slices.Equal(got, []string{"shipment.out_for_delivery", "tracker.in_transit", "tracker.order_delivered"}) {
+	if got := topics(t, ours.all()); !slices.Equal(got, []string{"shipment.out_for_delivery", "tracker.in_transit", "tracker.order_delivered", "tracker.order_delivered"}) {
 		t.Fatalf("told %v", got)
 	}
 	golden(t, "waybill-shipment", ours.all()[0].body)

@@ -37,7 +37,8 @@ type changeData struct {
 }
 
 type trackerData struct {
-	Tracker any         `json:"tracker"` // as GET /trackers/{id} had answered
+	Surface string      `json:"surface"` // through which the tracker came: tracker, ship24 or tracktor
+	Tracker any         `json:"tracker"` // as GET /trackers/{id} had answered, or would where another surface shows it
 	Events  []eventData `json:"events"`  // that have just entered
 }
 
@@ -64,10 +65,10 @@ func (s *Service) waybill(t Told) (Rendered, bool, error) {
 	case snap.Shipment != nil && snap.Change != nil:
 		data = shipmentData{Shipment: s.ShowShipment(snap.Shipment, t.Back), Change: showChange(*snap.Change)}
 	case snap.Tracker != nil:
-		if s.ShowTracker == nil || snap.Tracker.Surface != tracker.OfAPI {
+		if s.ShowTracker == nil || !followed(snap.Tracker) {
 			return Rendered{}, false, nil
 		}
-		d := trackerData{Tracker: s.ShowTracker(snap.Tracker, t.Back), Events: []eventData{}}
+		d := trackerData{Surface: string(snap.Tracker.Surface), Tracker: s.ShowTracker(snap.Tracker, t.Back), Events: []eventData{}}
 		for _, e := range snap.Entered {
 			d.Events = append(d.Events, eventData{ID: e.ID, Status: e.Status, SubStatus: e.SubStatus, Time: e.Time, CarrierTime: e.Clock(), CarrierCode: e.CarrierCode,
 				CarrierWords: e.CarrierWords, EventReason: e.Reason, City: e.City, State: e.State, PostalCode: e.PostalCode, CountryCode: e.CountryCode, Late: e.Late})
@@ -79,6 +80,11 @@ func (s *Service) waybill(t Told) (Rendered, bool, error) {
 		data = struct{}{}
 	}
 	return signed(waybillBody{Type: t.Message.Topic, Timestamp: clock.Millis(t.Message.At), Sequence: t.Message.Seq, Data: data})
+}
+
+// followed reports whether somebody wants to know what becomes of a tracker. A shop's order is told by its fulfilments.
+func followed(t *tracker.Tracker) bool {
+	return t.Surface != tracker.OfShop && t.Stopped != tracker.StopUnsubscribed
 }
 
 func showChange(c shipment.Change) changeData {

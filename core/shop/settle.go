@@ -218,9 +218,16 @@ func (s *Service) put(tx *store.Tx, t *tracker.Tracker, count int, m moment, n N
 		status = m.Event.Status
 	}
 	now := s.Clock.Now()
-	s.Messages.Tell(tx, t.Tenant, notify.Event{Subject: store.TrackerSubject(string(t.ID)), Seq: count, Topic: "tracker." + strings.ToLower(string(status)), At: now,
-		Snapshot: notify.Snapshot{Tracker: &tracker.Tracker{Schema: tracker.Schema, ID: t.ID, Tenant: t.Tenant, Surface: t.Surface, Status: status, CreatedAt: t.CreatedAt,
-			UpdatedAt: now, Extra: extra}}})
+	snap := notify.Snapshot{Tracker: &tracker.Tracker{Schema: tracker.Schema, ID: t.ID, Tenant: t.Tenant, Surface: t.Surface, CreatedAt: t.CreatedAt}}
+	if t.Surface == tracker.OfTracktor { // subscribers in other shapes are told the whole
+		whole := *t
+		snap.Tracker = &whole
+	}
+	if m.Event != nil {
+		snap.Tracker.SubStatus, snap.Entered = m.Event.SubStatus, []tracker.Event{*m.Event}
+	}
+	snap.Tracker.Status, snap.Tracker.UpdatedAt, snap.Tracker.Extra = status, now, extra
+	s.Messages.Tell(tx, t.Tenant, notify.Event{Subject: store.TrackerSubject(string(t.ID)), Seq: count, Topic: "tracker." + strings.ToLower(string(status)), At: now, Snapshot: snap})
 	return nil
 }
 

@@ -14,7 +14,8 @@ import (
 // TestLifeOfAnOrder goes from the shop's webhooks over the carrier's news to what clients read and what subscribers hear.
 func TestLifeOfAnOrder(t *testing.T) {
 	s := open(t)
-	all, delivered, one := listen(t), listen(t), listen(t)
+	all, delivered, one, ours := listen(t), listen(t), listen(t), listen(t)
+	s.Do("POST", "/webhooks", fmt.Sprintf(`{"url":%q,"topics":["*"]}`, ours.URL)).Want(201)
 	token := s.hears(all, "order/all")
 	s.hears(delivered, "order/delivered")
 	for _, topic := range []string{"fulfillment/pre_transit", "fulfillment/in_transit", "fulfillment/out_for_delivery", "fulfillment/delivered"} {
@@ -56,6 +57,7 @@ func TestLifeOfAnOrder(t *testing.T) {
 		t.Fatalf("order/delivered heard %v", heard)
 	}
 	golden(t, "webhook_order", heard[0].body)
+	s.inOurShape(ours, "tracker.order_dispatched", "tracker.pickup_completed", "tracker.out_for_delivery", "tracker.order_redelivery", "tracker.order_delivered")
 	a := s.order(orderID)
 	golden(t, "order_delivered", a.Body)
 	golden(t, "fulfillment_delivered", s.fulfillment(fulfillmentID).Body)

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -239,6 +240,36 @@ func (s *shop) hears(l *listener, topic string) string {
 	s.t.Helper()
 	a := s.Do("POST", admin+"webhooks.json", fmt.Sprintf(`{"topic":%q,"address":%q}`, topic, l.URL+"/hooks")).Want(200)
 	return a.At("bearer_token").(string)
+}
+
+// inOurShape fails unless a webhook of the shape waybill was told these topics of a fulfilment, each once.
+func (s *shop) inOurShape(l *listener, want ...string) {
+	s.t.Helper()
+	var got []string
+	last := 0
+	for _, h := range l.heard() {
+		var v struct {
+			Type     string `json:"type"`
+			Sequence int    `json:"sequence"`
+			Data     struct {
+				Surface string `json:"surface"`
+				Tracker struct {
+					ID         string `json:"id"`
+					TrackingID string `json:"trackingId"`
+				} `json:"tracker"`
+			} `json:"data"`
+		}
+		if err := json.Unmarshal(h.body, &v); err != nil {
+			s.t.Fatal(err)
+		}
+		if got = append(got, v.Type); v.Data.Surface != "tracktor" || v.Data.Tracker.TrackingID != upsNumber || v.Data.Tracker.ID == "" || v.Sequence <= last {
+			s.t.Errorf("told in our shape: %s", h.body)
+		}
+		last = v.Sequence
+	}
+	if !slices.Equal(got, want) {
+		s.t.Errorf("told in our shape: %q, want %q", got, want)
+	}
 }
 
 // golden holds JSON against a file.
