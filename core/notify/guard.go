@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 	"syscall"
 )
 
@@ -60,6 +61,8 @@ func checkURL(ctx context.Context, resolve func(ctx context.Context, host string
 		return errors.New("must not hold a user or password")
 	case u.Fragment != "":
 		return errors.New("must not have a fragment")
+	case numeric(u.Hostname()):
+		return errors.New("names its host by a number; write an address of IPv4 as four decimal numbers such as 192.0.2.1, or a name")
 	case allowPrivate:
 		return nil
 	}
@@ -75,6 +78,20 @@ func checkURL(ctx context.Context, resolve func(ctx context.Context, host string
 		}
 	}
 	return nil
+}
+
+// numeric reports whether a host is an address of IPv4 in another form than four decimal numbers: by the URL Standard a host whose last
+// part is a number is one, and resolvers read it as such (2130706433, 0x7f.1 and 0177.0.0.1 are loopback).
+func numeric(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	parts := strings.Split(strings.TrimSuffix(host, "."), ".")
+	last := strings.ToLower(parts[len(parts)-1])
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 // guard is a Dialer's Control: it sees the address that is dialled after the name was resolved, so that a name that changes its

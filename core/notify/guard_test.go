@@ -38,10 +38,17 @@ func TestCheckURL(t *testing.T) {
 		"https://good.example/hook": true, "http://good.example:8080/": true, "https://later.example/": true, "https://8.8.4.4/": true,
 		"https://mixed.example/": false, "https://10.1.2.3/": false, "http://[::1]:80/": false, "http://127.0.0.1/": false, "http://169.254.169.254/latest": false,
 		"ftp://good.example/": false, "https://": false, "good.example": false, "https://user:pw@good.example/": false, "https://good.example/#x": false,
+		"http://2130706433/": false, "http://0x7f.1/": false, "http://0X7F000001:80/": false, "http://0177.0.0.1/": false, "http://127.1/": false, "http://1/": false,
+		"http://127.0.0.1./": false, "http://8.8.8.8./": false, "http://good.0x/": false, "https://0x7f.example/": true, "https://1.2.3.example/": true, "https://x0x7f/": true,
 		"://": false, "http://[fe80::1%25eth0]/": false,
 	} {
 		if err := checkURL(t.Context(), resolve, text, false); (err == nil) != fine {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for _, text := range []string{"http://2130706433/", "http://0x7f.1/"} { // nobody means that
+		if err := checkURL(t.Context(), resolve, text, true); err == nil {
+			t.Errorf("%s is taken", text)
 		}
 	}
 	if err := checkURL(t.Context(), resolve, "http://127.0.0.1:9/", true); err != nil {
