@@ -114,7 +114,7 @@ type bulkSummary struct {
 type bulkItem struct {
 	Status  string         `json:"itemStatus"` // created, existing or error
 	Input   jsontext.Value `json:"inputData"`
-	Tracker *trackerView   `json:"tracker"`
+	Tracker *trackerView   `json:"tracker,omitzero"` // absent where there is an error: it cannot be null
 	Errors  *[]fault       `json:"errors"`
 }
 
