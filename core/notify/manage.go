@@ -33,7 +33,7 @@ func DefaultTopics() []string { return []string{"shipment.*", "tracker.*", "retu
 // NewSubscription is what a surface asks for.
 type NewSubscription struct {
 	URL    string
-	Topics []string // none: DefaultTopics
+	Topics []string // nil: DefaultTopics; an empty list is a fault
 	Shape  string   // "" for waybill
 	// Bearer is for shapes that send one; "" makes one up.
 	Bearer string
@@ -46,7 +46,7 @@ func (s *Service) Subscribe(ctx context.Context, c usecase.Caller, n NewSubscrip
 	if n.Shape == "" {
 		n.Shape = ShapeWaybill
 	}
-	if len(n.Topics) == 0 {
+	if n.Topics == nil {
 		n.Topics = DefaultTopics()
 	}
 	if err := s.check(ctx, c.Tenant, n); err != nil {
@@ -106,6 +106,9 @@ func (s *Service) check(ctx context.Context, tenant string, n NewSubscription) e
 		if err := checkURL(ctx, s.Resolve, n.URL, t != nil && t.Notify.AllowPrivate); err != nil {
 			f.Add("url", "%s", err)
 		}
+	}
+	if len(n.Topics) == 0 {
+		f.Add("topics", "must not be empty")
 	}
 	if len(n.Topics) > maxTopics {
 		f.Add("topics", "must have at most %d entries", maxTopics)
@@ -183,9 +186,7 @@ func (s *Service) Update(ctx context.Context, c usecase.Caller, id string, ch Ch
 			sub.URL = *ch.URL
 		}
 		if ch.Topics != nil {
-			if sub.Topics = slices.Clone(*ch.Topics); len(sub.Topics) == 0 {
-				f.Add("topics", "must not be empty")
-			}
+			sub.Topics = slices.Clone(*ch.Topics)
 		}
 		if ch.Extra != nil {
 			sub.Extra = ch.Extra

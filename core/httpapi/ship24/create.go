@@ -26,8 +26,25 @@ func (s *surface) follow(q *httpapi.Request, body []byte) (t *tracker.Tracker, c
 	if e := usecase.AsError(err); err != nil && e.Type == usecase.DuplicateID {
 		e.Message = "Another tracker has this clientTrackerId. Send the same payload to get that one, or set it free with isSubscribed false."
 	}
-	return t, created, settled(err)
+	if err != nil || created || !extraOf(t).Unsubscribed || !t.ErasedAt.IsZero() {
+		return t, created, settled(err)
+	}
+	t, err = s.subscribeAgain(q, t)
+	return t, false, err
 }
+
+// subscribeAgain lets a tracker that nobody wanted any more be followed again: whoever creates it wants it.
+func (s *surface) subscribeAgain(q *httpapi.Request, t *tracker.Tracker) (*tracker.Tracker, error) {
+	on := true
+	t, err := s.cases.Update(q.Context(), q.Caller, t.ID, change{IsSubscribed: &on}.apply)
+	if e := usecase.AsError(err); err != nil && e.Type == usecase.DuplicateID {
+		e.Message = takenMeanwhile
+	}
+	return t, settled(err)
+}
+
+// takenMeanwhile is why a tracker cannot be subscribed again.
+const takenMeanwhile = "Another tracker has this clientTrackerId by now."
 
 // create answers 201 also for a tracker that exists, as Ship24 does.
 func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {

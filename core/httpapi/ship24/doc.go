@@ -3,7 +3,7 @@
 //
 // A tracker is created by POST /trackers, by POST /trackers/bulk for up to a hundred, or by POST /trackers/track, which waits up to
 // a minute for what the carrier says first. The same whole payload, whatever the order of its members, is the same tracker; any
-// other payload is another one. GET lists trackers by page, and tells results by the tracker's id, by the caller's own
+// other payload is another one. One that was unsubscribed is subscribed again. GET lists trackers by page, and tells results by the tracker's id, by the caller's own
 // (?searchBy=clientTrackerId) or by number. PATCH with isSubscribed false stops following, for there is no DELETE, and sets the
 // clientTrackerId free for another tracker. POST /tracking/search asks the carrier once and keeps nothing.
 //

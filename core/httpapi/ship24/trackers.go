@@ -181,7 +181,7 @@ func (s *surface) update(q *httpapi.Request) (httpapi.Answer, error) {
 	}
 	t, err = s.cases.Update(q.Context(), q.Caller, t.ID, c.apply)
 	if e := usecase.AsError(err); err != nil && e.Type == usecase.DuplicateID {
-		e.Message = "Another tracker has this clientTrackerId by now."
+		e.Message = takenMeanwhile
 	}
 	if err != nil {
 		return httpapi.Answer{}, settled(err)

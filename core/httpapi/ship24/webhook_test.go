@@ -148,7 +148,7 @@ func TestUnsubscribedIsNotTold(t *testing.T) {
 		t.Errorf("resent: %s", got[0].body)
 	}
 	a.ask("GET", "/trackers/"+quiet+"/results", "").want(200).is(map[string]any{"data.trackings.0.shipment.statusMilestone": "in_transit", "data.trackings.0.tracker.isSubscribed": false})
-	a.ask("PATCH", "/trackers/"+quiet, `{"isSubscribed":true}`).want(200)
+	a.ask("POST", "/trackers", full).want(201).is(map[string]any{"data.tracker.trackerId": quiet, "data.tracker.isSubscribed": true, "data.tracker.isTracked": true})
 	a.tells(3)
 	a.hear(quiet)
 	if got := a.deliver(hook); len(got) != 1 || len(events(t, got[0].body)) != 1 {

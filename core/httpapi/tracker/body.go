@@ -169,6 +169,9 @@ func (b *createBody) order() *shipment.Order {
 	o := &shipment.Order{ExternalID: b.TrackerExternalID, LocationID: b.LocationExternalID, GroupID: b.GroupID, Locale: b.Locale, CreatedDate: b.CreatedDate,
 		Value: b.OrderValue, DeliveryInstructions: b.DeliveryInstructions, PickupInstructions: b.PickupInstructions,
 		Packages: b.Packages, Plural: true, Items: b.ItemList, Attributes: b.OrderAttributes}
+	for i := range o.Packages {
+		o.Packages[i].TemperatureControl = cmp.Or(o.Packages[i].TemperatureControl, "none")
+	}
 	if b.DeliveryContact != nil {
 		o.DeliveryContact = *b.DeliveryContact
 	}

@@ -105,6 +105,26 @@ func TestEveryMemberIsKept(t *testing.T) {
 	}
 }
 
+// TestOpenWindows: a window that nobody gives means as soon as possible, and is answered with the instants; what is collected is not
+// delivered. A package is kept at no temperature unless one is named.
+func TestOpenWindows(t *testing.T) {
+	h := serve(t)
+	now := h.Clock.Now().UnixMilli()
+	packages := []any{map[string]any{"name": "a"}, map[string]any{"name": "b", "temperatureControl": "frozen"}}
+	for _, open := range []any{nil, apitest.Absent} {
+		a := h.Do("POST", "/trackers", body(t, "trackerExternalId", apitest.Absent, "pickupTime", open, "deliveryTime", open, "packages", packages)).Want(201)
+		want := map[string]any{"pickupTime.startsAt": now, "pickupTime.endsAt": nil, "deliveryTime.startsAt": nil, "deliveryTime.endsAt": now + 60_000,
+			"packages.0.temperatureControl": "none", "packages.1.temperatureControl": "frozen"}
+		is(t, a, want)
+		is(t, h.Do("GET", "/trackers/"+a.At("id").(string), "").Want(200), want)
+	}
+	given := map[string]any{"startsAt": 1649253600001, "endsAt": 1649257200001}
+	a := h.Do("POST", "/trackers", body(t, "trackerExternalId", apitest.Absent, "pickupTime", given, "deliveryTime", given)).Want(201)
+	is(t, a, map[string]any{"pickupTime.startsAt": 1649253600001, "deliveryTime.startsAt": 1649253600001, "deliveryTime.endsAt": 1649257200001})
+	a = h.Do("POST", "/trackers", body(t, "trackerExternalId", apitest.Absent, "type", "pickup", "pickupTime", nil, "deliveryTime", nil)).Want(201)
+	is(t, a, map[string]any{"pickupTime.startsAt": now, "deliveryTime.endsAt": nil})
+}
+
 func TestRefusals(t *testing.T) {
 	h := serve(t)
 	h.Do("POST", "/trackers", body(t, "trackerExternalId", "taken")).Want(201)

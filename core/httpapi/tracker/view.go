@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"cmp"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -94,6 +95,7 @@ func (s *surface) show(tenant *config.Tenant, t *tracker.Tracker) view {
 		ReferenceLinks: linksView{CustomerWebflowURL: shape.Text(s.Pages.TrackerPage(t)), TrackingURL: shape.Text(t.TrackingURL), ReturnsURL: s.Pages.TrackerReturns(t)},
 		Source:         t.Source, CreatedAt: clock.Millis(t.CreatedAt), LastUpdatedAt: clock.Millis(t.UpdatedAt), Warnings: t.Warnings,
 	}
+	v.soon(t)
 	if l := tenant.Locations[o.LocationID]; l != nil {
 		v.BrandExternalID, v.CurrencyCode = cmp.Or(l.Brand, v.BrandExternalID), cmp.Or(l.Currency, v.CurrencyCode)
 	}
@@ -115,6 +117,23 @@ func (s *surface) show(tenant *config.Tenant, t *tracker.Tracker) view {
 		}
 	}
 	return v
+}
+
+// asSoonAsPossible is how long after the tracker began the end of a delivery window lies that was not given, as in answers of orders.
+const asSoonAsPossible = time.Minute
+
+// soon names the instants of windows that the caller has left open, which means as soon as possible. What the buyer collects is not
+// delivered.
+func (v *view) soon(t *tracker.Tracker) {
+	if t.Surface != tracker.OfAPI {
+		return
+	}
+	if v.PickupTime.IsZero() {
+		v.PickupTime.StartsAt = shipping.At(t.CreatedAt)
+	}
+	if v.DeliveryTime.IsZero() && t.Type != typePickup {
+		v.DeliveryTime.EndsAt = shipping.At(t.CreatedAt.Add(asSoonAsPossible))
+	}
 }
 
 func list[T any](l []T) []T {

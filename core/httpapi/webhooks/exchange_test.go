@@ -49,6 +49,9 @@ func TestTheTopicsOfAWebhookThatNamesNone(t *testing.T) {
 			t.Errorf("topics[%d] is %v, want %v", i, got, want)
 		}
 	}
+	if refused := h.Do("POST", "/webhooks", apitest.JSON(map[string]any{"url": k.URL, "topics": []string{}})).Want(400); refused.At("errors.0.parameter") != "topics" {
+		t.Errorf("a webhook for nothing: %s", refused.Body)
+	}
 	h.Do("POST", "/shipments", apitest.Order("o")).Want(201)
 	h.Do("POST", "/shipments/o/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
 	h.Do("POST", "/shipments/o/return", `{"reason":"too_small","exchangeItems":[{"title":"Large watch","quantity":1}]}`).Want(201)
