@@ -85,7 +85,7 @@ func (s *Service) othersOwn(ctx context.Context, sh *shipment.Shipment, a *shipm
 	}
 	var tags []string
 	for _, id := range accounts {
-		tags = append(tags, tracker.ParcelTag(id, number), tracker.BookingTag(id, number))
+		tags = append(append(tags, tracker.ParcelTags(id, number)...), tracker.BookingTag(id, number))
 	}
 	bearers, err := s.Store.TrackersByTags(ctx, sh.Tenant, tags, maxBearers)
 	if err != nil {

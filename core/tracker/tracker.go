@@ -223,6 +223,7 @@ func ParcelTag(account, number string) string { return "parcel:" + account + ":"
 
 // BookingTag is the tag of the tracker of a booking of ours, by a number at a carrier account that is the booking's own and no parcel's.
 func BookingTag(account, number string) string { return "booking:" + account + ":" + number }
+
 // aliasTag is that of all trackers of a number which they write otherwise.
 func aliasTag(account, plain string) string { return "alias:" + account + ":" + plain }
 
