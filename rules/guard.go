@@ -35,6 +35,9 @@ type Breach struct {
 	Reason  string `json:"reason"`
 }
 
+// breachActions are what a guard can do with an option that goes beyond it.
+var breachActions = []string{"next", "hold", "warn"}
+
 func (r *reading) guard() {
 	rule := guardRule{head: r.head, reason: r.optionalTemplate("reason", r.env)}
 	if n := r.member("applies"); n != nil {
@@ -58,7 +61,7 @@ func (r *reading) guard() {
 		r.fault(r.node, "E502", "the guard bounds nothing", "give it max_fee, max_dropoff or daily_budget")
 	}
 	if n := r.member("on_breach"); n != nil {
-		rule.breach = r.oneOf(n, "on_breach", []string{"next", "hold", "warn"})
+		rule.breach = r.oneOf(n, "on_breach", breachActions)
 	} else if r.sound() {
 		r.fault(r.node, "E502", "the guard does not say what happens on a breach",
 			"on_breach: next takes the next option, hold lets a person look, warn only tells")

@@ -71,21 +71,26 @@ func (r *reading) split(rule *chooseRule, n *yaml.Node) {
 // FallbackEvents are what a fallback rule can be about. pickup_late_<n>m is one for every number of minutes.
 var FallbackEvents = []string{"booking_failed", "cancelled_by_carrier", "no_driver", "provider_down", "pickup_late_15m"}
 
+// event reads what a fallback rule can be about.
+func (s *source) event(n *yaml.Node) string {
+	event := s.text(n, "an event")
+	if minutes, late := strings.CutPrefix(event, "pickup_late_"); late {
+		if _, err := parseDuration(minutes); err != nil {
+			s.fault(n, "E505", fmt.Sprintf("%q is not an event", event), "write pickup_late_15m")
+		}
+	} else if event != "" && !slices.Contains(FallbackEvents, event) {
+		s.guess(n, "E108", fmt.Sprintf("there is no event %q", event), FallbackEvents)
+	}
+	return event
+}
+
 func (r *reading) fallback() {
 	rule := fallbackRule{head: r.head, fallback: Fallback{Rule: r.head.name}}
 	if n := r.member("on"); n == nil {
 		r.fault(r.node, "E502", "the rule does not say on which events", "on: [cancelled_by_carrier, no_driver]")
 	} else {
 		for _, item := range r.items(n, "on") {
-			event := r.text(item, "an event")
-			if minutes, late := strings.CutPrefix(event, "pickup_late_"); late {
-				if _, err := parseDuration(minutes); err != nil {
-					r.fault(item, "E505", fmt.Sprintf("%q is not an event", event), "write pickup_late_15m")
-				}
-			} else if event != "" && !slices.Contains(FallbackEvents, event) {
-				r.guess(item, "E108", fmt.Sprintf("there is no event %q", event), FallbackEvents)
-			}
-			rule.fallback.On = append(rule.fallback.On, event)
+			rule.fallback.On = append(rule.fallback.On, r.event(item))
 		}
 	}
 	if n := r.member("steps"); n == nil {

@@ -25,7 +25,7 @@ func TestSchema() []byte {
 	s := closed(object{
 		"tests": object{"const": 1}, "about": text(""), "options": settingSchema(),
 		"fixtures": closed(object{"orders": object{"type": "object", "additionalProperties": orderSchema()}, "quotes": object{"type": "object", "additionalProperties": quotesSchema()}}),
-		"cases":    list(caseSchema()),
+		"cases":    some(list(caseSchema()), "minItems"),
 	}, "tests", "cases")
 	s["title"] = "Waybill rule tests"
 	return schemaText(s)
@@ -59,6 +59,13 @@ func text(about string) object {
 	return o
 }
 
+// some is a list or mapping that is not empty; bound is minItems or minProperties.
+func some(of object, bound string) object {
+	out := maps.Clone(of)
+	out[bound] = 1
+	return out
+}
+
 func oneOf(values []string) object { return object{"enum": values} }
 
 var (
@@ -66,6 +73,7 @@ var (
 	durationSchema = object{"type": "string", "pattern": `^(\d+d)?([0-9.]+(h|m|s|ms))*$`, "description": "30s, 3m, 2h, 1d"}
 	amountSchema   = text("12.50, 12.50 USD, 10%, or an expression of money")
 	textsSchema    = list(text(""))
+	eventSchema    = object{"anyOf": []any{oneOf(FallbackEvents), object{"pattern": `^pickup_late_\d+m$`}}}
 	// anyMap is a mapping whose keys are the merchant's own.
 	anyMap = object{"type": "object"}
 )
@@ -100,8 +108,8 @@ func shapes() map[string]any {
 		"adjust.add": amountSchema, "adjust.charge": amountSchema, "choose.prefer": textsSchema, "choose.only": textsSchema,
 		"choose.split":  object{"type": "object", "description": "percentages by provider, rank for the ranking; by: the key, experiment: its name"},
 		"guard.applies": expression("true or false, of the option"), "guard.max_fee": amountSchema, "guard.max_dropoff": durationSchema,
-		"guard.daily_budget": amountSchema, "guard.per": oneOf([]string{"location"}), "guard.on_breach": oneOf([]string{"next", "hold", "warn"}),
-		"fallback.on":    list(object{"anyOf": []any{oneOf(FallbackEvents), object{"pattern": `^pickup_late_\d+m$`}}}),
+		"guard.daily_budget": amountSchema, "guard.per": oneOf([]string{"location"}), "guard.on_breach": oneOf(breachActions),
+		"fallback.on":    list(eventSchema),
 		"fallback.steps": list(step), "fallback.requote": oneOf([]string{"always", "never", "expired"}), "fallback.use": oneOf([]string{"pinned", "latest"}),
 		"fallback.limit": closed(object{"attempts": wholeSchema(1, 50), "within": durationSchema, "extra_cost": amountSchema}),
 		"warn.message":   text("{…} holds an expression"), "warn.level": oneOf([]string{"low", "normal", "high"}),
@@ -239,25 +247,35 @@ func quotesSchema() object {
 }
 
 func caseSchema() object {
-	scalars := object{"type": "object", "additionalProperties": text("")}
-	one := object{"when": scalars, "else": truthSchema}
+	one, names := object{"when": some(anyMap, "minProperties"), "else": object{"const": true}}, []any{}
 	for key, form := range expectKeys {
 		switch form {
 		case "truth":
 			one[key] = truthSchema
 		case "list":
-			one[key] = textsSchema
+			if one[key] = some(textsSchema, "minItems"); slices.Contains(mayBeEmpty, key) {
+				one[key] = textsSchema
+			}
 		case "map":
-			one[key] = object{"anyOf": []any{scalars, textsSchema}}
+			one[key] = some(object{"type": "object", "additionalProperties": text("")}, "minProperties")
 		default:
 			one[key] = text("")
 		}
 	}
+	one["excluded"] = object{"anyOf": []any{one["excluded"], some(textsSchema, "minItems")}}
+	one["guards"] = some(object{"type": "object", "additionalProperties": oneOf(breachActions)}, "minProperties")
+	one["set"] = some(object{"type": "object", "additionalProperties": text(""), "propertyNames": oneOf(settable)}, "minProperties")
+	for _, key := range expectNames() {
+		names = append(names, object{"required": []string{key}})
+	}
+	branch := closed(one)
+	branch["anyOf"] = names // something is expected
+	branch["not"] = object{"required": []string{"when", "else"}}
 	known := object{
 		"name": text("what the rules must do"), "about": text(""), "now": text("2026-04-10 18:00"), "zone": text(""), "location": locationSchema(), "order": orderSchema(),
 		"quotes": quotesSchema(), "refused": list(closed(object{"provider": text(""), "service": text(""), "code": text(""), "message": text("")}, "provider")),
-		"down": textsSchema, "with": anyMap, "matrix": object{"type": "object", "additionalProperties": object{"type": "array"}}, "event": text("such as no_driver"),
-		"expect": object{"anyOf": []any{closed(one), list(closed(one))}},
+		"down": textsSchema, "with": anyMap, "matrix": object{"type": "object", "additionalProperties": some(object{"type": "array"}, "minItems")}, "event": eventSchema,
+		"expect": object{"anyOf": []any{branch, some(list(branch), "minItems")}},
 	}
 	for _, k := range caseKeys {
 		if known[k] == nil {

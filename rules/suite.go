@@ -16,6 +16,7 @@ type Suite struct {
 	Name   string // of the file
 	bundle *Bundle
 	cases  []testCase
+	open   bool // what a test expects may be left open
 }
 
 // maxCases bounds what one suite may run, with every combination of every matrix.
@@ -63,10 +64,12 @@ type Failure struct {
 func (f Failure) String() string { return fmt.Sprintf("%s: want %s, got %s", f.What, f.Want, f.Got) }
 
 // LoadSuite reads a test file. The error is a *CheckError that holds every problem of the file.
-func LoadSuite(b *Bundle, file File) (*Suite, error) {
+func LoadSuite(b *Bundle, file File) (*Suite, error) { return loadSuite(b, file, false) }
+
+func loadSuite(b *Bundle, file File, open bool) (*Suite, error) {
 	var problems []Problem
 	s := &source{name: file.Name, lines: strings.Split(strings.ReplaceAll(string(file.Data), "\r\n", "\n"), "\n"), found: &problems}
-	suite := &Suite{Name: file.Name, bundle: b}
+	suite := &Suite{Name: file.Name, bundle: b, open: open}
 	if len(file.Data) > maxFile {
 		s.report(Problem{Code: "E401", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("the file is larger than %d KiB", maxFile>>10)})
 	} else if root := s.parseYAML(file.Data); root != nil {
@@ -208,7 +211,7 @@ func (r *suiteReader) read(root *yaml.Node) {
 	case version.Value != "1":
 		r.fault(version, "E505", fmt.Sprintf("tests: %s is not known", version.Value), "this version reads tests: 1; the tests themselves stand under cases:")
 	}
-	if cases == nil {
+	if cases == nil || cases.Kind == yaml.SequenceNode && len(cases.Content) == 0 {
 		if len(*r.found) == 0 {
 			r.fault(root, "E502", "the file has no cases", "cases: begins the list of the tests")
 		}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +12,8 @@ import (
 
 // expectation is what a test wants, all of it or where the matrix has certain values.
 type expectation struct {
-	when      map[string]string
+	node      *yaml.Node
+	when      []pair
 	otherwise bool
 	wants     []want
 }
@@ -47,6 +49,9 @@ func (r *suiteReader) expectations(n *yaml.Node) []expectation {
 	if n.Kind == yaml.MappingNode {
 		return []expectation{r.expectation(n)}
 	}
+	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		r.fault(n, "E502", "nothing is expected here, so the test could never fail", "expect: { chosen: ups }")
+	}
 	var out []expectation
 	for _, item := range r.items(n, "expect") {
 		out = append(out, r.expectation(item))
@@ -55,53 +60,81 @@ func (r *suiteReader) expectations(n *yaml.Node) []expectation {
 }
 
 func (r *suiteReader) expectation(n *yaml.Node) expectation {
-	var e expectation
-	for _, p := range r.mapping(n, "expect", append([]string{"when", "else"}, expectNames()...)) {
-		w := want{key: p.key, line: p.node.Line}
+	e := expectation{node: n}
+	members := r.mapping(n, "expect", append([]string{"when", "else"}, expectNames()...))
+	for _, p := range members {
 		switch p.key {
 		case "when":
-			e.when = map[string]string{}
-			for _, cond := range r.mapping(p.value, "when", nil) {
-				e.when[cond.key] = cond.value.Value
+			if e.when = r.mapping(p.value, "when", nil); len(e.when) == 0 && len(p.value.Content) == 0 && p.value.Kind == yaml.MappingNode {
+				r.fault(p.value, "E502", "when: names no value of the matrix", "when: { order.weight: 61 lb }")
 			}
-			continue
 		case "else":
-			e.otherwise = r.truth(p.value, "else")
-			continue
-		}
-		switch expectKeys[p.key] {
-		case "truth":
-			w.yes = r.truth(p.value, p.key)
-		case "list":
-			w.list = r.texts(p.value, p.key)
-			slices.Sort(w.list)
-			if p.key == "ranked" {
-				w.list = r.texts(p.value, p.key)
-			}
-		case "map":
-			w.by = map[string]string{}
-			if p.value.Kind == yaml.SequenceNode {
-				for _, t := range r.texts(p.value, p.key) {
-					w.by[t] = ""
-				}
-				break
-			}
-			for _, m := range r.mapping(p.value, p.key, nil) {
-				w.by[m.key] = m.value.Value
+			before := len(*r.found)
+			if e.otherwise = r.truth(p.value, "else"); !e.otherwise && len(*r.found) == before {
+				r.fault(p.value, "E505", "else: can only be true", "leave it out of a branch that always holds")
 			}
 		default:
-			w.one = r.text(p.value, p.key)
+			e.wants = append(e.wants, r.want(p))
 		}
-		r.names(p, w)
-		if p.key == "golden" && !goldenPath(w.one) {
-			r.fault(p.value, "E505", "golden must be a .txt below the folder of the test", "golden: golden/heavy.txt")
-		}
-		e.wants = append(e.wants, w)
+	}
+	switch {
+	case e.otherwise && e.when != nil:
+		r.fault(n, "E505", "when: and else: do not stand together", "else: true takes what no when: before it has taken")
+	case len(e.wants) == 0 && len(members)*2 == len(n.Content) && n.Kind == yaml.MappingNode && !r.suite.open:
+		r.fault(n, "E502", "nothing is expected here, so the test could never fail", "expect: { chosen: ups }")
 	}
 	return e
 }
 
-// names refuses rules that the bundle does not have: an expectation of such a rule could never fail where it should.
+// want reads one key under expect.
+func (r *suiteReader) want(p pair) want {
+	w := want{key: p.key, line: p.node.Line}
+	before := len(*r.found)
+	switch expectKeys[p.key] {
+	case "truth":
+		w.yes = r.truth(p.value, p.key)
+	case "list":
+		w.list = r.texts(p.value, p.key)
+		if p.key != "ranked" {
+			slices.Sort(w.list)
+		}
+	case "map":
+		w.by = r.wantedBy(p)
+	default:
+		w.one = r.text(p.value, p.key)
+	}
+	if len(*r.found) > before {
+		return w // the names in it are not what they seem
+	}
+	if p.value.Kind != yaml.ScalarNode && len(p.value.Content) == 0 && !slices.Contains(mayBeEmpty, p.key) {
+		r.fault(p.value, "E502", fmt.Sprintf("%s names nothing, so the test could never fail", p.key), "name what is expected, or leave "+p.key+": out")
+	}
+	r.names(p, w)
+	if p.key == "golden" && !goldenPath(w.one) {
+		r.fault(p.value, "E505", "golden must be a .txt below the folder of the test", "golden: golden/heavy.txt")
+	}
+	return w
+}
+
+// mayBeEmpty are the expectations that are compared whole, so that an empty list says something.
+var mayBeEmpty = []string{"warnings", "faults", "ranked"}
+
+// wantedBy reads an expectation of several, each with what is expected of it. Of what is excluded the reason may be left out.
+func (r *suiteReader) wantedBy(p pair) map[string]string {
+	by := map[string]string{}
+	if p.value.Kind == yaml.SequenceNode && p.key == "excluded" {
+		for _, t := range r.texts(p.value, p.key) {
+			by[t] = ""
+		}
+		return by
+	}
+	for _, m := range r.mapping(p.value, p.key, nil) {
+		by[m.key] = r.text(m.value, m.key)
+	}
+	return by
+}
+
+// names refuses rules and providers that the bundle does not have: an expectation of one could never fail where it should.
 func (r *suiteReader) names(p pair, w want) {
 	known := append(r.bundle.RuleNames(), "score") // the ranking warns under that name
 	check := func(n *yaml.Node, name string) {
@@ -119,6 +152,18 @@ func (r *suiteReader) names(p pair, w want) {
 	case "guards":
 		for i := 0; i+1 < len(p.value.Content); i += 2 {
 			check(p.value.Content[i], p.value.Content[i].Value)
+			r.oneOf(p.value.Content[i+1], "what a guard does", breachActions)
+		}
+	case "set":
+		for i := 0; i+1 < len(p.value.Content); i += 2 {
+			if n := p.value.Content[i]; !slices.Contains(settable, n.Value) {
+				r.guess(n, "E107", fmt.Sprintf("there is no attribute %q to set", n.Value), settable)
+			}
+		}
+	case "chosen", "next", "arm":
+		if nobody := map[string]string{"arm": "rank"}[p.key]; w.one != cmp.Or(nobody, "none") {
+			account, _, _ := strings.Cut(w.one, "/")
+			r.known(p.value, account)
 		}
 	case "held":
 		if w.one != "false" {

@@ -35,9 +35,10 @@ func (r *suiteReader) readCase(n *yaml.Node, names map[string]bool) {
 		}
 		return nil
 	}
-	if len(members) == 0 {
-		return
+	if len(members) == 0 && len(n.Content) > 0 {
+		return // what it is instead has been told
 	}
+	begun := len(*r.found)
 	c := testCase{line: n.Line}
 	if v := get("name"); v == nil {
 		r.fault(n, "E502", "the test has no name", "name: says what the rules must do")
@@ -57,7 +58,7 @@ func (r *suiteReader) readCase(n *yaml.Node, names map[string]bool) {
 		}
 	}
 	if v := get("event"); v != nil {
-		c.event = r.text(v, "event")
+		c.event = r.event(v)
 	}
 	if v := get("down"); v != nil {
 		c.down = map[string]bool{}
@@ -72,7 +73,10 @@ func (r *suiteReader) readCase(n *yaml.Node, names map[string]bool) {
 	} else {
 		c.expect = r.expectations(v)
 	}
-	for _, combination := range r.combinations(get("matrix")) {
+	m := r.matrix(get("matrix"))
+	m.read(at, c.expect)
+	before := len(*r.found)
+	for _, combination := range m.combinations() {
 		if len(r.suite.cases) >= maxCases {
 			r.fault(n, "E401", fmt.Sprintf("the file has more than %d tests", maxCases), "shorten the lists of matrix")
 			return
@@ -82,74 +86,17 @@ func (r *suiteReader) readCase(n *yaml.Node, names map[string]bool) {
 		for _, p := range combination {
 			all[p.key] = p.value
 		}
-		before := len(*r.found)
 		r.fill(&one, at, get("order"), all)
 		r.offers(&one, get("quotes"), get("refused"))
-		one.choose(combination)
+		one.name, one.expect = m.choose(c.name, c.expect, combination)
 		r.suite.cases = append(r.suite.cases, one)
 		if len(*r.found) > before {
 			return // the other combinations would say the same again
 		}
 	}
-}
-
-// choose keeps the expectations that speak of one combination of the matrix, and names it.
-func (c *testCase) choose(combination []pair) {
-	if len(combination) > 0 {
-		var parts []string
-		for _, p := range combination {
-			parts = append(parts, p.key+"="+p.value.Value)
-		}
-		c.name += " [" + strings.Join(parts, " ") + "]"
+	if len(*r.found) == begun {
+		m.unreached(c.expect)
 	}
-	value := func(key string) (string, bool) {
-		for _, p := range combination {
-			if p.key == key {
-				return p.value.Value, true
-			}
-		}
-		return "", false
-	}
-	var kept []expectation
-	matched := false
-	for _, e := range c.expect {
-		fits := true
-		for key, want := range e.when {
-			got, ok := value(key)
-			fits = fits && ok && got == want
-		}
-		if e.otherwise {
-			fits = !matched
-		} else if len(e.when) > 0 {
-			matched = matched || fits
-		}
-		if fits {
-			kept = append(kept, e)
-		}
-	}
-	c.expect = kept
-}
-
-// combinations is the product of the lists of a matrix; one empty combination where there is no matrix.
-func (r *suiteReader) combinations(n *yaml.Node) [][]pair {
-	out := [][]pair{nil}
-	if n == nil {
-		return out
-	}
-	for _, p := range r.mapping(n, "matrix", nil) {
-		var next [][]pair
-		for _, v := range r.items(p.value, "matrix of "+p.key) {
-			for _, before := range out {
-				next = append(next, append(slices.Clone(before), pair{p.key, p.node, v}))
-			}
-			if len(next) > maxCases {
-				r.fault(n, "E401", fmt.Sprintf("the matrix has more than %d combinations", maxCases), "")
-				return nil
-			}
-		}
-		out = next
-	}
-	return out
 }
 
 // resolve follows `like` and gives the members of an order, each once, those of the order itself last.

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/rules/measure"
@@ -209,6 +212,93 @@ var suiteSlips = []measure.Slip{
 	{Code: "E401", Text: "tests: 1\ncases:\n  - name: A\n    expect: { chosen: ups }\n    matrix: «{» order.quantity: [" + strings.Repeat("1,", 200) + "1], order.line_count: [" + strings.Repeat("1,", 200) + "1] }\n", Want: "combinations"},
 }
 
+// blindSlips are tests that could never fail: something in them would not be looked at.
+var blindSlips = []measure.Slip{
+	{Code: "E109", Text: blind("[ { when: { «ordr.weight»: 1 lb }, chosen: none }, { else: true, not_excluded: [ups] } ]"), Want: "order.weight"},
+	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, expect: [ { when: { «order.weight»: 1 lb }, chosen: none } ] }\n", Want: "no matrix"},
+	{Code: "E505", Text: blind("[ { when: { order.weight: «62 lb» }, chosen: none }, { else: true, not_excluded: [ups] } ]"), Want: "1 lb, 61 lb"},
+	{Code: "E503", Text: blind("[ { when: { order.weight: «61 lbs» }, chosen: none }, { else: true, not_excluded: [ups] } ]"), Want: "12 lb"},
+	{Code: "E503", Text: blind("[ { when: { order.weight: «[»] }, chosen: none }, { else: true, not_excluded: [ups] } ]"), Want: "12 lb"},
+	{Code: "E502", Text: blind("[ { when: «{»}, chosen: none } ]"), Want: "when:"},
+	{Code: "E505", Text: blind("[ «{» when: { order.weight: 1 lb }, else: true, chosen: none } ]"), Want: "else"},
+	{Code: "E505", Text: blind("[ { else: «false», chosen: none } ]"), Want: "true"},
+	{Code: "E505", Text: blind("[ { when: { order.weight: 1 lb }, chosen: none }, { when: { order.weight: 61.0 lb }, chosen: none }, «{» else: true, chosen: ups } ]"), Want: "looked at"},
+	{Code: "E502", Text: blind("[ «{» when: { order.weight: 1 lb } }, { else: true, chosen: none } ]"), Want: "never fail"},
+	{Code: "E502", Text: "tests: 1\ncases:\n  - { name: A, matrix: { order.weight: «[»] }, expect: { chosen: ups } }\n", Want: "never run"},
+	{Code: "E502", Text: "tests: 1\ncases: [ «{»} ]\n", Want: "name"},
+	{Code: "E502", Text: "«t»ests: 1\ncases: []\n", Want: "no cases"},
+	{Code: "E503", Text: one("excluded: { ups: «[»nonsense] }"), Want: "text"},
+	{Code: "E503", Text: one("excluded: { ups: «{» reason: nonsense } }"), Want: "text"},
+	{Code: "E503", Text: one("set: { signature: «{» x: 1 } }"), Want: "text"},
+	{Code: "E107", Text: one("set: { «signatur»: adult }"), Want: "signature"},
+	{Code: "E503", Text: one("cost: «[» ups ]"), Want: "mapping"},
+	{Code: "E505", Text: one("guards: { Budget: «warm» }"), Want: "warn"},
+	{Code: "E502", Text: "tests: 1\ncases:\n  - { name: A, expect: «{»} }\n", Want: "never fail"},
+	{Code: "E502", Text: "tests: 1\ncases:\n  - { name: A, expect: «[»] }\n", Want: "never fail"},
+	{Code: "E502", Text: one("excluded: «{»}"), Want: "names nothing"},
+	{Code: "E502", Text: one("rule_hits: «[»]"), Want: "names nothing"},
+	{Code: "E105", Text: one("chosen: «nobody»"), Want: "doordash"},
+	{Code: "E105", Text: one("chosen: «upps/ground»"), Want: "ups"},
+	{Code: "E105", Text: one("next: «upps»"), Want: "ups"},
+	{Code: "E105", Text: one("arm: «upps»"), Want: "ups"},
+	{Code: "E108", Text: "tests: 1\ncases:\n  - { name: A, event: «no_drivr», expect: { next: ups } }\n", Want: "no_driver"},
+}
+
+func blind(expect string) string {
+	return "tests: 1\ncases:\n  - name: A\n    matrix: { order.weight: [ 1 lb, 61 lb ] }\n    expect: " + expect + "\n"
+}
+
+func one(expect string) string {
+	return "tests: 1\ncases:\n  - { name: A, expect: { " + expect + " } }\n"
+}
+
+// TestNoTestIsBlind refuses what could never fail, and the schema refuses those of them whose form alone shows it.
+func TestNoTestIsBlind(t *testing.T) {
+	b, s := suiteBundle(t), schema(t, "tests.json", rules.TestSchema())
+	for _, slip := range blindSlips {
+		t.Run(slip.Text, func(t *testing.T) {
+			checkSlipOf(t, slip, slip.Text, func(text string) error {
+				_, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte(text)})
+				return err
+			})
+			var v any
+			if err := yaml.Unmarshal([]byte(strings.NewReplacer("«", "", "»", "").Replace(slip.Text)), &v); err != nil {
+				t.Fatal(err)
+			}
+			ofForm := slip.Code == "E502" || slip.Code == "E107" || slip.Code == "E108" || slip.Code == "E503" && !strings.Contains(slip.Text, "when") ||
+				strings.Contains(slip.Text, "guards") || strings.Contains(slip.Text, "else: «false»") || strings.Contains(slip.Text, "lb }, else")
+			if refused := s.Validate(v) != nil; refused != ofForm {
+				t.Errorf("the schema refuses it: %t, want %t", refused, ofForm)
+			}
+		})
+	}
+}
+
+// TestValuesOfWhenAreComparedByWhatTheyMean writes the values of a matrix in other words.
+func TestValuesOfWhenAreComparedByWhatTheyMean(t *testing.T) {
+	for _, c := range []struct{ key, values, when string }{
+		{"order.weight", "[ 1 lb, 61 lb ]", "976 oz"},
+		{"order.weight", "[ 1 lb, 61 lb ]", "61.0 lb"},
+		{"order.total", "[ 1.00, 2.5 USD ]", "2.50"},
+		{"now", "[ 2026-04-10 18:00, 2026-04-10 19:00 ]", "\"2026-04-10T19:00:00Z\""},
+		{"order.promise_by", "[ 1h, 2h ]", "120m"},
+		{"order.tags", "[ [a], [a, b] ]", "[ a, b ]"},
+		{"ups.available", "[ true, false ]", "false"},
+		{"quota.doordash.day.used", "[ 3, 4 ]", "4"},
+	} {
+		s, err := loadSuite(t, fmt.Sprintf("tests: 1\ncases:\n  - name: A\n    %s\n    matrix: { %s: %s }\n    expect: [ { when: { %[2]s: %[4]s }, none: true }, { else: true, none: false } ]\n",
+			suiteQuotes, c.key, c.values, c.when))
+		if err != nil {
+			t.Errorf("%s %s: %v", c.key, c.when, err)
+			continue
+		}
+		results := s.Run(noGolden)
+		if len(results) != 2 || !results[0].Passed() || results[1].Passed() {
+			t.Errorf("%s %s: the branch is not that of the second value: %v", c.key, c.when, results)
+		}
+	}
+}
+
 func TestSuiteSlips(t *testing.T) {
 	b := suiteBundle(t)
 	for _, s := range suiteSlips {
@@ -222,7 +312,7 @@ func TestSuiteSlips(t *testing.T) {
 }
 
 func FuzzSuite(f *testing.F) {
-	for _, s := range suiteSlips {
+	for _, s := range append(slices.Clone(suiteSlips), blindSlips...) {
 		f.Add([]byte(strings.NewReplacer("«", "", "»", "").Replace(s.Text)))
 	}
 	for dir := range examples {

@@ -38,7 +38,7 @@ func (b *Bundle) WitnessTest(f Finding) string {
 // Witness decides the order that shows a finding. The record can be explained, and expressions can be tried over it, like that of an
 // order which was really decided.
 func (b *Bundle) Witness(f Finding) (Decision, error) {
-	suite, err := LoadSuite(b, File{Name: "witness.test.yaml", Data: []byte(b.WitnessTest(f))})
+	suite, err := loadSuite(b, File{Name: "witness.test.yaml", Data: []byte(b.WitnessTest(f))}, true)
 	if err != nil {
 		return Decision{}, fmt.Errorf("the order that shows %s cannot be given as a test: %w", f.Code, err)
 	}
