@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // expectation is what a test wants, all of it or where the matrix has certain values.
@@ -451,11 +453,11 @@ func (j *judge) fallback(w want) {
 	f, ok := j.d.FallbackFor(j.test.event)
 	got := ""
 	switch {
+	case w.key == "next":
+		got = j.next(w, f, ok)
 	case !ok:
 	case w.key == "fallback":
 		got = f.Rule
-	case w.key == "next":
-		got = j.d.next(f)
 	case f.Attempts > 0:
 		got = fmt.Sprint(max(f.Attempts-max(len(j.d.Plan.Input.Order.Failed), 1), 0))
 	default:
@@ -464,21 +466,34 @@ func (j *judge) fallback(w want) {
 	j.same(w, got)
 }
 
-// next is the account that a fallback books first: after the accounts that already failed, or after the winner where none has.
-func (d *Decision) next(f Fallback) string {
-	failed := slices.Clone(d.Plan.Input.Order.Failed)
-	if len(failed) == 0 && d.Winner != nil {
-		failed = append(failed, d.Winner.Account)
+// next is the account, or service where the test names one, that the engine would book next; "none" where it books nobody at once.
+func (j *judge) next(w want, f Fallback, speaks bool) string {
+	if !speaks || j.d.Winner == nil {
+		return "none"
 	}
-	for _, step := range f.Steps {
-		for _, c := range d.Ranked {
-			fits := step.NextRanked || step.Use == c.Account || step.Use == (selector{c.Account, c.Service}).String()
-			if fits && !slices.Contains(failed, c.Account) {
-				return c.Account
-			}
+	first := j.d.Winner.Fee
+	if fees := j.failedFees(); len(fees) > 0 {
+		first = slices.MinFunc(fees, func(a, b shipping.Money) int { return cmp.Compare(a.Minor, b.Minor) })
+	}
+	c, ok := j.d.next(f, j.test.event, first)
+	switch {
+	case !ok:
+		return "none"
+	case strings.Contains(w.one, "/"):
+		return selector{c.Account, c.Service}.String()
+	}
+	return c.Account
+}
+
+// failedFees are what the accounts that have failed ask in the test: the first booking had one of these.
+func (j *judge) failedFees() []shipping.Money {
+	var fees []shipping.Money
+	for _, o := range j.test.offers {
+		if slices.Contains(j.d.Plan.Input.Order.Failed, o.Account) {
+			fees = append(fees, o.Quote.Amount)
 		}
 	}
-	return ""
+	return fees
 }
 
 func (d *Decision) held() *Hold {

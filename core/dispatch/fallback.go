@@ -48,45 +48,15 @@ func (e *estimate) course(done *shipment.Fallback, now time.Time) course {
 	if !ok || done != nil && done.Rule != "" && done.Rule != f.Rule {
 		return course{queue: d.Ranked} // the rules have changed since: they speak as if nothing had happened
 	}
-	c := course{rule: &f}
-	first, tried, rest := d.Winner.Fee, 0, slices.Clone(d.Ranked)
+	var before *rules.Progress
 	if done != nil {
-		c.end, tried, first = done.Step, done.Tried, done.Fee
-		rest = slices.DeleteFunc(rest, func(x rules.Choice) bool { return slices.Contains(done.Failed, x.Account) })
 		if f.Within > 0 && now.Sub(done.Since) > time.Duration(f.Within) {
-			return c
+			return course{rule: &f, end: done.Step}
 		}
+		before = &rules.Progress{Step: done.Step, Tried: done.Tried, Fee: done.Fee, Failed: done.Failed, Anew: done.Anew}
 	}
-	take := func(want func(rules.Choice) bool) {
-		if at := slices.IndexFunc(rest, func(x rules.Choice) bool { return want(x) && affordable(f, first, x) }); at >= 0 {
-			c.queue, c.steps = append(c.queue, rest[at]), append(c.steps, c.end)
-			rest = slices.Delete(rest, at, at+1)
-		}
-	}
-	if (done == nil || done.Anew) && len(rest) > 0 {
-		c.queue, c.steps = append(c.queue, rest[0]), append(c.steps, c.end)
-		rest = rest[1:]
-	}
-	for c.hold == 0 && c.end < len(f.Steps) {
-		st := f.Steps[c.end]
-		c.end++
-		switch {
-		case st.NextRanked:
-			take(func(rules.Choice) bool { return true })
-		case st.Use != "":
-			take(func(x rules.Choice) bool { return x.Account == st.Use || x.Account+"/"+x.Service == st.Use })
-		case st.HoldFor > 0:
-			c.hold = time.Duration(st.HoldFor)
-		}
-	}
-	if f.Attempts > 0 && tried+len(c.queue) >= f.Attempts {
-		c.queue, c.hold = c.queue[:max(f.Attempts-tried, 0)], 0
-	}
-	return c
-}
-
-func affordable(f rules.Fallback, first shipping.Money, c rules.Choice) bool {
-	return f.ExtraCost.IsZero() || f.ExtraCost.Currency != c.Fee.Currency || c.Fee.Minor-first.Minor <= f.ExtraCost.Minor
+	c := f.Course(d.Ranked, before)
+	return course{rule: &f, queue: c.Queue, steps: c.Steps, end: c.End, hold: c.Hold}
 }
 
 // over reports whether the time that the fallback has is over.
