@@ -26,6 +26,12 @@ type Refused struct {
 	Message string `json:"message,omitempty"`
 }
 
+// CurrencyMismatch is what becomes of an offer in another currency than the order's: amounts are never converted. name is what people call the account.
+func CurrencyMismatch(o Offer, name, currency string) Refused {
+	return Refused{Account: o.Account, Service: o.Quote.ServiceID, Code: "CURRENCY_MISMATCH",
+		Message: fmt.Sprintf("%s asks %s, and the order is in %s: amounts in different currencies are not compared.", name, o.Quote.Amount.Currency, currency)}
+}
+
 // Decision is the record of one decision: everything that it was made from, and everything that came of it. Its JSON is
 // canonical: the same decision has the same bytes, whatever the order in which quotes came in.
 type Decision struct {

@@ -24,16 +24,17 @@ const maxCases = 10_000
 
 // testCase is one order with what is expected; each combination of a matrix is one of its own.
 type testCase struct {
-	name   string
-	line   int
-	input  Input
-	offers []Offer
-	down   map[string]bool
-	supply map[string][]ServiceInfo // services by account, as far as the offers tell
-	rates  map[string]*Rates        // likewise
-	refuse []Refused
-	event  string
-	expect []expectation
+	name     string
+	line     int
+	input    Input
+	currency string // of the order
+	offers   []Offer
+	down     map[string]bool
+	supply   map[string][]ServiceInfo // services by account, as far as the offers tell
+	rates    map[string]*Rates        // likewise
+	refuse   []Refused
+	event    string
+	expect   []expectation
 }
 
 // Result is what came of one test.
@@ -158,12 +159,17 @@ func (c *testCase) decide(b *Bundle) Decision {
 	}
 	plan := b.Prepare(c.input, candidates)
 	var offers []Offer
+	refused := slices.Clone(c.refuse)
 	for _, o := range c.offers {
-		if asked(plan.Ask, o.Account, o.Quote.ServiceID) {
+		switch asks := o.Quote.Amount.Currency; {
+		case !asked(plan.Ask, o.Account, o.Quote.ServiceID):
+		case asks != "" && asks != c.currency:
+			refused = append(refused, CurrencyMismatch(o, o.Account, c.currency))
+		default:
 			offers = append(offers, o)
 		}
 	}
-	return b.Decide(plan, offers, c.refuse...)
+	return b.Decide(plan, offers, refused...)
 }
 
 func asked(list []Ask, account, service string) bool {

@@ -161,6 +161,9 @@ func (r *suiteReader) fill(c *testCase, at setting, order *yaml.Node, with value
 	}
 	complete(&in, given)
 	c.input = in
+	if given["total"] || r.bundle.currency != "" {
+		c.currency = in.Order.Total.Currency
+	}
 }
 
 // complete derives what the order of a test does not say from what it says.
@@ -300,6 +303,7 @@ func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
 			}
 			r.known(n, q.Provider)
 			c.offers = append(c.offers, q.offer(c.input.Local.Now))
+			c.currency = cmp.Or(c.currency, q.Fee.Currency) // where neither the rules nor the order say one
 			if q.OnTime < 1 || q.Cancelled > 0 {
 				c.rates[q.Provider] = &Rates{OnTime30d: q.OnTime, Cancelled7d: q.Cancelled}
 			}

@@ -361,6 +361,36 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// TestOffersInAnotherCurrencyAreLeftOut, as the engine leaves them out.
+func TestOffersInAnotherCurrencyAreLeftOut(t *testing.T) {
+	const quotes = "quotes: [ { provider: ups, fee: 5.00 CAD }, { provider: doordash, fee: 9.00 USD } ]"
+	for _, c := range []struct{ file, order, quotes, chosen string }{
+		{"currency: USD", "{}", quotes, "doordash"},
+		{"currency: USD", "{ total: 20.00 CAD }", quotes, "ups"},
+		{"currency: CAD", "{}", quotes, "ups"},
+		{"currency: USD", "{}", "quotes: [ { provider: ups, fee: 5.00 CAD } ]", "none"},
+		{"name: any", "{ total: 20.00 USD }", quotes, "doordash"},
+		{"name: any", "{}", "quotes: [ { provider: ups, fee: 5.00 EUR }, { provider: doordash, fee: 4.00 EUR } ]", "doordash"},
+	} {
+		b, err := rules.Load([]rules.File{{Name: "s.rules.yaml", Data: []byte("rules: 1\n" + c.file + "\nproviders: [ups, doordash]\n")}}, rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml",
+			Data: fmt.Appendf(nil, "tests: 1\ncases: [ { name: A, order: %s, %s, expect: { chosen: %s } } ]\n", c.order, c.quotes, c.chosen)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := s.Run(noGolden)[0]
+		if !r.Passed() {
+			t.Errorf("%s, order %s: %v\n%s", c.file, c.order, r.Failures, r.Explanation)
+		}
+		if told := slices.ContainsFunc(r.Decision.Refused, func(r rules.Refused) bool { return r.Code == "CURRENCY_MISMATCH" }); told == strings.Contains(c.quotes, "EUR") {
+			t.Errorf("%s, order %s: refused %v", c.file, c.order, r.Decision.Refused)
+		}
+	}
+}
+
 // TestHugeQuantitiesAreNoWork gives an order more pieces than anybody could count.
 func TestHugeQuantitiesAreNoWork(t *testing.T) {
 	start := time.Now()

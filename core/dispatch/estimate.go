@@ -307,13 +307,14 @@ func (e *estimate) take(currency string) {
 			continue
 		}
 		for i, q := range a.answer.Quotes {
+			o := rules.Offer{ID: fmt.Sprintf("%s/%d", a.config.ID, i), Account: a.config.ID, Quote: q}
 			if q.Amount.Currency != currency {
-				message := fmt.Sprintf("%s asks %s, and the order is in %s: amounts in different currencies are not compared.", a.name(), q.Amount.Currency, currency)
-				e.refused = append(e.refused, rules.Refused{Account: a.config.ID, Service: q.ServiceID, Code: "CURRENCY_MISMATCH", Message: message})
-				e.errors = append(e.errors, shipment.ProviderError{Provider: a.name(), Type: "CURRENCY_MISMATCH", Message: message})
+				r := rules.CurrencyMismatch(o, a.name(), currency)
+				e.refused = append(e.refused, r)
+				e.errors = append(e.errors, shipment.ProviderError{Provider: a.name(), Type: r.Code, Message: r.Message})
 				continue
 			}
-			e.offers = append(e.offers, rules.Offer{ID: fmt.Sprintf("%s/%d", a.config.ID, i), Account: a.config.ID, Quote: q})
+			e.offers = append(e.offers, o)
 		}
 		for _, r := range a.answer.Refusals {
 			e.refused = append(e.refused, rules.Refused{Account: a.config.ID, Service: r.ServiceID, Code: r.Code, Message: r.Message})
