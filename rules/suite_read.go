@@ -136,7 +136,7 @@ func (r *suiteReader) fill(c *testCase, at setting, order *yaml.Node, with value
 	} else {
 		v.now = v.moment(nowNode, "now")
 	}
-	v.now = r.clock(v.now.In(at.zone), with)
+	v.now = r.moved(v.now.In(at.zone), with)
 	in := Input{Location: newLocation(LocationSource{ID: "test", Zone: at.zone}, v.now), Local: newLocal(v.now, at.zone, nil)}
 	in.Order, _ = newOrder(InputSource{ExternalID: "test", Currency: cmp.Or(r.bundle.currency, "USD"), Now: v.now})
 	if n := at.location; n != nil && n.Kind == yaml.ScalarNode {
@@ -164,6 +164,26 @@ func (r *suiteReader) fill(c *testCase, at setting, order *yaml.Node, with value
 	if given["total"] || r.bundle.currency != "" {
 		c.currency = in.Order.Total.Currency
 	}
+}
+
+// moved is clock, and refuses a time of day that the clocks of the place skip.
+func (r *suiteReader) moved(now time.Time, with values) time.Time {
+	before := len(*r.found)
+	at := r.clock(now, with)
+	if len(*r.found) > before {
+		return at
+	}
+	// UTC skips nothing, so the same members there give what was asked for.
+	asked := r.clock(time.Date(now.Year(), now.Month(), now.Day(), now.Hour(), now.Minute(), now.Second(), 0, time.UTC), with)
+	if want := asked.Format("2006-01-02 15:04"); at.Format("2006-01-02 15:04") != want {
+		for _, member := range clockMembers {
+			if n := with[member]; n != nil {
+				r.skipped(n, want, at.Location())
+				break
+			}
+		}
+	}
+	return at
 }
 
 // complete derives what the order of a test does not say from what it says.

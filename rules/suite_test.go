@@ -299,6 +299,33 @@ func TestValuesOfWhenAreComparedByWhatTheyMean(t *testing.T) {
 	}
 }
 
+// TestTimesThatClocksSkipAreRefused: in Denver no clock shows 02:15 on 2026-03-08.
+func TestTimesThatClocksSkipAreRefused(t *testing.T) {
+	b := suiteBundle(t)
+	const denver = "tests: 1\noptions: { zone: America/Denver }\ncases:\n  - { name: A, expect: { none: true }, "
+	for _, text := range []string{
+		"now: «2026-03-08 02:15» }\n", "now: «2026-03-08 02:59:59» }\n", "order: { promise_by: «2026-03-08 02:15» } }\n",
+		"matrix: { now: [ 2026-03-08 01:59, «2026-03-08 02:00» ] } }\n", "now: 2026-03-08 12:00, with: { local.hour: «2» } }\n",
+		"now: 2026-03-07 02:15, with: { local.date: «2026-03-08» } }\n", "now: 2026-03-07 02:15, with: { local.weekday: «sun» } }\n",
+		"now: 2026-03-08 12:00, with: { local.minute_of_day: «150» } }\n",
+	} {
+		t.Run(text, func(t *testing.T) {
+			checkSlipOf(t, measure.Slip{Code: "E505", Want: "America/Denver"}, denver+text, func(text string) error {
+				_, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte(text)})
+				return err
+			})
+		})
+	}
+	for _, text := range []string{
+		"now: 2026-03-08 01:59 }\n", "now: 2026-03-08 03:00 }\n", "now: 2026-03-08 8:00 }\n", "now: \"2026-03-08 12:00:00.5\" }\n", "now: 2026-03-08T09:15:00Z }\n", "now: 2026-11-01 01:30 }\n",
+		"now: 2026-03-08 12:00, with: { local.hour: 3 } }\n", "now: 2026-03-07 03:15, with: { local.weekday: sun } }\n",
+	} {
+		if _, err := loadSuite(t, denver+text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestSuiteSlips(t *testing.T) {
 	b := suiteBundle(t)
 	for _, s := range suiteSlips {

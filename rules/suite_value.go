@@ -181,6 +181,9 @@ func (r *valueReader) quantity(n *yaml.Node, what string, units map[string]*big.
 func (r *valueReader) moment(n *yaml.Node, what string) time.Time {
 	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02 15:04:05", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, n.Value, r.zone); err == nil {
+			if there, err := time.Parse(layout, n.Value); err == nil && t.Format(layout) != there.Format(layout) {
+				r.skipped(n, n.Value, r.zone)
+			}
 			return instant(t)
 		}
 	}
@@ -192,4 +195,9 @@ func (r *valueReader) moment(n *yaml.Node, what string) time.Time {
 	}
 	r.fault(n, "E503", what+" must be a moment", "write 2026-04-10 18:00 (in the zone of options), or 2h for two hours from now")
 	return time.Time{}
+}
+
+// skipped refuses a time of day that there is not, because the clocks are put forward over it.
+func (s *source) skipped(n *yaml.Node, local string, zone *time.Location) {
+	s.fault(n, "E505", fmt.Sprintf("there is no %s in %s: the clocks are put forward over it", local, zone), "give a time before or after that, or an instant such as 2026-03-08T09:15:00Z")
 }
