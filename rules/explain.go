@@ -375,7 +375,7 @@ func (e *explaining) rest() {
 	for i := range e.bundle.chooses {
 		h := &e.bundle.chooses[i].head
 		if c := e.d.Choose; c != nil && c.Rule == h.name {
-			e.rule(strings.TrimSpace("CHOSEN ("+c.Kind+" "+c.Arm)+") by", h)
+			e.rule(strings.TrimSpace(map[bool]string{true: "CHOSEN (", false: "ASKED FOR ("}[e.d.Winner != nil]+c.Kind+" "+c.Arm)+") by", h)
 			e.chosen(c)
 			break // the first that holds is the last that is asked
 		}

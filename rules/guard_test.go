@@ -112,3 +112,22 @@ func TestStoredRecordsStayReadable(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsCalledChosenThatIsNot: a guard takes away what a choose rule had put first.
+func TestNothingIsCalledChosenThatIsNot(t *testing.T) {
+	for most, want := range map[string]string{"20.00": `CHOSEN (split ups) by "Share"`, "1.00": `ASKED FOR (split ups) by "Share"`} {
+		b, err := rules.Load(oneFile("rules: 1\ncurrency: USD\nproviders: [ups]\nchoose: [{ name: Share, split: { ups: 100, by: order.id } }]\n"+
+			"guard: [{ name: Cap, max_fee: "+most+", on_breach: next }]\n"), rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte("tests: 1\ncases: [{ name: A, quotes: [{ provider: ups, fee: 9.00 }], expect: { choose: Share } }]\n")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := rules.Explain(b, s.Run(noGolden)[0].Decision)
+		if err != nil || !strings.Contains(text, want) {
+			t.Errorf("at most %s: nothing says %s (%v):\n%s", most, want, err, text)
+		}
+	}
+}
