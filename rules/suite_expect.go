@@ -121,6 +121,10 @@ func (r *suiteReader) want(p pair) want {
 // mayBeEmpty are the expectations that are compared whole, so that an empty list says something.
 var mayBeEmpty = []string{"warnings", "faults", "ranked"}
 
+var wantedExamples = map[string]string{
+	"excluded": "{ ups: too heavy }, the reason or the rule", "set": "{ signature: adult }", "cost": "{ ups: 9.00 USD }", "guards": "{ Fee cap: next }",
+}
+
 // wantedBy reads an expectation of several, each with what is expected of it. Of what is excluded the reason may be left out.
 func (r *suiteReader) wantedBy(p pair) map[string]string {
 	by := map[string]string{}
@@ -131,6 +135,10 @@ func (r *suiteReader) wantedBy(p pair) map[string]string {
 		return by
 	}
 	for _, m := range r.mapping(p.value, p.key, nil) {
+		if m.value.Kind != yaml.ScalarNode {
+			r.fault(m.value, "E503", fmt.Sprintf("what is expected of %s must be a text", m.key), "write "+p.key+": "+wantedExamples[p.key])
+			continue
+		}
 		by[m.key] = r.text(m.value, m.key)
 	}
 	return by

@@ -227,7 +227,7 @@ var blindSlips = []measure.Slip{
 	{Code: "E502", Text: "tests: 1\ncases:\n  - { name: A, matrix: { order.weight: «[»] }, expect: { chosen: ups } }\n", Want: "never run"},
 	{Code: "E502", Text: "tests: 1\ncases: [ «{»} ]\n", Want: "name"},
 	{Code: "E502", Text: "«t»ests: 1\ncases: []\n", Want: "no cases"},
-	{Code: "E503", Text: one("excluded: { ups: «[»nonsense] }"), Want: "text"},
+	{Code: "E503", Text: one("excluded: { ups: «[»nonsense] }"), Want: "the reason or the rule"},
 	{Code: "E503", Text: one("excluded: { ups: «{» reason: nonsense } }"), Want: "text"},
 	{Code: "E503", Text: one("set: { signature: «{» x: 1 } }"), Want: "text"},
 	{Code: "E107", Text: one("set: { «signatur»: adult }"), Want: "signature"},
