@@ -89,10 +89,10 @@ func diffRules(a, b *Bundle) []Change {
 			c.New, c.Position = nodeText(g.node), g.position()
 			x, y := old.scoped(h, old.scopeOf(h)), now.scoped(g, now.scopeOf(g))
 			if v, w := logic.Solve(logic.All(x, logic.Negate(y)), now.domains); v == logic.Possible {
-				c.NoLonger = w
+				c.NoLonger = readable(w)
 			}
 			if v, w := logic.Solve(logic.All(y, logic.Negate(x)), now.domains); v == logic.Possible {
-				c.Now = w
+				c.Now = readable(w)
 			}
 		}
 		changes = appendChange(changes, c)

@@ -82,7 +82,7 @@ func (l *linter) report(h *head, code, sentence, hint string, witness map[string
 // atLeastZero are the numbers that are never negative, with the greatest value that they have, 0 for none.
 var atLeastZero = map[string]int64{
 	"order.weight": 0, "order.distance": 0, "order.longest_side": 0, "order.girth": 0, "order.volume": 0, "order.quantity": 0, "order.line_count": 0,
-	"order.parcel_count": 0, "local.hour": 23, "local.minute_of_day": 1439, "option.transit_days": 0, "option.pickup_late": 0,
+	"order.parcel_count": 0, "local.minute_of_day": 1439, "option.transit_days": 0, "option.pickup_late": 0,
 	"option.on_time_rate_30d": 1, "option.cancel_rate_7d": 1, // shares, not percentages
 }
 
@@ -108,6 +108,8 @@ func (l *linter) prepare() {
 		}
 		l.domains[path] = d
 	}
+	l.domains["local.date"] = logic.Domain{Whole: true}
+	l.domains["local.weekday"] = logic.Domain{DayOf: "local.date"} // the members of the clock are one moment
 	for _, q := range l.b.quotas {
 		path := "quota." + q.Account + "." + q.Period + ".used"
 		if q.Per != "" {
@@ -203,7 +205,7 @@ func (l *linter) conditions() {
 		if possible, _, _ := l.can(l.scoped(h, l.scopeOf(h))); !possible {
 			l.dead[h] = true
 			_, _, example := l.can(l.trees[h])
-			l.report(h, "W601", "it never applies: its condition, days and providers exclude each other", "compare what it asks for", example)
+			l.claim(h, "W601", "it never applies: its condition, days and providers exclude each other", "compare what it asks for", example, l.never(h))
 			continue
 		}
 		if h.when == nil {
@@ -212,7 +214,7 @@ func (l *linter) conditions() {
 		when := h.when.Logic().Resolve(l.names, l.lists)
 		if possible, _, _ := l.can(logic.Negate(when)); !possible {
 			_, _, w := l.can(when)
-			l.report(h, "W602", "its condition always holds", "leave out when:, or say what was meant", w)
+			l.claim(h, "W602", "its condition always holds", "leave out when:, or say what was meant", w, l.always(h))
 		} else {
 			l.redundant(h, when)
 		}
@@ -293,7 +295,7 @@ func (l *linter) covered(h *head, earlier []*head) {
 			continue
 		}
 		_, _, w := l.can(l.trees[h])
-		l.report(h, "W603", fmt.Sprintf("it is never reached: %q comes first and applies whenever it does", e.name), "put it before, or narrow the other", w)
+		l.claim(h, "W603", fmt.Sprintf("it is never reached: %q comes first and applies whenever it does", e.name), "put it before, or narrow the other", w, taken(h))
 		return
 	}
 }
@@ -316,9 +318,9 @@ func (l *linter) sets() {
 			possible, sure, w := l.can(logic.All(l.trees[&a.head], l.trees[&z.head]))
 			switch {
 			case len(common) == len(a.assign) && l.implies(l.trees[&a.head], l.trees[&z.head]):
-				l.report(&a.head, "W605", fmt.Sprintf("it never has an effect: %q overwrites %s whenever it applies", z.name, strings.Join(common, ", ")), "the last rule that applies wins; change the order", w)
+				l.claim(&a.head, "W605", fmt.Sprintf("it never has an effect: %q overwrites %s whenever it applies", z.name, strings.Join(common, ", ")), "the last rule that applies wins; change the order", w, idle(&a.head))
 			case possible && sure && !l.implies(l.trees[&z.head], l.trees[&a.head]):
-				l.report(&a.head, "W606", fmt.Sprintf("%q may overwrite %s", z.name, strings.Join(common, ", ")), "the last rule that applies wins; if that is meant, leave it", w)
+				l.show(&a.head, "W606", fmt.Sprintf("%q may overwrite %s", z.name, strings.Join(common, ", ")), "the last rule that applies wins; if that is meant, leave it", w, overwritten(&a.head, &z.head))
 			}
 		}
 	}

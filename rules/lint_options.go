@@ -26,7 +26,7 @@ func (l *linter) excludes() {
 				continue
 			}
 			_, _, w := l.can(tx)
-			l.report(&x.head, "W604", fmt.Sprintf("it makes no difference: %q excludes the same and more", y.name), "remove one of the two, or narrow the other", w)
+			l.claim(&x.head, "W604", fmt.Sprintf("it makes no difference: %q excludes the same and more", y.name), "remove one of the two, or narrow the other", w, alsoOut(x, y))
 			break
 		}
 	}
@@ -39,16 +39,22 @@ func (l *linter) excludes() {
 		if possible, _, _ := l.can(logic.Negate(out)); !possible {
 			h := l.alwaysOut(p)
 			_, _, w := l.can(out)
-			l.report(h, "W608", fmt.Sprintf("provider %s is never used: some exclude always applies to it", p), "remove the provider, or narrow the rule", w)
+			l.claim(h, "W608", fmt.Sprintf("provider %s is never used: some exclude always applies to it", p), "remove the provider, or narrow the rule", w, takenOut(p))
 		}
 		all = append(all, out)
 	}
 	if len(all) < max(len(l.b.providers), 2) {
 		return
 	}
-	if _, sure, w := l.can(logic.All(all...)); sure {
-		h := l.alwaysOut(l.b.providers[0])
-		l.report(h, "W607", "together with others it can exclude every provider", "such an order gets none: what that says", w)
+	var held []*logic.Tree
+	for i := range l.b.holds {
+		held = append(held, l.trees[&l.b.holds[i].head])
+	}
+	nobody := logic.All(all...)
+	for _, t := range []*logic.Tree{logic.All(nobody, logic.Negate(logic.Any(held...))), nobody} { // an order that is not held is the better example
+		if _, sure, w := l.can(t); sure && l.show(l.alwaysOut(l.b.providers[0]), "W607", "together with others it can exclude every provider", "such an order gets none: what that says", w, l.nobodyLeft) {
+			return
+		}
 	}
 }
 
@@ -118,7 +124,8 @@ func (l *linter) gone(h *head, provider string) {
 		return
 	}
 	_, _, w := l.can(l.trees[h])
-	l.report(h, "W624", fmt.Sprintf("it names %s, which is excluded whenever the rule applies", provider), "narrow the exclude, or name another", w)
+	l.claim(h, "W624", fmt.Sprintf("it names %s, which is excluded whenever the rule applies", provider), "narrow the exclude, or name another", w,
+		func(d *Decision) bool { return taken(h)(d) || takenOut(provider)(d) })
 }
 
 func (l *linter) guards() {
@@ -165,7 +172,7 @@ func (l *linter) fallbacks() {
 		}
 		if !reached && !l.dead[&x.head] {
 			_, _, w := l.can(l.trees[&x.head])
-			l.report(&x.head, "W616", fmt.Sprintf("it is never reached: %q speaks of its events first", by), "the first that speaks of an event wins; change the order", w)
+			l.claim(&x.head, "W616", fmt.Sprintf("it is never reached: %q speaks of its events first", by), "the first that speaks of an event wins; change the order", w, silent(x))
 		}
 		bookings := 0
 		used := map[string]bool{}

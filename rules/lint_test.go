@@ -65,9 +65,64 @@ func TestLintNeverClaimsWhatIsFalse(t *testing.T) {
 	if c.Bundles != 60 || len(c.False) > 0 {
 		t.Errorf("%d bundles, false: %v", c.Bundles, c.False)
 	}
-	for _, code := range []string{"W601", "W602", "W603", "W604", "W605", "W606"} {
+	for _, code := range []string{"W601", "W602", "W603", "W604", "W605", "W606", "W607", "W608"} {
 		if c.Made[code] == 0 {
 			t.Errorf("%s was never claimed: %v", code, c.Made)
 		}
+	}
+}
+
+// TestTheClockIsOneMoment: what cannot come together on a clock is called impossible, and is no reason for a finding about other rules; what
+// can come together is shown by an order that is decided as the finding says.
+func TestTheClockIsOneMoment(t *testing.T) {
+	const head = "rules: 1\ncurrency: USD\nproviders: [ups, own_fleet]\nexclude:\n  - { name: gifts, when: order.gift, providers: [ups] }\n"
+	for condition, want := range map[string]string{
+		`time_between("22:00", "06:00") and local.hour == 12`:              "W601",
+		`local.weekday == "mon" and local.date == "2026-04-10"`:            "W601",
+		`local.hour == 3 and local.minute_of_day > 1000`:                   "W601",
+		`time_between("22:00", "06:00") and local.time == "12:00"`:         "W601",
+		`local.hour > 3.5 and local.hour < 4`:                              "W601",
+		`local.date > "2026-04-10" and local.date < "2026-04-11"`:          "W601",
+		`time_between("22:00", "06:00") and local.hour == 23`:              "W607",
+		`local.weekday == "fri" and local.date == "2026-04-10"`:            "W607",
+		`local.weekday in ["sat", "sun"] and local.date > "2026-04-13"`:    "W607",
+		`local.weekday == "tue" and local.time >= "17:30"`:                 "W607",
+		`local.hour in [3, 12] and time_between("00:00", "06:00")`:         "W607",
+		`local.date <= "2026-04-10" and not (local.weekday == "fri")`:      "W607",
+		`local.hour != 12 and local.minute_of_day < 1000 and local.hour>9`: "W607",
+	} {
+		b, err := loaded(t, head+"  - { name: clock, providers: [own_fleet], when: '"+condition+"' }\n", rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := slices.DeleteFunc(b.Lint(), func(f rules.Finding) bool { return f.Code != "W601" && f.Code != "W607" })
+		if len(found) != 1 || found[0].Code != want {
+			t.Errorf("%s: %v, want %s", condition, found, want)
+			continue
+		}
+		if want != "W607" {
+			continue
+		}
+		if d, err := b.Witness(found[0]); err != nil || d.Winner != nil || len(d.Plan.Ask) > 0 {
+			t.Errorf("%s: the witness %v does not show it (%v)", condition, found[0].Witness, err)
+		}
+	}
+}
+
+// TestLintSaysNothingThatItsWitnessContradicts: here what stands in the way is a rule that sets what another asks for.
+func TestLintSaysNothingThatItsWitnessContradicts(t *testing.T) {
+	b, err := loaded(t, `rules: 1
+currency: USD
+providers: [ups, own_fleet]
+set: [ { name: sign, set: { signature: adult } } ]
+exclude:
+  - { name: A, when: order.gift, providers: [ups] }
+  - { name: B, when: 'order.signature == "not_required"', providers: [own_fleet] }
+`, rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range b.Lint() {
+		t.Errorf("%s %s %v", f.Code, f.Sentence, f.Witness)
 	}
 }

@@ -38,11 +38,19 @@ func (b *Bundle) WitnessTest(f Finding) string {
 // Witness decides the order that shows a finding. The record can be explained, and expressions can be tried over it, like that of an
 // order which was really decided.
 func (b *Bundle) Witness(f Finding) (Decision, error) {
+	c, err := b.witnessCase(f)
+	if err != nil {
+		return Decision{}, err
+	}
+	return c.decide(b), nil
+}
+
+func (b *Bundle) witnessCase(f Finding) (*testCase, error) {
 	suite, err := loadSuite(b, File{Name: "witness.test.yaml", Data: []byte(b.WitnessTest(f))}, true)
 	if err != nil {
-		return Decision{}, fmt.Errorf("the order that shows %s cannot be given as a test: %w", f.Code, err)
+		return nil, fmt.Errorf("the order that shows %s cannot be given as a test: %w", f.Code, err)
 	}
-	return suite.cases[0].decide(b), nil
+	return &suite.cases[0], nil
 }
 
 // WitnessText is the order that shows a finding in one line, as members of a test; "" where no order is needed to see it.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/rules/internal/formula"
@@ -80,44 +81,37 @@ func RandomBundles(n, workers int, seed uint64, progress func(done int)) Claims 
 	return sum
 }
 
-// shapes are the phases that a random bundle has its rules in, with what a rule of it says beside its condition.
-var shapes = map[string]string{"hold": "until: released", "exclude": "providers: [ups], reason: r", "set": "set: { signature: adult }"}
+// shapes are the phases that a random bundle has its rules in, with what a rule of it says beside its condition; one of them is drawn.
+var shapes = map[string][]string{
+	"hold":    {"until: released"},
+	"exclude": {"providers: [ups], reason: r", "providers: [ups], reason: s", "providers: [doordash], reason: r"},
+	"set":     {"set: { signature: adult }"},
+}
 
 var ruleNames = []string{"A", "B", "C"}
 
 // claims draws one bundle, and returns the codes of what lint says, and what of it is false.
 func claims(r *rand.Rand, base rules.Input) (made, wrong []string) {
 	phase := []string{"hold", "exclude", "set"}[r.IntN(3)]
+	t := truth{worlds: orderWorlds, tables: map[string][]bool{}, of: map[string]string{}}
+	atom := orderAtom
+	if r.IntN(2) == 0 {
+		t.worlds, atom = clockWorlds, clockAtom
+	}
 	conditions := make([]string, len(ruleNames))
 	text := phase + ":\n"
 	for i, name := range ruleNames {
-		conditions[i] = randomCondition(r, 3)
-		text += fmt.Sprintf("  - { name: %s, %s, when: '%s' }\n", name, shapes[phase], conditions[i])
+		conditions[i] = randomCondition(r, 3, atom)
+		t.of[name] = shapes[phase][r.IntN(len(shapes[phase]))]
+		text += fmt.Sprintf("  - { name: %s, %s, when: '%s' }\n", name, t.of[name], conditions[i])
 	}
 	const head = "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\n"
-	found := mustLoad(head + text).Lint()
-	var tables map[string][]bool
-	for _, f := range found {
-		rule, _, _ := strings.Cut(strings.TrimPrefix(f.Where, `rule "`), `"`)
-		other := ""
-		if _, rest, ok := strings.Cut(f.Sentence, `"`); ok {
-			other, _, _ = strings.Cut(rest, `"`)
+	for _, f := range mustLoad(head + text).Lint() {
+		if len(t.tables) == 0 {
+			t.fill(conditions, base)
 		}
-		if tables == nil {
-			tables = everyOrder(conditions, base)
-		}
-		holds := false
-		mine, theirs := tables[rule], tables[other]
-		switch f.Code {
-		case "W601":
-			holds = !slices.Contains(mine, true)
-		case "W602":
-			holds = !slices.Contains(mine, false)
-		case "W603", "W604", "W605":
-			holds = theirs != nil && !slices.ContainsFunc(orders(mine), func(i int) bool { return mine[i] && !theirs[i] })
-		case "W606":
-			holds = theirs != nil && slices.ContainsFunc(orders(mine), func(i int) bool { return mine[i] && theirs[i] })
-		default:
+		holds, known := t.holds(f)
+		if !known {
 			continue
 		}
 		made = append(made, f.Code)
@@ -128,6 +122,47 @@ func claims(r *rand.Rand, base rules.Input) (made, wrong []string) {
 	return made, wrong
 }
 
+// truth is for which orders the rules of a bundle hold; of is what a rule says beside its condition.
+type truth struct {
+	worlds func(rules.Input, func(*rules.Order, *rules.Local))
+	tables map[string][]bool
+	of     map[string]string
+}
+
+// holds reports whether a finding is true, where that can be said.
+func (t *truth) holds(f rules.Finding) (holds, known bool) {
+	rule, _, _ := strings.Cut(strings.TrimPrefix(f.Where, `rule "`), `"`)
+	other := ""
+	if _, rest, ok := strings.Cut(f.Sentence, `"`); ok {
+		other, _, _ = strings.Cut(rest, `"`)
+	}
+	mine, theirs := t.tables[rule], t.tables[other]
+	switch f.Code {
+	case "W601":
+		return !slices.Contains(mine, true), true
+	case "W602":
+		return !slices.Contains(mine, false), true
+	case "W603", "W604", "W605":
+		return theirs != nil && !slices.ContainsFunc(orders(mine), func(i int) bool { return mine[i] && !theirs[i] }), true
+	case "W606":
+		return theirs != nil && slices.ContainsFunc(orders(mine), func(i int) bool { return mine[i] && theirs[i] }), true
+	case "W607":
+		return slices.ContainsFunc(orders(mine), func(i int) bool { return t.out("ups", i) && t.out("doordash", i) }), true
+	case "W608":
+		_, rest, _ := strings.Cut(f.Sentence, "provider ")
+		provider, _, _ := strings.Cut(rest, " ")
+		return !slices.ContainsFunc(orders(mine), func(i int) bool { return !t.out(provider, i) }), true
+	}
+	return false, false
+}
+
+// out reports whether a rule excludes a provider from one order.
+func (t *truth) out(provider string, order int) bool {
+	return slices.ContainsFunc(ruleNames, func(name string) bool {
+		return strings.Contains(t.of[name], provider) && t.tables[name][order]
+	})
+}
+
 func orders(table []bool) []int {
 	list := make([]int, len(table))
 	for i := range list {
@@ -136,50 +171,84 @@ func orders(table []bool) []int {
 	return list
 }
 
-// totals are those that randomCondition names, with one below, between and above them.
+// totals are those that orderAtom names, with one below, between and above them.
 var totals = []int64{-100, 0, 50, 100, 150, 200, 250, 300, 350}
 
-// everyOrder says of each condition for which orders it holds, of all that randomCondition can tell apart. The keys are ruleNames.
-func everyOrder(conditions []string, base rules.Input) map[string][]bool {
-	tables := map[string][]bool{}
-	env := &formula.Env{Vars: map[string]any{"order": rules.Order{}}}
+// fill says of each condition for which orders it holds, of all that conditions of the kind can tell apart.
+func (t *truth) fill(conditions []string, base rules.Input) {
+	env := &formula.Env{Vars: map[string]any{"order": rules.Order{}, "local": rules.Local{}}}
 	m := formula.NewMachine()
 	defer m.Release()
-	o := base.Order
-	m.Vars["order"] = &o
 	for i, name := range ruleNames {
 		f, problem := env.Compile(conditions[i], formula.Bool)
 		if problem != nil {
 			panic(problem.Message) // lint has loaded it
 		}
-		for quantity := range 5 {
-			for _, total := range totals {
-				for place := range 10 {
-					for asap := range 2 {
-						o.Quantity, o.Total, o.ASAP = quantity, usd(total), asap == 1
-						o.To.State, o.To.City = []string{"MA", "NY", "CA", "TX", "other"}[place/2], []string{"Boston", "Austin"}[place%2]
-						holds, err := m.Eval(f)
-						tables[name] = append(tables[name], err == nil && holds.(bool))
-					}
+		t.worlds(base, func(o *rules.Order, l *rules.Local) {
+			m.Vars["order"], m.Vars["local"] = o, l
+			holds, err := m.Eval(f)
+			t.tables[name] = append(t.tables[name], err == nil && holds.(bool))
+		})
+	}
+}
+
+// orderWorlds are the orders that conditions of orderAtom can tell apart.
+func orderWorlds(base rules.Input, see func(*rules.Order, *rules.Local)) {
+	o := base.Order
+	for quantity := range 5 {
+		for _, total := range totals {
+			for place := range 10 {
+				for asap := range 2 {
+					o.Quantity, o.Total, o.ASAP = quantity, usd(total), asap == 1
+					o.To.State, o.To.City = []string{"MA", "NY", "CA", "TX", "other"}[place/2], []string{"Boston", "Austin"}[place%2]
+					see(&o, &base.Local)
 				}
 			}
 		}
 	}
-	return tables
 }
 
+// clockWorlds are the moments that conditions of clockAtom can tell apart, each with an order that is urgent and one that is not.
+func clockWorlds(base rules.Input, see func(*rules.Order, *rules.Local)) {
+	o := base.Order
+	for i := range moments() {
+		for asap := range 2 {
+			o.ASAP = asap == 1
+			see(&o, &moments()[i])
+		}
+	}
+}
+
+// moments are the minutes about every time that clockAtom names, on a week before, among and after its days.
+var moments = sync.OnceValue(func() []rules.Local {
+	var out []rules.Local
+	for day := range 21 {
+		for _, minute := range []int{0, 1, 59, 60, 179, 180, 181, 239, 240, 359, 360, 539, 540, 719, 720, 721, 779, 780, 999, 1000, 1001, 1319, 1320, 1321, 1379, 1380, 1439} {
+			src := Source()
+			src.Location.Zone = time.UTC
+			src.Now = time.Date(2026, 4, 1+day, 0, minute, 0, 0, time.UTC)
+			out = append(out, mustInput(src).Local)
+		}
+	}
+	return out
+})
+
 // randomCondition is a condition over few values, so that every order can be tried.
-func randomCondition(r *rand.Rand, depth int) string {
+func randomCondition(r *rand.Rand, depth int, atom func(*rand.Rand) string) string {
 	if depth > 0 {
 		switch r.IntN(4) {
 		case 0:
-			return "(" + randomCondition(r, depth-1) + " and " + randomCondition(r, depth-1) + ")"
+			return "(" + randomCondition(r, depth-1, atom) + " and " + randomCondition(r, depth-1, atom) + ")"
 		case 1:
-			return "(" + randomCondition(r, depth-1) + " or " + randomCondition(r, depth-1) + ")"
+			return "(" + randomCondition(r, depth-1, atom) + " or " + randomCondition(r, depth-1, atom) + ")"
 		case 2:
-			return "not (" + randomCondition(r, depth-1) + ")"
+			return "not (" + randomCondition(r, depth-1, atom) + ")"
 		}
 	}
+	return atom(r)
+}
+
+func orderAtom(r *rand.Rand) string {
 	n := r.IntN(4)
 	op := comparisons[r.IntN(len(comparisons))]
 	switch r.IntN(6) {
@@ -193,6 +262,31 @@ func randomCondition(r *rand.Rand, depth int) string {
 		return `order.to.state in ["MA", "NY"]`
 	case 4:
 		return `order.to.city startsWith "B"` // not understood
+	}
+	return "order.asap"
+}
+
+// clockAtom speaks of one moment in all the ways in which rules can.
+func clockAtom(r *rand.Rand) string {
+	n := r.IntN(4)
+	op := comparisons[r.IntN(len(comparisons))]
+	switch r.IntN(9) {
+	case 0:
+		return fmt.Sprintf("local.hour %s %s", op, []string{"0", "3", "12", "22.5"}[n])
+	case 1:
+		return fmt.Sprintf("local.minute_of_day %s %d", op, []int{180, 720, 1000, 1320}[n])
+	case 2:
+		return fmt.Sprintf("local.time %s %q", op, []string{"00:00", "03:00", "12:00", "22:00"}[n])
+	case 3:
+		return fmt.Sprintf("local.date %s %q", op, []string{"2026-04-09", "2026-04-10", "2026-04-12", "2026-04-13"}[n])
+	case 4:
+		return fmt.Sprintf("local.weekday %s %q", []string{"==", "!="}[r.IntN(2)], []string{"mon", "thu", "fri", "sun"}[n])
+	case 5:
+		return `local.weekday in ["sat", "sun"]`
+	case 6:
+		return []string{`time_between("22:00", "06:00")`, `time_between("09:00", "12:00")`}[n%2]
+	case 7:
+		return []string{`local.hour in [3, 12]`, `local.time in ["03:00", "12:00"]`}[n%2]
 	}
 	return "order.asap"
 }

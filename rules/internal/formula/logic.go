@@ -1,6 +1,7 @@
 package formula
 
 import (
+	"fmt"
 	"math/big"
 	"reflect"
 	"strconv"
@@ -82,6 +83,12 @@ func (l *logician) compare(n *ast.BinaryNode) *logic.Tree {
 	if path == "" {
 		return l.free(n)
 	}
+	switch path {
+	case "local.hour":
+		return l.hour(n, op, constant)
+	case "local.time":
+		return l.time(n, op, constant)
+	}
 	t := &logic.Tree{Path: path, Cmp: op, Text: n.String()}
 	switch c := constant.(type) {
 	case *ast.StringNode:
@@ -111,6 +118,65 @@ func (l *logician) compare(n *ast.BinaryNode) *logic.Tree {
 	return t
 }
 
+// minutes compares the minute of the day. The hour and the time of day are told by it: the three are one moment, and may not be taken for
+// fields of their own.
+func minutes(op string, n *big.Rat, text string) *logic.Tree {
+	return &logic.Tree{Op: logic.Compare, Path: "local.minute_of_day", Cmp: op, Number: n, Text: text}
+}
+
+// hour is a comparison of the hour as one of the minute of the day.
+func (l *logician) hour(n ast.Node, op string, constant ast.Node) *logic.Tree {
+	hour, of, ok := constantOf(constant)
+	if !ok || of != "" {
+		return l.free(n)
+	}
+	text := n.String()
+	floor := new(big.Rat).SetInt(new(big.Int).Div(hour.Num(), hour.Denom()))
+	first := new(big.Rat).Mul(floor, big.NewRat(60, 1))
+	next := new(big.Rat).Add(first, big.NewRat(60, 1)) // of the hour after
+	if !hour.IsInt() && (op == "<" || op == ">=") {
+		first = next
+	}
+	switch op {
+	case "<":
+		return minutes("<", first, text)
+	case ">=":
+		return minutes(">=", first, text)
+	case "<=":
+		return minutes("<", next, text)
+	case ">":
+		return minutes(">=", next, text)
+	}
+	same := &logic.Tree{Op: logic.Fixed, Text: text} // no hour has a fraction
+	if hour.IsInt() {
+		same = whole(text, minutes(">=", first, text), minutes("<", next, text))
+	}
+	if op == "!=" {
+		return logic.Negate(same)
+	}
+	return same
+}
+
+// whole is what the author wrote as one: its parts are not to be looked at one by one.
+func whole(text string, parts ...*logic.Tree) *logic.Tree {
+	t := logic.All(logic.All(parts...))
+	t.Text = text
+	return t
+}
+
+// time is a comparison of the time of day as one of the minute of the day. Times of day are ordered as their texts are.
+func (l *logician) time(n ast.Node, op string, constant ast.Node) *logic.Tree {
+	s, ok := constant.(*ast.StringNode)
+	if !ok {
+		return l.free(n)
+	}
+	at, err := minuteOfDay(s.Value)
+	if err != nil {
+		return l.free(n)
+	}
+	return minutes(op, big.NewRat(int64(at), 1), n.String())
+}
+
 // dayNumber reads a date that local.date is compared with as a number of days.
 func dayNumber(path, text string) (*big.Rat, bool) {
 	if path != "local.date" {
@@ -133,8 +199,8 @@ func (l *logician) in(n *ast.BinaryNode) *logic.Tree {
 		return l.free(n)
 	}
 	if list, ok := strings.CutPrefix(l.path(n.Right), "lists."); ok {
-		if path == "local.date" {
-			return l.free(n) // compared as days elsewhere; the two must not be taken for different fields
+		if path == "local.date" || path == "local.time" {
+			return l.free(n) // compared as days and minutes elsewhere; the two must not be taken for different fields
 		}
 		return &logic.Tree{Op: logic.List, Path: path, Ref: list, Text: n.String()}
 	}
@@ -145,7 +211,7 @@ func (l *logician) in(n *ast.BinaryNode) *logic.Tree {
 	var texts []string
 	var numbers []*logic.Tree
 	for _, x := range array.Nodes {
-		if s, ok := x.(*ast.StringNode); ok && path != "local.date" {
+		if s, ok := x.(*ast.StringNode); ok && path != "local.date" && path != "local.time" {
 			texts = append(texts, s.Value)
 			continue
 		}
@@ -171,10 +237,11 @@ func (l *logician) between(n *ast.CallNode) *logic.Tree {
 		return l.compare(&ast.BinaryNode{Operator: op, Left: n.Arguments[0], Right: n.Arguments[i]})
 	}
 	from, to := n.Arguments[1].(*ast.IntegerNode).Value, n.Arguments[2].(*ast.IntegerNode).Value
+	text := fmt.Sprintf(`time_between("%02d:%02d", "%02d:%02d")`, from/60, from%60, to/60, to%60)
 	if from < to {
-		return logic.All(at(">=", 1), at("<", 2))
+		return whole(text, at(">=", 1), at("<", 2))
 	}
-	return logic.Any(at(">=", 1), at("<", 2))
+	return whole(text, logic.Any(at(">=", 1), at("<", 2)))
 }
 
 // path is pathOf, and the name of a quota.

@@ -1,8 +1,8 @@
 // Package logic asks whether conditions can hold at all, and shows an order for which they do.
 //
 // A condition is a tree of and, or and not over atoms: a number compared with a constant, a text compared with constants, a truth, or
-// something that is not understood. What is not understood may be true or false as it likes, and fields know nothing of each other: so
-// whatever is called impossible is impossible, and nothing else is claimed.
+// something that is not understood. What is not understood may be true or false as it likes, and fields know nothing of each other, but
+// for a day and its day of the week: so whatever is called impossible is impossible, and nothing else is claimed.
 package logic
 
 import (
@@ -133,6 +133,7 @@ type Domain struct {
 	Least, Most *big.Rat // nil where there is no bound
 	Whole       bool     // only whole numbers
 	Texts       []string // nil where any text may be
+	DayOf       string   // where its texts are the days of the week of another field, which counts days in the unit "day": that field
 }
 
 // Verdict is the answer of Solve.
@@ -227,6 +228,16 @@ type limits struct {
 	notNumbers          []*big.Rat
 	texts               []string // nil is any
 	notTexts            []string
+	weekdays            *weekdays // nil is any
+}
+
+// weekdays are days of the week, Thursday first, as day 0 was one; those that are set are left.
+type weekdays [7]bool
+
+var weekdayNames = [len(weekdays{})]string{"thu", "fri", "sat", "sun", "mon", "tue", "wed"}
+
+func weekdayOf(day *big.Rat) int {
+	return int(new(big.Int).Mod(day.Num(), big.NewInt(int64(len(weekdayNames)))).Int64())
 }
 
 func (st state) clone() state {
@@ -253,6 +264,9 @@ func (st state) add(t *Tree, want bool, domains map[string]Domain, free bool) bo
 			return st.compare(key, t, want, domains[t.Path])
 		}
 	case In:
+		if d := domains[t.Path]; d.DayOf != "" {
+			return st.onWeekday(t, want, d.DayOf, domains[d.DayOf])
+		}
 		return st.in(t, want, domains[t.Path])
 	}
 	return free // a name that nobody resolved
@@ -344,16 +358,25 @@ func (l *limits) number(whole bool) *big.Rat {
 			start.Add(start, step)
 		}
 	}
-	for range len(l.notNumbers) + 2 {
+	tries := len(l.notNumbers) + 2
+	if l.weekdays != nil {
+		tries *= len(l.weekdays)
+	}
+	for range tries {
 		if !l.within(start) {
 			return nil
 		}
-		if !slices.ContainsFunc(l.notNumbers, func(n *big.Rat) bool { return n.Cmp(start) == 0 }) {
+		if l.falls(start) && !slices.ContainsFunc(l.notNumbers, func(n *big.Rat) bool { return n.Cmp(start) == 0 }) {
 			return start
 		}
 		start = new(big.Rat).Add(start, step)
 	}
 	return nil
+}
+
+// falls reports whether a day is on one of the days of the week that are left.
+func (l *limits) falls(day *big.Rat) bool {
+	return l.weekdays == nil || day.IsInt() && l.weekdays[weekdayOf(day)]
 }
 
 func ceil(r *big.Rat) *big.Int {
@@ -388,6 +411,20 @@ func (st state) in(t *Tree, want bool, d Domain) bool {
 	return ok
 }
 
+// onWeekday settles the day of the week of a field that counts days.
+func (st state) onWeekday(t *Tree, want bool, path string, d Domain) bool {
+	l := st.at(path+" "+dayUnit, d)
+	l.unit = dayUnit
+	left := weekdays{}
+	for i, name := range weekdayNames {
+		left[i] = (l.weekdays == nil || l.weekdays[i]) && slices.Contains(t.Texts, name) == want
+	}
+	l.weekdays = &left
+	return l.number(d.Whole) != nil
+}
+
+const dayUnit = "day"
+
 // text picks a text within the limits.
 func (l *limits) text() (string, bool) {
 	if l.texts != nil {
@@ -421,6 +458,10 @@ func (st state) witness(domains map[string]Domain) map[string]string {
 			}
 		case strings.Contains(key, " ") && !strings.HasPrefix(key, `"`):
 			path, _, _ := strings.Cut(key, " ")
+			if of := weekdayPath(domains, path); of != "" && l.least == nil && l.most == nil && len(l.notNumbers) == 0 {
+				out[of] = weekdayNames[weekdayOf(l.number(true))] // any week will do
+				continue
+			}
 			out[path] = strings.TrimSpace(decimal(l.number(domains[path].Whole)) + " " + l.unit)
 		default:
 			text, _ := l.text()
@@ -428,6 +469,16 @@ func (st state) witness(domains map[string]Domain) map[string]string {
 		}
 	}
 	return out
+}
+
+// weekdayPath is the field with the days of the week of another, "" where there is none.
+func weekdayPath(domains map[string]Domain, path string) string {
+	for of, d := range domains {
+		if d.DayOf == path {
+			return of
+		}
+	}
+	return ""
 }
 
 func decimal(r *big.Rat) string {
