@@ -41,7 +41,7 @@ func (e *explaining) explain(b *Bundle, d *Decision) {
 	e.run.close()
 	e.run = b.start(&again.Plan.Input, again.Plan.Candidates, &again.Plan.Set)
 	e.lets()
-	e.unasked()
+	e.beforeQuotes()
 	for _, i := range e.best() {
 		e.option(i)
 	}
@@ -144,38 +144,6 @@ func (e *explaining) lets() {
 	for _, l := range e.bundle.orderLets {
 		e.line("let %s", l.name)
 		e.tree(l.formula)
-	}
-}
-
-// unasked explains what was excluded before quoting.
-func (e *explaining) unasked() {
-	for _, x := range e.d.Plan.Excluded {
-		e.line("option %s  EXCLUDED before quoting: %s", selector{x.Account, x.Service}, x.Text)
-		for i := range e.bundle.excludes {
-			rule := &e.bundle.excludes[i]
-			if rule.name != x.Rule || x.Phase != PhaseExclude {
-				continue
-			}
-			o := e.providerOption(x.Account)
-			o.Service = x.Service
-			for _, c := range e.candidates {
-				for _, s := range c.Services {
-					if c.Account == x.Account && s.ID == x.Service {
-						o.Mode, o.Supports = s.Mode, s.Supports
-					}
-				}
-			}
-			e.m.Vars["option"] = &o
-			e.run.lets(e.bundle.optionLets, stageService)
-			if e.inForce(&rule.head) {
-				e.speaks = &rule.head
-				e.tree(rule.when)
-				e.speaks = nil
-			}
-		}
-	}
-	for _, r := range e.d.Refused {
-		e.line("option %s  NO OFFER: %s %s", selector{r.Account, r.Service}, r.Code, r.Message)
 	}
 }
 
