@@ -31,7 +31,7 @@ type Backtest struct {
 	Compared int                 `json:"compared"`
 	Cost     map[string]CostPair `json:"cost"` // by currency, in minor units
 
-	// Causes counts, over the changed orders, the rules that did something only before or only after.
+	// Causes counts, over the changed orders, the rules that are behind the change; "rank.score" and "rank.ties" stand for the ranking.
 	Causes   []Cause  `json:"causes"`
 	Unknowns []Cause  `json:"unknowns"` // what was needed and is not recorded, with the number of orders
 	Samples  []Sample `json:"samples"`
@@ -71,7 +71,7 @@ type Sample struct {
 	Order   string   `json:"order"`
 	Old     string   `json:"old"` // a sentence
 	New     string   `json:"new"`
-	Rules   []string `json:"rules"` // that did something only before or only after
+	Rules   []string `json:"rules"` // that are behind it, as Causes names them
 	Unknown []string `json:"unknown,omitempty"`
 	// Record is the decision as the new rules make it, and Was as it was made, for explanations.
 	Record Decision `json:"-"`
@@ -222,7 +222,7 @@ func (t *backtesting) add(line int, old *Decision) {
 		return
 	}
 	t.total.Changed++
-	rules := differing(old.Hits(), now.Hits())
+	rules := behind(old, now)
 	for _, rule := range rules {
 		t.causes[rule]++
 	}

@@ -17,8 +17,9 @@ type Replay struct {
 // Differs reports whether another decision about the same order comes to something else: another offer, a hold, or nothing.
 func (d *Decision) Differs(other *Decision) bool { return changed(d, other) }
 
-// Apart lists the rules that did something in one of two decisions only, sorted.
-func (d *Decision) Apart(other *Decision) []string { return differing(d.Hits(), other.Hits()) }
+// Apart lists the rules that are behind the difference of two decisions about one order, sorted; "rank.score" and "rank.ties" stand for the
+// ranking.
+func (d *Decision) Apart(other *Decision) []string { return behind(d, other) }
 
 // Replay decides a recorded order with the rules of b. No carrier is asked.
 func (b *Bundle) Replay(record *Decision) Replay {
