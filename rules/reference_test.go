@@ -76,12 +76,46 @@ func TestFormat(t *testing.T) {
 	if again, err := rules.Format(got); err != nil || string(again) != neat {
 		t.Errorf("twice: %q (%v)", again, err)
 	}
-	if _, err := rules.Format([]byte("a: \"x  \n\n\n  y\"\n")); err == nil {
-		t.Error("a text was changed")
+	for messy, neat := range map[string]string{
+		"a: \"x  \n\n\n  y\"  \n\n\nb: 1\n":                                  "a: \"x  \n\n\n  y\"  \n\nb: 1\n",
+		"a: 'it''s \n\n\n  x'\n\n\nb: 1\n":                                   "a: 'it''s \n\n\n  x'\n\nb: 1\n",
+		"a: |\n  x  \n\n\n  y\n\n\n\n# why \n\n\nb: 1 \n":                    "a: |\n  x  \n\n\n  y\n\n# why\n\nb: 1\n",
+		"a:\n  - >-\n    x\n\n\n    y\n\n\n  - z   \n":                       "a:\n  - >-\n    x\n\n\n    y\n\n  - z\n",
+		"a: |+\n  x\n\n\nb: 1\n\n\nc: 2\n":                                   "a: |+\n  x\n\n\nb: 1\n\nc: 2\n",
+		"a: |+\n  x\n\n\n":                                                   "a: |+\n  x\n\n\n",
+		"a: |2\n     x\n\n\n  # y\n\n\nb: 1\n":                               "a: |2\n     x\n\n\n  # y\n\nb: 1\n",
+		"a: x\n\n\n  y\n\n\nb: 1\n":                                          "a: x\n\n\n  y\n\nb: 1\n",
+		"- { a: \"x\n\n\n  y\", b: 'c' }  \n- \"d\\\"\n\n\n  e\"\n\n\n- f\n": "- { a: \"x\n\n\n  y\", b: 'c' }  \n- \"d\\\"\n\n\n  e\"\n\n- f\n",
+	} {
+		if got, err := rules.Format([]byte(messy)); err != nil || string(got) != neat {
+			t.Errorf("%q became %q (%v), want %q", messy, got, err, neat)
+		}
+	}
+	if _, err := rules.Format([]byte("a: 1\rb: 2\n")); err == nil || !strings.Contains(err.Error(), "ends of lines") {
+		t.Errorf("unusual ends of lines: %v", err)
 	}
 	if _, err := rules.Format([]byte("a: [")); err == nil {
 		t.Error("what is no YAML was laid out")
 	}
+}
+
+// FuzzFormat: whatever is YAML is laid out without a change of its values, and laid out once it stays so.
+func FuzzFormat(f *testing.F) {
+	for _, seed := range []string{"a: |\n  x\n\n\n  y\nb: 1\n", "- >+\n  x\n\n\n- 'a\n\n\n  b'\n", "a: x\n\n\n  y # z\nb: { c: \"d\n\n  e\" }\n", "a: &b |2-\n    x\n  # y\n"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		once, err := rules.Format(data)
+		if err != nil {
+			if strings.Contains(err.Error(), "fault of the program") {
+				t.Errorf("%q: %v", data, err)
+			}
+			return
+		}
+		if twice, err := rules.Format(once); err != nil || string(twice) != string(once) {
+			t.Errorf("%q became %q and then %q (%v)", data, once, twice, err)
+		}
+	})
 }
 
 func TestTry(t *testing.T) {
