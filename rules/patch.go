@@ -52,6 +52,9 @@ func (c *checker) readPatches(docs []*document) {
 		}
 		for _, where := range d.mapping(v, "locations", nil) {
 			d.where = "locations: " + where.key
+			if where.key == "tag:" {
+				d.fault(where.node, "E505", "tag: names no tag", "write tag:airport")
+			}
 			for _, phase := range d.mapping(where.value, "a location", patchable) {
 				for _, rule := range d.mapping(phase.value, "the patches of "+phase.key, nil) {
 					if seen[[2]string{where.key, rule.key}] {

@@ -245,7 +245,7 @@ func (r *reading) readHead(phase string) {
 				r.head.until = r.date(p.value, "until")
 			}
 		case "locations":
-			r.head.locations = r.texts(p.value, "locations")
+			r.head.locations = r.places(p.value)
 		case "about", "id":
 			r.text(p.value, p.key)
 		}
@@ -253,6 +253,28 @@ func (r *reading) readHead(phase string) {
 	if r.head.from != "" && r.head.until != "" && r.head.from > r.head.until {
 		r.fault(r.member("from"), "E505", "from is after until", "")
 	}
+}
+
+// some reads a list that is not empty. An empty one is never what was meant: none of the keys that take one says "for nobody" by it.
+func (s *source) some(n *yaml.Node, what, instead string) []*yaml.Node {
+	items := s.items(n, what)
+	if n.Kind == yaml.SequenceNode && len(items) == 0 {
+		s.fault(n, "E502", what+" is empty", instead)
+	}
+	return items
+}
+
+// places reads the locations of a rule: ids and tag:<tag>.
+func (r *reading) places(n *yaml.Node) []string {
+	var out []string
+	for _, item := range r.some(n, "locations", "name a location or tag:<tag>, or leave it out for all; enabled: false ends a rule") {
+		place := r.text(item, "an entry of locations")
+		if place == "tag:" {
+			r.fault(item, "E505", "tag: names no tag", "write tag:airport, in quotes where it stands in brackets")
+		}
+		out = append(out, place)
+	}
+	return out
 }
 
 func (r *reading) date(n *yaml.Node, what string) string {
@@ -341,14 +363,14 @@ func (r *reading) adjust() {
 func (r *reading) selectors() []selector {
 	var list []selector
 	if n := r.member("providers"); n != nil {
-		for _, item := range r.items(n, "providers") {
+		for _, item := range r.some(n, "providers", "name one, or leave it out for all; enabled: false ends a rule") {
 			if s, ok := r.selector(r.source, item, false); ok {
 				list = append(list, s)
 			}
 		}
 	}
 	if n := r.member("services"); n != nil {
-		for _, item := range r.items(n, "services") {
+		for _, item := range r.some(n, "services", "name one, or leave it out for all; enabled: false ends a rule") {
 			if s, ok := r.selector(r.source, item, true); ok {
 				list = append(list, s)
 			}

@@ -25,7 +25,7 @@ func (r *reading) choose() {
 			r.split(&rule, n)
 			continue
 		}
-		for _, item := range r.items(n, kind) {
+		for _, item := range r.some(n, kind, "name a provider or a service") {
 			if s, ok := r.selector(r.source, item, false); ok {
 				rule.list = append(rule.list, s)
 			}
@@ -89,14 +89,14 @@ func (r *reading) fallback() {
 	if n := r.member("on"); n == nil {
 		r.fault(r.node, "E502", "the rule does not say on which events", "on: [cancelled_by_carrier, no_driver]")
 	} else {
-		for _, item := range r.items(n, "on") {
+		for _, item := range r.some(n, "on", "on: [cancelled_by_carrier, no_driver]") {
 			rule.fallback.On = append(rule.fallback.On, r.event(item))
 		}
 	}
 	if n := r.member("steps"); n == nil {
 		r.fault(r.node, "E502", "the rule has no steps", "steps: [ next_ranked, { notify: manager } ]")
 	} else {
-		for _, item := range r.items(n, "steps") {
+		for _, item := range r.some(n, "steps", "steps: [ next_ranked, { notify: manager } ]") {
 			rule.fallback.Steps = append(rule.fallback.Steps, r.step(item))
 		}
 	}

@@ -74,6 +74,7 @@ var (
 	amountSchema   = text("12.50, 12.50 USD, 10%, or an expression of money")
 	textsSchema    = list(text(""))
 	eventSchema    = object{"anyOf": []any{oneOf(FallbackEvents), object{"pattern": `^pickup_late_\d+m$`}}}
+	placeSchema    = object{"type": []string{"string", "number", "boolean"}, "not": object{"const": "tag:"}, "description": "an id, or tag:<tag>"}
 	// anyMap is a mapping whose keys are the merchant's own.
 	anyMap = object{"type": "object"}
 )
@@ -93,6 +94,8 @@ func shapes() map[string]any {
 	set["signature"], set["label_format"], set["id_check"], set["vehicle"] = oneOf(shipping.Signatures), oneOf(labelFormats), oneOf(idChecks), oneOf(vehicles)
 	set["ship_date"], set["weight"] = text("next_business_day, 2026-12-24, or an expression: a moment"), text("2.5 lb: what each parcel weighs")
 	set["instructions"], set["pickup_instructions"] = text("{…} holds an expression"), text("{…} holds an expression")
+	assign := closed(set)
+	assign["minProperties"] = 1
 	doing := closed(object{"use": text("provider or provider/service"), "if_available": truthSchema, "hold_for": durationSchema, "notify": text("")})
 	doing["oneOf"] = having("use", "hold_for", "notify")
 	step := object{"anyOf": []any{oneOf([]string{"next_ranked"}), doing}}
@@ -102,15 +105,15 @@ func shapes() map[string]any {
 	none["dependencies"] = object{"retry": []string{"hold_for"}}
 	days := object{"type": "string", "pattern": `^\d{4}-\d\d-\d\d$`, "description": "the first or last day, in the location's zone"}
 	return map[string]any{
-		"name": ruleName, "when": expression("true or false"), "enabled": truthSchema, "from": days, "until": days, "locations": textsSchema,
-		"about": text(""), "id": text("stable name for metrics"), "reason": text("{…} holds an expression"), "providers": textsSchema, "services": textsSchema,
-		"hold.until": text("released, or an expression: a moment"), "hold.for": durationSchema, "set.set": closed(set),
-		"adjust.add": amountSchema, "adjust.charge": amountSchema, "choose.prefer": textsSchema, "choose.only": textsSchema,
+		"name": ruleName, "when": expression("true or false"), "enabled": truthSchema, "from": days, "until": days, "locations": some(list(placeSchema), "minItems"),
+		"about": text(""), "id": text("stable name for metrics"), "reason": text("{…} holds an expression"), "providers": some(list(text("")), "minItems"), "services": some(list(text("")), "minItems"),
+		"hold.until": text("released, or an expression: a moment"), "hold.for": durationSchema, "set.set": assign,
+		"adjust.add": amountSchema, "adjust.charge": amountSchema, "choose.prefer": some(list(text("")), "minItems"), "choose.only": some(list(text("")), "minItems"),
 		"choose.split":  object{"type": "object", "description": "percentages by provider, rank for the ranking; by: the key, experiment: its name"},
 		"guard.applies": expression("true or false, of the option"), "guard.max_fee": amountSchema, "guard.max_dropoff": durationSchema,
 		"guard.daily_budget": amountSchema, "guard.per": oneOf([]string{"location"}), "guard.on_breach": oneOf(breachActions),
-		"fallback.on":    list(eventSchema),
-		"fallback.steps": list(step), "fallback.requote": oneOf([]string{"always", "never", "expired"}), "fallback.use": oneOf([]string{"pinned", "latest"}),
+		"fallback.on":    some(list(eventSchema), "minItems"),
+		"fallback.steps": some(list(step), "minItems"), "fallback.requote": oneOf([]string{"always", "never", "expired"}), "fallback.use": oneOf([]string{"pinned", "latest"}),
 		"fallback.limit": closed(object{"attempts": wholeSchema(1, 50), "within": durationSchema, "extra_cost": amountSchema}),
 		"warn.message":   text("{…} holds an expression"), "warn.level": oneOf([]string{"low", "normal", "high"}),
 		"top.env": closed(object{"pii": object{"type": "boolean", "description": "recipient.name, phone, email and street may be named, and stand in the records"}}), "top.rules": object{"const": 1}, "top.name": text(""), "top.currency": object{"type": "string", "pattern": "^[A-Z]{3}$"}, "top.attributes": textsSchema,
@@ -173,7 +176,7 @@ func schemaOf(title string, keys, required []string) object {
 		switch {
 		case phaseKeys[key] != nil:
 		case key == "locations":
-			properties[key] = object{"type": "object", "additionalProperties": closed(patches), "description": "changes of rules, by location id or tag:<tag>, phase and name"}
+			properties[key] = object{"type": "object", "additionalProperties": closed(patches), "propertyNames": object{"not": object{"const": "tag:"}}, "description": "changes of rules, by location id or tag:<tag>, phase and name"}
 		default:
 			properties[key] = shapeOf(known, "top", key)
 		}

@@ -158,3 +158,31 @@ func agree(t *testing.T, s *jsonschema.Schema, file map[string]any, verdicts map
 	}
 	verdicts[found == nil]++
 }
+
+// TestEmptiedLists: a list that was emptied does not make a rule wider. Schema and reader refuse it, the reader with a sentence at its place.
+func TestEmptiedLists(t *testing.T) {
+	s := schema(t, "rules.json", rules.RuleSchema())
+	for _, slip := range []measure.Slip{
+		{Code: "E502", Text: "exclude:\n  - { name: A, when: order.asap, providers: «[»] }\n", Want: "providers is empty"},
+		{Code: "E502", Text: "exclude:\n  - { name: A, when: order.asap, services: «[»] }\n", Want: "services is empty"},
+		{Code: "E502", Text: "exclude:\n  - { name: A, when: order.asap, locations: «[»] }\n", Want: "locations is empty"},
+		{Code: "E505", Text: "exclude:\n  - { name: A, when: order.asap, locations: [ «\"tag:\"» ] }\n", Want: "names no tag"},
+		{Code: "E502", Text: "adjust:\n  - { name: A, add: 1 USD, providers: «[»] }\n", Want: "leave it out for all"},
+		{Code: "E502", Text: "choose:\n  - { name: A, only: «[»] }\n", Want: "only is empty"},
+		{Code: "E502", Text: "choose:\n  - { name: A, prefer: «[»] }\n", Want: "prefer is empty"},
+		{Code: "E502", Text: "fallback:\n  - { name: A, on: «[»], steps: [next_ranked] }\n", Want: "on is empty"},
+		{Code: "E502", Text: "fallback:\n  - { name: A, on: [no_driver], steps: «[»] }\n", Want: "steps is empty"},
+		{Code: "E502", Text: "set:\n  - «{» name: A, set: {} }\n", Want: "sets nothing"},
+		{Code: "E505", Text: "exclude:\n  - { name: A, when: order.asap }\nlocations:\n  «tag:»: { exclude: { A: { enabled: false } } }\n", Want: "names no tag"},
+	} {
+		file := "rules: 1\n" + slip.Text
+		checkSlip(t, slip, file)
+		var v any
+		if err := yaml.Unmarshal([]byte(strings.NewReplacer("«", "", "»", "").Replace(file)), &v); err != nil {
+			t.Fatal(err)
+		}
+		if s.Validate(v) == nil {
+			t.Errorf("the schema takes\n%s", file)
+		}
+	}
+}

@@ -54,7 +54,7 @@ const nextBusinessDay = "next_business_day"
 
 func (r *reading) set() {
 	n := r.member("set")
-	if n == nil {
+	if n == nil || n.Kind == yaml.MappingNode && len(n.Content) == 0 {
 		r.fault(r.node, "E502", "the rule sets nothing", "set: { signature: adult }")
 		return
 	}
