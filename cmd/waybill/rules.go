@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -85,6 +86,9 @@ func (p *program) loadRules(ctx context.Context, dir, plugins string) (*rules.Bu
 	} else if !info.IsDir() {
 		return nil, usageError(fmt.Errorf("%s is a file; name the folder that it is in", dir))
 	}
+	if names, err := fs.Glob(os.DirFS(dir), "*.rules.yaml"); err == nil && len(names) == 0 {
+		return nil, noRules(dir)
+	}
 	plain, err := rules.LoadDir(os.DirFS(dir), rules.Options{})
 	if err != nil || plugins == "" {
 		return plain, err
@@ -110,6 +114,19 @@ func (p *program) loadRules(ctx context.Context, dir, plugins string) (*rules.Bu
 	return rules.LoadDir(os.DirFS(dir), rules.Options{Providers: known})
 }
 
+// noRules is the mistake of naming a folder without rule files: of the command line, so that every command ends with the same code.
+func noRules(dir string) error {
+	return usageError(fmt.Errorf("%s holds no rule files; they are called something.rules.yaml", dir))
+}
+
+// unreadable is an error of rules or records that a command cannot work with; a mistake in the command line stays one.
+func unreadable(err error) error {
+	if _, known := errors.AsType[*exitError](err); known {
+		return err
+	}
+	return &exitError{exitRules, err}
+}
+
 func newRulesExplainCmd(p *program) *cobra.Command {
 	f := &clientFlags{}
 	var dir string
@@ -132,7 +149,9 @@ func newRulesExplainCmd(p *program) *cobra.Command {
 }
 
 func (p *program) rulesExplain(ctx context.Context, f *clientFlags, what, dir string, round int) error {
-	if about, ok := rules.Codes()[what]; ok {
+	if about, ok := rules.Codes()[what]; ok && f.raw {
+		return p.printJSON(map[string]string{"code": what, "about": about})
+	} else if ok {
 		_, err := fmt.Fprintf(p.out, "%s  %s\n", what, about)
 		return err
 	}

@@ -27,6 +27,9 @@ type backtestFlags struct {
 	engine                               clientFlags
 }
 
+// maxSamples is how many changed orders a backtest keeps.
+const maxSamples = 20
+
 func newRulesBacktestCmd(p *program) *cobra.Command {
 	f := &backtestFlags{}
 	cmd := &cobra.Command{
@@ -34,7 +37,7 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 		Long: "Replay stored decisions with the rules of a folder, with the quotes captured then. No carrier is asked. The file holds one decision record\n" +
 			"a line. Services that the old rules never asked for a quote are told as unknown, never guessed; what happened after the booking is not\n" +
 			"played again. With --format sarif or github the figures are a notice, and so is each rule behind the changes, where it stands.\n" +
-			"Single orders have no place in a file: use text or json for the samples.\n\nExit code 1 where the condition of --fail-if holds.",
+			"Single orders have no place in a file: use text or json for the samples.\n\nExit codes: 1 where the condition of --fail-if holds, 3 where rules or records cannot be read.",
 		Example: "  waybill rules backtest --orders decisions.jsonl --new rules --fail-if 'cost_delta_pct > 2 or none_delta > 0'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -42,6 +45,8 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 				return usageError(fmt.Errorf("name the decisions with --orders and the new rules with --new"))
 			case f.explain && f.format != "text":
 				return usageError(fmt.Errorf("--explain is for --format text: %s has no place for the samples' explanations", f.format))
+			case f.samples < 0 || f.samples > maxSamples:
+				return usageError(fmt.Errorf("--samples %d: from 0 to %d orders can be shown", f.samples, maxSamples))
 			}
 			if err := checkFormat(f.format); err != nil {
 				return err
@@ -54,7 +59,7 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of adapters, for checking services")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, json, sarif (for code hosts) or github (workflow commands)")
 	cmd.Flags().StringVar(&f.failIf, "fail-if", "", "condition over the figures, such as 'changed_pct > 10'")
-	cmd.Flags().IntVar(&f.samples, "samples", 5, "how many changed orders to show, at most 20")
+	cmd.Flags().IntVar(&f.samples, "samples", 5, fmt.Sprintf("how many changed orders to show, at most %d", maxSamples))
 	cmd.Flags().BoolVar(&f.explain, "explain", false, "explain the samples, part by part: as the rules decided that the engine has kept, and as the new ones do")
 	cmd.Flags().StringVar(&f.engine.url, "url", "", "where the engine is that has kept the rules of then (default $WAYBILL_URL, else "+defaultURL+")")
 	cmd.Flags().StringVar(&f.engine.key, "key", "", "API key (default $WAYBILL_KEY, else "+devKey+" where the engine is on this machine)")
@@ -87,7 +92,7 @@ func (p *program) rulesBacktest(ctx context.Context, f *backtestFlags) error {
 	r, err := rules.RunBacktest(b, lines, rules.BacktestOptions{Workers: runtime.GOMAXPROCS(0), Progress: bar})
 	bar(-1, 0)
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.orders, err)
+		return unreadable(fmt.Errorf("%s: %w", f.orders, err))
 	}
 	failed := error(nil)
 	if f.failIf != "" {
@@ -195,7 +200,7 @@ func (p *program) backtestText(ctx context.Context, b *rules.Bundle, r *rules.Ba
 	if err != nil {
 		return err
 	}
-	for _, s := range r.Samples[:min(len(r.Samples), max(f.samples, 0))] {
+	for _, s := range r.Samples[:min(len(r.Samples), f.samples)] {
 		fmt.Fprintf(p.out, "\norder %s\n  old: %s\n  new: %s\n", printable(s.Order), printable(s.Old), printable(s.New))
 		if len(s.Rules) > 0 {
 			fmt.Fprintf(p.out, "  rules: %s\n", printable(strings.Join(s.Rules, ", ")))

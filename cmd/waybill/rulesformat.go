@@ -194,7 +194,7 @@ func (p *program) usableRules(ctx context.Context, dir, plugins, format string) 
 	case err == nil:
 		return b, nil
 	case !faulty || format == "text":
-		return nil, &exitError{exitRules, err}
+		return nil, unreadable(err)
 	}
 	err = p.printProblems(format, dir, faults.Problems, rulesReport{Problems: faults.Problems})
 	return nil, errors.Join(err, &exitError{exitRules, fmt.Errorf("%s in %s", count(len(faults.Problems), "problem"), dir)})

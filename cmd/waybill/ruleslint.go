@@ -83,7 +83,7 @@ func (p *program) rulesLint(ctx context.Context, dir, plugins, orders, format st
 func (p *program) lintWitness(ctx context.Context, dir, plugins string, n int) error {
 	b, err := p.loadRules(ctx, dir, plugins)
 	if err != nil {
-		return &exitError{exitRules, err}
+		return unreadable(err)
 	}
 	findings := b.Lint()
 	if n < 1 || n > len(findings) {

@@ -54,33 +54,35 @@ func (p *program) rulesTest(ctx context.Context, args []string, plugins, format 
 	if err != nil {
 		return err
 	}
-	var results []rules.Result
-	bundles := 0
-	var broken []string
+	report := testReport{Tests: []rules.Result{}, Problems: []rules.Problem{}}
+	bundles, broken := 0, 0
 	for _, dir := range folders {
 		found, err := p.testFolder(ctx, dir, plugins, update)
-		var check *rules.CheckError
+		check, faulty := errors.AsType[*rules.CheckError](err)
 		switch {
-		case errors.As(err, &check):
-			broken = append(broken, fmt.Sprintf("%s:\n%v", dir, check))
+		case faulty:
+			broken++
+			fmt.Fprintf(p.err, "%s:\n%v\n", dir, check)
+			for _, x := range check.Problems {
+				x.File = filePath(dir, x.File)
+				report.Problems = append(report.Problems, x)
+			}
 			continue
 		case err != nil:
 			return err
 		}
 		bundles++
-		results = append(results, found...)
+		report.Tests = append(report.Tests, found...)
 	}
+	results := report.Tests
 	failed := len(slices.DeleteFunc(slices.Clone(results), rules.Result.Passed))
-	write := map[string]func([]rules.Result) error{"text": p.testText, "json": p.testJSON, "tap": p.testTAP, "junit": p.testJUnit}[format]
-	if err := write(results); err != nil {
+	write := map[string]func(testReport) error{"text": p.testText, "json": p.testJSON, "tap": p.testTAP, "junit": p.testJUnit}[format]
+	if err := write(report); err != nil {
 		return err
 	}
-	for _, text := range broken {
-		fmt.Fprintln(p.err, text)
-	}
 	switch {
-	case len(broken) > 0:
-		return &exitError{exitRules, fmt.Errorf("%s cannot be read", count(len(broken), "folder"))}
+	case broken > 0:
+		return &exitError{exitRules, fmt.Errorf("%s cannot be read", count(broken, "folder"))}
 	case failed > 0:
 		return &exitError{exitTests, fmt.Errorf("%d of %s failed", failed, count(len(results), "test"))}
 	}
@@ -88,6 +90,12 @@ func (p *program) rulesTest(ctx context.Context, args []string, plugins, format 
 		_, err = fmt.Fprintf(p.out, "%s passed, of %s\n", count(len(results), "test"), count(bundles, "bundle"))
 	}
 	return err
+}
+
+// testReport is what came of all tests, and what kept others from being run. It is what --format json prints.
+type testReport struct {
+	Tests    []rules.Result  `json:"tests"`
+	Problems []rules.Problem `json:"problems"`
 }
 
 // ruleFolders lists the folders that hold rule files, in order.
@@ -113,7 +121,7 @@ func ruleFolders(args []string) ([]string, error) {
 			return nil, err
 		}
 		if len(folders) == before {
-			return nil, usageError(fmt.Errorf("%s holds no rule files; they are called something.rules.yaml", root))
+			return nil, noRules(root)
 		}
 	}
 	slices.Sort(folders)
@@ -167,8 +175,8 @@ func (p *program) writeGoldens(dir string, results []rules.Result) error {
 	return nil
 }
 
-func (p *program) testText(results []rules.Result) error {
-	for _, r := range results {
+func (p *program) testText(report testReport) error {
+	for _, r := range report.Tests {
 		if r.Passed() {
 			continue
 		}
@@ -191,18 +199,16 @@ func indent(text string) string {
 	return "    " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")
 }
 
-func (p *program) testJSON(results []rules.Result) error {
-	if results == nil {
-		results = []rules.Result{}
-	}
-	return p.printJSON(map[string]any{"tests": results})
-}
+func (p *program) testJSON(report testReport) error { return p.printJSON(report) }
 
-// testTAP writes the Test Anything Protocol, version 14.
-func (p *program) testTAP(results []rules.Result) error {
+// testTAP writes the Test Anything Protocol, version 14. Problems end it as what cannot go on; the plan is left out then, as it is not known.
+func (p *program) testTAP(report testReport) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "TAP version 14\n1..%d\n", len(results))
-	for i, r := range results {
+	b.WriteString("TAP version 14\n")
+	if len(report.Problems) == 0 {
+		fmt.Fprintf(&b, "1..%d\n", len(report.Tests))
+	}
+	for i, r := range report.Tests {
 		verdict := "ok"
 		if !r.Passed() {
 			verdict = "not ok"
@@ -211,6 +217,12 @@ func (p *program) testTAP(results []rules.Result) error {
 		if !r.Passed() {
 			fmt.Fprintf(&b, "# %s\n", strings.ReplaceAll(failures(r), "\n", "\n# "))
 		}
+	}
+	for _, x := range report.Problems {
+		fmt.Fprintf(&b, "# %s\n", printable(x.String()))
+	}
+	if len(report.Problems) > 0 {
+		fmt.Fprintf(&b, "Bail out! %s in rules or tests\n", count(len(report.Problems), "problem"))
 	}
 	_, err := io.WriteString(p.out, b.String())
 	return err
@@ -221,6 +233,7 @@ type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
 	Tests    int          `xml:"tests,attr"`
 	Failures int          `xml:"failures,attr"`
+	Errors   int          `xml:"errors,attr"`
 	Suites   []junitSuite `xml:"testsuite"`
 }
 
@@ -228,6 +241,7 @@ type junitSuite struct {
 	Name     string      `xml:"name,attr"`
 	Tests    int         `xml:"tests,attr"`
 	Failures int         `xml:"failures,attr"`
+	Errors   int         `xml:"errors,attr"`
 	Cases    []junitCase `xml:"testcase"`
 }
 
@@ -237,6 +251,7 @@ type junitCase struct {
 	File    string        `xml:"file,attr"`
 	Line    int           `xml:"line,attr"`
 	Failure *junitFailure `xml:"failure"`
+	Error   *junitFailure `xml:"error"`
 }
 
 type junitFailure struct {
@@ -244,21 +259,22 @@ type junitFailure struct {
 	Text    string `xml:",chardata"`
 }
 
-func (p *program) testJUnit(results []rules.Result) error {
-	all := junitSuites{Tests: len(results)}
-	for _, r := range results {
-		if n := len(all.Suites); n == 0 || all.Suites[n-1].Name != r.File {
-			all.Suites = append(all.Suites, junitSuite{Name: r.File})
-		}
-		s := &all.Suites[len(all.Suites)-1]
-		s.Tests++
-		c := junitCase{Name: r.Name, Class: r.File, File: r.File, Line: r.Line}
+// testJUnit writes a report in which a problem stands as a test that could not be run.
+func (p *program) testJUnit(report testReport) error {
+	var all junitSuites
+	for _, r := range report.Tests {
+		s := all.add(junitCase{Name: r.Name, Class: r.File, File: r.File, Line: r.Line})
 		if !r.Passed() {
 			s.Failures++
 			all.Failures++
-			c.Failure = &junitFailure{Message: r.Failures[0].String(), Text: failures(r) + "\n" + r.Explanation}
+			s.Cases[len(s.Cases)-1].Failure = &junitFailure{Message: r.Failures[0].String(), Text: failures(r) + "\n" + r.Explanation}
 		}
-		s.Cases = append(s.Cases, c)
+	}
+	for _, x := range report.Problems {
+		s := all.add(junitCase{Name: firstOf(x.Where, x.Code), Class: x.File, File: x.File, Line: x.Line})
+		s.Errors++
+		all.Errors++
+		s.Cases[len(s.Cases)-1].Error = &junitFailure{Message: x.Sentence, Text: (&rules.CheckError{Problems: []rules.Problem{x}}).Error()}
 	}
 	if _, err := io.WriteString(p.out, xml.Header); err != nil {
 		return err
@@ -270,4 +286,16 @@ func (p *program) testJUnit(results []rules.Result) error {
 	}
 	_, err := io.WriteString(p.out, "\n")
 	return err
+}
+
+// add puts a test into the suite of its file, and returns that.
+func (all *junitSuites) add(c junitCase) *junitSuite {
+	if n := len(all.Suites); n == 0 || all.Suites[n-1].Name != c.File {
+		all.Suites = append(all.Suites, junitSuite{Name: c.File})
+	}
+	s := &all.Suites[len(all.Suites)-1]
+	s.Cases = append(s.Cases, c)
+	s.Tests++
+	all.Tests++
+	return s
 }
