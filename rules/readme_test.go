@@ -77,6 +77,11 @@ func TestCookbookWorks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, f := range b.Lint() {
+		if f.Code == "W609" || f.Code == "W610" || f.Code == "W611" {
+			t.Errorf("the head of the cookbook: %v", f.Problem)
+		}
+	}
 	data, err := os.ReadFile("testdata/cookbook/cookbook.test.yaml")
 	if err != nil {
 		t.Fatal(err)
