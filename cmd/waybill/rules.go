@@ -56,6 +56,13 @@ func (p *program) rulesCheck(ctx context.Context, dir, plugins, format string) e
 	b, err := p.loadRules(ctx, dir, plugins)
 	if err == nil {
 		_, err = rules.LoadSuites(b, os.DirFS(dir))
+	} else if faults, faulty := errors.AsType[*rules.CheckError](err); faulty { // what can be told of the tests without the rules is told too
+		also := rules.SuiteForms(os.DirFS(dir))
+		if more, ok := errors.AsType[*rules.CheckError](also); ok {
+			faults.Problems = append(faults.Problems, more.Problems...)
+		} else if also != nil {
+			return also
+		}
 	}
 	faults, faulty := errors.AsType[*rules.CheckError](err)
 	switch {
