@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -170,7 +171,26 @@ func (s *Service) RunFallback(ctx context.Context, j store.Job) (jobs.Outcome, e
 	_, err = s.change(ctx, sh, "fallback", func(sh *shipment.Shipment) (*store.Tx, error) {
 		return s.fallBack(sh, ev, f, d.Rules)
 	})
+	if later, ok := errors.AsType[*notYet](err); ok {
+		return jobs.Again(later.at), nil
+	}
 	return jobs.Done(), err
+}
+
+// notYet is returned for an event about a booking that is being cancelled at somebody's wish: should its carrier refuse, the rules hear of
+// the event then.
+type notYet struct{ at time.Time }
+
+func (*notYet) Error() string { return "the booking is being cancelled" }
+
+// untilAnswered is notYet where somebody's cancellation of a live booking, or their edit that needs another one, is not decided, else nil. A
+// fallback's own is at work on the order already.
+func (s *Service) untilAnswered(sh *shipment.Shipment, a *shipment.Attempt) error {
+	ci := a.CancelIntent
+	if !a.Live() || ci == nil || ci.By == systemUser && ci.Replace != nil && sh.Cancel == nil {
+		return nil
+	}
+	return &notYet{s.Clock.Now().Add(pause(ci.Asks, firstPause, longPause))}
 }
 
 // decisionOf is the decision of a round.
@@ -194,6 +214,9 @@ func (s *Service) fallBack(sh *shipment.Shipment, ev FallbackEvent, f rules.Fall
 	a, live := sh.Attempt(ev.Attempt), sh.Live(shipment.Forward)
 	if ev.Event == noDriver && live != nil && !sh.Driverless(a) {
 		return nil, errUnchanged
+	}
+	if err := s.untilAnswered(sh, a); err != nil && sh.Stage() == shipment.WithCarrier {
+		return nil, err
 	}
 	if sh.Cancel != nil || sh.Open(shipment.Forward) != nil || live != nil && (live != a || a.CancelIntent != nil || sh.Stage() != shipment.WithCarrier) ||
 		live == nil && (a.State != shipment.Ended || sh.Waiting()) || !sh.ErasedAt.IsZero() {

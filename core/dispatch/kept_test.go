@@ -87,3 +87,76 @@ func TestAFailedRerouteDoesNotWithdrawACancel(t *testing.T) {
 		e.wantRefusalTold(t)
 	})
 }
+
+// What a fallback rule speaks of while a cancel or a reroute is in doubt is not forgotten: the carrier may refuse that.
+func TestAFallbackWaitsForACancelInDoubt(t *testing.T) {
+	for name, c := range map[string]struct {
+		ask    func(*engine) error
+		event  string
+		does   bool // the carrier does what it was asked for
+		live   string
+		status shipping.Status
+	}{
+		"a cancel, refused":  {cancelled, usecase.ProviderDown, false, "dear", shipping.OrderDispatched},
+		"a cancel, done":     {cancelled, usecase.ProviderDown, true, "", shipping.OrderCancelled},
+		"a late pickup":      {cancelled, "pickup_late_10m", false, "dear", shipping.OrderDispatched},
+		"a reroute, refused": {func(e *engine) error { _, err := e.edit("o1", moved); return err }, usecase.ProviderDown, false, "dear", shipping.OrderDispatched},
+		"a reroute, done":    {func(e *engine) error { _, err := e.edit("o1", moved); return err }, usecase.ProviderDown, true, "cheap", shipping.OrderDispatched},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cheap, dear := newFake("cheap", "Cheap", 500), newFake("dear", "Dear", 900)
+			e := newEngine(t, cheap, dear)
+			e.bundle = rulesOf(t, "rules: 1\nfallback:\n  - { name: Move, on: [ provider_down, pickup_late_10m ], steps: [ next_ranked ] }\n")
+			e.mustCreate("o1")
+			cheap.onCancel = func(carrier.CancelRequest) (bool, error) { return false, lost() }
+			if err := c.ask(e); err != nil {
+				t.Fatal(err)
+			}
+			e.tellFallback("o1", c.event)
+			e.pass(time.Hour)
+			e.wantLive("o1", "cheap")
+			cheap.set(func(f *fakeCarrier) {
+				f.onCancel = func(carrier.CancelRequest) (bool, error) {
+					f.onCancel = nil
+					if c.does {
+						return true, nil
+					}
+					return false, refusal(carrier.CancelRefused)
+				}
+			})
+			e.pass(time.Hour)
+			e.wantLive("o1", c.live)
+			if st := e.get("o1").Status; st != c.status {
+				t.Errorf("status %s, want %s", st, c.status)
+			}
+			want := 1
+			if c.does {
+				want = 0
+			}
+			if got := e.notes("o1", "FALLBACK( Move: "+c.event+" )"); min(len(got), 1) != want {
+				t.Errorf("history %v", got)
+			}
+			e.wantNoJobs()
+		})
+	}
+}
+
+// A fallback that is at work already is not begun again by the next event.
+func TestAFallbackAtWorkIsNotBegunAgain(t *testing.T) {
+	e, cheap, _ := editInDoubt(t)
+	cheap.set(func(f *fakeCarrier) {
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, lost() }
+	})
+	e.tellFallback("o1", usecase.ProviderDown)
+	e.pass(time.Minute)
+	e.tellFallback("o1", usecase.ProviderDown)
+	e.pass(time.Hour)
+	cheap.set(func(f *fakeCarrier) {
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CancelRefused) }
+	})
+	e.pass(time.Hour)
+	e.wantLive("o1", "cheap")
+	if got := e.notes("o1", "FALLBACK"); len(got) != 1 {
+		t.Errorf("history %v", got)
+	}
+}
