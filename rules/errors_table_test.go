@@ -29,6 +29,15 @@ func TestClassicSlips(t *testing.T) {
 		{Code: "E201", Text: `order.total > «100»`, Want: "usd(100)"},
 		{Code: "E201", Text: `local.weekday == «6»`, Want: `"sat"`},
 		{Code: "E305", Text: `if order.asap «then» true else false`, Want: "condition ? a : b"},
+		{Code: "E203", Text: `«bucket»("x") > 3`, Want: `bucket("experiment", order.id)`},
+		{Code: "E301", Text: `order.weight > lb(«1e400»)`, Want: "smaller"},
+		{Code: "E201", Text: `«-»order.total < usd(0)`, Want: "usd(-5)"},
+		{Code: "E102", Text: `order.items.«sku» == "x"`, Want: "any(order.items, .sku"},
+		{Code: "E201", Text: `order.items == «"x"»`, Want: "any(order.items, .sku"},
+		{Code: "E201", Text: `order.tags == «"vip"»`, Want: `"vip" in order.tags`},
+		{Code: "E201", Text: `order.tags != «"vip"»`, Want: `"vip" not in order.tags`},
+		{Code: "E201", Text: `order.to.country «in» "US"`, Want: "order.to.country == "},
+		{Code: "E401", Text: `order.quantity in «1..1000000000»`, Want: "both ends"},
 	} {
 		t.Run(s.Text, func(t *testing.T) { checkSlip(t, s, measure.SlipFile+s.Text+"\n") })
 	}

@@ -74,7 +74,7 @@ func (l *linter) edges() {
 			if f.Account != "" {
 				w["option.provider"] = f.Account
 			}
-			l.report(l.headOf(f.Rule), "W626", "it fails while it runs: "+f.Message, "make sure of what it asks for: len(order.items) > 0 and …", w)
+			l.report(l.headOf(f.Rule), "W626", "it fails while it runs: "+f.Message, runHint(f.Message), w)
 		}
 	}
 }
@@ -87,4 +87,15 @@ func (l *linter) headOf(name string) *head {
 		}
 	}
 	return &head{name: name, file: l.b.file, line: 1, column: 1}
+}
+
+// runHint says what to do about an expression that fails while it runs.
+func runHint(message string) string {
+	switch {
+	case strings.Contains(message, "index out of range"):
+		return "make sure of what it asks for: len(order.items) > 0 and …"
+	case strings.Contains(message, "memory budget"):
+		return "it makes too long a list; compare with both ends of a range, or ask a shorter list"
+	}
+	return "ask before, with and or ? :, for what makes it fail"
 }

@@ -3,6 +3,7 @@ package rules_test
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/waybill-dev/waybill/rules"
@@ -124,5 +125,27 @@ exclude:
 	}
 	for _, f := range b.Lint() {
 		t.Errorf("%s %s %v", f.Code, f.Sentence, f.Witness)
+	}
+}
+
+// TestLintHelpsWithWhatFails: only where an item is indexed is it to be made sure that there is one.
+func TestLintHelpsWithWhatFails(t *testing.T) {
+	for condition, items := range map[string]bool{
+		`order.items[0].sku == "x"`:                                 true,
+		`order.total / order.total > 1.0`:                           false,
+		`order.quantity in 1..99000 and 5 in order.quantity..99000`: false,
+	} {
+		b, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups]\nwarn: [ { name: A, when: '"+condition+"', message: m } ]\n", rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range b.DryRun() {
+			if says := strings.Contains(f.Hint, "order.items"); says != items || f.Hint == "" {
+				t.Errorf("%s: %s, help: %s", condition, f.Sentence, f.Hint)
+			}
+		}
+		if len(b.DryRun()) == 0 {
+			t.Errorf("%s does not fail", condition)
+		}
 	}
 }

@@ -186,7 +186,7 @@ type Trial struct {
 	Rules    string   `json:"rules"`   // hash of those that looked on
 	Differs  bool     `json:"differs"` // they would have chosen another offer, held the order, or found nobody
 	Sentence string   `json:"sentence"`
-	By       []string `json:"by,omitempty"`      // rules that did something on one side only
+	By       []string `json:"by,omitempty"`      // rules that are behind the difference
 	Unknown  []string `json:"unknown,omitempty"` // what they would have needed and nobody asked; the difference is not certain then
 }
 

@@ -2,6 +2,7 @@ package formula
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -177,6 +178,8 @@ func (g *guard) binary(n *ast.BinaryNode) {
 		if isZero(n.Right) {
 			g.fail(n, "E206", "nothing can be divided by zero").Hint = "the result is no number, and an option without a score comes last"
 		}
+	case "..":
+		g.rangeOf(n)
 	case "<", "<=", ">", ">=":
 		g.shape(n.Left, n.Right)
 		g.shape(n.Right, n.Left)
@@ -191,6 +194,16 @@ func (g *guard) binary(n *ast.BinaryNode) {
 		}
 		g.enum(n.Right, n.Left)
 	}
+}
+
+// rangeOf refuses a range of constants that no expression has the room for: its numbers are made one by one.
+func (g *guard) rangeOf(n *ast.BinaryNode) {
+	from, _, ok1 := constantOf(n.Left)
+	to, _, ok2 := constantOf(n.Right)
+	if !ok1 || !ok2 || to.Sub(to, from).Cmp(big.NewRat(maxMemory-1, 1)) < 0 {
+		return
+	}
+	g.fail(n, "E401", "the range has more than %d numbers", maxMemory).Hint = "compare with both ends: x >= a and x <= b"
 }
 
 func isZero(n ast.Node) bool {

@@ -20,7 +20,9 @@ var (
 	mismatch     = regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (.+) and (.+)\)`)
 	badArgument  = regexp.MustCompile(`^cannot use (.+) as argument \(type (.+)\) to call (\S+)`)
 	badBuiltin   = regexp.MustCompile(`^invalid argument for (\w+) \(type (.+)\)`)
-	arity        = regexp.MustCompile(`^(?:too many|not enough|invalid number of) arguments .*?(?:call )?(\w+)\b`)
+	arity        = regexp.MustCompile(`^(?:too many|not enough|invalid number of) arguments(?: to call (\w+))?`)
+	outOfRange   = regexp.MustCompile(`^invalid \w+ literal: .*parsing "([^"]+)": value out of range`)
+	badSign      = regexp.MustCompile(`^invalid operation: ([-+]) \(mismatched type (\S+)\)`)
 	goTypes      = regexp.MustCompile(`\*?(?:\[\])?(?:\w+\.)?\b(?:Money|Weight|Length|Volume|Distance|List|Time|Duration|Order|Option|Place|Item|Location|Local|float64|int|string|bool|interface \{\}|any)\b`)
 )
 
@@ -67,9 +69,7 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 		}
 		return p
 	}
-	if m := arity.FindStringSubmatch(at.Message); m != nil {
-		p.Code = "E203"
-		p.Message = "wrong number of arguments for " + m[1] + "(…)"
+	if e.explainMore(p, src, tree, at.Message) {
 		return p
 	}
 	p.Hint, p.DidYouMean = hintFor(src)
@@ -87,6 +87,67 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 		p.Code = "E201"
 	}
 	return p
+}
+
+// usage is how the functions are called that are not worked out while compiling.
+var usage = map[string]string{
+	"dollars": "dollars(option.fee)", "mins": "mins(option.dropoff_in)", "minutes": "minutes(30)", "hours": "hours(2)", "days": "days(1)",
+	"bucket": `bucket("experiment", order.id)`, "round_to": "round_to(2.345, 2)",
+}
+
+// explainMore words what explain leaves over and has a hint of its own.
+func (e *Env) explainMore(p *Problem, src string, tree *parser.Tree, message string) bool {
+	runes := []rune(src)
+	word := string(runes[min(p.From, len(runes)):min(p.To, len(runes))])
+	if m := arity.FindStringSubmatch(message); m != nil {
+		name := m[1]
+		if name == "" {
+			name = word
+		}
+		p.Code, p.Message = "E203", "wrong number of arguments for "+name+"(…)"
+		if how := usage[name]; how != "" {
+			p.Hint = "write it like " + how
+		}
+		return true
+	}
+	if m := outOfRange.FindStringSubmatch(message); m != nil {
+		p.Message, p.Hint = m[1]+" is too large a number", "write a smaller one"
+		if before, _, ok := strings.Cut(src, m[1]); ok {
+			p.From = utf8.RuneCountInString(before)
+			p.To = p.From + len(m[1])
+		}
+		return true
+	}
+	if m := badSign.FindStringSubmatch(message); m != nil {
+		p.Code = "E201"
+		p.Message = fmt.Sprintf("%s stands before a number, and this is %s", m[1], friendlyName(m[2]))
+		p.Hint = "compare it without the sign, the other way round: a > b for -a < -b; a literal takes its sign inside: usd(-5)"
+		return true
+	}
+	if strings.HasPrefix(message, "array elements can only be selected") && tree != nil {
+		find := &ofList{name: word}
+		if ast.Walk(&tree.Node, find); find.path != "" {
+			p.Code, p.Message = "E102", fmt.Sprintf("%s is a list, and only what stands in it has %s", find.path, word)
+			p.Hint = fmt.Sprintf("ask about any of them: any(%s, .%s == …)", find.path, word)
+			p.DidYouMean = fmt.Sprintf("any(%s, .%s …)", find.path, word)
+			return true
+		}
+	}
+	return false
+}
+
+// ofList looks for the list of which a member of its entries is asked.
+type ofList struct{ name, path string }
+
+// Visit implements ast.Visitor.
+func (f *ofList) Visit(node *ast.Node) {
+	m, ok := (*node).(*ast.MemberNode)
+	if !ok {
+		return
+	}
+	if s, ok := m.Property.(*ast.StringNode); ok && s.Value == f.name && m.Node.Type() != nil && m.Node.Type().Kind() == reflect.Slice {
+		f.path = pathOf(m.Node)
+	}
 }
 
 func (e *Env) unknownName(p *Problem, name string) {
@@ -240,6 +301,11 @@ func mismatched(p *Problem, tree *parser.Tree, at file.Location, m []string) {
 		p.Hint = unitHint(kind, pathOf(other(find.found, side)), text)
 	case left == Money && right == Money:
 		p.Hint = "money can be added, subtracted, compared and divided by money"
+	case (op == "==" || op == "!=") && right == Text && isList(find.found.Left):
+		p.Hint = listHint(op, find.found)
+	case op == "in" && left == Text && right == Text:
+		p.Hint = fmt.Sprintf("one text is compared with ==, and != where it must differ: %s == …; in asks a list: in [\"a\", \"b\"]", pathOf(find.found.Left))
+		p.DidYouMean = "=="
 	case op == "contains" && strings.HasPrefix(left, "list"):
 		p.Hint = "a list is asked with in: \"x\" in " + pathOf(find.found.Left)
 	case left == Number && right == Money || left == Money && right == Number:
@@ -254,6 +320,23 @@ func mismatched(p *Problem, tree *parser.Tree, at file.Location, m []string) {
 	if s, ok := find.found.Right.(*ast.StringNode); ok && left != Text {
 		p.From, p.To = spanOf(s)
 	}
+}
+
+func isList(n ast.Node) bool { return n.Type() != nil && n.Type().Kind() == reflect.Slice }
+
+// listHint says how to ask a list for what it is compared with.
+func listHint(op string, n *ast.BinaryNode) string {
+	path, text := pathOf(n.Left), n.Right.String()
+	if path == "" {
+		path = "the list"
+	}
+	switch plain := n.Left.Type().Elem().Kind() == reflect.String; {
+	case plain && op == "==":
+		return fmt.Sprintf("a list is asked with in: %s in %s", text, path)
+	case plain:
+		return fmt.Sprintf("a list is asked with in: %s not in %s", text, path)
+	}
+	return fmt.Sprintf("a list is asked for what stands in it: any(%s, .sku %s %s)", path, op, text)
 }
 
 func other(n *ast.BinaryNode, side ast.Node) ast.Node {
