@@ -104,6 +104,24 @@ type environments struct {
 	none   *formula.Env
 }
 
+// commonAbilities are what services usually support; manifests may name others.
+var commonAbilities = []string{
+	"alcohol", "tobacco", "pharmacy", "lithium", "fragile", "perishable", "ambient", "refrigerated", "frozen",
+	"signature_required", "signature_direct", "signature_adult", "return",
+}
+
+// abilities are the common ones, and those that the manifests declare.
+func (c *checker) abilities() []string {
+	all := slices.Clone(commonAbilities)
+	for _, p := range c.opt.Providers {
+		for _, s := range p.Services {
+			all = append(all, s.Supports...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // orderEnv is the environment of lets and phases that speak of the order alone; the others grow from it.
 func (c *checker) baseEnv() *formula.Env {
 	vars := map[string]any{"order": Order{}, "location": Location{}, "local": Local{}, "lists": map[string]formula.List{}}
@@ -138,14 +156,14 @@ func (c *checker) baseEnv() *formula.Env {
 		enums["option.mode"], enums["chosen.mode"] = modes, modes
 	}
 	return &formula.Env{
-		Vars: vars, Enums: enums, Members: map[string][]string{"order.attributes": c.attributes, "lists": lists, "location.caps": c.providers},
+		Vars: vars, Enums: enums, Usual: map[string][]string{"option.supports": c.abilities()}, Members: map[string][]string{"order.attributes": c.attributes, "lists": lists, "location.caps": c.providers},
 		Elsewhere: absent, Currency: c.currency,
 	}
 }
 
 // with returns an environment with more names; absent says why others are not there.
 func with(e *formula.Env, vars map[string]any, absent map[string]string) *formula.Env {
-	grown := &formula.Env{Vars: maps.Clone(e.Vars), Enums: e.Enums, Members: e.Members, Elsewhere: maps.Clone(e.Elsewhere), Currency: e.Currency}
+	grown := &formula.Env{Vars: maps.Clone(e.Vars), Enums: e.Enums, Usual: e.Usual, Members: e.Members, Elsewhere: maps.Clone(e.Elsewhere), Currency: e.Currency}
 	maps.Copy(grown.Vars, vars)
 	for name, why := range absent {
 		if _, known := grown.Vars[name]; !known {

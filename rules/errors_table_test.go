@@ -37,6 +37,7 @@ func TestClassicSlips(t *testing.T) {
 		{Code: "E201", Text: `order.tags == «"vip"»`, Want: `"vip" in order.tags`},
 		{Code: "E201", Text: `order.tags != «"vip"»`, Want: `"vip" not in order.tags`},
 		{Code: "E201", Text: `order.to.country «in» "US"`, Want: "order.to.country == "},
+		{Code: "E205", Text: `not supports(«"alcool"»)`, Want: "alcohol"},
 		{Code: "E401", Text: `order.quantity in «1..1000000000»`, Want: "both ends"},
 	} {
 		t.Run(s.Text, func(t *testing.T) { checkSlip(t, s, measure.SlipFile+s.Text+"\n") })

@@ -127,7 +127,7 @@ var fieldComments = sync.OnceValue(func() map[string]string {
 // Try computes an expression over a recorded decision and shows the value of every part. The option that it speaks of is that of the account, or the
 // winner's where account is "".
 func (b *Bundle) Try(d *Decision, account, expression string) (string, error) {
-	env := &formula.Env{Vars: b.env.Vars, Enums: b.env.Enums, Members: b.env.Members, Elsewhere: b.env.Elsewhere, Currency: b.env.Currency} // with types of its own: others try too
+	env := &formula.Env{Vars: b.env.Vars, Enums: b.env.Enums, Usual: b.env.Usual, Members: b.env.Members, Elsewhere: b.env.Elsewhere, Currency: b.env.Currency} // with types of its own: others try too
 	f, problem := env.Compile(expression)
 	if problem != nil {
 		text := problem.Message

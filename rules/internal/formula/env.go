@@ -40,6 +40,8 @@ type Env struct {
 	Vars map[string]any
 	// Enums are the values that a text can have, by path: "order.to.type".
 	Enums map[string][]string
+	// Usual are the values that a text commonly has where it may have others, by path: one that is nearly one of them is a slip.
+	Usual map[string][]string
 	// Members are the names that exist in a map, by the map's path: "order.attributes", "lists".
 	Members map[string][]string
 	// Elsewhere says why a name or path that a merchant may expect is not there.

@@ -230,6 +230,13 @@ func (g *guard) enum(value, literal ast.Node) {
 	s, ok := literal.(*ast.StringNode)
 	path := pathOf(value)
 	allowed := g.env.Enums[path]
+	if usual := g.env.Usual[path]; ok && !slices.Contains(usual, s.Value) {
+		if near := Suggest(s.Value, usual); near != "" && !strings.HasPrefix(s.Value, near) && !strings.HasPrefix(near, s.Value) { // a longer name is another one
+			p := g.fail(s, "E205", "nothing in %s is named %q", path, s.Value)
+			p.DidYouMean, p.Hint = near, "known here: "+list(usual)
+			return
+		}
+	}
 	if !ok || path == "" || len(allowed) == 0 || slices.Contains(allowed, s.Value) {
 		return
 	}
