@@ -55,19 +55,33 @@ type doubtView struct {
 			Last  string    `json:"last"`
 			Needs string    `json:"needs"`
 		} `json:"doubt"`
+		Spares []struct {
+			TrackingID string    `json:"trackingId"`
+			FoundAt    time.Time `json:"foundAt"`
+			Needs      string    `json:"needs"`
+			Last       string    `json:"last"`
+		} `json:"spares"`
 	} `json:"attempts"`
 }
 
 func (d *doubtView) rows(t *table, sh *shipmentView) {
+	const second = "2006-01-02 15:04:05"
 	told := false
 	for _, a := range d.Attempts {
 		if a.Doubt != nil && a.Doubt.Needs != "" {
 			told = true
-			t.row(sh.OrderExternalID, number(a.Number), a.Provider, a.Reference, a.Doubt.Since.Local().Format("2006-01-02 15:04:05"), a.Doubt.Last)
+			t.row(sh.OrderExternalID, number(a.Number), a.Provider, a.Reference, a.Doubt.Since.Local().Format(second), a.Doubt.Last)
+		}
+		for _, sp := range a.Spares {
+			if sp.Needs != "" {
+				told = true
+				t.row(sh.OrderExternalID, number(a.Number), a.Provider, a.Reference, sp.FoundAt.Local().Format(second),
+					"the carrier would not cancel the spare booking "+sp.TrackingID+": "+sp.Last)
+			}
 		}
 	}
-	if !told { // its attempts are decided, and a booking beside them is left
-		t.row(sh.OrderExternalID, "", sh.Provider.ID, "", "", "a spare booking is left that the carrier would not cancel; the history names it")
+	if !told {
+		t.row(sh.OrderExternalID, "", sh.Provider.ID, "", "", "it was decided meanwhile")
 	}
 }
 

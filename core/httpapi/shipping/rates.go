@@ -118,6 +118,34 @@ type attemptView struct {
 	TrackingID *string               `json:"trackingId"`
 	Error      *shipment.CallError   `json:"error"`
 	Doubt      *shipment.Doubt       `json:"doubt"`
+	Spares     []spareView           `json:"spares,omitempty"`
+}
+
+// spareView is a booking beside the one that the order counts on, which the carrier has not cancelled yet.
+type spareView struct {
+	TrackingID string `json:"trackingId"`
+	FoundAt    string `json:"foundAt"`
+	Needs      string `json:"needs,omitempty"`
+	Last       string `json:"last,omitempty"` // what the carrier said when it was asked to cancel it
+}
+
+// sparesLeft are the spare bookings of an attempt that are not cancelled.
+func sparesLeft(a *shipment.Attempt) []spareView {
+	var out []spareView
+	for _, sp := range a.Spares {
+		if !sp.CancelledAt.IsZero() {
+			continue
+		}
+		v := spareView{TrackingID: sp.TrackingID, FoundAt: clock.Millis(sp.FoundAt), Needs: sp.Needs}
+		if v.TrackingID == "" {
+			v.TrackingID = sp.CarrierRef
+		}
+		if sp.Error != nil {
+			v.Last = sp.Error.Message
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 // decision answers why an order went where it went: every round's record and every attempt.
@@ -136,7 +164,7 @@ func (s *surface) decision(q *httpapi.Request, id string) (httpapi.Answer, error
 	}
 	for _, a := range sh.Attempts {
 		av := attemptView{Number: a.Number, Round: a.Round, Provider: a.Account, ServiceID: a.ServiceID, Reference: a.Reference, State: a.State,
-			IntendedAt: clock.Millis(a.IntendedAt), Fee: a.Fee.Major(), Error: a.Error, Doubt: a.Undecided()}
+			IntendedAt: clock.Millis(a.IntendedAt), Fee: a.Fee.Major(), Error: a.Error, Doubt: a.Undecided(), Spares: sparesLeft(&a)}
 		if a.Booking != nil {
 			av.TrackingID = shape.Text(a.Booking.TrackingID)
 		}

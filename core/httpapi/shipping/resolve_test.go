@@ -81,3 +81,21 @@ func TestResolveRefusals(t *testing.T) {
 	h.Do("POST", "/shipments/o/resolve", `{"outcome":"absent"}`, "x-api-key", h.OtherKey).Want(404)
 	h.Do("POST", "/shipments/o/resolve", `{"outcome":"absent"}`, "x-api-key", "wrong").Want(401)
 }
+
+// TestASpareIsShown with its attempt, and what the carrier said when it would not cancel it.
+func TestASpareIsShown(t *testing.T) {
+	h := undecided(t, "o")
+	is(t, h.Do("POST", "/shipments/o/resolve", `{"outcome":"booked","trackingId":"D-77"}`).Want(200), nil)
+	is(t, h.Do("GET", "/shipments/o/decision", "").Want(200), map[string]any{"attempts.0.doubt.told": true, "attempts.0.spares": nil})
+	h.DoorDash.Set(apitest.Hooks{Cancel: func(carrier.CancelRequest) error { return apitest.Refusal(carrier.CancelRefused) }})
+	h.Do("POST", "/shipments/o/resolve", `{"outcome":"spare","attempt":1,"trackingId":"D-78"}`).Want(200)
+	runner, err := jobs.New(jobs.Config{Store: h.Store, Clock: h.Clock, Source: clock.Seeded(2, h.Clock), Handlers: h.Service.Handlers()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := runner.RunDue(context.Background(), h.Clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	is(t, h.Do("GET", "/shipments/o/decision", "").Want(200), map[string]any{"attempts.0.spares.0.trackingId": "D-78",
+		"attempts.0.spares.0.needs": "attention", "attempts.0.spares.0.last": "The carrier says no.", "attempts.0.spares.1": nil})
+}
