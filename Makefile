@@ -83,7 +83,7 @@ chaos: build ## kill everything while ORDERS orders (default 2000) are dispatche
 	bin/waybill-chaos chaos --orders $(CHAOS_ORDERS) --seed $(SEED)
 
 chaosproof: build ## take away one safeguard of dispatch after the other, and require chaos to see it; and to see nothing where none is missing
-	WAYBILL_CHAOS_PROOF=1 $(GO) test ./cmd/waybill -run '^TestChaosSeesWhatIsMissing$$' -count 1 -v -timeout 30m
+	WAYBILL_CHAOS_PROOF=1 $(GO) test ./cmd/waybill -run '^TestChaosSeesWhatIsMissing$$' -count 1 -v -timeout 60m
 
 recovery: build ## kill a process with a store of 100,000 finished orders and 500 in flight; hold the next start to 2 s of a processor and 20 s on the clock, and see the 500 reach their end
 	WAYBILL_RECOVERY_FINISHED=100000 WAYBILL_RECOVERY_INFLIGHT=500 $(GO) test ./cmd/waybill -run '^TestRecovery$$' -count 1 -v -timeout 10m
