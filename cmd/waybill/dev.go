@@ -166,7 +166,10 @@ func (p *program) openRig(c rigConfig) (_ *rig, err error) {
 		}
 		return p.getenv(name)
 	}
-	secret := rand.Text() // of whoever the simulated carriers push to; it need not outlive them
+	secret, err := pushSecret(c.data) // of whoever the simulated carriers push to; trackers of an earlier start wait for them too
+	if err != nil {
+		return r, err
+	}
 	watcher, err := config.Watch(c.config, getenv, func(cfg *config.Config) {
 		o.apply(cfg)
 		plain := false // one person's processes on one machine need no certificates
@@ -196,6 +199,26 @@ func (p *program) openRig(c rigConfig) (_ *rig, err error) {
 		r.settings.Clock = engineClock{r.world.clock}
 	}
 	return r, nil
+}
+
+// pushSecret is what push URLs of a data folder are made of: made up at the first start, and the same ever after.
+func pushSecret(data string) (string, error) {
+	path := filepath.Join(data, "push-secret")
+	kept, err := os.ReadFile(path)
+	if secret := strings.TrimSpace(string(kept)); err == nil && secret != "" {
+		return secret, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the secret of push URLs: %w; make it readable, or choose another folder with --data", err)
+	}
+	secret := rand.Text()
+	if err = os.MkdirAll(data, 0o700); err == nil {
+		err = os.WriteFile(path, []byte(secret+"\n"), 0o600)
+	}
+	if err != nil {
+		return "", fmt.Errorf("keep the secret of push URLs: %w; choose another folder with --data", err)
+	}
+	return secret, nil
 }
 
 // adaptersThere finds the adapters that accounts need and that are not installed: waiting for them would tell less.

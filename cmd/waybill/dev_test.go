@@ -102,3 +102,23 @@ func TestEngineClockTimersStop(t *testing.T) {
 	}
 	<-timer.C()
 }
+
+func TestPushSecretStaysWithItsFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	first, err := pushSecret(dir)
+	if err != nil || len(first) < 16 {
+		t.Fatalf("%q, %v", first, err)
+	}
+	if again, err := pushSecret(dir); again != first || err != nil {
+		t.Errorf("the second start has %q (%v), want %q", again, err, first)
+	}
+	if other, err := pushSecret(t.TempDir()); other == first || err != nil {
+		t.Errorf("another folder has the same secret (%v)", err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "push-secret")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("everybody may read it: %v, %v", info, err)
+	}
+	if _, err := pushSecret(filepath.Join(dir, "push-secret")); err == nil {
+		t.Error("a file is taken for a folder")
+	}
+}
