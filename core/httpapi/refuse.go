@@ -41,6 +41,7 @@ var usual = map[usecase.Type]int{
 	usecase.MissingTrackerData:      http.StatusBadRequest,
 	usecase.QuotaReached:            http.StatusForbidden,
 	usecase.InternalServerError:     http.StatusInternalServerError,
+	usecase.ServiceUnavailable:      http.StatusServiceUnavailable,
 }
 
 // statusOf is the one place where a refusal gets its HTTP status.
@@ -57,7 +58,7 @@ func statusOf(t usecase.Type, table Table) int {
 // severityOf says whether the same request may succeed later, after the seed's tables.
 func severityOf(t usecase.Type) string {
 	switch t {
-	case usecase.InternalServerError, usecase.PlaceOrderFailed, tooManyRequests, usecase.UnmappedError:
+	case usecase.InternalServerError, usecase.ServiceUnavailable, usecase.PlaceOrderFailed, tooManyRequests, usecase.UnmappedError:
 		return "Transient"
 	}
 	return "Hard"

@@ -65,24 +65,35 @@ func (s *Service) Push(ctx context.Context, account, secret string, p carrier.Pu
 }
 
 // pushedTo returns the account that a push URL names, nil for none. Several tenants may have an account of this id; the secret
-// tells whose it is. Every one is compared, each in constant time.
+// tells whose it is. Every one is compared, each in constant time. A push to an account that was taken out of the configuration is
+// refused so that the carrier sends it again: nobody is there to read it until the account is back.
 func (s *Service) pushedTo(ctx context.Context, account, secret string) (*config.Account, error) {
 	given := sha256.Sum256([]byte(secret))
 	var found *config.Account
+	former := ""
 	tenants := s.Config().Tenants
 	for _, id := range slices.Sorted(maps.Keys(tenants)) {
 		a := tenants[id].Accounts[account]
-		if a == nil {
-			continue
+		secret := s.PushSecret
+		if a == nil { // it may have been there once
+			secret = s.derivedSecret
 		}
-		want, err := s.PushSecret(ctx, id, account)
+		want, err := secret(ctx, id, account)
 		if err != nil {
 			return nil, err
 		}
 		hash := sha256.Sum256([]byte(want))
-		if subtle.ConstantTimeCompare(hash[:], given[:]) == 1 {
+		switch same := subtle.ConstantTimeCompare(hash[:], given[:]) == 1; {
+		case same && a != nil:
 			found = a
+		case same:
+			former = id
 		}
+	}
+	if found == nil && former != "" {
+		s.Log.Warn("a carrier pushes to an account that is not configured any more; put it back with retired: true as long as parcels are on their way",
+			"account", account, "tenant", former)
+		return nil, usecase.Failf(usecase.ServiceUnavailable, "The account %s is not configured any more, and what its carrier says cannot be read. Send it again later.", account)
 	}
 	return found, nil
 }

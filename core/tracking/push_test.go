@@ -79,6 +79,36 @@ func TestTheSecretTellsWhoseItIs(t *testing.T) {
 	}
 }
 
+// A carrier goes on pushing when its account was taken out of the configuration: it is told to try again, and heard when the account is
+// back.
+func TestAPushToAnAccountThatIsGone(t *testing.T) {
+	e := newFollower(t)
+	ctx := context.Background()
+	tr := e.follow("1Z1")
+	secret, err := e.PushSecret(ctx, "demo", "ups")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.carrier.push = func(carrier.Push) (carrier.PushAnswer, error) {
+		return carrier.PushAnswer{Updates: []carrier.TrackUpdate{news("1Z1", ev(1, shipping.InTransit))}}, nil
+	}
+	accounts := e.config.Tenants["demo"].Accounts
+	e.config.Tenants["demo"].Accounts = map[string]*config.Account{}
+	_, err = e.Push(ctx, "ups", secret, carrier.Push{})
+	wantType(t, err, "SERVICE_UNAVAILABLE")
+	_, err = e.Push(ctx, "ups", "wrong", carrier.Push{})
+	wantType(t, err, "NOT_FOUND")
+	_, err = e.Push(ctx, "dhl", secret, carrier.Push{})
+	wantType(t, err, "NOT_FOUND")
+	e.config.Tenants["demo"].Accounts = accounts
+	if _, err = e.Push(ctx, "ups", secret, carrier.Push{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.tracker(tr.ID); got.Status != shipping.InTransit {
+		t.Errorf("status = %s", got.Status)
+	}
+}
+
 func TestPushesThatAreNotTaken(t *testing.T) {
 	e := newFollower(t)
 	for code, want := range map[carrier.Code]string{carrier.PushRejected: "UNAUTHORIZED", carrier.CarrierProtocol: "VALIDATION_ERROR", carrier.AdapterDied: "INTERNAL_SERVER_ERROR"} {

@@ -150,6 +150,11 @@ func (s *Service) PushSecret(ctx context.Context, tenant, account string) (strin
 	if own := a.PushSecret.Reveal(); own != "" {
 		return own, nil
 	}
+	return s.derivedSecret(ctx, tenant, account)
+}
+
+// derivedSecret is the push secret of an account for which the operator names none, whether it is configured or not.
+func (s *Service) derivedSecret(ctx context.Context, tenant, account string) (string, error) {
 	key, err := s.signingKey(ctx)
 	if err != nil {
 		return "", err

@@ -40,7 +40,8 @@ const (
 	MissingTrackerData      Type = "MISSING_TRACKER_DATA"
 	InternalServerError     Type = "INTERNAL_SERVER_ERROR"
 	Unauthorized            Type = "UNAUTHORIZED"
-	QuotaReached            Type = "QUOTA_REACHED" // of what the tenant's configuration allows
+	ServiceUnavailable      Type = "SERVICE_UNAVAILABLE" // the same request may succeed when the operator has done something
+	QuotaReached            Type = "QUOTA_REACHED"       // of what the tenant's configuration allows
 )
 
 // Error is a use case's refusal, in words for the caller.

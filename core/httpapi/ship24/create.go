@@ -52,7 +52,7 @@ func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return httpapi.Answer{Status: http.StatusCreated, Body: data("tracker", show(t))}, nil
+	return httpapi.Answer{Status: http.StatusCreated, Body: data("tracker", show(t, q.Tenant))}, nil
 }
 
 // track creates or finds a tracker and answers its results. Where no carrier has been asked yet it is asked now.
@@ -169,7 +169,7 @@ func (s *surface) bulk(q *httpapi.Request) (httpapi.Answer, error) {
 			sum.Errors++
 		}
 		if err == nil {
-			v := show(t)
+			v := show(t, q.Tenant)
 			item.Tracker = &v
 		}
 		done = append(done, item)

@@ -46,7 +46,7 @@ func (s *surface) list(q *httpapi.Request) (httpapi.Answer, error) {
 	}
 	out := []listed{}
 	for _, t := range found.Trackers {
-		out = append(out, showListed(t))
+		out = append(out, showListed(t, q.Tenant))
 	}
 	return httpapi.Answer{Body: data("trackers", out)}, nil
 }
@@ -123,7 +123,7 @@ func (s *surface) get(q *httpapi.Request) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
-	return httpapi.Answer{Body: data("tracker", show(t))}, nil
+	return httpapi.Answer{Body: data("tracker", show(t, q.Tenant))}, nil
 }
 
 func (s *surface) results(q *httpapi.Request) (httpapi.Answer, error) {
@@ -186,7 +186,7 @@ func (s *surface) update(q *httpapi.Request) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, settled(err)
 	}
-	return httpapi.Answer{Body: data("tracker", show(t))}, nil
+	return httpapi.Answer{Body: data("tracker", show(t, q.Tenant))}, nil
 }
 
 // apply changes a tracker. What the parcel was found by stays once something is known of it.

@@ -39,16 +39,16 @@ type listed struct {
 	TrackingURL            *string `json:"trackingUrl"`
 }
 
-func show(t *tracker.Tracker) trackerView {
+func show(t *tracker.Tracker, tenant *config.Tenant) trackerView {
 	x := extraOf(t)
-	tracked := t.Stopped == "" && t.Account != ""
+	tracked := t.Stopped == "" && tenant != nil && tenant.Accounts[t.Account] != nil // an account may have been taken out since
 	return trackerView{TrackerID: uuidOf(t.ID), TrackingNumber: t.Number, ShipmentReference: x.Request.ShipmentReference, CourierCode: x.Request.CourierCode,
 		ClientTrackerID: x.Request.ClientTrackerID, IsSubscribed: !x.Unsubscribed, IsTracked: &tracked, CreatedAt: clock.Millis(t.CreatedAt)}
 }
 
-func showListed(t *tracker.Tracker) listed {
+func showListed(t *tracker.Tracker, tenant *config.Tenant) listed {
 	r := extraOf(t).Request
-	return listed{trackerView: show(t), OriginCountryCode: r.OriginCountryCode, DestinationCountryCode: r.DestinationCountryCode,
+	return listed{trackerView: show(t, tenant), OriginCountryCode: r.OriginCountryCode, DestinationCountryCode: r.DestinationCountryCode,
 		DestinationPostCode: r.DestinationPostCode, ShippingDate: r.ShippingDate, CourierName: r.CourierName, TrackingURL: r.TrackingURL}
 }
 
@@ -134,7 +134,7 @@ type timestamps struct {
 
 // trackingOf is all that is known of a tracker. tenant knows whose accounts have heard it.
 func trackingOf(t *tracker.Tracker, tenant *config.Tenant) result {
-	v := show(t)
+	v := show(t, tenant)
 	out := result{Tracker: &v, Shipment: shipmentOf(t), Events: []eventView{}}
 	place := cmp.Or(t.Local(), time.UTC)
 	reached := tracker.Milestone{Milestone: tracker.Pending}

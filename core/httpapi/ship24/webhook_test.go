@@ -2,6 +2,7 @@ package ship24_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -154,4 +155,23 @@ func TestUnsubscribedIsNotTold(t *testing.T) {
 	if got := a.deliver(hook); len(got) != 1 || len(events(t, got[0].body)) != 1 {
 		t.Errorf("%d webhooks", len(got))
 	}
+}
+
+// TestNobodyIsAskedWithoutTheAccount: a tracker whose account was taken out of the configuration is not tracked, and its carrier is told
+// to push again.
+func TestNobodyIsAskedWithoutTheAccount(t *testing.T) {
+	a := newAPI(t)
+	id := a.ask("POST", "/trackers", full).want(201).is(map[string]any{"data.tracker.isTracked": true}).text("data.tracker.trackerId")
+	secret, err := a.Tracking.PushSecret(t.Context(), "shop", "ups")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant := a.Config.Tenants["shop"]
+	accounts := tenant.Accounts
+	tenant.Accounts = maps.Clone(accounts)
+	delete(tenant.Accounts, "ups")
+	a.ask("GET", "/trackers/"+id, "").want(200).is(map[string]any{"data.tracker.isTracked": false, "data.tracker.isSubscribed": true})
+	a.Do("POST", "/carriers/ups/push/"+secret, "{}", "x-api-key", "").Want(503)
+	tenant.Accounts = accounts
+	a.ask("GET", "/trackers/"+id, "").want(200).is(map[string]any{"data.tracker.isTracked": true})
 }
