@@ -52,6 +52,30 @@ func TestFailureIsShown(t *testing.T) {
 	}
 }
 
+// TestWaysOfOtherTypes: the ways of a condition in a condition may have other types, which the expression itself takes as they come.
+func TestWaysOfOtherTypes(t *testing.T) {
+	env := map[string]any{"limit": 0, "heavy": false, "late": false}
+	const source = `(heavy ? limit : (late ? limit : 0.25)) == limit`
+	plain, err := expr.Compile(source, expr.Env(env))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := trace.Compile(source, expr.Env(env))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, heavy := range []bool{false, true} {
+		env["heavy"] = heavy
+		want, err := expr.Run(plain, env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tree := p.Run(env); tree.Err != nil || len(tree.Values) != 1 || tree.Values[0] != want {
+			t.Errorf("traced %v, %v; plain %v", tree.Values, tree.Err, want)
+		}
+	}
+}
+
 // TestRoomIsUsedAgain: a run in a room shows nothing of the runs before it, be they larger, smaller or failed.
 func TestRoomIsUsedAgain(t *testing.T) {
 	env := expr.Env(map[string]any{"list": []int{}, "on": false})
