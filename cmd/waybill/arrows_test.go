@@ -47,7 +47,7 @@ var areas = []area{
 	{of: "core/failpoint"},
 	{of: "core/geo", may: []string{"core/geo/...", "sdk/shipping"}},
 	{of: "core/shipment", may: []string{"sdk/shipping", "sdk/carrier"}, tests: []string{"core/store/storetest"}},
-	{of: "core/tracker", may: []string{"core/shipment", "sdk/shipping", "sdk/carrier"}, tests: []string{"core/store/storetest"}},
+	{of: "core/tracker", may: []string{"core/shipment", "core/tracker/number", "sdk/shipping", "sdk/carrier"}, tests: []string{"core/store/storetest"}},
 	{of: "core/store", may: []string{"core/shipment", "core/tracker", "sdk/shipping", "sdk/carrier"}},
 	{of: "core/store/badgerstore", may: storeMay, tests: storing},
 	{of: "core/store/pgstore", may: storeMay, tests: storing},

@@ -300,7 +300,9 @@ func (w *surfaces) orderDelivered() {
 
 func (w *surfaces) trackerDelivered() {
 	w.Helper()
-	all := w.told("/trackers", "webhook of the delivered tracker", func(h hook) bool { return w.at(h.body, "type") == "tracker.order_delivered" })
+	ours := func(h hook) bool { return w.at(h.body, "data.surface") == "tracker" } // it is told of the trackers of all surfaces
+	all := w.told("/trackers", "webhook of the delivered tracker", func(h hook) bool { return ours(h) && w.at(h.body, "type") == "tracker.order_delivered" })
+	all = slices.DeleteFunc(all, func(h hook) bool { return !ours(h) })
 	var types []string
 	for _, h := range all {
 		types = append(types, w.at(h.body, "type"))
