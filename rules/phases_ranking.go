@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -75,8 +76,9 @@ var FallbackEvents = []string{"booking_failed", "cancelled_by_carrier", "no_driv
 func (s *source) event(n *yaml.Node) string {
 	event := s.text(n, "an event")
 	if minutes, late := strings.CutPrefix(event, "pickup_late_"); late {
-		if _, err := parseDuration(minutes); err != nil {
-			s.fault(n, "E505", fmt.Sprintf("%q is not an event", event), "write pickup_late_15m")
+		number, whole := strings.CutSuffix(minutes, "m")
+		if m, err := strconv.Atoi(number); err != nil || !whole || m <= 0 || number[0] == '+' {
+			s.fault(n, "E505", fmt.Sprintf("%q is not an event", event), "say how many minutes late: pickup_late_15m")
 		}
 	} else if event != "" && !slices.Contains(FallbackEvents, event) {
 		s.guess(n, "E108", fmt.Sprintf("there is no event %q", event), FallbackEvents)

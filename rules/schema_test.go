@@ -167,6 +167,7 @@ func TestEmptiedLists(t *testing.T) {
 		{Code: "E502", Text: "exclude:\n  - { name: A, when: order.asap, services: «[»] }\n", Want: "services is empty"},
 		{Code: "E502", Text: "exclude:\n  - { name: A, when: order.asap, locations: «[»] }\n", Want: "locations is empty"},
 		{Code: "E505", Text: "exclude:\n  - { name: A, when: order.asap, locations: [ «\"tag:\"» ] }\n", Want: "names no tag"},
+		{Code: "E505", Text: "fallback:\n  - { name: A, on: [ «pickup_late_1h» ], steps: [ next_ranked ] }\n", Want: "how many minutes late"},
 		{Code: "E502", Text: "adjust:\n  - { name: A, add: 1 USD, providers: «[»] }\n", Want: "leave it out for all"},
 		{Code: "E502", Text: "choose:\n  - { name: A, only: «[»] }\n", Want: "only is empty"},
 		{Code: "E502", Text: "choose:\n  - { name: A, prefer: «[»] }\n", Want: "prefer is empty"},

@@ -79,7 +79,7 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 	}
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
-		return s.watchOn(a, pause(j.Tries, firstPause, longPause)), nil
+		return s.watchOn(a, s.unasked(a)), nil
 	}
 	m, started := acc.Manifest()
 	if !started {
@@ -99,7 +99,7 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 	case a.SpareLeft():
 		return s.watchOn(a, sparePause(a)), nil
 	case !looked:
-		return s.watchOn(a, pause(j.Tries, firstPause, longPause)), nil
+		return s.watchOn(a, s.unasked(a)), nil
 	case watched(a, m):
 		// The longer nothing has shown, the less often it is looked for.
 		since := a.EndedAt
@@ -109,6 +109,11 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 		return s.watchOn(a, min(max(s.Clock.Now().Sub(since)/4, longPause), watchPause)), nil
 	}
 	return jobs.Done(), nil
+}
+
+// unasked is how long to wait until a carrier that could not be asked is asked again: the longer its attempt is ago, the longer.
+func (s *Service) unasked(a *shipment.Attempt) time.Duration {
+	return min(max(s.Clock.Now().Sub(a.IntendedAt)/4, firstPause), longPause)
 }
 
 // watched reports whether the attempt's absence was believed without proof, so that its booking may still show, or a person's word of a

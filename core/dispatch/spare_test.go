@@ -104,6 +104,27 @@ func TestACarrierWithoutIdempotencyIsLookedAtAgain(t *testing.T) {
 	e.wantNoJobs()
 }
 
+// A carrier that cannot be asked whether it has booked twice is asked ever more seldom, and once it answers it is believed.
+func TestACarrierThatCannotBeAskedForSparesIsAskedMoreSeldom(t *testing.T) {
+	f := newFake("ups", "UPS", 500)
+	f.manifest.Idempotency, f.manifest.Absence = carrier.NoIdempotency, carrier.Unproven
+	looks := 0
+	f.onFind = func(carrier.FindRequest) error {
+		looks++
+		return &carrier.Error{Source: carrier.SourceNetwork, Effect: carrier.EffectNone, Code: carrier.CarrierUnavailable, Message: "no route"}
+	}
+	e := newEngine(t, f)
+	e.mustCreate("o1")
+	e.pass(6 * time.Hour)
+	if looks < 12 || looks > 120 {
+		t.Errorf("looked %d times in six hours", looks)
+	}
+	f.set(func(f *fakeCarrier) { f.onFind = nil; f.commit(f.booked[0]) })
+	e.pass(time.Hour)
+	e.wantLive("o1", "ups")
+	e.wantNoJobs()
+}
+
 // A native carrier is sent the booking again while the first call, whose lease has ended, is still at it. The first is refused, the
 // second books: the refusal must not end the attempt.
 func TestARefusalDoesNotEndWhatIsSentAgain(t *testing.T) {
