@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -77,6 +78,7 @@ func (a *Account) findByTracking(ctx context.Context, r carrier.FindRequest, for
 		return nil, err
 	}
 	c := &collection{account: a, reference: r.Reference, format: format}
+	counts := map[string]string{}
 	for _, s := range answer.TrackResponse.first().Shipment {
 		for _, p := range s.Package {
 			if p.TrackingNumber == "" || !p.bears(r.Reference) {
@@ -88,14 +90,15 @@ func (a *Account) findByTracking(ctx context.Context, r carrier.FindRequest, for
 				continue
 			}
 			if len(c.bookings) >= maxCandidates {
-				return c.bookings, nil
+				return c.joined(counts), nil
 			}
+			counts[string(p.TrackingNumber)] = string(p.PackageCount)
 			if err := c.number(ctx, string(p.TrackingNumber)); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return c.bookings, nil
+	return c.joined(counts), nil
 }
 
 // collection gathers parcels into the shipments that they belong to.
@@ -104,6 +107,35 @@ type collection struct {
 	reference string
 	format    shipping.LabelFormat
 	bookings  []carrier.Booking
+	loose     map[string]bool // the bookings that are a parcel which UPS has no label of, by its number
+}
+
+// joined makes one booking of loose parcels which can be the parcels of one shipment, by what UPS says of how many that has; counts tells
+// it by parcel. Told apart, all but one would be taken for bookings too many. Where there are more than one shipment has, nobody can say
+// which belong together.
+func (c *collection) joined(counts map[string]string) []carrier.Booking {
+	shares := map[string]int{}
+	for _, b := range c.bookings {
+		if c.loose[b.CarrierRef] && !b.Cancelled {
+			shares[counts[b.CarrierRef]]++
+		}
+	}
+	first := map[string]int{}
+	var out []carrier.Booking
+	for _, b := range c.bookings {
+		of := counts[b.CarrierRef]
+		if n, err := strconv.Atoi(of); err != nil || !c.loose[b.CarrierRef] || b.Cancelled || shares[of] > n {
+			out = append(out, b)
+			continue
+		}
+		if i, known := first[of]; known {
+			out[i].Parcels = append(out[i].Parcels, b.Parcels...)
+			continue
+		}
+		first[of] = len(out)
+		out = append(out, b)
+	}
+	return out
 }
 
 // number adds the shipment of a parcel. Where UPS has no label any more the parcel stands for itself.
@@ -124,6 +156,10 @@ func (c *collection) number(ctx context.Context, number string) error {
 		}
 		c.add(b)
 	case aboutTheLabel(err):
+		if c.loose == nil {
+			c.loose = map[string]bool{}
+		}
+		c.loose[number] = true
 		c.add(carrier.Booking{Reference: c.reference, CarrierRef: number, TrackingID: number, TrackingURL: trackingURL(number),
 			Cancelled: carrier.AsError(err).CarrierCode == labelVoided, Parcels: []carrier.BookedParcel{{Number: number}}})
 	default:

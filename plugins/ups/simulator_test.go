@@ -258,6 +258,39 @@ func TestBookedTwiceIsFoundTwice(t *testing.T) {
 	}
 }
 
+// TestParcelsWithoutLabelsAreFoundAsOneShipment: UPS hands out labels for a while only. The parcels of one shipment are one booking
+// afterwards too, and two shipments are never taken for one.
+func TestParcelsWithoutLabelsAreFoundAsOneShipment(t *testing.T) {
+	w := newWorld(t, func(s *simulated.Config, _ *Config) { s.LabelWindow = time.Hour })
+	ctx := callContext(t)
+	c := domestic()
+	c.Parcels = append(c.Parcels, parcel("2", "kg", "30", "20", "10", "cm"))
+	find := func() []carrier.Booking {
+		t.Helper()
+		w.clock.Set(w.clock.Now().Add(2 * time.Hour))
+		w.World().RunDue(w.clock.Now())
+		found, err := w.Find(ctx, carrier.FindRequest{Reference: c.Reference, From: w.clock.Now().AddDate(0, 0, -1), To: w.clock.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	b, err := w.Book(ctx, carrier.BookRequest{Consignment: c, ServiceID: "ground"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := find()
+	if len(found) != 1 || len(found[0].Parcels) != 2 || found[0].Parcels[0].Label != nil || found[0].Parcels[1].Number == found[0].Parcels[0].Number {
+		t.Errorf("%d parcels booked as %s, found %+v", len(b.Parcels), b.CarrierRef, found)
+	}
+	if _, err := w.Book(ctx, carrier.BookRequest{Consignment: c, ServiceID: "ground"}); err != nil {
+		t.Fatal(err)
+	}
+	if found := find(); len(found) < 2 {
+		t.Errorf("two shipments are found as %+v", found)
+	}
+}
+
 func TestCredentialsAtTheSimulator(t *testing.T) {
 	w := newWorld(t, func(_ *simulated.Config, c *Config) { c.ClientSecret = "wrong" })
 	if e := carrier.AsError(w.Check(callContext(t))); e == nil || e.Code != carrier.CredentialsRejected || e.Source != carrier.SourceConfig {

@@ -17,6 +17,7 @@ type (
 		AlternateTrackingNumber many[numbered]   `json:"alternateTrackingNumber"`
 		ReferenceNumber         many[numbered]   `json:"referenceNumber"`
 		StatusCode              text             `json:"statusCode"`
+		PackageCount            text             `json:"packageCount"` // of its shipment
 		CurrentStatus           many[status]     `json:"currentStatus"`
 		Activity                many[activity]   `json:"activity"` // newest first, not strictly by time
 		DeliveryDate            many[typedDate]  `json:"deliveryDate"`
