@@ -72,12 +72,21 @@ func (r *reading) split(rule *chooseRule, n *yaml.Node) {
 // FallbackEvents are what a fallback rule can be about. pickup_late_<n>m is one for every number of minutes.
 var FallbackEvents = []string{"booking_failed", "cancelled_by_carrier", "no_driver", "provider_down", "pickup_late_15m"}
 
+const latePickup = "pickup_late_"
+
+// LatePickup returns after how many minutes the event pickup_late_<n>m is; ok is false of any other.
+func LatePickup(event string) (minutes int, ok bool) {
+	span, late := strings.CutPrefix(event, latePickup)
+	number, whole := strings.CutSuffix(span, "m")
+	minutes, err := strconv.Atoi(number)
+	return minutes, late && whole && err == nil && minutes > 0 && number[0] != '+'
+}
+
 // event reads what a fallback rule can be about.
 func (s *source) event(n *yaml.Node) string {
 	event := s.text(n, "an event")
-	if minutes, late := strings.CutPrefix(event, "pickup_late_"); late {
-		number, whole := strings.CutSuffix(minutes, "m")
-		if m, err := strconv.Atoi(number); err != nil || !whole || m <= 0 || number[0] == '+' {
+	if strings.HasPrefix(event, latePickup) {
+		if _, ok := LatePickup(event); !ok {
 			s.fault(n, "E505", fmt.Sprintf("%q is not an event", event), "say how many minutes late: pickup_late_15m")
 		}
 	} else if event != "" && !slices.Contains(FallbackEvents, event) {

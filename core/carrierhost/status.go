@@ -89,9 +89,7 @@ func (a *adapter) status() AdapterStatus {
 		s.PID = r.proc.PID()
 	}
 	for _, c := range accounts {
-		state := c.status(r)
-		state.Down = state.Down || s.State.down()
-		s.Accounts = append(s.Accounts, state)
+		s.Accounts = append(s.Accounts, c.status(r))
 	}
 	slices.SortFunc(s.Accounts, func(x, y AccountStatus) int {
 		return cmp.Or(cmp.Compare(x.Tenant, y.Tenant), cmp.Compare(x.ID, y.ID))
@@ -111,27 +109,21 @@ func (c *Account) Down() bool {
 		return true
 	}
 	for k, b := range c.terms.Load().breakers {
-		if b != nil && b.isOpen() && class(k).tells(b) {
+		if k := class(k); b != nil && b.isOpen() && (k == quoting || k == booking || k == cancelling) && b.proven() {
 			return true
 		}
 	}
 	return false
 }
 
-// tells says that the open breaker of such calls shows that the carrier is out of order: a probe has failed too.
-func (k class) tells(b *breaker) bool {
-	return (k == quoting || k == booking || k == cancelling) && b.proven()
-}
-
 func (c *Account) status(r *run) AccountStatus {
 	t := c.terms.Load()
 	s := AccountStatus{
-		Tenant: c.key.tenant, ID: c.key.id, State: AccountOpening, InFlight: int(c.gate.inside.Load()), Retired: t.cfg.Retired,
+		Tenant: c.key.tenant, ID: c.key.id, State: AccountOpening, InFlight: int(c.gate.inside.Load()), Retired: t.cfg.Retired, Down: c.Down(),
 	}
 	for k, b := range t.breakers {
 		if b != nil && b.isOpen() {
 			s.OpenBreakers = append(s.OpenBreakers, classNames[k])
-			s.Down = s.Down || class(k).tells(b)
 		}
 	}
 	if r == nil || !c.settled(r) {

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/clock"
@@ -22,8 +20,7 @@ func (e *estimate) latePickups() []int {
 	var out []int
 	for _, f := range e.decision.Fallback {
 		for _, event := range f.On {
-			span, late := strings.CutPrefix(event, latePickup)
-			if n, err := strconv.Atoi(strings.TrimSuffix(span, "m")); late && err == nil && !slices.Contains(out, n) {
+			if n, ok := rules.LatePickup(event); ok && !slices.Contains(out, n) {
 				out = append(out, n)
 			}
 		}

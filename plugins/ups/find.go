@@ -85,8 +85,7 @@ func (a *Account) findByTracking(ctx context.Context, r carrier.FindRequest, for
 				continue
 			}
 			if p.voided() {
-				c.add(carrier.Booking{Reference: r.Reference, CarrierRef: string(p.TrackingNumber), TrackingID: string(p.TrackingNumber),
-					TrackingURL: trackingURL(string(p.TrackingNumber)), Cancelled: true, Parcels: []carrier.BookedParcel{{Number: string(p.TrackingNumber)}}})
+				c.lone(string(p.TrackingNumber), true)
 				continue
 			}
 			if len(c.bookings) >= maxCandidates {
@@ -160,12 +159,17 @@ func (c *collection) number(ctx context.Context, number string) error {
 			c.loose = map[string]bool{}
 		}
 		c.loose[number] = true
-		c.add(carrier.Booking{Reference: c.reference, CarrierRef: number, TrackingID: number, TrackingURL: trackingURL(number),
-			Cancelled: carrier.AsError(err).CarrierCode == labelVoided, Parcels: []carrier.BookedParcel{{Number: number}}})
+		c.lone(number, carrier.AsError(err).CarrierCode == labelVoided)
 	default:
 		return err
 	}
 	return nil
+}
+
+// lone adds a parcel that stands for itself.
+func (c *collection) lone(number string, cancelled bool) {
+	c.add(carrier.Booking{Reference: c.reference, CarrierRef: number, TrackingID: number, TrackingURL: trackingURL(number),
+		Cancelled: cancelled, Parcels: []carrier.BookedParcel{{Number: number}}})
 }
 
 // add joins a booking to the one that has the same shipment number, if any.
