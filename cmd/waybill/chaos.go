@@ -19,7 +19,7 @@ type chaosFlags struct {
 	orders, clients int
 	seed            uint64
 	span, every     time.Duration
-	quiet           time.Duration
+	patience, quiet time.Duration
 	plugins, keep   string
 	json            bool
 }
@@ -46,6 +46,7 @@ func newChaosCmd(p *program) *cobra.Command {
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of what is sent, killed and disturbed; timing is the machine's")
 	cmd.Flags().DurationVar(&f.span, "for", 0, "how long the orders are spread over, and so how many are killed (default 60ms for each order)")
 	cmd.Flags().DurationVar(&f.every, "every", time.Second, "how long from one kill to the next, on average")
+	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "how long a client waits for the status that it goes on from; nobody else opens what is held")
 	cmd.Flags().DurationVar(&f.quiet, "quiet", 6*time.Minute, "how long the last doubt may take to be cleared up, afterwards")
 	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of the adapters (default plugins beside this program)")
 	cmd.Flags().StringVar(&f.keep, "keep", "", "folder to work in, which stays (default a temporary one, which stays only after differences)")

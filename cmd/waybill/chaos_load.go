@@ -22,7 +22,6 @@ import (
 const (
 	chaosTry    = 20 * time.Second // for one answer
 	chaosAnswer = 5 * time.Minute  // for any answer but a 5xx
-	chaosStatus = 10 * time.Minute // for a status that is waited for: nobody else opens what is held
 )
 
 // chaosEncore is how much longer orders are sent, at most, when there are failpoints that the engine has not died at.
@@ -204,7 +203,7 @@ func settled(s shipping.Status) bool {
 // reaches waits until the order stands at one of the statuses; false says that it has settled at another, or did not get there in
 // time.
 func (o *sent) reaches(ctx context.Context, wanted ...shipping.Status) (bool, error) {
-	until := time.Now().Add(chaosStatus)
+	until := time.Now().Add(o.patience)
 	for time.Now().Before(until) {
 		var order struct {
 			Status shipping.Status `json:"status"`

@@ -222,13 +222,13 @@ func buildChaos(t *testing.T, tags ...string) string {
 	return binary
 }
 
-// proofRun is a storm of a given size.
-type proofRun struct{ orders, span string }
+// proofRun is a storm of a given size, and how long its clients wait for a status.
+type proofRun struct{ orders, span, patience string }
 
 // run has an executable make the storm, and returns its report and its exit code.
 func (r proofRun) run(t *testing.T, binary, plugins, seed string) (report chaosReport, exit int) {
 	t.Helper()
-	cmd := exec.Command(binary, "chaos", "--json", "--orders", r.orders, "--for", r.span, "--every", "300ms", "--quiet", "30s",
+	cmd := exec.Command(binary, "chaos", "--json", "--orders", r.orders, "--for", r.span, "--every", "300ms", "--patience", r.patience, "--quiet", "30s",
 		"--seed", seed, "--plugins", plugins, "--keep", t.TempDir())
 	out, err := cmd.Output()
 	if e, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -243,7 +243,7 @@ func (r proofRun) run(t *testing.T, binary, plugins, seed string) (report chaosR
 }
 
 // proofStorm is what most safeguards are taken away in.
-var proofStorm = proofRun{"600", "36s"}
+var proofStorm = proofRun{"600", "36s", "10m"}
 
 // TestChaosSeesWhatIsMissing builds the engine without one of its safeguards, and lets chaos find out; with all of them, the same storm
 // shows no difference. It takes minutes: `make chaosproof` runs it.
@@ -262,9 +262,9 @@ func TestChaosSeesWhatIsMissing(t *testing.T) {
 		storm proofRun
 		kinds []string
 	}{
-		"nointent":    {proofStorm, []string{"orphan"}},              // what was bought before the engine died is bought again, and nobody knows of the first
-		"nodoubtrule": {proofStorm, []string{"orphan", "duplicate"}}, // what was bought and not told is bought elsewhere
-		"noreconcile": {proofRun{"200", "12s"}, []string{"status"}},  // what is in doubt stays so
+		"nointent":    {proofStorm, []string{"orphan"}},                    // what was bought before the engine died is bought again, and nobody knows of the first
+		"nodoubtrule": {proofStorm, []string{"orphan", "duplicate"}},       // what was bought and not told is bought elsewhere
+		"noreconcile": {proofRun{"200", "12s", "45s"}, []string{"status"}}, // what is in doubt stays so: nobody need wait for it
 	} {
 		binary := buildChaos(t, tag)
 		for _, seed := range []string{"1", "2"} {
