@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/waybill-dev/waybill/core/node"
 	"github.com/waybill-dev/waybill/rules/measure"
 )
 
@@ -84,6 +85,7 @@ func newBenchRulesCmd() *cobra.Command {
 }
 
 func (b *rulesBench) run(ctx context.Context) error {
+	defer node.PaceCollector()() // as the engine has it
 	b.Load = loadAverage()
 	b.bar.begin("decide and explain", 0)
 	b.times("decide: 30 rules, 6 options", measure.Deciding(b.decisions), goalDecide)

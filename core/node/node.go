@@ -244,6 +244,7 @@ func (n *Node) liveRules(tenant string) console.Live {
 // Run serves on ln and does what is due until ctx ends, then stops accepting, lets requests and calls end, and returns. What it
 // was doing for jobs goes on at the next start.
 func (n *Node) Run(ctx context.Context, ln net.Listener) error {
+	defer PaceCollector()()
 	// Carriers must outlive the requests that use them, so they stop last.
 	hostCtx, stopHost := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHost()
