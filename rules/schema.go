@@ -250,7 +250,7 @@ func quotesSchema() object {
 }
 
 func caseSchema() object {
-	one, names := object{"when": some(anyMap, "minProperties"), "else": object{"const": true}}, []any{}
+	one, names := object{"when": some(anyMap, "minProperties"), "else": object{"const": true}, "anything": object{"const": true}}, []any{}
 	for key, form := range expectKeys {
 		switch form {
 		case "truth":
@@ -272,13 +272,19 @@ func caseSchema() object {
 		names = append(names, object{"required": []string{key}})
 	}
 	branch := closed(one)
-	branch["anyOf"] = names // something is expected
+	branch["anyOf"] = []any{ // something is expected, or nothing on purpose
+		object{"anyOf": names, "not": object{"required": []string{"anything"}}},
+		object{"required": []string{"else", "anything"}, "maxProperties": 2},
+		object{"required": []string{"when", "anything"}, "maxProperties": 2},
+	}
 	branch["not"] = object{"required": []string{"when", "else"}}
+	branches := some(list(branch), "minItems")
+	branches["contains"] = object{"not": object{"required": []string{"anything"}}}
 	known := object{
 		"name": text("what the rules must do"), "about": text(""), "now": text("2026-04-10 18:00"), "zone": text(""), "location": locationSchema(), "order": orderSchema(),
 		"quotes": quotesSchema(), "refused": list(closed(object{"provider": text(""), "service": text(""), "code": text(""), "message": text("")}, "provider")),
 		"down": textsSchema, "with": anyMap, "matrix": object{"type": "object", "additionalProperties": some(object{"type": "array"}, "minItems")}, "event": eventSchema,
-		"expect": object{"anyOf": []any{branch, some(list(branch), "minItems")}},
+		"expect": object{"anyOf": []any{branch, branches}},
 	}
 	for _, k := range caseKeys {
 		if known[k] == nil {

@@ -17,6 +17,7 @@ type expectation struct {
 	node      *yaml.Node
 	when      []pair
 	otherwise bool
+	anything  bool // the branch says on purpose that anything may come of what it speaks of
 	wants     []want
 }
 
@@ -51,19 +52,19 @@ func (r *suiteReader) expectations(n *yaml.Node) []expectation {
 	if n.Kind == yaml.MappingNode {
 		return []expectation{r.expectation(n)}
 	}
-	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		r.fault(n, "E502", "nothing is expected here, so the test could never fail", "expect: { chosen: ups }")
-	}
 	var out []expectation
 	for _, item := range r.items(n, "expect") {
 		out = append(out, r.expectation(item))
+	}
+	if n.Kind == yaml.SequenceNode && !slices.ContainsFunc(out, func(e expectation) bool { return !e.anything }) {
+		r.fault(n, "E502", "nothing is expected here, so the test could never fail", "expect: { chosen: ups }")
 	}
 	return out
 }
 
 func (r *suiteReader) expectation(n *yaml.Node) expectation {
 	e := expectation{node: n}
-	members := r.mapping(n, "expect", append([]string{"when", "else"}, expectNames()...))
+	members := r.mapping(n, "expect", append([]string{"when", "else", "anything"}, expectNames()...))
 	for _, p := range members {
 		switch p.key {
 		case "when":
@@ -75,6 +76,11 @@ func (r *suiteReader) expectation(n *yaml.Node) expectation {
 			if e.otherwise = r.truth(p.value, "else"); !e.otherwise && len(*r.found) == before {
 				r.fault(p.value, "E505", "else: can only be true", "leave it out of a branch that always holds")
 			}
+		case "anything":
+			e.anything = true
+			if before := len(*r.found); !r.truth(p.value, "anything") && len(*r.found) == before {
+				r.fault(p.value, "E505", "anything: can only be true", "leave it out of a branch that expects something")
+			}
 		default:
 			e.wants = append(e.wants, r.want(p))
 		}
@@ -82,7 +88,11 @@ func (r *suiteReader) expectation(n *yaml.Node) expectation {
 	switch {
 	case e.otherwise && e.when != nil:
 		r.fault(n, "E505", "when: and else: do not stand together", "else: true takes what no when: before it has taken")
-	case len(e.wants) == 0 && len(members)*2 == len(n.Content) && n.Kind == yaml.MappingNode && !r.suite.open:
+	case e.anything && len(e.wants) > 0:
+		r.fault(n, "E505", "the branch expects something, and says that anything may come", "leave anything: out")
+	case e.anything && !e.otherwise && e.when == nil:
+		r.fault(n, "E502", "anything: stands without when: or else:, so the test could never fail", "{ else: true, anything: true } speaks of the combinations that no when: has taken")
+	case !e.anything && len(e.wants) == 0 && len(members)*2 == len(n.Content) && n.Kind == yaml.MappingNode && !r.suite.open:
 		r.fault(n, "E502", "nothing is expected here, so the test could never fail", "expect: { chosen: ups }")
 	}
 	return e

@@ -16,6 +16,7 @@ type matrix struct {
 	axes    []axis
 	meaning map[*yaml.Node]string // of the values that can be read, those of the axes and those of when:
 	reached map[*yaml.Node]bool   // branches that some combination came to
+	missed  []string              // combinations that no branch speaks of
 }
 
 // axis is one member of a matrix with its values.
@@ -151,13 +152,15 @@ func (m *matrix) combinations() [][]pair {
 // choose keeps the expectations that speak of one combination, and names the test after it.
 func (m *matrix) choose(name string, branches []expectation, combination []pair) (string, []expectation) {
 	meaning := map[string]string{}
+	values := ""
 	if len(combination) > 0 {
 		var parts []string
 		for _, p := range combination {
 			parts = append(parts, p.key+"="+p.value.Value)
 			meaning[p.key] = m.meaning[p.value]
 		}
-		name += " [" + strings.Join(parts, " ") + "]"
+		values = "[" + strings.Join(parts, " ") + "]"
+		name += " " + values
 	}
 	var kept []expectation
 	matched := false
@@ -176,7 +179,25 @@ func (m *matrix) choose(name string, branches []expectation, combination []pair)
 			m.reached[e.node] = true
 		}
 	}
+	if len(kept) == 0 {
+		m.missed = append(m.missed, values)
+	}
 	return name, kept
+}
+
+// unseen refuses a test in which a branch or a combination would not be looked at. expect is where its branches stand.
+func (m *matrix) unseen(expect *yaml.Node, branches []expectation) {
+	m.unreached(branches)
+	if len(m.missed) == 0 {
+		return
+	}
+	const most = 3
+	named := m.missed
+	if len(named) > most {
+		named = append(slices.Clone(named[:most]), fmt.Sprintf("%d more", len(named)-most))
+	}
+	m.fault(expect, "E505", "no branch of expect: speaks of "+strings.Join(named, ", ")+", so nothing of it is looked at",
+		"say what must come of the rest with { else: true, … }, or { else: true, anything: true } where anything may")
 }
 
 // unreached refuses branches that no combination came to: what they expect is never looked at.

@@ -95,7 +95,7 @@ func (r *suiteReader) readCase(n *yaml.Node, names map[string]bool) {
 		}
 	}
 	if len(*r.found) == begun {
-		m.unreached(c.expect)
+		m.unseen(get("expect"), c.expect)
 	}
 }
 

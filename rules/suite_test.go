@@ -224,6 +224,14 @@ var blindSlips = []measure.Slip{
 	{Code: "E505", Text: blind("[ { else: «false», chosen: none } ]"), Want: "true"},
 	{Code: "E505", Text: blind("[ { when: { order.weight: 1 lb }, chosen: none }, { when: { order.weight: 61.0 lb }, chosen: none }, «{» else: true, chosen: ups } ]"), Want: "looked at"},
 	{Code: "E502", Text: blind("[ «{» when: { order.weight: 1 lb } }, { else: true, chosen: none } ]"), Want: "never fail"},
+	{Code: "E505", Text: blind("«[» { when: { order.weight: 1 lb }, chosen: none } ]"), Want: "speaks of [order.weight=61 lb]"},
+	{Code: "E505", Text: blind("«[» { when: { order.weight: 1 lb }, chosen: none } ]"), Want: "anything: true"},
+	{Code: "E505", Text: blind("«[» { when: { order.weight: 1 lb, order.quantity: 2 }, chosen: none }, { when: { order.weight: 61 lb, order.quantity: 4 }, anything: true } ]\n"+
+		"    with: { order.distance: 1 mi }", "order.quantity: [ 2, 3, 4 ]"), Want: "[order.weight=61 lb order.quantity=2], [order.weight=1 lb order.quantity=3], [order.weight=61 lb order.quantity=3], 1 more"},
+	{Code: "E502", Text: blind("«[» { else: true, anything: true } ]"), Want: "never fail"},
+	{Code: "E502", Text: blind("[ «{» anything: true }, { else: true, chosen: none } ]"), Want: "never fail"},
+	{Code: "E505", Text: blind("[ { when: { order.weight: 1 lb }, chosen: none }, { else: true, anything: «false» } ]"), Want: "only be true"},
+	{Code: "E505", Text: blind("[ { when: { order.weight: 1 lb }, chosen: none }, «{» else: true, anything: true, chosen: ups } ]"), Want: "anything"},
 	{Code: "E502", Text: "tests: 1\ncases:\n  - { name: A, matrix: { order.weight: «[»] }, expect: { chosen: ups } }\n", Want: "never run"},
 	{Code: "E502", Text: "tests: 1\ncases: [ «{»} ]\n", Want: "name"},
 	{Code: "E502", Text: "«t»ests: 1\ncases: []\n", Want: "no cases"},
@@ -244,8 +252,8 @@ var blindSlips = []measure.Slip{
 	{Code: "E108", Text: "tests: 1\ncases:\n  - { name: A, event: «no_drivr», expect: { next: ups } }\n", Want: "no_driver"},
 }
 
-func blind(expect string) string {
-	return "tests: 1\ncases:\n  - name: A\n    matrix: { order.weight: [ 1 lb, 61 lb ] }\n    expect: " + expect + "\n"
+func blind(expect string, more ...string) string {
+	return "tests: 1\ncases:\n  - name: A\n    matrix: { " + strings.Join(append([]string{"order.weight: [ 1 lb, 61 lb ]"}, more...), ", ") + " }\n    expect: " + expect + "\n"
 }
 
 func one(expect string) string {
@@ -266,11 +274,30 @@ func TestNoTestIsBlind(t *testing.T) {
 				t.Fatal(err)
 			}
 			ofForm := slip.Code == "E502" || slip.Code == "E107" || slip.Code == "E108" || slip.Code == "E503" && !strings.Contains(slip.Text, "when") ||
-				strings.Contains(slip.Text, "guards") || strings.Contains(slip.Text, "else: «false»") || strings.Contains(slip.Text, "lb }, else")
+				strings.Contains(slip.Text, "guards") || strings.Contains(slip.Text, "else: «false»") || strings.Contains(slip.Text, "lb }, else") || strings.Contains(slip.Text, "anything: «false»") || strings.Contains(slip.Text, "anything: true, chosen")
 			if refused := s.Validate(v) != nil; refused != ofForm {
 				t.Errorf("the schema refuses it: %t, want %t", refused, ofForm)
 			}
 		})
+	}
+}
+
+// TestAnythingMayComeOnPurpose leaves a combination open, of which only a rule that fails is told.
+func TestAnythingMayComeOnPurpose(t *testing.T) {
+	s, err := loadSuite(t, "tests: 1\ncases:\n  - name: A\n    "+suiteQuotes+"\n    matrix: { order.quantity: [ 1, 2, 6 ] }\n"+
+		"    expect: [ { when: { order.quantity: 1 }, chosen: none }, { else: true, anything: true } ]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := s.Run(noGolden)
+	for i, want := range []string{"chosen", "", "faults"} {
+		var got string
+		for _, f := range results[i].Failures {
+			got += f.What
+		}
+		if got != want {
+			t.Errorf("%s: failures of %q, want of %q", results[i].Name, got, want)
+		}
 	}
 }
 
