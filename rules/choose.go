@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ func (r *deciding) choose() {
 		if !r.holds(&rule.head) {
 			continue
 		}
-		chosen := &Chosen{Rule: rule.name, Kind: rule.kind}
+		chosen := rule.chosen()
 		first := slices.Clone(r.eligible)
 		switch rule.kind {
 		case "prefer":
@@ -32,17 +33,53 @@ func (r *deciding) choose() {
 				r.fault(rule.name, err)
 				continue
 			}
-			chosen.Experiment, chosen.Bucket = rule.experiment, formula.Bucket(rule.experiment, key.(string))
+			chosen.Bucket = formula.Bucket(rule.experiment, key.(string))
 			chosen.Arm = armOf(rule.arms, chosen.Bucket)
 			if chosen.Arm != "rank" {
 				account, service, _ := strings.Cut(chosen.Arm, "/")
 				r.prefer([]selector{{account, service}})
 			}
 		}
-		chosen.Moved = len(r.eligible) > 0 && r.eligible[0] != first[0]
+		if chosen.Moved = len(r.eligible) > 0 && r.eligible[0] != first[0]; chosen.Moved {
+			led := &r.d.Options[first[0]]
+			chosen.Instead = selector{led.Account, led.Service}.String()
+		}
 		r.d.Choose = chosen
 		return
 	}
+}
+
+// chosen is what a rule says of itself, whatever the order.
+func (rule *chooseRule) chosen() *Chosen {
+	c := &Chosen{Rule: rule.name, Kind: rule.kind, Experiment: rule.experiment}
+	if rule.when != nil {
+		c.When = rule.when.Source
+	}
+	for _, s := range rule.list {
+		c.List = append(c.List, s.String())
+	}
+	for _, a := range rule.arms {
+		c.Arms = append(c.Arms, Arm{To: a.to, Percent: a.percent})
+	}
+	if rule.by != nil {
+		c.By = rule.by.Source
+	}
+	return c
+}
+
+// Wants says for people what the rule wants: "prefer own_fleet, doordash". Of a record of schema 1 only the kind is known, and of a split the part.
+func (c *Chosen) Wants() string {
+	if c.Kind != "split" {
+		return strings.TrimSpace(c.Kind + " " + strings.Join(c.List, ", "))
+	}
+	if len(c.Arms) == 0 {
+		return fmt.Sprintf("split: number %d of 0 to 99 in experiment %q falls to %s", c.Bucket, c.Experiment, c.Arm)
+	}
+	parts := make([]string, len(c.Arms))
+	for i, a := range c.Arms {
+		parts[i] = fmt.Sprintf("%s %d", a.To, a.Percent)
+	}
+	return fmt.Sprintf("split %s by %s: number %d of 0 to 99 in experiment %q falls to %s", strings.Join(parts, ", "), c.By, c.Bucket, c.Experiment, c.Arm)
 }
 
 func armOf(arms []arm, bucket int) string {

@@ -8,8 +8,9 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// RecordSchema is the number of the decision record's shape. Older numbers stay readable.
-const RecordSchema = 1
+// RecordSchema is the number of the shape that new decision records have. Older numbers stay readable, and are computed again to the bytes of their
+// own shape: 1 says of a choose rule only that it spoke, 2 also what it wants and why.
+const RecordSchema = 2
 
 // Offer is one quote that an account gave. ID is the caller's own name for the quote and comes back in the decision; it may be empty.
 type Offer struct {
@@ -92,7 +93,7 @@ type Choice struct {
 	Spends  []Spend        `json:"spends,omitempty"` // what it takes from the budgets of guards, once it is booked
 }
 
-// Chosen says how a choose rule changed the ranking.
+// Chosen is the choose rule that spoke: what it wants, and how that changed the ranking.
 type Chosen struct {
 	Rule string `json:"rule"`
 	Kind string `json:"kind"`          // prefer, only or split
@@ -101,6 +102,20 @@ type Chosen struct {
 	Bucket     int    `json:"bucket,omitempty"`
 	Experiment string `json:"experiment,omitempty"`
 	Moved      bool   `json:"moved,omitempty"` // the winner differs from that of the ranking alone
+
+	// What follows stands in no record of schema 1.
+
+	When    string   `json:"when,omitempty"`    // the condition, which held; "" where the rule always speaks
+	List    []string `json:"list,omitempty"`    // of prefer and only, in order: an account, or account/service
+	Arms    []Arm    `json:"arms,omitempty"`    // of a split
+	By      string   `json:"by,omitempty"`      // the expression that a split goes by
+	Instead string   `json:"instead,omitempty"` // where Moved: account/service that led by the ranking alone
+}
+
+// Arm is one part of a split.
+type Arm struct {
+	To      string `json:"to"`      // account, account/service, or "rank" for what stays with the ranking
+	Percent int    `json:"percent"` // of the orders
 }
 
 // Adjustment is what one adjust rule did to one option.
@@ -177,10 +192,24 @@ func ParseDecision(b []byte) (Decision, error) {
 	if err := json.Unmarshal(b, &d); err != nil {
 		return Decision{}, fmt.Errorf("read decision record: %w", err)
 	}
-	if d.Schema != RecordSchema {
-		return Decision{}, fmt.Errorf("decision record has schema %d, this version reads %d", d.Schema, RecordSchema)
+	if d.Schema > RecordSchema {
+		return Decision{}, fmt.Errorf("decision record has schema %d, this version reads 1 to %d: a newer version of waybill has written it, and can read it", d.Schema, RecordSchema)
+	}
+	if d.Schema < 1 {
+		return Decision{}, fmt.Errorf("decision record has schema %d, which no version of waybill has written", d.Schema)
 	}
 	return d, nil
+}
+
+// as is the decision in an older shape of the record.
+func (d Decision) as(schema int) Decision {
+	d.Schema = schema
+	if schema == 1 && d.Choose != nil {
+		c := *d.Choose
+		c.When, c.List, c.Arms, c.By, c.Instead = "", nil, nil, "", ""
+		d.Choose = &c
+	}
+	return d
 }
 
 // FallbackFor returns the first fallback rule of the decision that speaks of an event.

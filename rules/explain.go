@@ -15,7 +15,7 @@ import (
 // Explain renders a decision with the value of every part of every rule, for every option. It computes the decision again, so the bundle
 // must be the one that decided.
 func Explain(b *Bundle, d Decision) (string, error) {
-	again, err := Recompute(b, d)
+	again, err := recompute(b, &d)
 	if err != nil {
 		return "", err
 	}

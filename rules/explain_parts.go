@@ -73,13 +73,11 @@ func (e *explaining) bounds(rule *guardRule, o *Option) {
 	}
 }
 
-// chosen writes what a choose rule has made of the ranking.
+// chosen writes what a choose rule wants, and what it has made of the ranking.
 func (e *explaining) chosen(c *Chosen) {
-	if c.Kind == "split" {
-		e.line("    -> number %d of 0 to 99 in experiment %q falls to %s", c.Bucket, c.Experiment, c.Arm)
-	}
+	e.line("    -> %s", c.Wants())
 	if c.Moved {
-		e.line("    -> another option leads than by the ranking alone")
+		e.line("    -> another option leads than by the ranking alone, which has %s first", c.Instead)
 	}
 }
 

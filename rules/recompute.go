@@ -2,9 +2,15 @@ package rules
 
 import "fmt"
 
-// Recompute makes a recorded decision again from what it recorded: the same bundle gives the same bytes. It fails where the bundle is
-// another than the one that decided.
+// Recompute makes a recorded decision again from what it recorded: the same bundle gives the same bytes, in the shape that the record has. It fails
+// where the bundle is another than the one that decided.
 func Recompute(b *Bundle, record Decision) (Decision, error) {
+	again, err := recompute(b, &record)
+	return again.as(record.Schema), err
+}
+
+// recompute is Recompute in the present shape of records, which tells more.
+func recompute(b *Bundle, record *Decision) (Decision, error) {
 	if record.Rules != b.hash {
 		return Decision{}, fmt.Errorf("the decision was made by rules %s, not by %s; load the files of that version", record.Rules, b.hash)
 	}

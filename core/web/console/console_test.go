@@ -157,11 +157,25 @@ type answer struct {
 		Sections []struct {
 			Title, Text string
 		} `json:"sections"`
+		Notes []struct {
+			Kind, Text string
+		} `json:"notes"`
 	} `json:"decision"`
 }
 
 func shop(text string) []file {
 	return []file{{"shop.rules.yaml", text}, {"shop.test.yaml", shopTests}}
+}
+
+func TestTryTellsWhatChooseWants(t *testing.T) {
+	s := open(t)
+	var a answer
+	s.get("POST", "/console/api/rules/try", question{Files: shop(shopRules + "choose:\n  - { name: Parcels first, when: order.weight < lb(20), prefer: [ups] }\n"),
+		Test: "shop.test.yaml", Case: 0}, &a)
+	want := `prefer ups, by "Parcels first" as order.weight < lb(20); the ranking alone has doordash/delivery first`
+	if a.Decision == nil || len(a.Decision.Notes) != 1 || a.Decision.Notes[0].Kind != "chosen" || a.Decision.Notes[0].Text != want {
+		t.Errorf("%+v", a.Decision)
+	}
 }
 
 func TestTryDecidesATest(t *testing.T) {

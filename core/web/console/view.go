@@ -134,7 +134,14 @@ func (v *decisionView) notes(d *rules.Decision) {
 		add("set", "%s = %s by %q%s", a.Attribute, a.Value, a.Rule, over)
 	}
 	if c := d.Choose; c != nil {
-		add("chosen", "%s", strings.TrimSpace(fmt.Sprintf("%s %s by %q", c.Kind, c.Arm, c.Rule)))
+		text := fmt.Sprintf("%s, by %q", c.Wants(), c.Rule)
+		if c.When != "" {
+			text += " as " + c.When
+		}
+		if c.Instead != "" {
+			text += "; the ranking alone has " + c.Instead + " first"
+		}
+		add("chosen", "%s", text)
 	}
 	for _, b := range d.Guards {
 		add("guard", "%q: %s (%s/%s, %s)", b.Guard, b.Reason, b.Account, b.Service, b.Action)
