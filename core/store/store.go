@@ -19,8 +19,8 @@ import (
 var (
 	// ErrNotFound: this tenant has no such thing. Another tenant's things are not found either.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: a row is not at the revision that the transaction expects, or a job is to be put with a lease while another
-	// of its key is leased. Load again, decide again.
+	// ErrConflict: a row is not at the revision that the transaction expects, a claim is not that of whom it expects, or a job is to be put
+	// with a lease while another of its key is leased. Load again, decide again.
 	ErrConflict = errors.New("changed meanwhile")
 	// ErrDuplicate: another shipment of the tenant has the external id, or another tracker of the tenant has the name.
 	ErrDuplicate = errors.New("name is taken")
@@ -71,6 +71,7 @@ type Store interface {
 	Outbox
 	Jobs
 	Counters
+	Claims
 	Documents
 
 	// Retain removes a tenant's exchanges, labels, messages and deliveries that are older than they are kept, and returns how many.
@@ -158,6 +159,7 @@ type Tx struct {
 	// Keys must not exist, or must have expired by Now; else ErrKeyUsed.
 	Keys      []IdempotencyKey
 	Counts    []Count
+	Claims    []Claim // each name once
 	Documents []Document
 	// DropDocuments removes documents by name, before Documents are put; none is no fault.
 	DropDocuments []string

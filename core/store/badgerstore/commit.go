@@ -42,6 +42,7 @@ type write struct {
 	rows      []row
 	usage     []store.UsageDelta
 	counts    []store.Count
+	claims    []claimWrite
 	jobs      jobChange
 	labels    []labelWrite
 	erase     []shipment.ID
@@ -122,7 +123,7 @@ func (w *write) encode(tx *store.Tx) error {
 	if err := checkParts("tenant", w.tenant); err != nil {
 		return err
 	}
-	for _, step := range []func(*store.Tx) error{w.encodeShipments, w.encodeHistory, w.encodeTracking, w.encodeOutbox, w.encodeLabels, w.encodeKeys, w.encodeJobs, w.encodeErase, w.encodeCounts, w.encodeDocuments} {
+	for _, step := range []func(*store.Tx) error{w.encodeShipments, w.encodeHistory, w.encodeTracking, w.encodeOutbox, w.encodeLabels, w.encodeKeys, w.encodeJobs, w.encodeErase, w.encodeCounts, w.encodeClaims, w.encodeDocuments} {
 		if err := step(tx); err != nil {
 			return err
 		}
@@ -285,6 +286,10 @@ func (w *write) request() (*request, error) {
 	for _, k := range w.keys {
 		r.bytes += 3*len(k.key) + len(k.value)
 	}
+	for _, c := range w.claims {
+		r.bytes += len(c.key) + len(c.value) + entryOverhead
+	}
+	r.entries += len(w.claims)
 	w.tracking.size(r)
 	w.outbox.size(r)
 	r.bytes += 64 * r.entries
@@ -345,7 +350,7 @@ func (w *write) check(txn *badger.Txn) error {
 			return fmt.Errorf("shipment %s is at revision %d, not %d: %w", x.id, has, x.expected, store.ErrConflict)
 		}
 	}
-	if err := errors.Join(w.checkTrackers(txn), w.checkSubscriptions(txn), w.checkStanding(txn)); err != nil {
+	if err := errors.Join(w.checkTrackers(txn), w.checkSubscriptions(txn), w.checkStanding(txn), w.checkClaims(txn)); err != nil {
 		return err
 	}
 	for i := range w.shipments {
@@ -429,6 +434,7 @@ func (w *write) put(txn *badger.Txn) error {
 		p.count(todayKey(w.tenant, u.Account, u.Day), u.Today)
 	}
 	w.putCounts(&p)
+	w.putClaims(&p)
 	w.putLabels(&p)
 	w.putTracking(&p)
 	w.putOutbox(&p)

@@ -53,6 +53,7 @@ const (
 
 	kindCount    = 'Q' // period, tenant, name -> count
 	kindDocument = 'F' // tenant, name
+	kindClaim    = 'W' // tenant, name -> shipment
 )
 
 // maxKeyPart bounds each part of a key, so that a whole key stays far below the 64 KiB that Badger takes.

@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, o Options) {
 		{"log", logChecks},
 		{"subscriptions", subscriptionChecks},
 		{"counts", countChecks},
+		{"claims", claimChecks},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel() // the checks wait for the disk, not for the processor

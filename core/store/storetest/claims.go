@@ -1,0 +1,87 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+)
+
+var claimChecks = []check{
+	{"a claim is its shipment's until another takes it from that one", checkClaims},
+	{"of many that claim at once one has it", checkClaimRace},
+}
+
+func claimants(t testing.TB, s store.Store, tenant string, names ...string) []shipment.ID {
+	t.Helper()
+	got, err := s.Claimants(t.Context(), tenant, names)
+	if err != nil {
+		t.Fatalf("claimants: %v", err)
+	}
+	return got
+}
+
+func checkClaims(t *testing.T, s store.Store) {
+	claim := func(name string, by, before shipment.ID) *store.Tx {
+		return &store.Tx{Claims: []store.Claim{{Name: name, Shipment: by, Before: before}}}
+	}
+	commit(t, s, tenant, &store.Tx{Claims: []store.Claim{{Name: "n1", Shipment: "a"}, {Name: "n2", Shipment: "a"}}})
+	commit(t, s, other, claim("n1", "theirs", ""))
+	equal(t, "claimants", claimants(t, s, tenant, "n2", "n", "n1", "n11"), []shipment.ID{"a", "", "a", ""})
+	equal(t, "another's claimant", claimants(t, s, other, "n1", "n2"), []shipment.ID{"theirs", ""})
+
+	// What comes with a claim that does not hold is not written.
+	sh := NewShipment(tenant, 1)
+	for _, before := range []shipment.ID{"", "b"} {
+		tx := claim("n1", "b", before)
+		tx.Shipments = []*shipment.Shipment{sh}
+		tx.Claims = append(tx.Claims, store.Claim{Name: "n3", Shipment: "b"})
+		refused(t, s, tenant, tx, store.ErrConflict)
+	}
+	refused(t, s, tenant, claim("n3", "b", "a"), store.ErrConflict) // nobody has it
+	notFound(t, "what came with a claim that does not hold", second(s.Shipment(t.Context(), tenant, sh.ID)))
+	equal(t, "claimants after refusals", claimants(t, s, tenant, "n1", "n3"), []shipment.ID{"a", ""})
+
+	commit(t, s, tenant, claim("n1", "b", "a"))
+	commit(t, s, tenant, claim("n1", "b", "b"))
+	equal(t, "claimants in the end", claimants(t, s, tenant, "n1", "n2"), []shipment.ID{"b", "a"})
+	if err := s.Commit(t.Context(), tenant, &store.Tx{Claims: []store.Claim{{Name: "n4", Shipment: "a"}, {Name: "n4", Shipment: "b"}}}); err == nil {
+		t.Error("one transaction gives a name to two shipments")
+	}
+}
+
+// checkClaimRace lets all writers claim one number, each with a shipment of its own: those that are refused find in it who was first.
+func checkClaimRace(t *testing.T, s store.Store) {
+	for round := range 10 {
+		name := fmt.Sprint("n", round)
+		outcomes := make([]error, writers)
+		shipments := make([]*shipment.Shipment, writers)
+		each(func(i int) {
+			sh := NewShipment(tenant, round*1000+i)
+			tx := put(sh)
+			tx.Claims = []store.Claim{{Name: name, Shipment: sh.ID}}
+			shipments[i], outcomes[i] = sh, s.Commit(t.Context(), tenant, tx)
+			if outcomes[i] == nil {
+				return
+			}
+			if got, err := s.Claimants(t.Context(), tenant, []string{name}); err != nil || got[0] == "" || got[0] == sh.ID {
+				t.Errorf("who is refused finds that %q has it, %v", got, err)
+			}
+		})
+		won := 0
+		for i, err := range outcomes {
+			switch has := claimants(t, s, tenant, name)[0]; {
+			case err == nil:
+				won++
+				equal(t, "claimant", has, shipments[i].ID)
+			case !errors.Is(err, store.ErrConflict):
+				t.Errorf("%v, want %v", err, store.ErrConflict)
+			}
+		}
+		if won != 1 {
+			t.Fatalf("round %d: %d have the name, want one", round, won)
+		}
+	}
+}
