@@ -92,11 +92,22 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 		// or whose adapter has not started, as far as anybody can tell. Of what a person tells it is to be seen which booking it is.
 		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, clock.Later(a.Deadline, now).Add(s.grace(sh, a, m))))
 	}
-	if sh.Cancel != nil {
-		s.intendCancel(sh, sh.Cancel.By, nil)
-		plan(tx, sh, s.job(sh, JobCancel, now))
+	if sh.Cancel != nil && told(a) {
+		a.Doubt.Needs = shipment.Attention
+		a.Doubt.Last = "the cancellation waits until the carrier shows the booking, or a person confirms its number: " + confirmCommand(sh, a)
+		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: s.aside(sh, a, "NEEDS_ATTENTION( "+a.Provider+": "+a.Doubt.Last+" )")})
+	} else {
+		s.cancelKept(sh, tx)
 	}
 	return tx
+}
+
+// cancelKept puts the job that cancels a booking, where a cancellation was asked for before it was known.
+func (s *Service) cancelKept(sh *shipment.Shipment, tx *store.Tx) {
+	if a := sh.Live(sh.Way()); a != nil && sh.Cancel != nil && a.CancelIntent == nil {
+		s.intendCancel(sh, sh.Cancel.By, nil)
+		plan(tx, sh, s.job(sh, JobCancel, s.Clock.Now()))
+	}
 }
 
 // take has the attempt hold the booking that the carrier tells of. What the carrier does not say of money and time stays as it is known.
@@ -124,6 +135,7 @@ func (s *Service) take(sh *shipment.Shipment, a *shipment.Attempt, b carrier.Boo
 		booking.Parcels = append(booking.Parcels, bp)
 	}
 	a.Booking = booking
+	claim(sh, a, tx, bookingNumbers(booking)...)
 	s.fetchLabels(sh, a, tx)
 	s.promise(sh, a, b)
 	for _, w := range b.Warnings {

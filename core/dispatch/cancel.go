@@ -18,14 +18,19 @@ import (
 )
 
 // Cancel cancels an order: at the carrier first, where one has it. Where the carrier is being asked already, or a booking is in
-// flight, it waits for what comes of that.
-func (s *Service) Cancel(ctx context.Context, c usecase.Caller, externalID string) (Result, error) {
+// flight, it waits for what comes of that. confirmed is "" or a number of the booking: one that is a person's word alone, and that the
+// carrier does not show, is only cancelled where that is given.
+func (s *Service) Cancel(ctx context.Context, c usecase.Caller, externalID, confirmed string) (Result, error) {
 	begun := s.Clock.Now()
 	sh, err := s.load(ctx, c, externalID)
 	if err != nil {
 		return Result{}, err
 	}
 	ctx, caller := context.WithoutCancel(ctx), ctx
+	sh, shown, err := s.askTold(ctx, sh)
+	if err != nil {
+		return Result{}, s.begunError("cancel order", sh, err)
+	}
 	number := 0 // of the attempt whose booking this call asks to cancel
 	sh, err = s.change(ctx, sh, "cancel-intent", func(sh *shipment.Shipment) (*store.Tx, error) {
 		number = 0
@@ -35,6 +40,11 @@ func (s *Service) Cancel(ctx context.Context, c usecase.Caller, externalID strin
 		a, now := sh.Live(sh.Way()), s.Clock.Now()
 		if a == nil && sh.Open(sh.Way()) == nil {
 			return s.cancelledLocally(sh, c.Key), nil
+		}
+		if a != nil && a.CancelIntent == nil {
+			if err := s.sure(ctx, sh, a, shown, confirmed); err != nil {
+				return nil, err
+			}
 		}
 		// From here on the cancellation is kept on the shipment and wins over whatever is under way.
 		asked := sh.Cancel != nil
@@ -122,11 +132,12 @@ func (s *Service) cancellable(sh *shipment.Shipment) error {
 	return nil
 }
 
-// intendCancel notes that the live booking is being cancelled, and what the order becomes then: replace, or nil for cancelled.
+// intendCancel notes that the live booking is being cancelled, and what the order becomes then: replace, or nil for cancelled. Whoever
+// calls it is sure of the booking.
 func (s *Service) intendCancel(sh *shipment.Shipment, by string, replace *shipment.Wish) {
 	now := s.Clock.Now()
 	a := sh.Live(sh.Way())
-	a.CancelIntent = &shipment.CancelIntent{By: by, At: now, Deadline: now.Add(callTime(a)), Replace: replace}
+	a.CancelIntent = &shipment.CancelIntent{By: by, At: now, Deadline: now.Add(callTime(a)), Confirmed: told(a), Replace: replace}
 	sh.UpdatedAt = now
 }
 
@@ -201,6 +212,10 @@ func (s *Service) reload(ctx context.Context, sh *shipment.Shipment) (*shipment.
 // error's effect is what is known after both. again says that it may have been asked before: by whoever died before the answer
 // was written down.
 func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, again bool) (carrier.Cancellation, *carrier.Trace, *carrier.Error) {
+	if told(a) && !(a.CancelIntent != nil && a.CancelIntent.Confirmed) {
+		return carrier.Cancellation{}, nil, &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectNone, Retry: carrier.RetryNever,
+			Code: carrier.Internal, Message: "The number of the booking is a person's word, which the carrier has not confirmed."}
+	}
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
 		return carrier.Cancellation{}, nil, &carrier.Error{Source: carrier.SourceConfig, Effect: carrier.EffectNone, Retry: carrier.RetrySafe,

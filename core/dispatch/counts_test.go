@@ -112,7 +112,7 @@ func TestWhatIsNoBookingIsCountedBack(t *testing.T) {
 	want("after a booking", 1)
 	want("after a refusal", 1)
 	e.mustCreate("gone")
-	if _, err := e.Cancel(context.Background(), caller, "gone"); err != nil {
+	if _, err := e.Cancel(context.Background(), caller, "gone", ""); err != nil {
 		t.Fatal(err)
 	}
 	want("after a cancellation", 1)
@@ -157,7 +157,7 @@ func TestADailyBudgetIsSpentOnce(t *testing.T) {
 	}
 	for i := range 20 {
 		if id := fmt.Sprint("o", i); e.get(id).Live(shipment.Forward).Account == "cheap" {
-			if _, err := e.Cancel(context.Background(), caller, id); err != nil {
+			if _, err := e.Cancel(context.Background(), caller, id, ""); err != nil {
 				t.Fatal(err)
 			}
 			break

@@ -93,7 +93,8 @@ type UseCases interface {
 	List(ctx context.Context, c usecase.Caller, q store.ShipmentQuery) (store.ShipmentPage, error)
 	// Edit loads the order, applies change to it, and does what the difference asks for.
 	Edit(ctx context.Context, c usecase.Caller, externalID string, change func(shipment.Order) (shipment.Order, error)) (Result, error)
-	Cancel(ctx context.Context, c usecase.Caller, externalID string) (Result, error)
+	// Cancel cancels an order. confirmed is "" or the number of its booking, as a person has looked it up at the carrier.
+	Cancel(ctx context.Context, c usecase.Caller, externalID, confirmed string) (Result, error)
 	Retry(ctx context.Context, c usecase.Caller, externalID string) (Result, error)
 	// Release lets an order go on that a rule holds.
 	Release(ctx context.Context, c usecase.Caller, externalID string) (Result, error)

@@ -181,7 +181,7 @@ func TestADuplicateCommitIsCancelled(t *testing.T) {
 func TestACancelThatCrossesABookingWins(t *testing.T) {
 	for _, committed := range []bool{true, false} {
 		e, _, ups := doubtful(t, committed, nil)
-		res, err := e.Cancel(context.Background(), caller, "o1")
+		res, err := e.Cancel(context.Background(), caller, "o1", "")
 		if err != nil || !res.Waiting {
 			t.Fatalf("cancel in doubt: %+v, %v", res, err)
 		}
@@ -190,7 +190,7 @@ func TestACancelThatCrossesABookingWins(t *testing.T) {
 		if st := e.get("o1").Status; st != shipping.OrderCancelled || len(ups.booked) != 0 {
 			t.Errorf("committed %v: status = %s, other carrier booked %d", committed, st, len(ups.booked))
 		}
-		_, err = e.Cancel(context.Background(), caller, "o1")
+		_, err = e.Cancel(context.Background(), caller, "o1", "")
 		wantType(t, err, usecase.OrderAlreadyCanceled)
 		e.wantNoJobs()
 	}

@@ -235,6 +235,9 @@ func (s *Service) fallBack(sh *shipment.Shipment, ev FallbackEvent, f rules.Fall
 	if !slices.ContainsFunc(f.Steps[min(next.Step, len(f.Steps)):], func(st rules.Step) bool { return st.Notify == "" }) {
 		return s.fallbackEnds(sh, a, &next, f, "no step is left"), nil
 	}
+	if live != nil && told(live) { // it may be another's
+		return s.fallbackEnds(sh, a, &next, f, "the number of its booking is a person's word, which the carrier has not confirmed"), nil
+	}
 	sh.Fallback, sh.Rules, sh.Failure, sh.Retries = &next, version, nil, 0
 	if f.Version == "latest" {
 		sh.Rules = ""

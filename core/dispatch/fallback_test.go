@@ -214,7 +214,7 @@ func TestNoFallbackForWhatIsOver(t *testing.T) {
 	e.mustCreate("o")
 	e.happens("o", "pickup_late_15m")
 	e.wantLive("o", "cheap")
-	if _, err := e.Cancel(context.Background(), caller, "o"); err != nil {
+	if _, err := e.Cancel(context.Background(), caller, "o", ""); err != nil {
 		t.Fatal(err)
 	}
 	e.happens("o", "no_driver")

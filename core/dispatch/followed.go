@@ -17,13 +17,18 @@ const firstPoll = 10 * time.Second
 // courier is the mode of services that one courier carries out.
 const courier = "courier"
 
+// attemptName is the name of the tracker of an attempt's booking.
+func attemptName(sh *shipment.Shipment, a *shipment.Attempt) string {
+	return tracker.Name("attempt", fmt.Sprintf("%s/%d", sh.ID, a.Number))
+}
+
 // followed is the tracker of a booking. It is committed with the booking, so that no carrier's word about it is lost.
 func (s *Service) followed(sh *shipment.Shipment, a *shipment.Attempt) *tracker.Tracker {
 	now := s.Clock.Now()
 	b := a.Booking
 	t := &tracker.Tracker{
 		Schema: tracker.Schema, ID: tracker.ID(s.Source.ID()), Tenant: sh.Tenant, Surface: tracker.OfShipment,
-		Names:  []string{tracker.Name("attempt", fmt.Sprintf("%s/%d", sh.ID, a.Number))},
+		Names:  []string{attemptName(sh, a)},
 		Number: b.TrackingID, Reference: a.Reference, Account: a.Account, Provider: a.Provider, Shipment: sh.ID, Attempt: a.Number,
 		Type: "shipping", Zone: sh.Pickup.Zone, Source: tracker.Source{Type: "shipment", ID: string(sh.ID), Name: sh.Order.ExternalID},
 		Status: shipping.OrderDispatched, Progress: sh.Progress, TrackingURL: b.TrackingURL, NextPoll: now.Add(firstPoll),

@@ -21,7 +21,7 @@ func TestRulesSeeTheRecipientWhereTheConfigurationLetsThem(t *testing.T) {
 		if err != nil || len(ds) != 1 || bytes.Contains(ds[0].Record, []byte("725 Albany")) != let {
 			t.Errorf("records %v, %v", ds, err)
 		}
-		if _, err := e.Cancel(ctx, caller, "o"); err != nil {
+		if _, err := e.Cancel(ctx, caller, "o", ""); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := e.Erase(ctx, caller, "o"); err != nil {

@@ -33,6 +33,13 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 	if est.held() == nil && est.decision.Winner == nil {
 		return Result{}, &usecase.Error{Type: usecase.NoProviderMatched, Message: "No Provider matched the criteria for the changed order; it was left as it was.", Providers: est.errors}
 	}
+	sh, shown, err := s.askTold(ctx, sh)
+	if err != nil {
+		return Result{}, s.begunError("edit order", sh, err)
+	}
+	if sh.Live(sh.Way()) == nil {
+		return Result{}, errOvertaken
+	}
 	number := sh.Live(sh.Way()).Number
 	sh, err = s.commitEdit(ctx, sh, "reroute-intent", func(sh *shipment.Shipment) (*store.Tx, error) {
 		if err := e.check(sh); err != nil {
@@ -41,6 +48,9 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 		a := sh.Attempt(number)
 		if !a.Live() || a.CancelIntent != nil {
 			return nil, errOvertaken
+		}
+		if err := s.sure(ctx, sh, a, shown, ""); err != nil {
+			return nil, err
 		}
 		sh.Round = max(sh.Round, round)
 		s.intendCancel(sh, e.caller.Key, wished.Wish())

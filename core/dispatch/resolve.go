@@ -135,15 +135,17 @@ func (s *Service) spareTold(ctx context.Context, sh *shipment.Shipment, by strin
 	}
 	now := s.Clock.Now()
 	sp := a.Spare(is.CarrierRef)
+	word := sp == nil || sp.Told
 	if sp == nil {
 		a.Spares = append(a.Spares, shipment.Spare{})
 		sp = &a.Spares[len(a.Spares)-1]
 		s.metrics.spares.Inc()
 	}
-	*sp = shipment.Spare{CarrierRef: is.CarrierRef, TrackingID: is.TrackingID, FoundAt: now}
+	*sp = shipment.Spare{CarrierRef: is.CarrierRef, TrackingID: is.TrackingID, FoundAt: now, Told: word}
 	line := s.aside(sh, a, "SPARE_FOUND( "+a.Provider+" "+r.TrackingID+" )")
 	line.User = by
 	tx := changed(sh, line)
+	claim(sh, a, tx, is.CarrierRef, is.TrackingID)
 	tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, now))
 	return tx, nil
 }

@@ -170,7 +170,7 @@ func TestNothingIsReturnedTwice(t *testing.T) {
 		t.Error(x)
 	}
 	// A return that is cancelled has given its items free, and its name is not used again.
-	if _, err := e.Cancel(context.Background(), caller, "o1-R2"); err != nil {
+	if _, err := e.Cancel(context.Background(), caller, "o1-R2", ""); err != nil {
 		t.Fatal(err)
 	}
 	if again := e.mustGiveBack("o1", items(dispatch.ReturnItem{SKU: "strap", Quantity: 1})); again.Order.ExternalID != "o1-R3" {

@@ -217,6 +217,9 @@ func (s *Service) change(ctx context.Context, sh *shipment.Shipment, what string
 		if errors.Is(err, errUnchanged) {
 			return sh, nil
 		}
+		if err == nil {
+			err = s.contend(context.WithoutCancel(ctx), sh, tx)
+		}
 		if err != nil {
 			return sh, err
 		}

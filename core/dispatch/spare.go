@@ -45,6 +45,7 @@ func (s *Service) recordSpares(sh *shipment.Shipment, a *shipment.Attempt, found
 		}
 		any = true
 		a.Spares = append(a.Spares, shipment.Spare{CarrierRef: refOf(b), TrackingID: b.TrackingID, FoundAt: now})
+		claim(sh, a, tx, refOf(b), b.TrackingID)
 		s.metrics.spares.Inc()
 	}
 	if any {

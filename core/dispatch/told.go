@@ -73,7 +73,8 @@ func meant(found []carrier.Booking, number string) *carrier.Booking {
 // maxBearers bounds how many trackers of one number are looked at.
 const maxBearers = 100
 
-// othersOwn refuses a number that belongs to the booking of another order: two orders on one booking would be cancelled together.
+// othersOwn refuses a number that belongs to the booking of another order: two orders on one booking would be cancelled together. It
+// looks for bookings of any age; of two orders that are told of one at once, and of spares, the commit tells (contend).
 func (s *Service) othersOwn(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, number string) error {
 	accounts := []string{a.Account}
 	if t := s.Config().Tenants[sh.Tenant]; t != nil {
@@ -102,9 +103,8 @@ func (s *Service) othersOwn(ctx context.Context, sh *shipment.Shipment, a *shipm
 		if err != nil {
 			return fmt.Errorf("order that a number belongs to: %w", err)
 		}
-		if x := other.Attempt(t.Attempt); x != nil && (x.Live() || x.State == shipment.Ended) && x.Booking.Bears(number) {
-			return usecase.Failf(usecase.InvalidOperation, "%s is the booking of another order, %s. Nothing was changed. Look at %s for what it has under the reference %s.",
-				number, other.Order.ExternalID, a.Provider, a.Reference)
+		if x, _ := holder(other, claimName(a, number)); x != nil {
+			return ownedBy(number, other, a)
 		}
 	}
 	return nil
@@ -203,6 +203,7 @@ func (s *Service) correct(ctx context.Context, sh *shipment.Shipment, a *shipmen
 		}
 	}
 	tx.Trackers = append(tx.Trackers, t)
+	s.cancelKept(sh, tx)
 	return nil
 }
 

@@ -160,7 +160,8 @@ func TestSeveralBookingsShowAfterAPersonsWord(t *testing.T) {
 // A number of another order's booking, its master's or a parcel's, at whichever account of the carrier, is neither adopted nor cancelled.
 func TestABookingBelongsToOneOrder(t *testing.T) {
 	e, dash := undecided(t)
-	second := newFake("doordash_two", "DoorDash", 900)
+	second := newFake("doordash", "DoorDash", 900)
+	second.serial = 100
 	second.onBooked = func(_ context.Context, b *carrier.Booking) {
 		b.TrackingID = "T-1"
 		b.Parcels = []carrier.BookedParcel{{Number: "P-1"}, {Number: "P-2"}}
@@ -172,7 +173,7 @@ func TestABookingBelongsToOneOrder(t *testing.T) {
 	e.mustCreate("theirs")
 	tenant.Locations["7709"].Accounts = []string{"doordash", "ups"}
 	before := e.get("o1").Revision
-	for _, number := range []string{"doordash_two000001", "T-1", "P-1", "P-2"} {
+	for _, number := range []string{"doordash000101", "T-1", "P-1", "P-2"} {
 		_, err := e.resolve(booked(number))
 		if e := wantType(t, err, usecase.InvalidOperation); !strings.Contains(e.Message, "theirs") {
 			t.Errorf("%s: the other order is not named: %s", number, e.Message)

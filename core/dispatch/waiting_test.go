@@ -117,7 +117,7 @@ func TestAPlaceComesFree(t *testing.T) {
 	if res, err := e.create("o3"); err != nil || res.Shipment.Status != shipping.PendingAutoRetry {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	if _, err := e.Cancel(t.Context(), caller, "o2"); err != nil {
+	if _, err := e.Cancel(t.Context(), caller, "o2", ""); err != nil {
 		t.Fatal(err)
 	}
 	e.pass(5 * time.Minute)

@@ -151,6 +151,8 @@ type CancelIntent struct {
 	Asks     int       `json:"asks,omitempty"`    // how often the carrier was asked without a certain answer
 	Needs    string    `json:"needs,omitempty"`   // Attention where a person is asked, though the engine asks on
 	Last     string    `json:"last,omitempty"`    // what was said last
+	// Confirmed says that the booking's number is a person's word (Doubt.Told), and that it was given again to have it cancelled.
+	Confirmed bool `json:"confirmed,omitempty"`
 	// Replace is what the order becomes once the booking is certainly cancelled; nil where the order is to be cancelled with it.
 	Replace *Wish `json:"replace,omitempty"`
 }
@@ -177,6 +179,7 @@ type Spare struct {
 	Asks        int        `json:"asks,omitempty"` // how often the carrier was asked to cancel it and did not
 	Error       *CallError `json:"error,omitempty"`
 	Needs       string     `json:"needs,omitempty"` // "attention" where only a person can have it cancelled
+	Told        bool       `json:"told,omitempty"`  // a person has told of it, and the carrier has not
 }
 
 // Attention is what Doubt.Needs, Spare.Needs and those of intents say where a person must decide.

@@ -133,7 +133,7 @@ func (s *surface) edit(q *httpapi.Request, id string) (httpapi.Answer, error) {
 }
 
 func (s *surface) cancel(q *httpapi.Request, id string) (httpapi.Answer, error) {
-	res, err := s.cases.Cancel(q.Context(), q.Caller, id)
+	res, err := s.cases.Cancel(q.Context(), q.Caller, id, q.HTTP.URL.Query().Get("confirmNumber"))
 	if err != nil {
 		return httpapi.Answer{}, err
 	}

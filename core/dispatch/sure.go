@@ -1,0 +1,81 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+)
+
+// askTold asks the carrier once more for the live booking of which a person alone has told, before it is cancelled, and takes what it
+// shows. shown is what it has under the attempt's reference; none where nothing was asked, or the carrier cannot tell.
+func (s *Service) askTold(ctx context.Context, sh *shipment.Shipment) (_ *shipment.Shipment, shown []carrier.Booking, err error) {
+	a := sh.Live(sh.Way())
+	if a == nil || !told(a) || a.CancelIntent != nil {
+		return sh, nil, nil
+	}
+	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
+	if !ok {
+		return sh, nil, nil
+	}
+	if m, started := acc.Manifest(); !started || !m.Has(carrier.CanFind) {
+		return sh, nil, nil
+	}
+	number := a.Number
+	fctx, stop := context.WithTimeout(ctx, callTime(a))
+	defer stop()
+	fctx, trace := carrier.WithTrace(fctx)
+	shown, ferr := s.find(fctx, a, acc)
+	if ferr != nil || len(shown) == 0 {
+		return sh, nil, nil
+	}
+	sh, err = s.change(ctx, sh, "spare", func(sh *shipment.Shipment) (*store.Tx, error) {
+		a := sh.Attempt(number)
+		if !told(a) {
+			return nil, errUnchanged
+		}
+		tx := &store.Tx{}
+		fresh, err := s.recordFound(ctx, sh, a, shown, tx)
+		if err != nil {
+			return nil, err
+		}
+		if !fresh {
+			return nil, errUnchanged
+		}
+		tx.Exchanges = exchangesOf(sh, a.Account, "find", number, a.Round, trace, nil)
+		return tx, nil
+	})
+	return sh, shown, err
+}
+
+// sure refuses to cancel a booking that may be another's: one of which a person alone has told, unless the carrier shows it under the
+// order's reference, or the number is given again, confirmed. A number that is given must be the booking's in any case.
+func (s *Service) sure(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, shown []carrier.Booking, confirmed string) error {
+	number := firstOf(a.Booking.TrackingID, a.Booking.CarrierRef)
+	if confirmed != "" && !own(a, carrier.Booking{CarrierRef: confirmed}) {
+		return usecase.Failf(usecase.InvalidOperation, "The order is booked at %s as %s, not as %s. Nothing was cancelled.", a.Provider, number, confirmed)
+	}
+	if !told(a) || slices.ContainsFunc(shown, func(b carrier.Booking) bool { return own(a, b) }) {
+		return nil
+	}
+	if liveBooking(shown) != nil {
+		return usecase.Failf(usecase.InvalidOperation, "%s shows several bookings of attempt %d, and none is %s: %s. Nothing was cancelled. Resolve the attempt with the number of the one that is to be kept first.",
+			a.Provider, a.Number, number, listed(shown))
+	}
+	if err := s.othersOwn(ctx, sh, a, number); err != nil {
+		return err
+	}
+	if confirmed == "" {
+		return usecase.Failf(usecase.InvalidOperation, "That %s is the order's booking is a person's word, and %s does not show it under the order's reference, %s: it may be another's. Nothing was cancelled. Look at %s whose it is; if it is this order's: %s",
+			number, a.Provider, a.Reference, a.Provider, confirmCommand(sh, a))
+	}
+	return nil
+}
+
+// confirmCommand is the command that cancels a booking of which a person alone has told.
+func confirmCommand(sh *shipment.Shipment, a *shipment.Attempt) string {
+	return "waybill shipments cancel " + sh.Order.ExternalID + " --confirm-number " + firstOf(a.Booking.TrackingID, a.Booking.CarrierRef)
+}
