@@ -44,9 +44,10 @@ func (c *chaos) examine(ctx context.Context) error {
 		if err := c.examineTold(ctx, st, x); err != nil {
 			return err
 		}
-		return eachShipment(ctx, st, func(sh *shipment.Shipment) {
+		return eachShipment(ctx, st, func(sh *shipment.Shipment) error {
 			x.order(sh)
 			c.report.tally(sh)
+			return x.labels(ctx, st, sh)
 		})
 	})
 	if err != nil {
@@ -58,6 +59,7 @@ func (c *chaos) examine(ctx context.Context) error {
 		return err
 	}
 	c.report.Acknowledged, c.report.Stored, c.report.Bodies, c.report.Consigned = c.truth.acknowledged(), len(x.orders), x.bodies, x.asked
+	c.report.Labels = x.labelled
 	c.report.Grounds = x.grounds
 	c.report.Meant, c.report.Dispatched = x.meant(c.truth)
 	for _, o := range c.truth.orders {

@@ -119,6 +119,9 @@ func (r *chaosReport) tooLittle() []string {
 	if r.Consigned == 0 {
 		less("no booking was held against what its order is to be carried as")
 	}
+	if r.Labels == 0 {
+		less("no label was looked for")
+	}
 	if r.Events == 0 || len(r.Hearings) == 0 {
 		less("%d events were told to %d subscribers", r.Events, len(r.Hearings))
 	}

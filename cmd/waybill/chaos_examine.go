@@ -58,6 +58,7 @@ type examination struct {
 	bodies   int                 // orders that were held against what was sent
 	grounds  int                 // refused cancellations whose grounds were looked for in the carrier's book
 	asked    int                 // bookings that were held against what their orders are to be carried as
+	labelled int                 // parcels whose labels were looked for
 	found    []difference
 }
 

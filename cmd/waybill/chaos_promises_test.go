@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -168,6 +169,31 @@ func TestARefusalNeedsGrounds(t *testing.T) {
 	}
 }
 
+// TestLabelsAreLookedAt holds what the store has of a parcel's label against the booking.
+func TestLabelsAreLookedAt(t *testing.T) {
+	zpl := func(text string) shipping.Label { return shipping.Label{Format: shipping.ZPL, Data: []byte(text)} }
+	for name, c := range map[string]struct {
+		label  shipping.Label
+		erased bool
+		state  shipment.AttemptState
+		want   string
+	}{
+		"its own":                   {label: zpl("^XA^FD1Z1^FS^XZ")},
+		"none":                      {want: "lost"},
+		"none of what is delivered": {state: shipment.Ended},
+		"another parcel's":          {label: zpl("^XA^FD1Z2^FS^XZ"), want: "status"},
+		"another format":            {label: shipping.Label{Format: shipping.PDF, Data: []byte("%PDF")}, want: "status"},
+		"none of an erased order":   {erased: true},
+		"one of an erased order":    {label: zpl("^XA^FD1Z1^FS^XZ"), erased: true, want: "status"},
+	} {
+		x := newExamination(nil)
+		x.label(&owned{id: "o", erased: c.erased}, &shipment.Attempt{Number: 1, LabelFormat: shipping.ZPL, State: cmp.Or(c.state, shipment.Booked)}, 1, "1Z1", c.label)
+		if got := len(x.found); x.labelled != 1 || (got > 0) != (c.want != "") || got > 0 && (got > 1 || x.found[0].Kind != c.want) {
+			t.Errorf("%s: found %+v, want %q", name, x.found, c.want)
+		}
+	}
+}
+
 // TestABookingThatWasGivenUpCountsNoMore compares an order whose first carrier has given it up with the ledger.
 func TestABookingThatWasGivenUpCountsNoMore(t *testing.T) {
 	ledger := ledgerOf("1Z1 r1 booking", "1Z1 r1 charge", "1Z1 r1 void", "1Z1 r1 refund", "1Z2 r2 booking", "1Z2 r2 charge")
@@ -190,7 +216,7 @@ func TestABookingThatWasGivenUpCountsNoMore(t *testing.T) {
 
 // enough is a report of a run that has compared enough.
 func enough() *chaosReport {
-	r := &chaosReport{Orders: pointsFrom, Exchanges: 1000, Disturbed: 95, Stored: 40, AuditOrders: 40, WithLedger: 30, Compared: 30, Bodies: 20, Meant: 12, Dispatched: 8, Consigned: 5, Events: 9,
+	r := &chaosReport{Orders: pointsFrom, Exchanges: 1000, Disturbed: 95, Stored: 40, AuditOrders: 40, WithLedger: 30, Compared: 30, Bodies: 20, Meant: 12, Dispatched: 8, Consigned: 5, Labels: 5, Events: 9,
 		Kills:        map[string]int{"engine": 1, "simulator": 1, "ups": 1, "doordash": 1, "selfdelivery": 1},
 		Acknowledged: map[string]int{}, Asked: map[string]int{}, Hearings: map[string]hearing{"steady": {Messages: 9}, "moody": {Messages: 9}}}
 	for _, a := range acknowledgements {
@@ -223,6 +249,7 @@ func TestARunThatComparesTooLittleProvesNothing(t *testing.T) {
 		"compared 29 attempts":            func(r *chaosReport) { r.Compared-- },
 		"19 orders were held against":     func(r *chaosReport) { r.Bodies-- },
 		"no booking was held against":     func(r *chaosReport) { r.Consigned = 0 },
+		"no label was looked for":         func(r *chaosReport) { r.Labels = 0 },
 		"told to 0 subscribers":           func(r *chaosReport) { r.Hearings = nil },
 		"subscriber moody was told":       func(r *chaosReport) { r.Hearings["moody"] = hearing{} },
 		"no order was gated":              func(r *chaosReport) { delete(r.Asked, "gated") },

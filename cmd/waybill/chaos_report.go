@@ -36,6 +36,7 @@ type chaosReport struct {
 	Stored       int            `json:"stored"`     // orders, returns too
 	Bodies       int            `json:"bodies"`     // orders that were held against what was sent
 	Consigned    int            `json:"consigned"`  // bookings whose carriers were asked what they are to carry
+	Labels       int            `json:"labels"`     // parcels whose labels were looked for
 	Grounds      int            `json:"grounds"`    // refused cancellations whose carriers were asked for the grounds
 	// Doubts are the attempts in doubt by how each ended, Attempts all by their state.
 	Attempts    map[string]int     `json:"attempts"`
@@ -123,8 +124,8 @@ func (r *chaosReport) print(out io.Writer) error {
 	line("sent again", "%s", counts(r.SentAgain))
 	line("acknowledged", "%s", counts(r.Acknowledged))
 	line("dispatched", "%d of %d that nobody has cancelled", r.Dispatched, r.Meant)
-	line("compared", "%d orders with what was sent, %d bookings with what the carrier was asked to carry, %d refused cancellations with how far the carrier was",
-		r.Bodies, r.Consigned, r.Grounds)
+	line("compared", "%d orders with what was sent, %d bookings with what the carrier was asked to carry, %d labels with their parcels, "+
+		"%d refused cancellations with how far the carrier was", r.Bodies, r.Consigned, r.Labels, r.Grounds)
 	line("attempts", "%s", counts(r.Attempts))
 	line("in doubt", "%s", counts(r.Doubts))
 	ends := map[string]int{}

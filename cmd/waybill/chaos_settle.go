@@ -89,13 +89,14 @@ func (c *chaos) pending(ctx context.Context) (what string, err error) {
 			what = "subscriber " + untold
 			return err
 		}
-		return eachShipment(ctx, st, func(sh *shipment.Shipment) {
+		return eachShipment(ctx, st, func(sh *shipment.Shipment) error {
 			switch {
 			case c.truth.awaits(sh):
 				what = "news of a delivery"
 			case sh.Cancel != nil || slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.CancelIntent != nil }):
 				what = "a cancellation"
 			}
+			return nil
 		})
 	})
 	return what, err
@@ -110,14 +111,16 @@ func (c *chaos) withStore(f func(store.Store) error) error {
 	return errors.Join(f(st), st.Close())
 }
 
-func eachShipment(ctx context.Context, st store.Store, f func(*shipment.Shipment)) error {
+func eachShipment(ctx context.Context, st store.Store, f func(*shipment.Shipment) error) error {
 	for q := (store.ShipmentQuery{Limit: 500}); ; {
 		page, err := st.ListShipments(ctx, chaosTenant, q)
 		if err != nil {
 			return err
 		}
 		for _, sh := range page.Shipments {
-			f(sh)
+			if err := f(sh); err != nil {
+				return err
+			}
 		}
 		if q.Cursor = page.Next; q.Cursor == "" {
 			return nil

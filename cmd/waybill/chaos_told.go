@@ -86,18 +86,13 @@ func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) 
 	}); err != nil {
 		return nil, err
 	}
-	var failed error
-	err = eachShipment(ctx, st, func(sh *shipment.Shipment) {
+	return h, eachShipment(ctx, st, func(sh *shipment.Shipment) error {
 		subject := store.ShipmentSubject(string(sh.ID))
 		h.orders[subject] = sh.Order.ExternalID
 		h.erased[subject] = !sh.ErasedAt.IsZero()
-		if failed != nil {
-			return
-		}
 		lines, err := st.History(ctx, chaosTenant, sh.ID)
 		if err != nil {
-			failed = err
-			return
+			return err
 		}
 		for _, l := range lines {
 			x.line(sh.Order.ExternalID, l)
@@ -105,11 +100,8 @@ func (c *chaos) happenings(ctx context.Context, st store.Store, x *examination) 
 				x.differ("untold", &owned{id: sh.Order.ExternalID}, nil, "line %d of its history, %s, is in no message", l.Seq, l.Status)
 			}
 		}
+		return nil
 	})
-	if err == nil {
-		err = failed
-	}
-	return h, err
 }
 
 // hears checks that a subscriber was told of all that has happened, of nothing else, and in the right order.
