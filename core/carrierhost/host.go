@@ -215,12 +215,12 @@ func (h *Host) Apply(accounts []*config.Account) error {
 		}
 		next[key] = c
 	}
+	h.accounts.Store(&next) // an account that departs looks whether it is still among them
 	for key, c := range old {
 		if next[key] != c {
 			c.adapter.dismiss(c)
 		}
 	}
-	h.accounts.Store(&next)
 	for name, a := range h.adapters {
 		if len(a.wanted()) > 0 {
 			continue
