@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,7 +24,7 @@ func newShipmentsCmd(p *program) *cobra.Command {
 			"Exit codes: 1 where the engine refuses, 2 where the command is wrong, 3 where no engine answers.",
 	}
 	f.add(cmd)
-	cmd.AddCommand(newCreateCmd(p, f), newRatesCmd(p, f), newEditCmd(p, f), newListCmd(p, f), newLabelCmd(p, f), orderKind.status(p, f, "PICKUP_COMPLETED"), newResolveCmd(p, f), newReturnCmd(p, f))
+	cmd.AddCommand(newCreateCmd(p, f), newRatesCmd(p, f), newEditCmd(p, f), newListCmd(p, f), newLabelCmd(p, f), orderKind.status(p, f, "PICKUP_COMPLETED"), newCancelCmd(p, f), newResolveCmd(p, f), newReturnCmd(p, f))
 	for _, c := range oneOrderCmds(p, f) {
 		cmd.AddCommand(c)
 	}
@@ -37,7 +38,6 @@ func oneOrderCmds(p *program, f *clientFlags) []*cobra.Command {
 	}
 	return []*cobra.Command{
 		one("get", "Show an order", http.MethodGet, "", (*program).showShipment),
-		one("cancel", "Cancel an order at its carrier", http.MethodDelete, "", (*program).showShipment),
 		one("retry", "Dispatch an order again that has failed", http.MethodPost, "/retry", (*program).showShipment),
 		one("release", "Let an order go on that a rule holds", http.MethodPost, "/release", (*program).showShipment),
 		one("erase", "Erase what is known of people from an order that has ended", http.MethodPost, "/erase", (*program).showShipment),
@@ -91,6 +91,27 @@ func newRatesCmd(p *program, f *clientFlags) *cobra.Command {
 	return cmd
 }
 
+func newCancelCmd(p *program, f *clientFlags) *cobra.Command {
+	var number string
+	cmd := &cobra.Command{
+		Use: "cancel ORDER_ID", Short: "Cancel an order at its carrier", Args: cobra.ExactArgs(1),
+		Long: "Cancel an order at its carrier.\n\n" +
+			"Of a booking whose number is a person's word (waybill shipments resolve --outcome booked) the carrier is asked first: what it\n" +
+			"shows under the order's reference is what is cancelled. Where it cannot tell, the number may be another's booking, and the\n" +
+			"cancellation is refused: look at the carrier's whose it is, then give it again with --confirm-number.",
+		Example: "  waybill shipments cancel 7709-001\n  waybill shipments cancel 7709-001 --confirm-number 1Z999AA10123456784",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := shipmentPath(args[0])
+			if number != "" {
+				path += "?" + url.Values{"confirmNumber": {number}}.Encode()
+			}
+			return p.ask(cmd.Context(), f, http.MethodDelete, path, nil, (*program).showShipment)
+		},
+	}
+	cmd.Flags().StringVar(&number, "confirm-number", "", "number of the booking to be cancelled, as it was looked up at the carrier's")
+	return cmd
+}
+
 func newResolveCmd(p *program, f *clientFlags) *cobra.Command {
 	var body struct {
 		Attempt    int    `json:"attempt,omitzero"`
@@ -101,7 +122,9 @@ func newResolveCmd(p *program, f *clientFlags) *cobra.Command {
 		Use: "resolve ORDER_ID --outcome absent|booked|spare", Short: "Say what became of a booking that nobody else can tell", Args: cobra.ExactArgs(1),
 		Long: "Say what became of a booking whose outcome the engine could not find out: ask the carrier, by its pages or by phone, first.\n\n" +
 			"absent: the carrier has not booked it. The order goes on, and another carrier may be asked.\n" +
-			"booked: the carrier has booked it, as --tracking. The order counts on that.\n" +
+			"booked: the carrier has booked it, as --tracking. The order counts on that. A number that another order has is refused; where\n" +
+			"        the carrier tells later that it is another's, the order needs a decision again. As long as the carrier does not show\n" +
+			"        the booking under the order's reference, it is only cancelled with 'cancel --confirm-number'.\n" +
 			"spare:  the carrier holds --tracking, on which the order does not count, as `waybill audit` tells. The engine has it\n" +
 			"        cancelled there; the history tells what became of it.\n" +
 			"Of a cancellation or an edit that is not known to be done: absent where the booking is gone, or the edit not taken; booked\n" +
