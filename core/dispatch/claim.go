@@ -28,6 +28,35 @@ func claim(sh *shipment.Shipment, a *shipment.Attempt, tx *store.Tx, numbers ...
 	}
 }
 
+// keeps reports whether an order needs what it has claimed any longer: one that is erased only what it is yet to have cancelled.
+func keeps(sh *shipment.Shipment, name string) bool {
+	a, spare := holder(sh, name)
+	return spare != nil || a != nil && sh.ErasedAt.IsZero()
+}
+
+// letGo has the order free numbers of the attempt, unless it keeps them. What it claims with the same transaction it keeps.
+func letGo(a *shipment.Attempt, tx *store.Tx, numbers ...string) {
+	for _, n := range numbers {
+		name := claimName(a, n)
+		if n != "" && !slices.ContainsFunc(tx.Claims, func(c store.Claim) bool { return c.Name == name }) {
+			tx.Claims = append(tx.Claims, store.Claim{Name: name})
+		}
+	}
+}
+
+// letGoAll has an order free all that it may have claimed, as its time is over.
+func letGoAll(sh *shipment.Shipment, tx *store.Tx) {
+	for i := range sh.Attempts {
+		a := &sh.Attempts[i]
+		if a.Booking != nil {
+			letGo(a, tx, bookingNumbers(a.Booking)...)
+		}
+		for _, sp := range a.Spares {
+			letGo(a, tx, sp.CarrierRef, sp.TrackingID)
+		}
+	}
+}
+
 // bookingNumbers are all those by which a booking may be called.
 func bookingNumbers(b *shipment.Booking) []string {
 	out := []string{b.CarrierRef, b.TrackingID}
@@ -71,16 +100,16 @@ func (s *Service) contend(ctx context.Context, sh *shipment.Shipment, tx *store.
 	}
 	var fresh []store.Claim
 	for i, c := range tx.Claims {
-		if c.Before = has[i]; c.Before == sh.ID {
+		c.Before = has[i]
+		switch {
+		case c.Shipment == "" && (c.Before != sh.ID || keeps(sh, c.Name)), c.Shipment == c.Before:
 			continue
+		case c.Shipment != "" && c.Before != "":
+			if err := s.takeFrom(ctx, sh, c, tx); err != nil {
+				return err
+			}
 		}
 		fresh = append(fresh, c)
-		if c.Before == "" {
-			continue
-		}
-		if err := s.takeFrom(ctx, sh, c, tx); err != nil {
-			return err
-		}
 	}
 	tx.Claims = fresh
 	return nil

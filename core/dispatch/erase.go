@@ -114,6 +114,7 @@ func (s *Service) erase(ctx context.Context, sh *shipment.Shipment, may func(*sh
 		}
 		sh.Erase(s.Clock.Now())
 		tx := &store.Tx{Erase: []shipment.ID{sh.ID}}
+		letGoAll(sh, tx)
 		// Likewise the trackers: one that is moved meanwhile has another revision.
 		if tx.Trackers, err = s.Store.TrackersByTag(ctx, sh.Tenant, tracker.ShipmentTag(sh.ID), len(sh.Attempts)+1); err != nil {
 			return nil, err

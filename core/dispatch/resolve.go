@@ -155,7 +155,7 @@ func (s *Service) sparesGone(sh *shipment.Shipment, a *shipment.Attempt, by stri
 	tx := &store.Tx{}
 	for i := range a.Spares {
 		if sp := &a.Spares[i]; sp.CancelledAt.IsZero() && sp.Needs != "" {
-			tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: s.spareGone(sh, a, sp, by)})
+			s.spareGone(sh, a, sp, by, tx)
 		}
 	}
 	return tx

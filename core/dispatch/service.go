@@ -229,7 +229,9 @@ func (s *Service) change(ctx context.Context, sh *shipment.Shipment, what string
 			err = s.commitLess(ctx, sh, what, tx)
 		}
 		if err == nil {
-			s.wake(sh.ID)
+			for _, moved := range tx.Shipments { // it may have taken a booking from another order
+				s.wake(moved.ID)
+			}
 			return sh, nil
 		}
 		if !errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrOverCounted) {

@@ -189,21 +189,22 @@ func (s *Service) sparesCancelled(sh *shipment.Shipment, a *shipment.Attempt, fo
 	for _, b := range found {
 		if sp := a.Spare(refOf(b)); b.Cancelled && sp != nil && sp.CancelledAt.IsZero() {
 			any = true
-			tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: s.spareGone(sh, a, sp, systemUser)})
+			s.spareGone(sh, a, sp, systemUser, tx)
 		}
 	}
 	return any
 }
 
-// spareGone ends a spare booking, and is the line that says so.
-func (s *Service) spareGone(sh *shipment.Shipment, a *shipment.Attempt, sp *shipment.Spare, by string) shipment.Change {
+// spareGone ends a spare booking, with the line that says so. It is nobody's then.
+func (s *Service) spareGone(sh *shipment.Shipment, a *shipment.Attempt, sp *shipment.Spare, by string, tx *store.Tx) {
 	sp.CancelledAt, sp.Needs, sp.Error = s.Clock.Now(), "", nil
 	if a.State == shipment.Absent && !a.SpareLeft() {
 		a.State = shipment.Voided
 	}
 	line := s.aside(sh, a, "SPARE_CANCELLED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+" )")
 	line.User = by
-	return line
+	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+	letGo(a, tx, sp.CarrierRef, sp.TrackingID)
 }
 
 // callTime is how long a call about an attempt may take: as long as its booking might.
@@ -241,7 +242,7 @@ func (s *Service) spareAnswered(ctx context.Context, sh *shipment.Shipment, numb
 		tx := &store.Tx{}
 		switch {
 		case cerr == nil || cerr.Effect == carrier.EffectApplied:
-			tx = changed(sh, s.spareGone(sh, a, sp, systemUser))
+			s.spareGone(sh, a, sp, systemUser, tx)
 		default:
 			sp.Asks++
 			sp.Error = callError("cancel", cerr)

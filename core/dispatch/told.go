@@ -181,9 +181,10 @@ func (s *Service) recordFound(ctx context.Context, sh *shipment.Shipment, a *shi
 // correct has the attempt take the numbers of the booking that the carrier shows in place of those that a person told, and its tracker
 // follow them.
 func (s *Service) correct(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, b carrier.Booking, tx *store.Tx) error {
-	number := a.Booking.TrackingID
+	number, typed := a.Booking.TrackingID, bookingNumbers(a.Booking)
 	a.Doubt.Told, a.Doubt.Needs = false, ""
 	s.take(sh, a, brief(b), tx)
+	letGo(a, tx, typed...)
 	sh.UpdatedAt = s.Clock.Now()
 	if line, differs := s.corrected(sh, a, number); differs {
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})

@@ -13,7 +13,8 @@ type Claims interface {
 	Claimants(ctx context.Context, tenant string, names []string) ([]shipment.ID, error)
 }
 
-// Claim gives a name to a shipment.
+// Claim gives a name to a shipment, or frees it where Shipment is "". A claim is kept until it is freed: whoever erases a shipment
+// frees what it has claimed.
 type Claim struct {
 	Name     string
 	Shipment shipment.ID

@@ -14,7 +14,7 @@ import (
 type claimWrite struct {
 	key    key
 	before shipment.ID
-	value  []byte
+	value  []byte // nil where the name is freed
 }
 
 func claimKey(tenant, name string) key { return newKey(kindClaim, tenant).last(name) }
@@ -22,18 +22,21 @@ func claimKey(tenant, name string) key { return newKey(kindClaim, tenant).last(n
 func (w *write) encodeClaims(tx *store.Tx) error {
 	seen := map[string]bool{}
 	for _, c := range tx.Claims {
-		if err := checkParts("name or shipment of a claim", c.Name, string(c.Shipment)); err != nil {
+		if err := checkParts("name of a claim", c.Name); err != nil {
 			return err
 		}
 		if seen[c.Name] {
 			return fmt.Errorf("%s is claimed twice in the transaction", c.Name)
 		}
 		seen[c.Name] = true
-		value, err := encodeRecord(c.Shipment, nil)
-		if err != nil {
-			return err
+		write := claimWrite{key: claimKey(w.tenant, c.Name), before: c.Before}
+		if c.Shipment != "" {
+			var err error
+			if write.value, err = encodeRecord(c.Shipment, nil); err != nil {
+				return err
+			}
 		}
-		w.claims = append(w.claims, claimWrite{key: claimKey(w.tenant, c.Name), before: c.Before, value: value})
+		w.claims = append(w.claims, write)
 	}
 	return nil
 }
@@ -55,7 +58,11 @@ func (w *write) checkClaims(txn *badger.Txn) error {
 
 func (w *write) putClaims(p *putter) {
 	for _, c := range w.claims {
-		p.set(c.key, c.value)
+		if c.value == nil {
+			p.delete(c.key)
+		} else {
+			p.set(c.key, c.value)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 var claimChecks = []check{
 	{"a claim is its shipment's until another takes it from that one", checkClaims},
 	{"of many that claim at once one has it", checkClaimRace},
+	{"a claim that is freed is nobody's, and is freed by whom has it alone", checkClaimFreed},
 }
 
 func claimants(t testing.TB, s store.Store, tenant string, names ...string) []shipment.ID {
@@ -83,5 +84,49 @@ func checkClaimRace(t *testing.T, s store.Store) {
 		if won != 1 {
 			t.Fatalf("round %d: %d have the name, want one", round, won)
 		}
+	}
+}
+
+func checkClaimFreed(t *testing.T, s store.Store) {
+	free := func(name string, before shipment.ID) *store.Tx {
+		return &store.Tx{Claims: []store.Claim{{Name: name, Before: before}}}
+	}
+	commit(t, s, tenant, &store.Tx{Claims: []store.Claim{{Name: "n1", Shipment: "a"}, {Name: "n2", Shipment: "a"}}})
+	commit(t, s, other, &store.Tx{Claims: []store.Claim{{Name: "n1", Shipment: "a"}}})
+	refused(t, s, tenant, free("n1", "b"), store.ErrConflict)
+	refused(t, s, tenant, free("n1", ""), store.ErrConflict)
+	equal(t, "claimant after a refusal", claimants(t, s, tenant, "n1"), []shipment.ID{"a"})
+	commit(t, s, tenant, free("n1", "a"))
+	commit(t, s, tenant, free("n1", "")) // it is nobody's
+	equal(t, "claimants", claimants(t, s, tenant, "n1", "n2"), []shipment.ID{"", "a"})
+	equal(t, "another tenant's claimant", claimants(t, s, other, "n1"), []shipment.ID{"a"})
+	refused(t, s, tenant, &store.Tx{Claims: []store.Claim{{Name: "n1", Shipment: "b", Before: "a"}}}, store.ErrConflict)
+	commit(t, s, tenant, &store.Tx{Claims: []store.Claim{{Name: "n1", Shipment: "b"}}})
+	equal(t, "claimant in the end", claimants(t, s, tenant, "n1"), []shipment.ID{"b"})
+
+	// One is freed while all others claim it: it is the freed one's no more, and one of the others' at most.
+	for round := range 10 {
+		name := fmt.Sprint("r", round)
+		commit(t, s, tenant, &store.Tx{Claims: []store.Claim{{Name: name, Shipment: "first"}}})
+		outcomes := make([]error, writers)
+		each(func(i int) {
+			c := store.Claim{Name: name, Shipment: shipment.ID(fmt.Sprint("w", i))}
+			if i == 0 {
+				c = store.Claim{Name: name, Before: "first"}
+			}
+			outcomes[i] = s.Commit(t.Context(), tenant, &store.Tx{Claims: []store.Claim{c}})
+		})
+		var want shipment.ID
+		for i, err := range outcomes {
+			switch {
+			case err == nil && i > 0 && want != "":
+				t.Fatalf("round %d: %s and w%d have the name", round, want, i)
+			case err == nil && i > 0:
+				want = shipment.ID(fmt.Sprint("w", i))
+			case i == 0 && err != nil, err != nil && !errors.Is(err, store.ErrConflict):
+				t.Fatalf("writer %d: %v", i, err)
+			}
+		}
+		equal(t, "claimant", claimants(t, s, tenant, name), []shipment.ID{want})
 	}
 }
