@@ -40,7 +40,8 @@ func TestBackupsAreOfOneMoment(t *testing.T) {
 				}
 				pair := []*shipment.Shipment{storetest.NewShipment("acme", w<<24|n<<1), storetest.NewShipment("acme", w<<24|n<<1|1)}
 				pair[0].Order.ExternalID, pair[1].Order.ExternalID = name(w, n, 0), name(w, n, 1)
-				if err := s.Commit(t.Context(), "acme", &store.Tx{Shipments: pair}); err != nil {
+				claim := store.Claim{Name: name(w, n, 0), Shipment: pair[0].ID}
+				if err := s.Commit(t.Context(), "acme", &store.Tx{Shipments: pair, Claims: []store.Claim{claim}}); err != nil {
 					t.Error(err)
 					return
 				}
@@ -78,7 +79,11 @@ func TestBackupsAreOfOneMoment(t *testing.T) {
 		for w := range writers {
 			n := 0
 			for ; there(w, n, 0); n++ {
-				if !there(w, n, 1) {
+				has, err := r.Claimants(t.Context(), "acme", []string{name(w, n, 0)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !there(w, n, 1) || has[0] == "" {
 					t.Fatalf("backup %d holds half of the transaction %d of writer %d", i, n, w)
 				}
 			}

@@ -178,6 +178,7 @@ func records(t *testing.T) map[string][]byte {
 	if _, all["tracker"], err = encodeTracker(&followed, 7); err != nil {
 		t.Fatal(err)
 	}
+	add("claim", shipment.ID("01h"), "")
 	add("label", labelHead{Format: shipping.PDF, Size: 1, Blob: 2, Chunks: 1}, "")
 	return all
 }
@@ -223,7 +224,7 @@ func reread(t *testing.T, kind string, b []byte) (stored, again []byte) {
 	}
 	v := map[string]any{
 		"change": &shipment.Change{}, "decision": &store.Decision{}, "exchange": &store.Exchange{}, "trace": &exchangeRow{}, "message": &store.Message{},
-		"job": &store.Job{}, "key": &store.IdempotencyKey{}, "label": &labelHead{}, "parked": &store.Parked{}, "subscription": &store.Subscription{}, "delivery": &deliveryRow{},
+		"job": &store.Job{}, "key": &store.IdempotencyKey{}, "label": &labelHead{}, "claim": new(shipment.ID), "parked": &store.Parked{}, "subscription": &store.Subscription{}, "delivery": &deliveryRow{},
 	}[kind]
 	got, err := decodeRecord(b, v)
 	if err != nil {

@@ -44,6 +44,7 @@ func everyRow(sh *shipment.Shipment) *store.Tx {
 		Usage:     []store.UsageDelta{{Account: "ups", Day: "2026-03-08", Open: 1, Today: 1}},
 		PutJobs:   []store.Job{{ID: "j-" + string(sh.ID), Kind: "poll", Key: string(sh.ID), Due: now}},
 		Keys:      []store.IdempotencyKey{{Key: "key-" + string(sh.ID), Shipment: sh.ID, Expires: now.Add(time.Hour)}},
+		Claims:    []store.Claim{{Name: "claim-" + string(sh.ID), Shipment: sh.ID}},
 	}
 }
 
@@ -54,6 +55,7 @@ func nothingOf(t testing.TB, s store.Store, tenant string, sh *shipment.Shipment
 	notFound(t, "shipment", second(s.Shipment(ctx, tenant, sh.ID)))
 	notFound(t, "external id", second(s.ShipmentByExternalID(ctx, tenant, sh.Order.ExternalID)))
 	notFound(t, "label", second(s.Label(ctx, tenant, sh.ID, 1, 1)))
+	equal(t, "claimant", claimants(t, s, tenant, "claim-"+string(sh.ID)), []shipment.ID{""})
 	notFound(t, "key", second(s.IdempotencyKey(ctx, tenant, "key-"+string(sh.ID), now)))
 	history, err1 := s.History(ctx, tenant, sh.ID)
 	decisions, err2 := s.Decisions(ctx, tenant, sh.ID)
