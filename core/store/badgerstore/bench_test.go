@@ -51,6 +51,13 @@ func commitTx(sh *shipment.Shipment) *store.Tx {
 	}
 }
 
+// bookTx is followTx with what a booking of one number claims.
+func bookTx(sh *shipment.Shipment, n int) *store.Tx {
+	tx := followTx(sh, n)
+	tx.Claims = []store.Claim{{Name: fmt.Sprintf("booking:ups:1Z999AA1%010d", n), Shipment: sh.ID}}
+	return tx
+}
+
 // followTx is an order's commit with the tracker that comes to follow it.
 func followTx(sh *shipment.Shipment, n int) *store.Tx {
 	tx := commitTx(sh)
@@ -188,6 +195,21 @@ func BenchmarkFollowCPU(b *testing.B) {
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		if err := s.Commit(b.Context(), "acme", followTx(order(n), n)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkBookCPU is BenchmarkFollowCPU with the claim of the booking, and the look for who has it.
+func BenchmarkBookCPU(b *testing.B) {
+	s := open(b, badgerstore.Config{InMemory: true})
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		tx := bookTx(order(n), n)
+		if _, err := s.Claimants(b.Context(), "acme", []string{tx.Claims[0].Name}); err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Commit(b.Context(), "acme", tx); err != nil {
 			b.Fatal(err)
 		}
 	}
