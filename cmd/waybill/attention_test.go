@@ -67,6 +67,18 @@ func TestAPersonDecides(t *testing.T) {
 	if !strings.Contains(out, "ORDER_DISPATCHED") || !strings.Contains(out, "1Z999AA10123456784") || !needing("1") {
 		t.Errorf("booked: %s", out)
 	}
+	// The carrier does not show that number under the order's reference: it may be another's.
+	out = waybill(exitFailure, "cancel", "there")
+	t.Log(out)
+	if !strings.Contains(out, "INVALID_OPERATION (409)") || !strings.Contains(out, "waybill shipments cancel there --confirm-number 1Z999AA10123456784") {
+		t.Errorf("cancelled under a number that nobody has confirmed: %s", out)
+	}
+	if out := waybill(exitFailure, "cancel", "there", "--confirm-number", "1Z999AA10123456785"); !strings.Contains(out, "as 1Z999AA10123456784, not as 1Z999AA10123456785") {
+		t.Errorf("another number is confirmed: %s", out)
+	}
+	if out := waybill(exitFailure, "cancel", "there", "--confirm-number", "1Z999AA10123456784"); strings.Contains(out, "INVALID_OPERATION") || !strings.Contains(out, "UPS") {
+		t.Errorf("confirmed, and the carrier was not asked, which has no such booking: %s", out)
+	}
 	waybill(0, "resolve", "gone", "--outcome", "absent", "--attempt", "1")
 	if err := d.wait("a second booking", func() bool { return strings.Contains(waybill(0, "get", "gone"), "ORDER_DISPATCHED") }); err != nil {
 		t.Fatal(err)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"net/http"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -76,8 +78,11 @@ func (o *sent) moment() time.Duration { return time.Duration(o.rng.Int64N(int64(
 func (o *sent) cancelIn(ctx context.Context) error { return o.cancel(ctx, o.moment()) }
 
 func (o *sent) cancel(ctx context.Context, after time.Duration) error {
-	code, err := o.later(ctx, after, http.MethodDelete, nil)
-	o.truth.note(o.id, func(t *told) { t.cancelled = code })
+	a, err := o.later(ctx, after, http.MethodDelete, nil)
+	if a.status == http.StatusConflict && bytes.Contains(a.body, []byte(usecase.InvalidOperation)) {
+		a.status = http.StatusForbidden // the clerk's number is to be confirmed first: it is not cancelled, unlike what is a conflict else
+	}
+	o.truth.note(o.id, func(t *told) { t.cancelled = a.status })
 	return err
 }
 
@@ -86,8 +91,8 @@ func (o *sent) editIn(ctx context.Context) error { return o.edit(ctx, o.moment()
 func (o *sent) anyEdit() string { return chaosEdits[o.rng.IntN(len(chaosEdits))] }
 
 func (o *sent) edit(ctx context.Context, after time.Duration, body string) error {
-	code, err := o.later(ctx, after, http.MethodPut, []byte(body))
-	o.truth.note(o.id, func(t *told) { t.edited, t.edit = code, []byte(body) })
+	a, err := o.later(ctx, after, http.MethodPut, []byte(body))
+	o.truth.note(o.id, func(t *told) { t.edited, t.edit = a.status, []byte(body) })
 	return err
 }
 

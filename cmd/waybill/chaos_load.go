@@ -181,15 +181,15 @@ func (o *sent) retry(ctx context.Context) error {
 }
 
 // later changes an order after a while. An order that is not there yet is waited for: its create is on its way.
-func (o *sent) later(ctx context.Context, after time.Duration, method string, body []byte) (int, error) {
+func (o *sent) later(ctx context.Context, after time.Duration, method string, body []byte) (answer, error) {
 	until := time.Now().Add(chaosAnswer)
 	for {
 		if err := pauseFor(ctx, after); err != nil {
-			return 0, err
+			return answer{}, err
 		}
-		code, err := o.insist(ctx, o.id, method, shipmentPath(o.id), body)
-		if err != nil || code != http.StatusNotFound || time.Now().After(until) {
-			return code, err
+		a, err := o.answered(ctx, o.id, method, shipmentPath(o.id), body)
+		if err != nil || a.status != http.StatusNotFound || time.Now().After(until) {
+			return a, err
 		}
 		after = 200 * time.Millisecond
 	}

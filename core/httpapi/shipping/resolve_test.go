@@ -2,6 +2,7 @@ package shipping_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,4 +99,27 @@ func TestASpareIsShown(t *testing.T) {
 	}
 	is(t, h.Do("GET", "/shipments/o/decision", "").Want(200), map[string]any{"attempts.0.spares.0.trackingId": "D-78",
 		"attempts.0.spares.0.needs": "attention", "attempts.0.spares.0.last": "The carrier says no.", "attempts.0.spares.1": nil})
+}
+
+// TestANumberIsConfirmed: the carrier cannot be asked whose a number is that a person has told.
+func TestANumberIsConfirmed(t *testing.T) {
+	h := undecided(t, "o")
+	h.Do("POST", "/shipments/o/resolve", `{"outcome":"booked","trackingId":"D-77"}`).Want(200)
+	for _, query := range []string{"", "?confirmNumber=", "?confirmNumber=D-78"} {
+		is(t, h.Do("DELETE", "/shipments/o"+query, "").Want(409), map[string]any{"type": "INVALID_OPERATION"})
+	}
+	is(t, h.Do("GET", "/shipments/o", "").Want(200), map[string]any{"status": "ORDER_DISPATCHED"})
+	h.Do("DELETE", "/shipments/o?confirmNumber=D-77", "", "x-api-key", h.OtherKey).Want(404)
+	is(t, h.Do("DELETE", "/shipments/o?confirmNumber=D-77", "").Want(200), map[string]any{"status": "ORDER_CANCELLED"})
+}
+
+// TestANumberIsOneOrders: the refusal names the order that has it.
+func TestANumberIsOneOrders(t *testing.T) {
+	h := undecided(t, "o", "p")
+	h.Do("POST", "/shipments/o/resolve", `{"outcome":"booked","trackingId":"D-77"}`).Want(200)
+	a := h.Do("POST", "/shipments/p/resolve", `{"outcome":"booked","trackingId":"D-77"}`).Want(409)
+	is(t, a, map[string]any{"type": "INVALID_OPERATION"})
+	if !strings.Contains(string(a.Body), "another order, o.") {
+		t.Errorf("the order that has it is not named: %s", a.Body)
+	}
 }
