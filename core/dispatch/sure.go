@@ -70,7 +70,7 @@ func (s *Service) sure(ctx context.Context, sh *shipment.Shipment, a *shipment.A
 		return err
 	}
 	if confirmed == "" {
-		return usecase.Failf(usecase.InvalidOperation, "That %s is the order's booking is a person's word, and %s does not show it under the order's reference, %s: it may be another's. Nothing was cancelled. Look at %s whose it is; if it is this order's: %s",
+		return usecase.Failf(usecase.InvalidOperation, "The order is booked as %s by a person's word alone, and %s does not show that under the order's reference, %s: it may be another's. Nothing was cancelled. Look at %s whose it is; if it is this order's: %s",
 			number, a.Provider, a.Reference, a.Provider, confirmCommand(sh, a))
 	}
 	return nil
