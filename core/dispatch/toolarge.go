@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -86,11 +87,9 @@ func carrierError(err error) *carrier.Error {
 
 // readable reports whether a booking has a number, and none that cannot be one.
 func readable(b carrier.Booking) bool {
-	long := max(utf8.RuneCountInString(b.CarrierRef), utf8.RuneCountInString(b.TrackingID), utf8.RuneCountInString(b.TrackingURL)/10)
-	for _, p := range b.Parcels {
-		long = max(long, utf8.RuneCountInString(p.Number))
-	}
-	return refOf(b) != "" && long <= maxNumber && len(b.Parcels) <= shipping.MaxItems
+	// What is found by its number in the store cannot have a zero byte.
+	odd := func(n string) bool { return utf8.RuneCountInString(n) > maxNumber || strings.IndexByte(n, 0) >= 0 }
+	return refOf(b) != "" && !slices.ContainsFunc(numbers(b), odd) && utf8.RuneCountInString(b.TrackingURL)/10 <= maxNumber && len(b.Parcels) <= shipping.MaxItems
 }
 
 // brief is a booking with what it says beside its facts bounded.

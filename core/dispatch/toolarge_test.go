@@ -122,13 +122,15 @@ func TestARefusalIsAlwaysRecorded(t *testing.T) {
 	e.mustCreate("o1")
 	e.wantLive("o1", "doordash")
 
-	odd := newFake("ups", "UPS", 500)
-	e = newEngine(t, odd)
-	odd.onBooked = func(_ context.Context, b *carrier.Booking) { b.TrackingID = strings.Repeat("1Z", 5<<20) }
-	if res, err := e.create("o1"); err != nil || !res.Waiting {
-		t.Fatalf("%+v, %v", res, err)
+	for _, number := range []string{strings.Repeat("1Z", 5<<20), "1Z\x00"} {
+		odd := newFake("ups", "UPS", 500)
+		e = newEngine(t, odd)
+		odd.onBooked = func(_ context.Context, b *carrier.Booking) { b.TrackingID = number }
+		if res, err := e.create("o1"); err != nil || !res.Waiting {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		e.pass(time.Hour)
+		e.wantLive("o1", "ups")
+		e.wantNoJobs()
 	}
-	e.pass(time.Hour)
-	e.wantLive("o1", "ups")
-	e.wantNoJobs()
 }
