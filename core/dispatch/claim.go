@@ -21,8 +21,9 @@ func claimName(a *shipment.Attempt, number string) string {
 // claim has the order claim numbers of a booking or a spare of the attempt. Whether it may is seen when the transaction is committed.
 func claim(sh *shipment.Shipment, a *shipment.Attempt, tx *store.Tx, numbers ...string) {
 	for _, n := range numbers {
-		name := claimName(a, n)
-		if n != "" && !slices.ContainsFunc(tx.Claims, func(c store.Claim) bool { return c.Name == name }) {
+		if n != "" {
+			name := claimName(a, n)
+			tx.Claims = slices.DeleteFunc(tx.Claims, func(c store.Claim) bool { return c.Name == name })
 			tx.Claims = append(tx.Claims, store.Claim{Name: name, Shipment: sh.ID})
 		}
 	}
@@ -98,20 +99,20 @@ func (s *Service) contend(ctx context.Context, sh *shipment.Shipment, tx *store.
 	if err != nil {
 		return fmt.Errorf("who has the booking: %w", err)
 	}
-	var fresh []store.Claim
+	var due []store.Claim // with what the order has claimed before: another may be taking that, as it had let it go
 	for i, c := range tx.Claims {
 		c.Before = has[i]
 		switch {
-		case c.Shipment == "" && (c.Before != sh.ID || keeps(sh, c.Name)), c.Shipment == c.Before:
+		case c.Shipment == "" && (c.Before != sh.ID || keeps(sh, c.Name)):
 			continue
-		case c.Shipment != "" && c.Before != "":
+		case c.Shipment != "" && c.Before != "" && c.Before != sh.ID:
 			if err := s.takeFrom(ctx, sh, c, tx); err != nil {
 				return err
 			}
 		}
-		fresh = append(fresh, c)
+		due = append(due, c)
 	}
-	tx.Claims = fresh
+	tx.Claims = due
 	return nil
 }
 
