@@ -27,12 +27,15 @@ type Course struct {
 
 // Course lays out what is booked of a ranking. done is nil where nothing has been booked yet: then the winner is the first of it.
 func (f Fallback) Course(ranked []Choice, done *Progress) Course {
-	if len(ranked) == 0 {
-		return Course{}
-	}
 	var c Course
-	first, tried, rest := ranked[0].Fee, 0, slices.Clone(ranked)
-	if done != nil {
+	var first shipping.Money
+	tried, rest := 0, slices.Clone(ranked)
+	switch {
+	case done == nil && len(ranked) == 0:
+		return Course{}
+	case done == nil:
+		first = ranked[0].Fee
+	default:
 		c.End, tried, first = done.Step, done.Tried, done.Fee
 		rest = slices.DeleteFunc(rest, func(x Choice) bool { return slices.Contains(done.Failed, x.Account) })
 	}

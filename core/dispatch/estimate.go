@@ -36,6 +36,7 @@ type estimate struct {
 	errors   []shipment.ProviderError
 	warnings []shipment.Warning
 	waited   time.Duration      // for carriers
+	kept     *shipment.Offers   // of an earlier round, where nobody was asked in this one
 	fallback *shipment.Fallback // how far one has come with the booking that is tried
 	notices  []usecase.Notice   // whom the rules want to be told with what comes of the round next
 }
@@ -52,8 +53,9 @@ type asked struct {
 	trace     *carrier.Trace
 }
 
-// estimate asks every account that the order may go to and decides. It commits nothing.
-func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.Shipment, round int, failed []string) (*estimate, error) {
+// estimate asks every account that the order may go to and decides. It commits nothing. kept are offers of an earlier round that are to be
+// decided on instead, as far as they are of the order as it is now; nil where all are to be asked.
+func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.Shipment, round int, failed []string, kept *shipment.Offers) (*estimate, error) {
 	e := &estimate{round: round, base: sh.Round, tenant: t}
 	if err := s.chooseRules(e, sh); err != nil {
 		return nil, err
@@ -72,8 +74,11 @@ func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.S
 		return nil, fmt.Errorf("order %s as rules see it: %w", sh.ID, err)
 	}
 	if e.plan = e.bundle.Prepare(e.input, candidates); e.plan.Hold == nil {
-		if err := e.ask(ctx, s, sh); err != nil {
-			return nil, err
+		e.narrow()
+		if !e.recall(sh, kept, src.Now) {
+			if err := e.ask(ctx, s, sh); err != nil {
+				return nil, err
+			}
 		}
 		e.take(sh.Currency)
 	}
@@ -244,6 +249,17 @@ func carriedSignature(sig string) string {
 	return sig
 }
 
+// narrow leaves of the accounts those that the plan wants to be asked, about the services that it wants to know of.
+func (e *estimate) narrow() {
+	e.asked = slices.DeleteFunc(e.asked, func(a *asked) bool {
+		i := slices.IndexFunc(e.plan.Ask, func(x rules.Ask) bool { return x.Account == a.config.ID })
+		if i >= 0 && (a.services == nil || e.plan.Ask[i].Services != nil) {
+			a.services = e.plan.Ask[i].Services
+		}
+		return i < 0
+	})
+}
+
 // ask puts the question to every account of the plan at once. A failure is data and spoils nothing.
 // The error is the store's.
 func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) error {
@@ -251,19 +267,8 @@ func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) e
 	day := sh.Day(begun)
 	goods := consignment(sh, "", e.plan.Set)
 	var wg sync.WaitGroup
-	var keep []*asked
 	var broken atomic.Pointer[error]
 	for _, a := range e.asked {
-		i := slices.IndexFunc(e.plan.Ask, func(x rules.Ask) bool { return x.Account == a.config.ID })
-		if i < 0 {
-			continue
-		}
-		if a.services == nil {
-			a.services = e.plan.Ask[i].Services
-		} else if narrowed := e.plan.Ask[i].Services; narrowed != nil {
-			a.services = narrowed
-		}
-		keep = append(keep, a)
 		wg.Go(func() {
 			usage, err := s.Store.Usage(ctx, sh.Tenant, a.config.ID, day)
 			if err != nil {
@@ -281,7 +286,6 @@ func (e *estimate) ask(ctx context.Context, s *Service, sh *shipment.Shipment) e
 		})
 	}
 	wg.Wait()
-	e.asked = keep
 	e.waited = s.Clock.Now().Sub(begun)
 	if err := broken.Load(); err != nil {
 		return *err

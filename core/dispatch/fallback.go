@@ -38,7 +38,7 @@ type course struct {
 // course lays out the round. done is how far the fallback has come in earlier rounds, nil where it has not begun.
 func (e *estimate) course(done *shipment.Fallback, now time.Time) course {
 	d := e.decision
-	if d.Winner == nil {
+	if d.Winner == nil && e.kept == nil {
 		return course{}
 	}
 	event := bookingFailed
@@ -66,7 +66,7 @@ func (c *course) over(done *shipment.Fallback, now time.Time) bool {
 }
 
 // keeps reports whether the rule wants nobody to be asked anew: an offer that has expired is a refusal like any other.
-func (c *course) keeps() bool { return c.rule != nil && c.rule.Requote == "never" }
+func (c *course) keeps() bool { return c.rule != nil && c.rule.Requote == never }
 
 // failed notes that the booking of a place in the queue has come to nothing.
 func (c *course) failed(done *shipment.Fallback, place int, now time.Time) *shipment.Fallback {
@@ -78,7 +78,7 @@ func (c *course) failed(done *shipment.Fallback, place int, now time.Time) *ship
 		next = *done
 		next.Rule = c.rule.Rule
 	}
-	next.Step, next.Anew = c.steps[place], false
+	next.Step, next.Anew, next.Keeps = c.steps[place], false, c.keeps()
 	next.Tried++
 	next.Failed = append(slices.Clone(next.Failed), c.queue[place].Account)
 	return &next
@@ -121,7 +121,7 @@ func (s *Service) exhausted(ctx context.Context, sh *shipment.Shipment, e *estim
 		next.Step, next.Anew, next.Failed = c.end, true, nil // time has passed: all may be asked again
 		sh.Fallback = &next
 		sh.Rules = e.stays(c.rule)
-		sh.Failure = f
+		sh.Failure, sh.Offers = f, nil
 		plan(tx, sh, s.job(sh, JobDispatch, due))
 		s.notify(tx, sh, e.notices)
 		return tx, nil
@@ -226,7 +226,7 @@ func (s *Service) fallBack(sh *shipment.Shipment, ev FallbackEvent, f rules.Fall
 	if sh.Fallback != nil && slices.Contains(f.On, sh.Fallback.Event) && sh.Fallback.Rule == f.Rule {
 		next = *sh.Fallback
 	}
-	next.Rule, next.Event, next.Anew = f.Rule, ev.Event, false
+	next.Rule, next.Event, next.Anew, next.Keeps = f.Rule, ev.Event, false, f.Requote == never
 	next.Tried++
 	next.Failed = append(slices.Clone(next.Failed), a.Account)
 	if f.Attempts > 0 && next.Tried >= f.Attempts || f.Within > 0 && now.Sub(next.Since) > time.Duration(f.Within) {
@@ -234,6 +234,9 @@ func (s *Service) fallBack(sh *shipment.Shipment, ev FallbackEvent, f rules.Fall
 	}
 	if !slices.ContainsFunc(f.Steps[min(next.Step, len(f.Steps)):], func(st rules.Step) bool { return st.Notify == "" }) {
 		return s.fallbackEnds(sh, a, &next, f, "no step is left"), nil
+	}
+	if next.Keeps && !bookable(sh, next.Failed, now) && !slices.ContainsFunc(f.Steps[next.Step:], func(st rules.Step) bool { return st.HoldFor > 0 }) {
+		return s.fallbackEnds(sh, a, &next, f, "it asks nobody anew, and no offer that is kept can be booked any more"), nil
 	}
 	if live != nil && told(live) { // it may be another's
 		return s.fallbackEnds(sh, a, &next, f, "the number of its booking is a person's word, which the carrier has not confirmed"), nil

@@ -137,6 +137,6 @@ func (e *estimate) turn(choice rules.Choice, begun, now time.Time) (c course, do
 	if !ok {
 		return c, nil, false
 	}
-	done = &shipment.Fallback{Rule: f.Rule, Event: providerDown, Since: begun, Fee: choice.Fee, Tried: 1, Failed: []string{choice.Account}}
+	done = &shipment.Fallback{Rule: f.Rule, Event: providerDown, Since: begun, Fee: choice.Fee, Tried: 1, Failed: []string{choice.Account}, Keeps: f.Requote == never}
 	return e.course(done, now), done, true
 }

@@ -130,7 +130,7 @@ func (s *Service) retry(ctx context.Context, c usecase.Caller, sh *shipment.Ship
 			}
 		}
 		now := s.Clock.Now()
-		sh.Retries = 0
+		sh.Retries, sh.Fallback, sh.Rules, sh.Offers = 0, nil, "", nil // it is asked and decided afresh
 		prepare(sh)
 		if err := s.place(ctx, t, sh, now); err != nil {
 			return nil, err
@@ -170,7 +170,7 @@ func (s *Service) Rates(ctx context.Context, c usecase.Caller, o shipment.Order)
 	if err != nil {
 		return Rates{}, err
 	}
-	e, err := s.estimate(ctx, t, sh, 1, nil)
+	e, err := s.estimate(ctx, t, sh, 1, nil, nil)
 	if err != nil {
 		return Rates{}, s.storeError("estimate", err)
 	}

@@ -66,7 +66,7 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 		} else {
 			round = max(round, sh.Round) + 1
 		}
-		e, err = s.estimate(ctx, t, sh, round, slices.Sorted(maps.Keys(past.failed)))
+		e, err = s.estimate(ctx, t, sh, round, slices.Sorted(maps.Keys(past.failed)), past.kept(sh))
 		if err != nil {
 			return sh, err
 		}
@@ -273,7 +273,7 @@ func (s *Service) nothingToBook(ctx context.Context, sh *shipment.Shipment, e *e
 	switch h := e.held(); {
 	case h != nil:
 		return s.hold(ctx, sh, e, h)
-	case e.decision.Winner != nil:
+	case e.decision.Winner != nil || c.hold > 0:
 		return s.exhausted(ctx, sh, e, c, past, true, user, placeFailure(nil, false))
 	}
 	return s.nobody(ctx, sh, e, past, user)
@@ -318,7 +318,7 @@ func (s *Service) estimated(sh *shipment.Shipment, e *estimate, tx *store.Tx) er
 		return fmt.Errorf("decision record of order %s: %w", sh.ID, err)
 	}
 	sh.Round = e.round
-	sh.Failure = nil
+	sh.Failure, sh.Offers = nil, nil
 	sh.Warnings = append(withoutRound(sh.Warnings), e.warnings...)
 	tx.Decisions = append(tx.Decisions, store.Decision{Shipment: sh.ID, Round: e.round, At: s.Clock.Now(), Record: record, Trial: e.tried})
 	tx.Exchanges = append(tx.Exchanges, e.exchanges(sh)...)
@@ -350,10 +350,11 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 		now := s.Clock.Now()
 		tx := &store.Tx{}
 		if first {
-			tx = changed(sh, sh.Move(shipping.EstimatesReceived, now, user))
+			tx = changed(sh, sh.Move(shipping.EstimatesReceived, now, user, e.wayOf()...))
 			if err := s.estimated(sh, e, tx); err != nil {
 				return nil, err
 			}
+			sh.Offers = e.keep(sh, now)
 		}
 		fee, err := choice.Fee.Add(choice.Charge)
 		if err != nil {
@@ -542,7 +543,7 @@ func (s *Service) failRound(ctx context.Context, sh *shipment.Shipment, e *estim
 				return nil, err
 			}
 		}
-		sh.Failure, sh.Rules, sh.Fallback = f, "", nil
+		sh.Failure, sh.Rules, sh.Fallback, sh.Offers = f, "", nil, nil
 		tx.DropJobs = drop(sh, JobDispatch)
 		s.notify(tx, sh, e.notices)
 		return tx, nil

@@ -53,6 +53,7 @@ func (s *Shipment) Erase(now time.Time) {
 	if s.Hold != nil {
 		s.Hold.Reason = ""
 	}
+	s.Offers = nil
 	for i := range s.Attempts {
 		s.Attempts[i].erase()
 	}

@@ -60,6 +60,8 @@ type Shipment struct {
 	Rules string `json:"rules,omitempty"`
 	// Fallback is how far a fallback rule has come; nil where none is at work.
 	Fallback *Fallback `json:"fallback,omitempty"`
+	// Offers are what carriers have offered and is not booked, where a fallback rule may book it without asking anew; nil where none may.
+	Offers *Offers `json:"offers,omitempty"`
 
 	CreatedBy string    `json:"createdBy"` // name of the key
 	CreatedAt time.Time `json:"createdAt"`
@@ -263,6 +265,34 @@ type Fallback struct {
 	Fee    shipping.Money `json:"fee"`              // of the first, without what rules charge
 	Failed []string       `json:"failed,omitempty"` // accounts that are not to be asked again
 	Anew   bool           `json:"anew,omitempty"`   // it has waited, and begins again with the best
+	Keeps  bool           `json:"keeps,omitempty"`  // the rule books by the offers that are kept and asks nobody anew
+}
+
+// Offers are what a round of asking has left: a carrier holds to its offer until it expires, whatever has become of another's booking.
+// They end with the pickup, with the order, and with the next round of asking.
+type Offers struct {
+	At    time.Time `json:"at"`    // when the carriers were asked
+	Asked string    `json:"asked"` // digest of what they were asked: of a changed order the offers say nothing
+	// Kept are the offers in the order of the ranking, without those of the account that led it, which is booked.
+	Kept []Offer `json:"kept,omitempty"`
+}
+
+// Offer is one quote, with what is needed to book it.
+type Offer struct {
+	Account   string         `json:"account"`
+	Reference string         `json:"reference"` // under which the account was asked
+	Quote     shipping.Quote `json:"quote"`
+	MaxOpen   int            `json:"maxOpen,omitempty"`  // bookings that the account may have open, 0 for no bound
+	MaxToday  int            `json:"maxToday,omitempty"` // bookings that it may make in a day, 0 for no bound
+}
+
+// Stale reports whether the carrier does not hold to an offer any more: it has expired, or the pickup that it promises should have been.
+func (o *Offer) Stale(now time.Time) bool {
+	pickup := o.Quote.Pickup.EndsAt
+	if pickup.IsZero() {
+		pickup = o.Quote.Pickup.StartsAt
+	}
+	return !o.Quote.Expires.IsZero() && !now.Before(o.Quote.Expires.Time) || !pickup.IsZero() && pickup.Before(now)
 }
 
 // CancelRequest is a cancellation that was asked for while its time had not come: a booking in flight, or the carrier's answer unknown.

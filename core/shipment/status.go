@@ -81,6 +81,9 @@ func (s *Shipment) Move(to shipping.Status, now time.Time, user string, opts ...
 	s.Changes++
 	if !c.Late {
 		s.Status, s.SubStatus = to, c.SubStatus
+		if s.Final() || StageOf(to) == Underway && to != shipping.OrderDelayed || to == shipping.OrderUndeliverable {
+			s.Offers = nil // nobody else will be booked
+		}
 	}
 	s.UpdatedAt = now
 	return c
