@@ -265,7 +265,7 @@ func wantType(t *testing.T, err error, want usecase.Type) *usecase.Error {
 	return e
 }
 
-func rulesOf(t *testing.T, text string) *rules.Bundle {
+func rulesOf(t tb, text string) *rules.Bundle {
 	t.Helper()
 	b, err := rules.Load([]rules.File{{Name: "test.rules.yaml", Data: []byte(text)}}, rules.Options{})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -52,6 +53,10 @@ func newStorm(rt *rapid.T) *storm {
 	}
 	st.engine = newEngine(rt, st.fakes...)
 	st.store.onCommit(st.intrude)
+	if requote := rapid.SampledFrom([]string{"", "never", "expired", "always"}).Draw(rt, "requote"); requote != "" {
+		st.bundle = rulesOf(rt, fallbackRules("    steps: [ next_ranked, { hold_for: 30m }, next_ranked ]\n    requote: "+requote+"\n"))
+		st.Version = func(string, string) *rules.Bundle { return st.bundle }
+	}
 	for _, f := range st.fakes {
 		st.config.Tenants["demo"].Accounts[f.manifest.Name].Doubt = rapid.SampledFrom([]string{"", "watch", "attention"}).Draw(rt, f.manifest.Name+" doubt")
 	}
@@ -177,7 +182,7 @@ func (st *storm) order() string { return rapid.SampledFrom(st.orders).Draw(st.rt
 func (st *storm) step() {
 	ops := []string{"create", "pass", "pass", "crash", "store fails"}
 	if len(st.orders) > 0 {
-		ops = append(ops, "cancel", "cancel", "edit", "edit", "retry", "status", "return", "return")
+		ops = append(ops, "cancel", "cancel", "edit", "edit", "retry", "status", "return", "return", "given up", "no driver")
 	}
 	op := rapid.SampledFrom(ops).Draw(st.rt, "op")
 	ctx := context.Background()
@@ -214,6 +219,10 @@ func (st *storm) step() {
 		_, _ = st.edit(st.order(), st.change())
 	case "retry":
 		_, _ = st.Retry(ctx, caller, st.order())
+	case "given up":
+		st.giveUp(st.order())
+	case "no driver":
+		st.tell(st.get(st.order()), "no_driver")
 	case "status":
 		to := rapid.SampledFrom([]shipping.Status{shipping.PickupCompleted, shipping.OrderUndeliverable, shipping.OrderDelivered}).Draw(st.rt, "to")
 		_ = st.setStatus(st.order(), to, "")
@@ -223,6 +232,40 @@ func (st *storm) step() {
 		_, _ = st.Return(ctx, caller, id, dispatch.ReturnRequest{Reason: "too_small", Async: rapid.Bool().Draw(st.rt, "async")})
 		st.comeBack(id)
 	}
+}
+
+// giveUp has the carrier of an order cancel its booking by itself, should the engine take the word in.
+func (st *storm) giveUp(id string) {
+	sh := st.get(id)
+	a := sh.Live(shipment.Forward)
+	if a == nil || sh.Stage() != shipment.WithCarrier || len(st.carriers[a.Account].bookings[a.Reference]) == 0 {
+		return
+	}
+	st.inside = true // who tells reads and writes the order at once
+	defer func() { st.inside = false }()
+	_ = st.hear(id, shipment.Heard{Status: shipping.OrderCancelled, User: a.Provider})
+	if sh = st.get(id); sh.Attempt(a.Number).State != shipment.Ended {
+		return
+	}
+	f := st.carriers[a.Account]
+	f.set(func(f *fakeCarrier) {
+		for i := range f.bookings[a.Reference] {
+			if b := &f.bookings[a.Reference][i]; b.CarrierRef == a.Booking.CarrierRef {
+				b.Cancelled = true
+			}
+		}
+	})
+	st.tell(sh, "cancelled_by_carrier")
+}
+
+// tell puts the job that tells the fallback rules of an event, unless the store fails.
+func (st *storm) tell(sh *shipment.Shipment, event string) {
+	if len(sh.Attempts) == 0 {
+		return
+	}
+	tx := st.fallbackTx(sh, event)
+	tx.Shipments = nil
+	_ = st.store.Commit(context.Background(), sh.Tenant, tx)
 }
 
 // comeBack takes up the returns of an order, whether their asking was answered or not: they are orders like any other.
