@@ -140,7 +140,7 @@ type Fallback struct {
 	Within Duration `json:"within,omitempty"`
 	// ExtraCost bounds what a later choice may cost more than the first; zero means no bound.
 	ExtraCost shipping.Money `json:"extra_cost,omitzero"`
-	Requote   string         `json:"requote,omitempty"` // always, never, expired; "" is expired
+	Requote   string         `json:"requote,omitempty"` // always: all are asked before each; never: the offers of the first booking do; expired, and "": who is asked by need
 	// Version is latest where what comes later is decided by the rules that are live then; "" where by those of this decision.
 	Version string `json:"version,omitempty"`
 }

@@ -241,17 +241,21 @@ func TestOffersAreKeptInBounds(t *testing.T) {
 	wantAsked(t, 2, fs...)
 }
 
-// TestAnOfferIsTakenOnce: where its booking is proven absent after a doubt, the next offer is taken, never the same reference again.
+// TestAnOfferIsTakenOnce: the first refuses, and of the second it is found only after a doubt that it has not booked; the third is booked by the
+// offer that is kept, and nobody under a reference that was tried.
 func TestAnOfferIsTakenOnce(t *testing.T) {
 	e, fs := keepers(t, "[ next_ranked, next_ranked ]")
+	refuses(fs[0], true)
 	fs[1].onBook = func(carrier.BookRequest) (bool, error) { return false, lost() }
 	e.mustCreate("o")
-	e.givesUp("o")
 	e.pass(time.Hour)
 	e.wantLive("o", "dearest")
 	wantAsked(t, 1, fs...)
 	if sh := e.get("o"); len(sh.Attempts) != 3 || sh.Attempts[1].State != shipment.Absent {
 		t.Errorf("attempts %+v", sh.Attempts)
+	}
+	if got := e.lastDecision("o").Refused; len(got) != 2 || !strings.Contains(got[1].Message, "taken before") {
+		t.Errorf("the record says of the others %+v", got)
 	}
 	e.wantNoJobs()
 }
