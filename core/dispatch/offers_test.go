@@ -260,6 +260,30 @@ func TestAnOfferIsTakenOnce(t *testing.T) {
 	e.wantNoJobs()
 }
 
+// TestAKeptOfferWithoutAPlaceIsPassedOver: another order has taken the account's last place since, and still nobody is asked anew.
+func TestAKeptOfferWithoutAPlaceIsPassedOver(t *testing.T) {
+	e, fs := keepers(t, "[ next_ranked, next_ranked ]")
+	expires(fs[1], e, time.Hour, false)
+	roomy := fs[1].onQuote
+	fs[1].onQuote = func(r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
+		a, err := roomy(r)
+		a.Capacity.Open = 1
+		return a, err
+	}
+	e.mustCreate("o")
+	refuses(fs[0], true)
+	e.mustCreate("other")
+	if a := e.get("other").Live(shipment.Forward); a == nil || a.Account != "dear" {
+		t.Fatalf("the other order is live at %+v", a)
+	}
+	e.givesUp("o")
+	e.pass(time.Minute)
+	if a := e.get("o").Live(shipment.Forward); a == nil || a.Account != "dearest" {
+		t.Errorf("the order is live at %+v", a)
+	}
+	wantAsked(t, 2, fs...) // once for each order
+}
+
 // TestARetryBeginsAfresh: what a fallback has used up does not bind the person who has the order tried again.
 func TestARetryBeginsAfresh(t *testing.T) {
 	e, fs := keepers(t, "[ next_ranked ]")
