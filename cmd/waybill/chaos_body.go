@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // ofPeople are the members of an order that an erasure takes away.
@@ -40,7 +41,10 @@ func (x *examination) body(o *owned, said *told) {
 			delete(edited, name)
 		}
 	}
-	must := said.edited == http.StatusOK || said.edited/100 == 2 && !x.refused(o.id, editRefused, cancelRefused)
+	must := said.edited/100 == 2 && !x.refused(o.id, editRefused, cancelRefused)
+	if said.edited == http.StatusOK {
+		must = o.status != shipping.OrderCancelled || !x.refused(o.id, editRefused) // cancelled before the edit could come to anything
+	}
 	if x.bodies++; said.edit == nil {
 		must = true
 	}

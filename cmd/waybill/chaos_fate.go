@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -38,6 +40,7 @@ type fate struct {
 var fates = []*fate{
 	{name: "cancelled", share: .05, meanwhile: (*sent).cancelIn},
 	{name: "edited", share: .07, meanwhile: (*sent).editIn},
+	{name: "edited and cancelled", share: .02, meanwhile: (*sent).editAndCancel},
 	{name: "edited once booked", share: .04, then: (*sent).editBooked},
 	{name: "sent twice", share: .02, meanwhile: (*sent).again},
 	{name: "gated", share: .03, attributes: `{"gate":"shut"}`, then: (*sent).open},
@@ -82,11 +85,20 @@ func (o *sent) cancel(ctx context.Context, after time.Duration) error {
 	if a.status == http.StatusConflict && bytes.Contains(a.body, []byte(usecase.InvalidOperation)) {
 		a.status = http.StatusForbidden // the clerk's number is to be confirmed first: it is not cancelled, unlike what is a conflict else
 	}
-	o.truth.note(o.id, func(t *told) { t.cancelled = a.status })
+	o.truth.note(o.id, func(t *told) { t.cancelled, t.inDark = a.status, a.inDark })
 	return err
 }
 
 func (o *sent) editIn(ctx context.Context) error { return o.edit(ctx, o.moment(), o.anyEdit()) }
+
+// editAndCancel does both at moments of their own.
+func (o *sent) editAndCancel(ctx context.Context) error {
+	edit, cancel, body := o.moment(), o.moment(), o.anyEdit()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return o.edit(ctx, edit, body) })
+	g.Go(func() error { return o.cancel(ctx, cancel) })
+	return g.Wait()
+}
 
 func (o *sent) anyEdit() string { return chaosEdits[o.rng.IntN(len(chaosEdits))] }
 
@@ -106,7 +118,7 @@ func (o *sent) editBooked(ctx context.Context) error {
 // again is the caller's own haste: the same create twice at once.
 func (o *sent) again(ctx context.Context) error {
 	a, err := o.answered(ctx, o.id, http.MethodPost, "/shipments", o.body, "Idempotency-Key", o.id)
-	o.truth.note(o.id, func(t *told) { t.again, t.againID = a.status, idIn(a) })
+	o.truth.note(o.id, func(t *told) { t.again, t.againID = a.status, idIn(a.answer) })
 	return err
 }
 

@@ -33,21 +33,24 @@ type told struct {
 	edit       []byte // of the edit
 	created    int
 	id         string // that the create was answered with
+	booked     string // the number that a create was answered with that was dispatched at once
 	again      int    // the create sent again
 	againID    string
 	cancelled  int
+	inDark     int // requests to cancel that were sent and not answered
 	edited     int
 	retried    int
 	delivered  int // the status set by hand
 	erased     int
-	carried    bool     // the carrier has delivered it
-	gaveUp     string   // the reference of the booking that its carrier has given up
-	number     string   // of a parcel of somebody else's
-	pushed     int      // news of that parcel
-	followed   int      // and a tracker of it
-	forgot     int      // the removal of a tracker
-	subscribed int      // the change of a webhook
-	unanswered []string // requests that were never answered but with 5xx
+	carried    bool            // the carrier has delivered it
+	fell       shipping.Status // at which it stood when the storm was over, and it was tried again; "" where a carrier had it
+	gaveUp     string          // the reference of the booking that its carrier has given up
+	number     string          // of a parcel of somebody else's
+	pushed     int             // news of that parcel
+	followed   int             // and a tracker of it
+	forgot     int             // the removal of a tracker
+	subscribed int             // the change of a webhook
+	unanswered []string        // requests that were never answered but with 5xx
 }
 
 // truth is what all callers were told.
@@ -159,8 +162,10 @@ const chaosRetries = 5
 // create sends the order, and has it tried again where nobody would carry it just now, as a merchant does.
 func (o *sent) create(ctx context.Context) error {
 	a, err := o.answered(ctx, o.id, http.MethodPost, "/shipments", o.body, "Idempotency-Key", o.id)
-	o.truth.note(o.id, func(t *told) { t.created, t.id, t.body = a.status, idIn(a), o.body })
-	if err != nil || o.fate.attributes != "" || a.status != http.StatusAccepted && !(a.status == http.StatusUnprocessableEntity && idIn(a) != "") {
+	o.truth.note(o.id, func(t *told) {
+		t.created, t.id, t.booked, t.body = a.status, idIn(a.answer), bookedIn(a.answer), o.body
+	})
+	if err != nil || o.fate.attributes != "" || a.status != http.StatusAccepted && !(a.status == http.StatusUnprocessableEntity && idIn(a.answer) != "") {
 		return err
 	}
 	for range chaosRetries {
@@ -181,13 +186,16 @@ func (o *sent) retry(ctx context.Context) error {
 }
 
 // later changes an order after a while. An order that is not there yet is waited for: its create is on its way.
-func (o *sent) later(ctx context.Context, after time.Duration, method string, body []byte) (answer, error) {
+func (o *sent) later(ctx context.Context, after time.Duration, method string, body []byte) (insisted, error) {
 	until := time.Now().Add(chaosAnswer)
+	inDark := 0
 	for {
 		if err := pauseFor(ctx, after); err != nil {
-			return answer{}, err
+			return insisted{}, err
 		}
 		a, err := o.answered(ctx, o.id, method, shipmentPath(o.id), body)
+		inDark += a.inDark
+		a.inDark = inDark
 		if err != nil || a.status != http.StatusNotFound || time.Now().After(until) {
 			return a, err
 		}
@@ -240,28 +248,45 @@ func idIn(a answer) string {
 	return named.ID
 }
 
+// bookedIn is the number of the booking that a create was answered with; "" where the order was not dispatched then.
+func bookedIn(a answer) string {
+	var named struct {
+		TrackingID string `json:"trackingId"`
+	}
+	if a.status != http.StatusCreated || json.Unmarshal(a.body, &named) != nil {
+		return ""
+	}
+	return named.TrackingID
+}
+
+// insisted is the answer to a request, and how often it was sent before without any.
+type insisted struct {
+	answer
+	inDark int
+}
+
 // answered sends a request until it is answered otherwise than by a fault of the machinery, and returns the answer. A request that is
 // never answered is noted, and is no error of the run.
-func (c *chaos) answered(ctx context.Context, id, method, path string, body []byte, headers ...string) (answer, error) {
+func (c *chaos) answered(ctx context.Context, id, method, path string, body []byte, headers ...string) (insisted, error) {
 	until := time.Now().Add(chaosAnswer)
-	for {
+	for inDark := 0; ; inDark++ {
 		tctx, stop := context.WithTimeout(ctx, chaosTry)
 		a, err := c.api.do(tctx, method, path, body, headers...)
 		stop()
 		switch {
 		case err == nil:
-			return a, nil
+			return insisted{a, inDark}, nil
 		case ctx.Err() != nil:
-			return answer{}, context.Cause(ctx)
+			return insisted{}, context.Cause(ctx)
 		case a.status/100 == 4 && a.status != http.StatusTooManyRequests:
-			return a, nil
+			return insisted{a, inDark}, nil
 		case time.Now().After(until):
 			c.truth.note(id, func(o *told) { o.unanswered = append(o.unanswered, method+" "+path+": "+err.Error()) })
-			return answer{}, nil
+			return insisted{}, nil
 		}
 		c.count(a.status)
 		if err := pauseFor(ctx, 150*time.Millisecond); err != nil {
-			return answer{}, err
+			return insisted{}, err
 		}
 	}
 }

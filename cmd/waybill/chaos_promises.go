@@ -49,6 +49,7 @@ func (x *examination) promises(t *truth) {
 			x.twins(o, said)
 			x.ended(o, said)
 			x.body(o, said)
+			x.carriedAfterAll(o, said)
 		}
 	}
 	for id, o := range x.orders {
@@ -95,6 +96,8 @@ func (x *examination) ended(o *owned, said *told) {
 		x.differ("status", o, nil, "its cancellation was acknowledged with %d, and it is %s", said.cancelled, o.status)
 	case said.cancelled/100 == 2 && !cancelled && !x.refused(o.id, cancelRefused):
 		x.differ("status", o, nil, "its cancellation was acknowledged with %d, it is %s, and its history does not say why", said.cancelled, o.status)
+	case said.cancelled/100 == 4 && said.cancelled != http.StatusConflict && said.inDark == 0 && cancelled:
+		x.differ("status", o, nil, "its cancellation was refused with %d, and it is cancelled", said.cancelled)
 	case said.delivered == http.StatusOK && o.status != shipping.OrderDelivered:
 		x.differ("status", o, nil, "was acknowledged as delivered, and it is %s", o.status)
 	case said.carried && o.status != shipping.OrderDelivered:

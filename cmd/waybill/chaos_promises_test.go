@@ -77,9 +77,13 @@ func TestPromisesAreHeldAgainstTheEnd(t *testing.T) {
 		"sent twice, and once for nothing":      {told{created: 201, id: "k", again: 422}, shipping.OrderDispatched, nil, nil, `the id ""`},
 		"sent twice, answered for another":      {told{created: 201, id: "l", again: 201, againID: "k"}, shipping.OrderDispatched, nil, nil, "with the id l"},
 		"sent twice, and refused once":          {told{created: 201, id: "k", again: 422, againID: "k"}, shipping.OrderDispatched, nil, nil, "sent again, with 422"},
-		"sent twice, refused while it waited":   {told{created: 202, id: "k", again: 422, againID: "k"}, shipping.OrderFailed, nil, nil, ""},
+		"sent twice, refused while it waited":   {told{created: 202, id: "k", again: 422, againID: "k"}, shipping.OrderDispatched, nil, nil, ""},
+		"sent twice, and lost in the end":       {told{created: 202, id: "k", again: 422, againID: "k"}, shipping.OrderFailed, nil, nil, "nothing stood against it"},
+		"cancelled though it was refused":       {told{created: 201, cancelled: 422}, shipping.OrderCancelled, nil, nil, "refused with 422"},
+		"edited and then cancelled, told":       {told{created: 201, edited: 200, edit: []byte(instructions), cancelled: 200}, shipping.OrderCancelled, nil, []string{"EDIT_REFUSED( UPS: it is cancelled )"}, ""},
+		"edited and then cancelled":             {told{created: 201, edited: 200, edit: []byte(instructions), cancelled: 200}, shipping.OrderCancelled, nil, nil, "is not seen"},
 		"sent twice, and retried":               {told{created: 422, id: "k", again: 201, againID: "k", retried: 200}, shipping.OrderDispatched, nil, nil, ""},
-		"a create that was refused and is kept": {told{created: 422}, shipping.OrderFailed, func(sh *shipment.Shipment) { sh.Order.DeliveryContact.Name = "Bob" }, nil, "deliveryContact"},
+		"a create that was refused and is kept": {told{created: 422}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.DeliveryContact.Name = "Bob" }, nil, "deliveryContact"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sh := &shipment.Shipment{Status: c.status}

@@ -33,6 +33,7 @@ type chaosReport struct {
 	Acknowledged map[string]int `json:"acknowledged"`
 	Meant        int            `json:"meant"`      // orders that nobody has asked to be cancelled
 	Dispatched   int            `json:"dispatched"` // of these
+	TriedAgain   int            `json:"triedAgain"` // orders that nobody had carried when the storm was over
 	Stored       int            `json:"stored"`     // orders, returns too
 	Bodies       int            `json:"bodies"`     // orders that were held against what was sent
 	Consigned    int            `json:"consigned"`  // bookings whose carriers were asked what they are to carry
@@ -123,7 +124,7 @@ func (r *chaosReport) print(out io.Writer) error {
 	line("exchanges", "%d counted, %.1f%% of them disturbed", r.Exchanges, 100*float64(r.Disturbed)/float64(max(r.Exchanges, 1)))
 	line("sent again", "%s", counts(r.SentAgain))
 	line("acknowledged", "%s", counts(r.Acknowledged))
-	line("dispatched", "%d of %d that nobody has cancelled", r.Dispatched, r.Meant)
+	line("dispatched", "%d of %d that nobody has cancelled, %d of them when the storm was over and they were tried again", r.Dispatched, r.Meant, r.TriedAgain)
 	line("compared", "%d orders with what was sent, %d bookings with what the carrier was asked to carry, %d labels with their parcels, "+
 		"%d refused cancellations with how far the carrier was", r.Bodies, r.Consigned, r.Labels, r.Grounds)
 	line("attempts", "%s", counts(r.Attempts))

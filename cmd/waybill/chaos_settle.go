@@ -27,10 +27,22 @@ var waitingStatuses = []shipping.Status{shipping.RequestReceived, shipping.Pendi
 // all, is not waited for.
 const restless = 2 * time.Minute
 
-// settle waits until no order waits, no cancellation is in doubt, no job is due, no delivery by a carrier is unknown, and every
+// settle waits until all is quiet, has what nobody would carry tried again, and waits once more.
+func (c *chaos) settle(ctx context.Context) error {
+	if err := c.rest(ctx); err != nil {
+		return err
+	}
+	again, err := c.tryAgain(ctx)
+	if err != nil || !again {
+		return err
+	}
+	return c.rest(ctx)
+}
+
+// rest waits until no order waits, no cancellation is in doubt, no job is due, no delivery by a carrier is unknown, and every
 // subscriber knows everything. All but the first only the store tells; so the engine is stopped in between, which is one more thing
 // that it must bear.
-func (c *chaos) settle(ctx context.Context) error {
+func (c *chaos) rest(ctx context.Context) error {
 	until := time.Now().Add(c.quiet)
 	body, err := json.Marshal(map[string]any{"status": waitingStatuses, "limit": 1})
 	if err != nil {
