@@ -46,7 +46,7 @@ func (c *chaos) examine(ctx context.Context) error {
 		}
 		return eachShipment(ctx, st, func(sh *shipment.Shipment) error {
 			x.order(sh)
-			c.report.tally(sh)
+			c.report.tally(sh, x.needed[sh.Order.ExternalID])
 			return x.labels(ctx, st, sh)
 		})
 	})

@@ -46,6 +46,12 @@ type owned struct {
 	erased   bool
 }
 
+// need is why only a person could decide what became of an attempt.
+type need struct {
+	attempt int
+	why     string
+}
+
 // examination compares the three witnesses.
 type examination struct {
 	bookings map[[2]string]*held // by carrier and entity
@@ -55,6 +61,7 @@ type examination struct {
 	followed map[string]bool     // names of the trackers that there are
 	gaveUp   map[string]bool     // references of bookings that the carrier has given up
 	refusals map[string][]string // by order: what its history says of cancels and edits that have come to nothing
+	needed   map[string][]need   // by order: what only a person could decide, or what settled itself before one did
 	bodies   int                 // orders that were held against what was sent
 	grounds  int                 // refused cancellations whose grounds were looked for in the carrier's book
 	asked    int                 // bookings that were held against what their orders are to be carried as
@@ -64,7 +71,7 @@ type examination struct {
 
 func newExamination(records []simulator.Record) *examination {
 	x := &examination{bookings: map[[2]string]*held{}, byRef: map[string]*owned{}, orders: map[string]*owned{}, heardOf: map[string]bool{}, followed: map[string]bool{},
-		gaveUp: map[string]bool{}, refusals: map[string][]string{}}
+		gaveUp: map[string]bool{}, refusals: map[string][]string{}, needed: map[string][]need{}}
 	for _, r := range records {
 		if r.Entity == "" {
 			continue

@@ -15,8 +15,15 @@ const (
 	editRefused   = "EDIT_REFUSED"
 )
 
-// line notes a line of an order's history where it tells that a cancel or an edit has come to nothing, and why.
+// needsPerson is the code of lines that tell why only a person can decide what became of an attempt.
+const needsPerson = "NEEDS_ATTENTION"
+
+// line notes a line of an order's history where it tells that a cancel or an edit has come to nothing, or that a person is needed, and
+// why.
 func (x *examination) line(order string, l shipment.Change) {
+	if why, ok := strings.CutPrefix(l.Note, needsPerson+"( "); ok {
+		x.needed[order] = append(x.needed[order], need{l.Attempt, strings.TrimSuffix(why, " )")})
+	}
 	for _, code := range []string{cancelRefused, editRefused} {
 		why, ok := strings.CutPrefix(l.Note, code+"( ")
 		if _, reason, said := strings.Cut(strings.TrimSuffix(why, " )"), ": "); ok && said && strings.TrimSpace(reason) != "" {

@@ -173,6 +173,20 @@ func TestARefusalNeedsGrounds(t *testing.T) {
 	}
 }
 
+// TestWhatNeededAPersonIsTold has the report name each case, whoever settled it.
+func TestWhatNeededAPersonIsTold(t *testing.T) {
+	x := newExamination(nil)
+	x.line("o", shipment.Change{Attempt: 1, Note: "NEEDS_ATTENTION( UPS: nobody knows )"})
+	x.line("o", shipment.Change{Attempt: 2, Note: "NEEDS_ATTENTION( UPS: the account is gone )"})
+	x.line("o", shipment.Change{Attempt: 1, Note: "EDIT_REFUSED( UPS: too late )"})
+	r := newChaosReport(&chaosFlags{})
+	r.tally(bookedBy("o", shipping.OrderDispatched, "r1 absent -", "r2 adopted 1Z2"), x.needed["o"])
+	want := []attentionCase{{"o", 1, "", "UPS: nobody knows", shipment.Absent}, {"o", 2, "", "UPS: the account is gone", shipment.Adopted}}
+	if !slices.Equal(r.Attention, want) {
+		t.Errorf("told %+v, want %+v", r.Attention, want)
+	}
+}
+
 // TestLabelsAreLookedAt holds what the store has of a parcel's label against the booking.
 func TestLabelsAreLookedAt(t *testing.T) {
 	zpl := func(text string) shipping.Label { return shipping.Label{Format: shipping.ZPL, Data: []byte(text)} }

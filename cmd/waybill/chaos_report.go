@@ -59,7 +59,7 @@ type chaosReport struct {
 	Folder      string             `json:"folder,omitempty"` // logs, store and world of a run that has shown faults
 }
 
-// attentionCase is an attempt that only a person can decide.
+// attentionCase is what of an attempt only a person could decide, whoever came first: the clerk, or news of the carrier's.
 type attentionCase struct {
 	Order   string `json:"order"`
 	Attempt int    `json:"attempt"`
@@ -75,8 +75,13 @@ func newChaosReport(f *chaosFlags) chaosReport {
 		WaitedFor: map[string]int{}}
 }
 
-// tally counts an order and its attempts.
-func (r *chaosReport) tally(sh *shipment.Shipment) {
+// tally counts an order, its attempts, and what of them has needed a person.
+func (r *chaosReport) tally(sh *shipment.Shipment, needed []need) {
+	for _, n := range needed {
+		if a := sh.Attempt(n.attempt); a != nil {
+			r.Attention = append(r.Attention, attentionCase{sh.Order.ExternalID, a.Number, a.Account, n.why, a.State})
+		}
+	}
 	r.Statuses[string(sh.Status)]++
 	for _, a := range sh.Attempts {
 		r.Attempts[string(a.State)]++
@@ -90,9 +95,6 @@ func (r *chaosReport) tally(sh *shipment.Shipment) {
 			if sp := &a.Spares[i]; sp.Needs != "" {
 				r.Attention = append(r.Attention, attentionCase{sh.Order.ExternalID, a.Number, a.Account, "the carrier does not cancel the spare booking " + sp.CarrierRef, a.State})
 			}
-		}
-		if a.Doubt != nil && (a.Doubt.Needs != "" || a.Doubt.ByPerson != "") {
-			r.Attention = append(r.Attention, attentionCase{sh.Order.ExternalID, a.Number, a.Account, a.Doubt.Last, a.State})
 		}
 	}
 }
