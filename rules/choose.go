@@ -40,13 +40,51 @@ func (r *deciding) choose() {
 				r.prefer([]selector{{account, service}})
 			}
 		}
-		if chosen.Moved = len(r.eligible) > 0 && r.eligible[0] != first[0]; chosen.Moved {
-			led := &r.d.Options[first[0]]
-			chosen.Instead = selector{led.Account, led.Service}.String()
-		}
-		r.d.Choose = chosen
+		chosen.Moved = len(r.eligible) > 0 && r.eligible[0] != first[0]
+		r.d.Choose, r.alone = chosen, first
 		return
 	}
+}
+
+// moved writes down, once the guards have spoken, whether a choose rule has made another option lead than the ranking alone. Schema 1 says it of
+// the order before the guards.
+func (r *deciding) moved() {
+	c := r.d.Choose
+	if c == nil || r.d.Schema == 1 {
+		return
+	}
+	c.Moved = false
+	if len(r.eligible) == 0 {
+		return
+	}
+	for _, i := range r.alone {
+		if i == r.eligible[0] {
+			break
+		}
+		if !r.barred(i) {
+			led := &r.d.Options[i]
+			c.Moved, c.Instead = true, selector{led.Account, led.Service}.String()
+			break
+		}
+	}
+	delete(r.m.Vars, "option")
+}
+
+// barred reports whether a guard takes an option out wherever it stands in the ranking.
+func (r *deciding) barred(i int) bool {
+	if slices.Contains(r.eligible, i) || len(r.bundle.guards) == 0 {
+		return false
+	}
+	r.look(i, stageQuote)
+	r.m.Vars["chosen"] = &r.vars[i]
+	for n := range r.bundle.guards {
+		if rule := &r.bundle.guards[n]; rule.breach == "next" {
+			if reason, err := r.breach(rule, i); reason != "" || err != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // chosen is what a rule says of itself, whatever the order.
@@ -65,6 +103,50 @@ func (rule *chooseRule) chosen() *Chosen {
 		c.By = rule.by.Source
 	}
 	return c
+}
+
+// asksFor reports whether an option is what the rule asks for, of a split the part that the order falls to.
+func (c *Chosen) asksFor(o *Option) bool {
+	list := c.List
+	if c.Kind == "split" {
+		list = []string{c.Arm}
+	}
+	return slices.ContainsFunc(list, func(s string) bool {
+		account, service, _ := strings.Cut(s, "/")
+		return selector{account, service}.matches(o.Account, o.Service)
+	})
+}
+
+// Heeded reports whether the option that leads is one that the choose rule asks for. It is not where guards, or carriers that gave no offer,
+// have left none of these. A record of schema 1 says of a split alone what it asks for; of other rules of it Heeded is Moved.
+func (d *Decision) Heeded() bool {
+	c, leads := d.Choose, d.leader()
+	switch {
+	case c == nil || leads == nil:
+		return false
+	case c.Kind == "split" && c.Arm == "rank":
+		return true
+	case c.Kind != "split" && len(c.List) == 0:
+		return c.Moved
+	}
+	return c.asksFor(leads)
+}
+
+// Denied lists the exclusions by guards of what the choose rule asks for.
+func (d *Decision) Denied() []Exclusion {
+	var out []Exclusion
+	for i := range d.Options {
+		o := &d.Options[i]
+		if d.Choose == nil || !d.Choose.asksFor(o) {
+			continue
+		}
+		for _, x := range d.Excluded {
+			if x.Phase == PhaseGuard && late(x, o) && !slices.Contains(out, x) {
+				out = append(out, x)
+			}
+		}
+	}
+	return out
 }
 
 // Wants says for people what the rule wants: "prefer own_fleet, doordash". Of a record of schema 1 only the kind is known, and of a split the part.

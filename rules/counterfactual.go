@@ -24,7 +24,7 @@ const (
 // speak of, or of its fee. Each was tried: the decision was made again with it. An option that no single change helps is left
 // out, and so is one that was never quoted, as nobody knows what it would have asked.
 func WhatIf(b *Bundle, d Decision) ([]string, error) {
-	again, err := recompute(b, &d)
+	again, err := recompute(b, &d, RecordSchema)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,12 @@ import (
 // Decide chooses among the offers. The plan must come from Prepare of the same bundle. The order of offers and refusals does not
 // matter. An offer of a service that was excluded or not asked stays out, whatever the carrier says.
 func (b *Bundle) Decide(p Plan, offers []Offer, refused ...Refused) Decision {
-	d := Decision{Schema: RecordSchema, Rules: b.hash, Plan: p, Excluded: slices.Clone(p.Excluded), Refused: slices.Clone(refused)}
+	return b.decide(RecordSchema, p, offers, refused)
+}
+
+// decide is Decide for a record of a schema.
+func (b *Bundle) decide(schema int, p Plan, offers []Offer, refused []Refused) Decision {
+	d := Decision{Schema: schema, Rules: b.hash, Plan: p, Excluded: slices.Clone(p.Excluded), Refused: slices.Clone(refused)}
 	slices.SortFunc(d.Refused, compareRefused)
 	r := &deciding{run: b.start(&p.Input, p.Candidates, &p.Set), d: &d}
 	defer r.close()
@@ -28,6 +33,7 @@ func (b *Bundle) Decide(p Plan, offers []Offer, refused ...Refused) Decision {
 		r.rank()
 		r.choose()
 		r.guard()
+		r.moved()
 		r.breached()
 		r.settle()
 		r.fallbacks()
@@ -48,6 +54,7 @@ type deciding struct {
 	vars     []option
 	ties     [][]any
 	eligible []int
+	alone    []int     // eligible before a choose rule spoke; nil where none did
 	spends   [][]Spend // by option
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // RecordSchema is the number of the shape that new decision records have. Older numbers stay readable, and are computed again to the bytes of their
-// own shape: 1 says of a choose rule only that it spoke, 2 also what it wants and why.
+// own shape: 1 says of a choose rule only that it spoke, 2 also what it wants and why, and whether it made a difference once the guards had spoken.
 const RecordSchema = 2
 
 // Offer is one quote that an account gave. ID is the caller's own name for the quote and comes back in the decision; it may be empty.
@@ -101,7 +101,9 @@ type Chosen struct {
 	// Bucket is the order's number 0..99 in the experiment of a split.
 	Bucket     int    `json:"bucket,omitempty"`
 	Experiment string `json:"experiment,omitempty"`
-	Moved      bool   `json:"moved,omitempty"` // the winner differs from that of the ranking alone
+	// Moved says that another option leads than by the ranking alone, with the same guards. In a record of schema 1 it speaks of the order before the
+	// guards, so that the winner may be that of the ranking all the same.
+	Moved bool `json:"moved,omitempty"`
 
 	// What follows stands in no record of schema 1.
 
@@ -109,7 +111,7 @@ type Chosen struct {
 	List    []string `json:"list,omitempty"`    // of prefer and only, in order: an account, or account/service
 	Arms    []Arm    `json:"arms,omitempty"`    // of a split
 	By      string   `json:"by,omitempty"`      // the expression that a split goes by
-	Instead string   `json:"instead,omitempty"` // where Moved: account/service that led by the ranking alone
+	Instead string   `json:"instead,omitempty"` // where Moved: account/service that leads by the ranking alone
 }
 
 // Arm is one part of a split.

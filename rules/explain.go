@@ -15,7 +15,7 @@ import (
 // Explain renders a decision with the value of every part of every rule, for every option. It computes the decision again, so the bundle
 // must be the one that decided.
 func Explain(b *Bundle, d Decision) (string, error) {
-	again, err := recompute(b, &d)
+	again, err := recompute(b, &d, RecordSchema)
 	if err != nil {
 		return "", err
 	}
@@ -343,7 +343,7 @@ func (e *explaining) rest() {
 	for i := range e.bundle.chooses {
 		h := &e.bundle.chooses[i].head
 		if c := e.d.Choose; c != nil && c.Rule == h.name {
-			e.rule(strings.TrimSpace(map[bool]string{true: "CHOSEN (", false: "ASKED FOR ("}[e.d.Winner != nil]+c.Kind+" "+c.Arm)+") by", h)
+			e.rule(strings.TrimSpace(map[bool]string{true: "CHOSEN (", false: "ASKED FOR ("}[e.d.Winner != nil && e.d.Heeded()]+c.Kind+" "+c.Arm)+") by", h)
 			e.chosen(c)
 			break // the first that holds is the last that is asked
 		}

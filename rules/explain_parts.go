@@ -76,6 +76,9 @@ func (e *explaining) bounds(rule *guardRule, o *Option) {
 // chosen writes what a choose rule wants, and what it has made of the ranking.
 func (e *explaining) chosen(c *Chosen) {
 	e.line("    -> %s", c.Wants())
+	for _, x := range e.d.Denied() {
+		e.line("    -> %s, which it asks for, is out by guard %q", selector{x.Account, x.Service}, x.Rule)
+	}
 	if c.Moved {
 		e.line("    -> another option leads than by the ranking alone, which has %s first", c.Instead)
 	}

@@ -5,12 +5,12 @@ import "fmt"
 // Recompute makes a recorded decision again from what it recorded: the same bundle gives the same bytes, in the shape that the record has. It fails
 // where the bundle is another than the one that decided.
 func Recompute(b *Bundle, record Decision) (Decision, error) {
-	again, err := recompute(b, &record)
+	again, err := recompute(b, &record, record.Schema)
 	return again.as(record.Schema), err
 }
 
-// recompute is Recompute in the present shape of records, which tells more.
-func recompute(b *Bundle, record *Decision) (Decision, error) {
+// recompute makes a recorded decision again with what a schema says; the present one tells most.
+func recompute(b *Bundle, record *Decision, schema int) (Decision, error) {
 	if record.Rules != b.hash {
 		return Decision{}, fmt.Errorf("the decision was made by rules %s, not by %s; load the files of that version", record.Rules, b.hash)
 	}
@@ -19,5 +19,5 @@ func recompute(b *Bundle, record *Decision) (Decision, error) {
 	for i, o := range record.Options {
 		offers[i] = Offer{ID: o.ID, Account: o.Account, Quote: o.Quote}
 	}
-	return b.Decide(plan, offers, record.Refused...), nil
+	return b.decide(schema, plan, offers, record.Refused), nil
 }

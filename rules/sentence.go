@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func (d Decision) ranked(rank int) Option {
 }
 
 func (d Decision) why() string {
-	if d.Choose != nil && d.Choose.Moved {
+	if d.turned() {
 		if d.Choose.Kind == "split" {
 			return fmt.Sprintf("rule %q gives it this order (bucket %d of 100)", d.Choose.Rule, d.Choose.Bucket)
 		}
@@ -77,6 +78,19 @@ func (d Decision) why() string {
 		next = fmt.Sprintf("; next is %s with %s", d.nameOf(2), decimals(*second.Score))
 	}
 	return fmt.Sprintf("its score of %s is the best %s%s", decimals(*o.Score), of, next)
+}
+
+// turned reports whether a choose rule made the winner another one. A record of schema 1 says of the order before the guards that it was; of those
+// that the guards left, an option whose score is the best by itself leads by the ranking.
+func (d Decision) turned() bool {
+	c, won := d.Choose, d.leader()
+	if c == nil || !c.Moved || won == nil || d.Schema != 1 {
+		return c != nil && c.Moved
+	}
+	return slices.ContainsFunc(d.Options, func(o Option) bool {
+		return !o.is(won) && d.wasRanked(&o) && compareScores(o.Score, won.Score) <= 0 &&
+			!slices.ContainsFunc(d.Guards, func(g Breach) bool { return g.Action == "next" && g.of(&o) })
+	})
 }
 
 func decimals(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) }

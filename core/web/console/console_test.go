@@ -178,6 +178,18 @@ func TestTryTellsWhatChooseWants(t *testing.T) {
 	}
 }
 
+// TestTryTellsWhoIsDenied: what a rule of choose asks for, and a guard takes out, is not what is chosen.
+func TestTryTellsWhoIsDenied(t *testing.T) {
+	s := open(t)
+	var a answer
+	s.get("POST", "/console/api/rules/try", question{Files: shop(shopRules + "choose:\n  - { name: Parcels first, prefer: [ups] }\n" +
+		"guard:\n  - { name: Not dear, applies: 'option.provider == \"ups\"', max_fee: 1.00, on_breach: next }\n"), Test: "shop.test.yaml", Case: 0}, &a)
+	want := `prefer ups, by "Parcels first"; ups/ground is out by guard "Not dear"`
+	if a.Decision == nil || a.Decision.Notes[0].Kind != "asked for" || a.Decision.Notes[0].Text != want {
+		t.Errorf("%+v", a.Decision)
+	}
+}
+
 func TestTryDecidesATest(t *testing.T) {
 	s := open(t)
 	var a answer

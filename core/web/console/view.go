@@ -138,10 +138,13 @@ func (v *decisionView) notes(d *rules.Decision) {
 		if c.When != "" {
 			text += " as " + c.When
 		}
+		for _, x := range d.Denied() {
+			text += fmt.Sprintf("; %s/%s is out by guard %q", x.Account, x.Service, x.Rule)
+		}
 		if c.Instead != "" {
 			text += "; the ranking alone has " + c.Instead + " first"
 		}
-		add("chosen", "%s", text)
+		add(map[bool]string{true: "chosen", false: "asked for"}[d.Heeded()], "%s", text)
 	}
 	for _, b := range d.Guards {
 		add("guard", "%q: %s (%s/%s, %s)", b.Guard, b.Reason, b.Account, b.Service, b.Action)
