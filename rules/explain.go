@@ -40,6 +40,7 @@ func (e *explaining) explain(b *Bundle, d *Decision) {
 	e.orderRules()
 	e.run.close()
 	e.run = b.start(&again.Plan.Input, again.Plan.Candidates, &again.Plan.Set)
+	e.again = e.decides()
 	e.lets()
 	e.beforeQuotes()
 	for _, i := range e.best() {
@@ -51,9 +52,10 @@ func (e *explaining) explain(b *Bundle, d *Decision) {
 // explaining writes one explanation.
 type explaining struct {
 	*run
-	d   *Decision
-	out *trace.Writer
-	err error
+	d     *Decision
+	again *deciding
+	out   *trace.Writer
+	err   error
 
 	skipped int // parts of conditions that were not evaluated
 
@@ -109,34 +111,77 @@ func (e *explaining) inForce(h *head) bool {
 	return ok
 }
 
+// orderRules explains the rules that come before any option is looked at.
 func (e *explaining) orderRules() {
+	held := false
 	for i := range e.bundle.holds {
-		h := &e.bundle.holds[i].head
-		verdict := "hold passed over"
-		if e.d.Plan.Hold != nil && e.d.Plan.Hold.Rule == h.name {
-			verdict = "HELD by"
-		}
-		e.rule(verdict, h)
+		held = e.hold(&e.bundle.holds[i], held) || held
 	}
 	for i := range e.bundle.sets {
 		h := &e.bundle.sets[i].head
-		verdict := "set passed over"
-		var did []string
-		for _, a := range e.d.Plan.Set.By {
-			if a.Rule != h.name {
-				continue
-			}
-			verdict = "SET by"
-			over := ""
-			if a.OverwrittenBy != "" {
-				over = fmt.Sprintf(", overwritten by %q", a.OverwrittenBy)
-			}
-			did = append(did, a.Attribute+" = "+a.Value+over)
+		if held {
+			e.unasked("set", h, "because the order is held")
+		} else if e.inVariant(&h.variant) {
+			e.set(h)
 		}
-		e.rule(verdict, h)
-		for _, what := range did {
-			e.line("    -> %s", what)
+	}
+}
+
+// hold explains one rule of hold and reports whether it is the one that holds the order; held says that one before it does.
+func (e *explaining) hold(rule *holdRule, held bool) bool {
+	by := e.d.Plan.Hold
+	switch {
+	case held:
+		e.unasked("hold", &rule.head, fmt.Sprintf("because %q holds the order", by.Rule))
+		return false
+	case e.in.overruled(rule.name, false):
+		e.unasked("hold", &rule.head, "because a person has released the order from it")
+		return false
+	case e.in.overruled(rule.name, rule.duration > 0):
+		e.unasked("hold", &rule.head, "because the order has waited its time")
+		return false
+	}
+	holds := by != nil && by.Rule == rule.name && e.inVariant(&rule.variant)
+	if holds {
+		e.rule("HELD by", &rule.head)
+	} else {
+		e.rule("hold passed over", &rule.head)
+	}
+	if ok, err := e.applies(&rule.head); rule.until != nil && ok && err == nil {
+		e.line("    until")
+		e.tree(rule.until)
+		if !holds && !slices.ContainsFunc(e.d.Plan.Faults, func(f Fault) bool { return f.Rule == rule.name }) {
+			e.line("    -> what it waits for has come")
 		}
+	}
+	return holds
+}
+
+// set explains one rule of set, in the form that it has at this location.
+func (e *explaining) set(h *head) {
+	verdict := "set passed over"
+	var did []string
+	for _, a := range e.d.Plan.Set.By {
+		if a.Rule != h.name {
+			continue
+		}
+		verdict = "SET by"
+		over := ""
+		if a.OverwrittenBy != "" {
+			over = fmt.Sprintf(", overwritten by %q", a.OverwrittenBy)
+		}
+		did = append(did, a.Attribute+" = "+a.Value+over)
+	}
+	e.rule(verdict, h)
+	for _, what := range did {
+		e.line("    -> %s", what)
+	}
+}
+
+// unasked names a rule that was not asked, unless another form of it speaks at this location.
+func (e *explaining) unasked(what string, h *head, because string) {
+	if e.inVariant(&h.variant) {
+		e.line("  %s %q not evaluated, %s", what, h.name, because)
 	}
 }
 
@@ -166,6 +211,10 @@ func (e *explaining) best() []int {
 func (e *explaining) option(i int) {
 	o := &e.d.Options[i]
 	who := selector{o.Account, o.Service}
+	if e.d.Plan.Hold != nil {
+		e.line("option %s  fee %s  not looked at, because the order is held", who, o.Fee)
+		return
+	}
 	vars := e.optionOf(o.Account, &o.Quote)
 	e.m.Vars["option"] = &vars
 	e.run.lets(e.bundle.optionLets, stageQuote)
@@ -216,16 +265,28 @@ func (e *explaining) option(i int) {
 		}
 	}
 	vars.Cost = o.Cost
-	e.m.Vars["best"] = e.bestOf()
+	e.m.Vars["best"] = e.again.best()
 	e.line("  score")
 	e.tree(e.bundle.rank.whole)
 	e.m.Vars["chosen"] = &vars
-	for n := range e.bundle.guards {
-		e.guard(&e.bundle.guards[n], o)
-	}
+	e.guards(i)
+}
+
+// guards explains what the guards say of an option. They are not asked about one that a choose rule has taken out.
+func (e *explaining) guards(i int) {
+	o := &e.d.Options[i]
+	because := ""
 	for _, x := range e.d.Excluded {
 		if x.Phase == PhaseChoose && late(x, o) {
 			e.line("  OUT by %q: %s", x.Rule, x.Reason)
+			because = fmt.Sprintf("because %q took the option out before", x.Rule)
+		}
+	}
+	for n := range e.bundle.guards {
+		if rule := &e.bundle.guards[n]; because != "" {
+			e.unasked("guard", &rule.head, because)
+		} else if e.inVariant(&rule.variant) {
+			e.guard(rule, i)
 		}
 	}
 }
@@ -236,11 +297,17 @@ func late(x Exclusion, o *Option) bool {
 }
 
 // guard explains what one guard says of one option.
-func (e *explaining) guard(rule *guardRule, o *Option) {
+func (e *explaining) guard(rule *guardRule, i int) {
+	o := &e.d.Options[i]
 	verdict, reason := "guard kept", ""
 	for _, b := range e.d.Guards {
 		if b.Guard == rule.name && b.of(o) {
 			verdict, reason = map[string]string{"next": "OUT by guard", "hold": "HELD by guard", "warn": "WARNED by guard"}[b.Action], b.Reason
+		}
+	}
+	if reason == "" {
+		if over, err := e.again.breach(rule, i); over != "" || err != nil {
+			verdict, reason = "guard without effect", "-> "+e.spared(rule, o)
 		}
 	}
 	e.rule(verdict, &rule.head)
@@ -254,6 +321,17 @@ func (e *explaining) guard(rule *guardRule, o *Option) {
 	if reason != "" {
 		e.line("    %s", reason)
 	}
+}
+
+// spared says why nothing came of a guard that an option goes beyond.
+func (e *explaining) spared(rule *guardRule, o *Option) string {
+	switch {
+	case rule.breach == "hold" && e.in.overruled(rule.name, false):
+		return "a person has released the order from it"
+	case o.Excluded:
+		return "another guard took the option out"
+	}
+	return "it warns of the option that leads alone"
 }
 
 // formulas are what a guard computes beside its condition.
@@ -298,18 +376,16 @@ func (e *explaining) sum(o *Option) string {
 	return decimals(*o.Score) + " = " + strings.Join(parts, " + ")
 }
 
-func (e *explaining) bestOf() bestOffer {
-	r := &deciding{run: e.run, d: e.d, vars: make([]option, len(e.d.Options))}
+// decides is the second half of the decision as it was before guards and choose rules took anything out.
+func (e *explaining) decides() *deciding {
+	r := &deciding{run: e.run, d: e.d, vars: make([]option, len(e.d.Options)), spends: make([][]Spend, len(e.d.Options))}
 	for i := range e.d.Options {
-		r.vars[i] = e.optionOf(e.d.Options[i].Account, &e.d.Options[i].Quote)
-		only := slices.ContainsFunc(e.d.Excluded, func(x Exclusion) bool {
-			return late(x, &e.d.Options[i])
-		})
-		if !e.d.Options[i].Excluded || only {
+		o := &e.d.Options[i]
+		if r.vars[i] = e.optionOf(o.Account, &o.Quote); e.d.wasRanked(o) {
 			r.eligible = append(r.eligible, i)
 		}
 	}
-	return r.best()
+	return r
 }
 
 // warns explains the rules that speak of the winner.
@@ -337,20 +413,17 @@ func (e *explaining) warns() {
 func (e *explaining) rest() {
 	delete(e.m.Vars, "option")
 	if e.d.Plan.Hold != nil {
+		e.failures()
 		return
 	}
 	e.line("all options")
-	for i := range e.bundle.chooses {
-		h := &e.bundle.chooses[i].head
-		if c := e.d.Choose; c != nil && c.Rule == h.name {
-			e.rule(strings.TrimSpace(map[bool]string{true: "CHOSEN (", false: "ASKED FOR ("}[e.d.Winner != nil && e.d.Heeded()]+c.Kind+" "+c.Arm)+") by", h)
-			e.chosen(c)
-			break // the first that holds is the last that is asked
-		}
-		e.rule("choose passed over", h)
-	}
+	e.chooses()
 	for i := range e.bundle.fallbacks {
 		rule := &e.bundle.fallbacks[i]
+		if e.d.Hold != nil {
+			e.unasked("fallback", &rule.head, "because the order is held")
+			continue
+		}
 		e.rule("fallback", &rule.head)
 		for _, f := range e.d.Fallback {
 			if f.Rule == rule.name && e.inVariant(&rule.variant) {
@@ -365,8 +438,31 @@ func (e *explaining) rest() {
 	if n := e.d.None; n != nil {
 		e.line("none: wait %s, %d tries, notify %q: %s", time.Duration(n.HoldFor), n.Retry, n.Notify, n.Message)
 	}
-	for _, f := range e.d.Faults {
-		e.line("FAILED %s %q %s: %s", f.Phase, f.Rule, selector{f.Account, f.Service}, f.Message)
-	}
+	e.failures()
 	e.summary()
+}
+
+// chooses explains the rules of choose down to the one that spoke.
+func (e *explaining) chooses() {
+	c := e.d.Choose
+	spoke := false
+	for i := range e.bundle.chooses {
+		h := &e.bundle.chooses[i].head
+		switch {
+		case spoke:
+			e.unasked("choose", h, fmt.Sprintf("because %q has spoken", c.Rule))
+		case c != nil && c.Rule == h.name && e.inVariant(&h.variant):
+			e.rule(strings.TrimSpace(map[bool]string{true: "CHOSEN (", false: "ASKED FOR ("}[e.d.Winner != nil && e.d.Heeded()]+c.Kind+" "+c.Arm)+") by", h)
+			e.chosen(c)
+			spoke = true
+		default:
+			e.rule("choose passed over", h)
+		}
+	}
+}
+
+func (e *explaining) failures() {
+	for _, f := range e.d.Faults {
+		e.line("%s: %s", strings.TrimSpace(fmt.Sprintf("FAILED %s %q %s", f.Phase, f.Rule, selector{f.Account, f.Service})), f.Message)
+	}
 }

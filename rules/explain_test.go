@@ -1,0 +1,186 @@
+package rules_test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// patchedRules has a rule in every phase, with another form at a location and another at those with a tag. Every form has a bound of its own in its
+// condition: 100, 101, 102.
+const patchedRules = `rules: 1
+currency: USD
+providers: [ups, doordash]
+hold:
+  - { name: Hold, when: order.quantity > 100, until: released }
+set:
+  - { name: Set, when: order.quantity < 100, set: { tip: 1.00 } }
+exclude:
+  - { name: Early, when: order.quantity > 100 }
+  - { name: Late, when: order.quantity > 100 or option.fee > usd(90) }
+adjust:
+  - { name: Adjust, when: order.quantity < 100, add: 1.00 }
+choose:
+  - { name: Choose, when: order.quantity < 100, prefer: [ups] }
+guard:
+  - { name: Guard, when: order.quantity < 100, max_fee: 50.00, on_breach: next }
+fallback:
+  - { name: Fallback, when: order.quantity < 100, on: [no_driver], steps: [next_ranked], limit: { attempts: 10 } }
+warn:
+  - { name: Warn, when: order.quantity < 100, message: "by form 100" }
+locations:
+  l1:
+    hold: { Hold: { when: order.quantity > 101 } }
+    set: { Set: { when: order.quantity < 101, set: { tip: 2.00 } } }
+    exclude: { Early: { when: order.quantity > 101 }, Late: { when: order.quantity > 101 or option.fee > usd(90) } }
+    adjust: { Adjust: { when: order.quantity < 101, add: 2.00 } }
+    choose: { Choose: { when: order.quantity < 101, prefer: [doordash] } }
+    guard: { Guard: { when: order.quantity < 101, max_fee: 51.00 } }
+    fallback: { Fallback: { when: order.quantity < 101, limit: { attempts: 11 } } }
+    warn: { Warn: { when: order.quantity < 101, message: "by form 101" } }
+  "tag:air":
+    hold: { Hold: { when: order.quantity > 102 } }
+    set: { Set: { when: order.quantity < 102, set: { tip: 3.00 } } }
+    exclude: { Early: { when: order.quantity > 102 }, Late: { when: order.quantity > 102 or option.fee > usd(90) } }
+    adjust: { Adjust: { when: order.quantity < 102, add: 3.00 } }
+    choose: { Choose: { when: order.quantity < 102, prefer: [doordash/delivery] } }
+    guard: { Guard: { when: order.quantity < 102, max_fee: 52.00 } }
+    fallback: { Fallback: { when: order.quantity < 102, limit: { attempts: 12 } } }
+    warn: { Warn: { when: order.quantity < 102, message: "by form 102" } }
+`
+
+var ruleHead = regexp.MustCompile(`^  (.*) "(\w+)"$`)
+
+// TestTheFormThatAppliedIsExplained, once, with its own condition and what it did, whichever of the forms of a rule it is.
+func TestTheFormThatAppliedIsExplained(t *testing.T) {
+	for _, c := range []struct{ location, tip, wants, attempts, bound string }{
+		{"l2", "1.00", "prefer ups", "10", "100"},
+		{"l1", "2.00", "prefer doordash", "11", "101"},
+		{"{ id: l2, tags: [air] }", "3.00", "prefer doordash/delivery", "12", "102"},
+		{"{ id: l1, tags: [air] }", "2.00", "prefer doordash", "11", "101"}, // an id goes before a tag
+	} {
+		b, d := decided(t, patchedRules, "{ name: A, location: "+c.location+", order: { id: a, total: 20, quantity: 1 }, quotes: [ { provider: ups, service: ground, fee: 5 }, "+
+			"{ provider: doordash, fee: 6 } ], expect: { choose: Choose, warnings: [Warn] } }")
+		text, err := rules.Explain(b, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(text, "\n")
+		seen := map[string]int{}
+		for i, line := range lines {
+			if m := ruleHead.FindStringSubmatch(line); m != nil {
+				seen[m[2]]++
+				if !strings.Contains(lines[i+1], " "+c.bound) {
+					t.Errorf("at %s, %s shows the condition %s", c.location, line, lines[i+1])
+				}
+			}
+		}
+		for name, n := range map[string]int{"Hold": 1, "Set": 1, "Early": 2, "Late": 2, "Adjust": 2, "Choose": 1, "Guard": 2, "Fallback": 1, "Warn": 1} {
+			if seen[name] != n {
+				t.Errorf("at %s, %s is explained %d times, want %d:\n%s", c.location, name, seen[name], n, text)
+			}
+		}
+		for _, did := range []string{"tip = " + c.tip + " USD", c.wants, "on no_driver: the next of the ranking; at most " + c.attempts + " bookings"} {
+			if strings.Count(text, "-> "+did+"\n") != 1 {
+				t.Errorf("at %s it does not say once %q:\n%s", c.location, did, text)
+			}
+		}
+		if i := slices.Index(lines, "    -> tip = "+c.tip+" USD"); i < 0 || !slices.Contains(lines[:i], `  SET by "Set"`) {
+			t.Errorf("at %s a value stands before the rule that set it:\n%s", c.location, text)
+		}
+	}
+}
+
+const heldRules = `rules: 1
+currency: USD
+providers: [ups]
+hold:
+  - { name: Gone, when: order.gift, until: location.next_opening }
+  - { name: Short, when: order.gift, for: 30m }
+  - { name: First, when: order.gift, until: released }
+  - { name: Second, when: order.quantity > 0, until: released }
+set:
+  - { name: Set, set: { tip: 1.00 } }
+guard:
+  - { name: Cap, max_fee: 4.00, on_breach: hold }
+fallback:
+  - { name: Fallback, on: [no_driver], steps: [next_ranked] }
+`
+
+// TestHoldsAreExplainedAsTheyWereAsked: what holds an order ends the matter, and what a person has released does not come up again.
+func TestHoldsAreExplainedAsTheyWereAsked(t *testing.T) {
+	const testCase = "{ name: A, order: { id: a, total: 20, quantity: 1, gift: true }, quotes: [ { provider: ups, service: ground, fee: 5 } ], expect: { faults: [] } }"
+	b, d := decided(t, heldRules, testCase)
+	fee, err := shipping.BindMoney(shipping.MustDecimal("5.00"), "USD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	offer := rules.Offer{Account: "ups", Quote: shipping.Quote{ServiceID: "ground", Amount: fee}}
+	explained := func(released, waited []string) string {
+		in := d.Plan.Input
+		in.Released, in.Waited = released, waited
+		text, err := rules.Explain(b, b.Decide(b.Prepare(in, d.Plan.Candidates), []rules.Offer{offer}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	for _, c := range []struct {
+		what             string
+		released, waited []string
+		says             []string
+		silent           []string
+	}{
+		{"held", nil, nil, []string{
+			"  hold passed over \"Gone\"\n    order.gift  = true\n    until\n    location.next_opening  = 2026-01-05T12:00:00Z\n    -> what it waits for has come\n",
+			`HELD by "Short"`, `hold "First" not evaluated, because "Short" holds the order`, `hold "Second" not evaluated, because "Short" holds the order`,
+			`set "Set" not evaluated, because the order is held`, "option ups/ground  fee 5.00 USD  not looked at, because the order is held\n",
+		}, []string{`Cap`, `passed over "First"`, `passed over "Second"`, `passed over "Set"`}},
+		{"its time is over", nil, []string{"Short"}, []string{`hold "Short" not evaluated, because the order has waited its time`, `HELD by "First"`}, []string{`passed over "Short"`}},
+		{"released", []string{"First"}, []string{"Short"}, []string{
+			`hold "First" not evaluated, because a person has released the order from it`, `HELD by "Second"`,
+		}, []string{`passed over "First"`}},
+		{"held by a guard", []string{"First", "Second"}, []string{"Short"}, []string{
+			`SET by "Set"`, `HELD by guard "Cap"`, `fallback "Fallback" not evaluated, because the order is held`,
+		}, []string{"without effect"}},
+		{"released from the guard too", []string{"First", "Second", "Cap"}, []string{"Short"}, []string{
+			`guard without effect "Cap"`, "-> a person has released the order from it", "  fallback \"Fallback\"\n",
+		}, []string{`guard kept "Cap"`}},
+	} {
+		text := explained(c.released, c.waited)
+		for _, want := range c.says {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: it does not say %q:\n%s", c.what, want, text)
+			}
+		}
+		for _, no := range c.silent {
+			if strings.Contains(text, no) {
+				t.Errorf("%s: it says %q:\n%s", c.what, no, text)
+			}
+		}
+	}
+}
+
+// TestGuardsWithoutEffectSayWhy: an option beyond a bound is never told to keep it.
+func TestGuardsWithoutEffectSayWhy(t *testing.T) {
+	for breach, want := range map[string]string{
+		"warn": "it warns of the option that leads alone", "next": "",
+	} {
+		b, d := decided(t, fmt.Sprintf("rules: 1\ncurrency: USD\nproviders: [ups, doordash, own_fleet]\nchoose: [ { name: C, only: [ups, doordash] } ]\n"+
+			"guard:\n  - { name: Cap, max_fee: 6.00, on_breach: %s }\n", breach),
+			"{ name: A, quotes: [ { provider: ups, service: ground, fee: 5 }, { provider: doordash, fee: 7 }, { provider: own_fleet, fee: 8 } ], expect: { chosen: ups } }")
+		text, err := rules.Explain(b, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(text, `guard kept "Cap"`) != 1 || strings.Contains(text, `guard without effect "Cap"`) != (want != "") || !strings.Contains(text, want) ||
+			!strings.Contains(text, `guard "Cap" not evaluated, because "C" took the option out before`) {
+			t.Errorf("%s:\n%s", breach, text)
+		}
+	}
+}
