@@ -31,7 +31,7 @@ func NewCoverage(b *Bundle) *Coverage {
 
 // Add counts one decision of the bundle.
 func (c *Coverage) Add(d *Decision) error {
-	e := &explaining{saw: c.saw, out: &trace.Writer{}}
+	e := &explaining{saw: c.saw, ran: c.entries, out: &trace.Writer{}}
 	e.explain(c.bundle, d)
 	c.orders++
 	return e.err
@@ -55,9 +55,10 @@ func (c *Coverage) saw(h *head, t *trace.Tree) {
 	c.clauses(r, t)
 }
 
-// clauses counts the parts of a condition that and, or and not join.
+// clauses counts the parts of a condition that and, or, not and a choice between two join. What decides a choice within a part is counted too:
+// by it, each way is known to have been taken.
 func (c *Coverage) clauses(r *ruleCount, t *trace.Tree) {
-	if len(t.Parts) > 0 && (t.Op == "and" || t.Op == "or" || t.Op == "not") {
+	if len(t.Parts) > 0 && slices.Contains(joining, t.Op) {
 		for _, p := range t.Parts {
 			c.clauses(r, p)
 		}
@@ -79,23 +80,40 @@ func (c *Coverage) clauses(r *ruleCount, t *trace.Tree) {
 			n.no++
 		}
 	}
-	c.entries(t)
+	c.choices(r, t)
 }
 
-// entries notes which entries of lists were found.
+var joining = []string{"and", "or", "not", trace.Choice}
+
+// choices counts what decides the choices within a part.
+func (c *Coverage) choices(r *ruleCount, t *trace.Tree) {
+	for _, p := range t.Parts {
+		if p.Op == trace.Choice {
+			c.clauses(r, p.Parts[0])
+		}
+		c.choices(r, p)
+	}
+}
+
+// entries notes which entries of lists were found by any part of an expression, for any item that it looked at.
 func (c *Coverage) entries(t *trace.Tree) {
-	if t.Op != "in" || len(t.Parts) != 2 || len(t.Parts[0].Values) == 0 {
+	for _, p := range t.Parts {
+		c.entries(p)
+	}
+	if t.Op != "in" || len(t.Parts) != 2 {
 		return
 	}
 	name, ok := strings.CutPrefix(t.Parts[1].Text, "lists.")
-	value, text := t.Parts[0].Values[0].(string)
-	if !ok || !text || !c.bundle.lists[name].Set[value] {
-		return
+	for _, v := range t.Parts[0].Values {
+		value, text := v.(string)
+		if !ok || !text || !c.bundle.lists[name].Set[value] {
+			continue
+		}
+		if c.lists[name] == nil {
+			c.lists[name] = map[string]int{}
+		}
+		c.lists[name][value]++
 	}
-	if c.lists[name] == nil {
-		c.lists[name] = map[string]int{}
-	}
-	c.lists[name][value]++
 }
 
 // CoverageReport is what was covered. An outcome is a clause that held, or one that did not; a rule without a condition has one outcome.

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +54,100 @@ exclude:
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("it does not say %s:\n%s", line, text)
+		}
+	}
+}
+
+// covered is what the cases of a test file cover.
+func covered(t *testing.T, text, cases string) rules.CoverageReport {
+	t.Helper()
+	b, err := rules.Load(oneFile(text), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte("tests: 1\n" + cases)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := rules.NewCoverage(b)
+	for _, r := range s.Run(noGolden) {
+		if !r.Passed() {
+			t.Fatal(r.Name, r.Failures)
+		}
+		if err := c.Add(&r.Decision); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c.Report()
+}
+
+// TestCoverageCountsTheFormThatApplied in every phase: each form of a rule holds for one order and does not for another.
+func TestCoverageCountsTheFormThatApplied(t *testing.T) {
+	for phase, does := range map[string]string{
+		"hold": "until: released", "set": "set: { tip: 1.00 }", "exclude": "providers: [doordash]", "adjust": "add: 1.00, providers: [ups]", "choose": "prefer: [ups]",
+		"guard": "max_fee: 50.00, on_breach: warn", "fallback": "on: [no_driver], steps: [next_ranked]", "warn": "message: m",
+	} {
+		cases := "cases:\n"
+		for _, at := range []string{"l1", "l2", "{ id: l3, tags: [air] }"} {
+			cases += "  - { name: '" + at + "', location: " + at + ", order: { id: a }, quotes: [ { provider: ups, fee: 5 } ], matrix: { order.quantity: [1, 9] }, expect: { faults: [] } }\n"
+		}
+		r := covered(t, "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\n"+phase+":\n  - { name: R, when: order.quantity < 5, "+does+" }\n"+
+			"locations:\n  l1:\n    "+phase+": { R: { when: order.quantity < 6 } }\n  'tag:air':\n    "+phase+": { R: { when: order.quantity < 7 } }\n", cases)
+		if len(r.Rules) != 3 || r.Seen != 6 || r.Of != 6 || len(r.NotSeen) > 0 {
+			t.Errorf("%s: %+v", phase, r)
+		}
+		for _, x := range r.Rules {
+			if x.Hit != 1 || x.Miss != 1 {
+				t.Errorf("%s at %q held %d times and did not %d times, want one of each", phase, x.At, x.Hit, x.Miss)
+			}
+		}
+	}
+}
+
+// TestCoverageCountsEntriesWhereverTheyAreFound: by an item, in a let of the order or of the option, and beside other clauses.
+func TestCoverageCountsEntriesWhereverTheyAreFound(t *testing.T) {
+	for what, rule := range map[string]string{
+		"an item":              "exclude: [ { name: R, when: 'any(order.items, .sku in lists.fragile)' } ]",
+		"a count of items":     "exclude: [ { name: R, when: 'count(order.items, .sku in lists.fragile) > 0' } ]",
+		"an item, denied":      "exclude: [ { name: R, when: 'order.has_promise or not none(order.items, .sku in lists.fragile)' } ]",
+		"an attribute":         "attributes: [sku]\nexclude: [ { name: R, when: 'order.attributes.sku in lists.fragile or order.has_promise' } ]",
+		"a let":                "let: { glass: 'any(order.items, .sku in lists.fragile)' }\nexclude: [ { name: R, when: glass } ]",
+		"a let of the account": "let: { glass: 'option.provider == \"ups\" and any(order.items, .sku in lists.fragile)' }\nexclude: [ { name: R, when: glass } ]",
+		"a let of the option":  "let: { glass: 'option.fee > usd(1) and any(order.items, .sku in lists.fragile)' }\nexclude: [ { name: R, when: glass } ]",
+	} {
+		attribute := func(sku string) string {
+			if strings.HasPrefix(rule, "attributes") {
+				return "attributes: { sku: " + sku + " }"
+			}
+			return "items: [ { sku: Y }, { sku: " + sku + " } ]"
+		}
+		r := covered(t, "rules: 1\ncurrency: USD\nproviders: [ups]\nlists: { fragile: [G1, G2] }\n"+rule+"\n", "cases:\n"+
+			"  - { name: A, order: { id: a, "+attribute("G1")+" }, quotes: [ { provider: ups, fee: 5 } ], expect: { excluded: [ups] } }\n"+
+			"  - { name: B, order: { id: b, "+attribute("X")+" }, quotes: [ { provider: ups, fee: 5 } ], expect: { chosen: ups } }\n")
+		if len(r.Lists) != 1 || r.Lists[0] != (rules.ListCoverage{Name: "fragile", Used: 1, Entries: 2}) {
+			t.Errorf("by %s: %+v", what, r.Lists)
+		}
+	}
+}
+
+// TestCoverageSeesBothWaysOfAChoice: a way that no order has taken is missing.
+func TestCoverageSeesBothWaysOfAChoice(t *testing.T) {
+	for condition, missing := range map[string][]string{
+		"order.gift ? order.quantity > 5 : order.weight > lb(5)":                        {"never true: order.gift", "never true: order.quantity > 5", "never false: order.quantity > 5"},
+		"order.has_promise or (order.gift ? order.quantity > 5 : order.weight > lb(5))": {"never true: order.has_promise", "never true: order.gift", "never true: order.quantity > 5", "never false: order.quantity > 5"},
+		"order.weight > (order.gift ? lb(1) : lb(5))":                                   {"never true: order.gift"},
+		"order.gift ? true : order.weight > lb(5)":                                      {"never true: order.gift"},
+	} {
+		r := covered(t, "rules: 1\ncurrency: USD\nproviders: [ups]\nhold:\n  - { name: R, when: '"+condition+"', until: released }\n", "cases:\n"+
+			"  - { name: A, order: { id: a, weight: 6 lb }, quotes: [ { provider: ups, fee: 5 } ], expect: { held: R } }\n"+
+			"  - { name: B, order: { id: b, weight: 4 lb }, quotes: [ { provider: ups, fee: 5 } ], expect: { chosen: ups } }\n")
+		var want []string
+		for _, m := range missing {
+			want = append(want, `"R": `+m)
+		}
+		slices.Sort(want)
+		if got := slices.Sorted(slices.Values(r.NotSeen)); !slices.Equal(got, want) {
+			t.Errorf("%s: not seen %q, want %q", condition, got, want)
 		}
 	}
 }

@@ -61,6 +61,7 @@ type explaining struct {
 
 	speaks *head                        // the rule whose parts are being shown, nil where it is none
 	saw    func(h *head, t *trace.Tree) // is told what the condition of a rule came to; t is nil for a rule without
+	ran    func(t *trace.Tree)          // is told what any expression came to, those of lets too
 }
 
 // tree writes what the parts of a formula come to.
@@ -77,6 +78,9 @@ func (e *explaining) tree(f *formula.Formula) {
 	}
 	t := e.m.Run(twin)
 	e.tell(t)
+	if e.ran != nil {
+		e.ran(t)
+	}
 	clocks(t)
 	e.skipped += unreached(t)
 	e.out.Tree(t, "    ")
@@ -192,6 +196,16 @@ func (e *explaining) lets() {
 	}
 }
 
+// optionLets explains the named expressions of some stages that speak of the option.
+func (e *explaining) optionLets(least, most int) {
+	for _, l := range e.bundle.optionLets {
+		if l.stage >= least && l.stage <= most {
+			e.line("  let %s", l.name)
+			e.tree(l.formula)
+		}
+	}
+}
+
 // best lists the options as they are ranked, the excluded ones last.
 func (e *explaining) best() []int {
 	places := make([]int, len(e.d.Options))
@@ -232,6 +246,7 @@ func (e *explaining) option(i int) {
 		e.line("  quoted although it was excluded before; see above")
 		return
 	}
+	e.optionLets(stageOrder, stageQuote)
 	for _, x := range e.d.Excluded {
 		if x.Phase == PhaseBuiltin && x.Account == o.Account && (x.Service == "" || x.Service == o.Service) {
 			e.line("  OUT without a rule: %s", x.Reason)

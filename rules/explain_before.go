@@ -74,6 +74,9 @@ func (e *explaining) judged(account, service string, least, most int, out []Excl
 		e.line("option %s  EXCLUDED before quoting: %s", selector{account, service}, x.Text)
 	}
 	headed := len(out) > 0
+	if headed {
+		e.optionLets(least, most)
+	}
 	for i := range e.bundle.excludes {
 		rule := &e.bundle.excludes[i]
 		if rule.stage < least || rule.stage > most || !selects(rule.only, account, service) || !e.inVariant(&rule.variant) {
@@ -81,6 +84,7 @@ func (e *explaining) judged(account, service string, least, most int, out []Excl
 		}
 		if !headed {
 			e.line("option %s  no offer", selector{account, service})
+			e.optionLets(least, most)
 			headed = true
 		}
 		verdict := "exclude passed over"

@@ -184,3 +184,21 @@ func TestGuardsWithoutEffectSayWhy(t *testing.T) {
 		}
 	}
 }
+
+// TestLetsOfOptionsAreExplained where they are computed: before quotes for an account that is not asked, and for every offer.
+func TestLetsOfOptionsAreExplained(t *testing.T) {
+	b, d := decided(t, "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\nlet: { ours: 'option.provider == \"ups\"', dear: option.fee > usd(9) }\n"+
+		"exclude: [ { name: A, when: ours }, { name: B, when: dear } ]\n",
+		"{ name: A, quotes: [ { provider: ups, fee: 5 }, { provider: doordash, fee: 7 } ], expect: { chosen: doordash } }")
+	text, err := rules.Explain(b, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part, n := range map[string]int{
+		"  let ours\n    option.provider == \"ups\"  = true\n": 1, "  let ours\n    option.provider == \"ups\"  = false\n": 1, "  let dear\n    option.fee > usd(9)  = false\n": 1,
+	} {
+		if strings.Count(text, part) != n {
+			t.Errorf("want %d times %q in\n%s", n, part, text)
+		}
+	}
+}

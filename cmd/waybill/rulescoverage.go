@@ -21,7 +21,8 @@ func newRulesCoverageCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "coverage DIR", Short: "Show which rules and clauses the tests have seen hold and fail", Args: cobra.ExactArgs(1),
 		Long: "Run the tests of a folder, or replay stored decisions with --orders, and count for every rule how often its condition held, and for\n" +
-			"every clause how often it was true, false and not evaluated.",
+			"every clause how often it was true, false and not evaluated. The clauses are what and, or, not and a ? b : c join. A rule that another one\n" +
+			"left no say is not asked, and not counted: those after a hold that holds, or after a choose that has spoken.",
 		Example: "  waybill rules coverage examples/rules --min 90\n  waybill rules coverage rules --format html > coverage.html",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"text", "json", "lcov", "html"}, format) {

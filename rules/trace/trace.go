@@ -214,7 +214,14 @@ func (w *wrapper) wrap(node *ast.Node) *part {
 			return w.add(node, below)
 		}
 	case *ast.ConditionalNode:
-		return w.add(node, w.all(&n.Cond, &n.Exp1, &n.Exp2))
+		decides := w.wrap(&n.Cond)
+		ways := w.all(&n.Exp1, &n.Exp2)
+		if decides == nil {
+			return w.add(node, ways)
+		}
+		p := w.add(node, append([]*part{decides}, ways...))
+		p.op = Choice
+		return p
 	case *ast.CallNode:
 		below := w.list(n.Arguments)
 		return w.add(node, below)

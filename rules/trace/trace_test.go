@@ -111,3 +111,31 @@ func TestWriterRemembersValues(t *testing.T) {
 		}
 	}
 }
+
+// TestChoiceIsNamed: the first part of a choice is what decides it, also where its ways are literals.
+func TestChoiceIsNamed(t *testing.T) {
+	env := map[string]any{"heavy": false, "limit": 0}
+	for source, parts := range map[string]string{
+		`heavy ? limit : limit + 1`: "heavy|limit|limit + 1", `heavy ? 1 : limit`: "heavy|limit", `heavy ? 1 : 2`: "heavy",
+	} {
+		p, err := trace.Compile(source, expr.Env(env))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree := p.Run(env)
+		var texts []string
+		for _, part := range tree.Parts {
+			texts = append(texts, part.Text)
+		}
+		if got := strings.Join(texts, "|"); tree.Op != trace.Choice || got != parts {
+			t.Errorf("%s: %q joins %s", source, tree.Op, got)
+		}
+	}
+	p, err := trace.Compile(`true ? limit : limit + 1`, expr.Env(env))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tree := p.Run(env); tree.Op != "" {
+		t.Errorf("%q where nothing is to be decided", tree.Op)
+	}
+}

@@ -14,12 +14,15 @@ import (
 // stands inside any(), all() and the like: one for each item.
 type Tree struct {
 	Text   string
-	Op     string // what joins the parts: and, or, not, in, …; "" for a call or a name
+	Op     string // what joins the parts: and, or, not, in, Choice, …; "" for a call or a name
 	Values []any
 	Note   string // beside the value, for people; set by whoever shows the tree
 	Err    error  // of the whole expression; only at the root
 	Parts  []*Tree
 }
+
+// Choice is the operator of "a ? b : c". The first part decides which of the others is evaluated, those that are literals apart: they have no part.
+const Choice = "?:"
 
 // String renders the tree, one part a line, with values in a column.
 func (t *Tree) String() string {
