@@ -63,6 +63,17 @@ func (f Fallback) Course(ranked []Choice, done *Progress) Course {
 	return c
 }
 
+// Course lays out what is booked of the ranking when an event is due, and says by which rule: the first that speaks of the event. Where none
+// does (rule is nil) a refusal is followed by the rest of the ranking as it stands, and anything later by nobody new. done is as for
+// Fallback.Course.
+func (d *Decision) Course(event string, done *Progress) (c Course, rule *Fallback) {
+	f, ok := d.FallbackFor(event)
+	if !ok {
+		return Course{Queue: d.Ranked}, nil
+	}
+	return f.Course(d.Ranked, done), &f
+}
+
 // books reports whether the step asks for a booking.
 func (st Step) books() bool { return st.NextRanked || st.Use != "" }
 
@@ -76,18 +87,29 @@ func (f Fallback) affords(first, fee shipping.Money) bool {
 	return f.ExtraCost.IsZero() || f.ExtraCost.Currency != fee.Currency || fee.Minor-first.Minor <= f.ExtraCost.Minor
 }
 
-// next is whom a fallback books first when its event has happened to the winner; none where it books nobody or waits first. There is a winner.
+// bookingFailed is the event of a carrier that refuses: the round goes on at once, where the others end a booking.
+const bookingFailed = "booking_failed"
+
+// next is whom the engine books first when an event has happened to the winner; none where it books nobody or waits first. There is a winner.
 // Where the order says that accounts have failed before, they are what the event has happened to.
-func (d *Decision) next(f Fallback, event string, first shipping.Money) (Choice, bool) {
-	var queue []Choice
+func (d *Decision) next(event string, first shipping.Money) (Choice, bool) {
+	f, speaks := d.FallbackFor(event)
+	var done *Progress
 	switch failed := d.Plan.Input.Order.Failed; {
+	case !speaks && event != bookingFailed:
+		return Choice{}, false
 	case len(failed) > 0:
-		queue = f.Course(d.Ranked, &Progress{Step: f.behind(failed), Tried: len(failed), Fee: first, Failed: failed}).Queue
-	case event == "booking_failed" && f.Requote != "always":
-		queue = f.Course(d.Ranked, nil).Queue // the round goes on, with the other services of the same account too
+		done = &Progress{Step: f.behind(failed), Tried: len(failed), Fee: first, Failed: failed}
+	case event != bookingFailed || f.Requote == "always":
+		done = &Progress{Tried: 1, Fee: first, Failed: []string{d.Winner.Account}}
+	}
+	c, rule := d.Course(event, done)
+	queue := c.Queue
+	switch {
+	case done == nil: // the round goes on, with the other services of the same account too
 		queue = queue[min(1, len(queue)):]
-	default:
-		queue = f.Course(d.Ranked, &Progress{Tried: 1, Fee: first, Failed: []string{d.Winner.Account}}).Queue
+	case rule == nil:
+		queue = slices.DeleteFunc(slices.Clone(queue), func(c Choice) bool { return slices.Contains(done.Failed, c.Account) })
 	}
 	if len(queue) == 0 {
 		return Choice{}, false

@@ -3,6 +3,7 @@ package rules_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -36,10 +37,15 @@ func TestNextIsWhomTheEngineBooks(t *testing.T) {
 		{"no attempt is left", "steps: [next_ranked, next_ranked], limit: { attempts: 2 }", "no_driver", "failed_providers: [ups, doordash]", three, "none"},
 		{"from the first fee", "steps: [next_ranked], limit: { extra_cost: 0.50 }", "no_driver", "failed_providers: [ups]", two, "none"},
 		{"no rule speaks of it", "steps: [next_ranked]", "provider_down", "", three, "none"},
+		{"a refusal that no rule speaks of goes on", "steps: [next_ranked, next_ranked], on: [no_driver]", "booking_failed", "", three, "doordash"},
+		{"with another service of the account", "steps: [next_ranked], on: [no_driver]", "booking_failed", "", "{ provider: ups, service: ground, fee: 6.00 }, { provider: ups, service: 2day, fee: 7.00 }", "ups/2day"},
+		{"down the ranking, and not by the steps", "steps: [{ use: own_fleet }], on: [no_driver]", "booking_failed", "", three, "doordash"},
+		{"to none that has failed", "steps: [next_ranked], on: [no_driver]", "booking_failed", "failed_providers: [ups, doordash]", three, "own_fleet"},
+		{"to the end of the ranking", "steps: [next_ranked], on: [no_driver]", "booking_failed", "", "{ provider: ups, service: ground, fee: 6.00 }", "none"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, err := rules.Load([]rules.File{{Name: "f.rules.yaml", Data: fmt.Appendf(nil,
-				"rules: 1\ncurrency: USD\nproviders: [ups, doordash, own_fleet]\nfallback: [{ name: F, on: [no_driver, booking_failed], %s }]\n", c.fallback)}}, rules.Options{})
+				"rules: 1\ncurrency: USD\nproviders: [ups, doordash, own_fleet]\nfallback: [{ name: F, %s }]\n", withEvents(c.fallback))}}, rules.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -55,6 +61,14 @@ func TestNextIsWhomTheEngineBooks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withEvents is a fallback rule of both kinds of events, where it does not say itself of which.
+func withEvents(rule string) string {
+	if strings.Contains(rule, "on: [") {
+		return rule
+	}
+	return rule + ", on: [no_driver, booking_failed]"
 }
 
 // TestACourseKeepsItsLimits draws rankings, rules and what has happened.

@@ -472,7 +472,7 @@ func (j *judge) fallback(w want) {
 	got := ""
 	switch {
 	case w.key == "next":
-		got = j.next(w, f, ok)
+		got = j.next(w)
 	case !ok:
 	case w.key == "fallback":
 		got = f.Rule
@@ -485,15 +485,15 @@ func (j *judge) fallback(w want) {
 }
 
 // next is the account, or service where the test names one, that the engine would book next; "none" where it books nobody at once.
-func (j *judge) next(w want, f Fallback, speaks bool) string {
-	if !speaks || j.d.Winner == nil {
+func (j *judge) next(w want) string {
+	if j.d.Winner == nil {
 		return "none"
 	}
 	first := j.d.Winner.Fee
 	if fees := j.failedFees(); len(fees) > 0 {
 		first = slices.MinFunc(fees, func(a, b shipping.Money) int { return cmp.Compare(a.Minor, b.Minor) })
 	}
-	c, ok := j.d.next(f, j.test.event, first)
+	c, ok := j.d.next(j.test.event, first)
 	switch {
 	case !ok:
 		return "none"

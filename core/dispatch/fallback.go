@@ -45,19 +45,18 @@ func (e *estimate) course(done *shipment.Fallback, now time.Time) course {
 	if done != nil {
 		event = done.Event
 	}
-	f, ok := d.FallbackFor(event)
-	if !ok || done != nil && done.Rule != "" && done.Rule != f.Rule {
-		return course{queue: d.Ranked} // the rules have changed since: they speak as if nothing had happened
-	}
 	var before *rules.Progress
 	if done != nil {
-		if f.Within > 0 && now.Sub(done.Since) > time.Duration(f.Within) {
-			return course{rule: &f, end: done.Step}
-		}
 		before = &rules.Progress{Step: done.Step, Tried: done.Tried, Fee: done.Fee, Failed: done.Failed, Anew: done.Anew}
 	}
-	c := f.Course(d.Ranked, before)
-	return course{rule: &f, queue: c.Queue, steps: c.Steps, end: c.End, hold: c.Hold}
+	c, f := d.Course(event, before)
+	switch {
+	case f == nil || done != nil && done.Rule != "" && done.Rule != f.Rule:
+		return course{queue: d.Ranked} // the rules have changed since: they speak as if nothing had happened
+	case done != nil && f.Within > 0 && now.Sub(done.Since) > time.Duration(f.Within):
+		return course{rule: f, end: done.Step}
+	}
+	return course{rule: f, queue: c.Queue, steps: c.Steps, end: c.End, hold: c.Hold}
 }
 
 // over reports whether the time that the fallback has is over.
