@@ -46,8 +46,10 @@ type Result struct {
 	// Decision is what the rules said, and Explanation, only where the test failed, why.
 	Decision    Decision `json:"-"`
 	Explanation string   `json:"explanation,omitempty"`
-	// Goldens are the files that the test compares the explanation with, by the name that it gives them.
+	// Goldens are the explanations that the test holds against files, by the names that it gives these.
 	Goldens map[string]string `json:"-"`
+	// Unread are those of the files that nobody could read here, so that this part of the test was not judged.
+	Unread []string `json:"unread,omitempty"`
 }
 
 // Passed reports whether everything was as expected.
@@ -120,7 +122,8 @@ func (s *Suite) Cases() []string {
 	return names
 }
 
-// Run decides every case and compares. golden reads the files that tests compare explanations with, relative to the suite's folder.
+// Run decides every case and compares. golden reads the files that tests compare explanations with, relative to the suite's folder; where it is
+// nil these are not at hand, and the rest of each test is judged.
 func (s *Suite) Run(golden func(name string) ([]byte, error)) []Result {
 	results := make([]Result, 0, len(s.cases))
 	for i := range s.cases {

@@ -139,6 +139,7 @@ type answer struct {
 	Live     bool            `json:"live"`
 	Cases    []struct {
 		Name, State string
+		Unread      []string
 	} `json:"cases"`
 	Failures []rules.Failure `json:"failures"`
 	Recorded string          `json:"recorded"`
@@ -224,6 +225,38 @@ func TestTryDecidesATest(t *testing.T) {
 	}
 	if after := s.live.Load().Bundle.Hash(); after != a.Hash {
 		t.Error("the live rules have changed")
+	}
+}
+
+// TestTryJudgesTheExamples: what the page offers to begin from passes there as it does in a folder, and what cannot be compared there is said.
+func TestTryJudgesTheExamples(t *testing.T) {
+	s := open(t)
+	var offered struct {
+		Folders []struct {
+			Name    string
+			Foreign bool
+			Files   []file
+		}
+	}
+	s.get("GET", "/console/api/rules", nil, &offered)
+	unread := map[string][]string{}
+	for _, folder := range offered.Folders {
+		for _, f := range folder.Files {
+			if !strings.HasSuffix(f.Name, ".test.yaml") {
+				continue
+			}
+			var a answer
+			s.get("POST", "/console/api/rules/try", question{Files: folder.Files, Test: f.Name, Foreign: folder.Foreign}, &a)
+			for _, c := range a.Cases {
+				if c.State != "passed" {
+					t.Errorf("%s, %s, %s: %q %v", folder.Name, f.Name, c.Name, c.State, a.Failures)
+				}
+				unread[folder.Name] = append(unread[folder.Name], c.Unread...)
+			}
+		}
+	}
+	if got := unread["example: split"]; len(got) != 1 || got[0] != "why/heavy.txt" {
+		t.Errorf("not compared of the split: %v", unread)
 	}
 }
 

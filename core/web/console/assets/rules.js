@@ -313,6 +313,8 @@ const decision = (a) => {
       const f = (a.failures || []).map((x) => el("li", {}, el("span", { className: "tag failed" }, x.what), `want ${x.want}, got ${x.got}`));
       parts.push(el("ul", { className: "notes" }, ...f, ...failed.map((c) => el("li", {}, el("span", { className: "tag failed" }, "fails"), c.name))));
     }
+    const unread = [...new Set(tests.flatMap((c) => c.unread || []))];
+    if (unread.length) parts.push(el("p", {}, `Not compared here: ${unread.join(", ")}. waybill rules test compares the explanation with ${unread.length > 1 ? "them" : "it"}.`));
   }
   parts.push(el("h3", { className: "sub" }, "Candidates"), el("ol", { className: "offers" }, ...d.options.map(offer)));
   if (d.notes.length) {
