@@ -67,19 +67,20 @@ func (s *source) parseYAML(data []byte) *yaml.Node {
 		}
 	}
 	if err != nil {
-		if mended := s.swallowed(); mended != nil {
+		before := len(*s.found)
+		mended := s.swallowed()
+		if len(*s.found) == before {
+			mended = s.misread()
+		}
+		if mended != nil {
 			if yaml.Unmarshal(mended, &doc) != nil || len(doc.Content) == 0 || s.plain(doc.Content[0], 0) != nil {
 				return nil
 			}
 			return doc.Content[0]
 		}
-		p := Problem{Code: "E501", Line: 1, Column: 1, End: 2, Sentence: "this is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
-		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-			p.Line, _ = strconv.Atoi(m[1])
-			p.Sentence = "this is not YAML: " + m[2]
+		if len(*s.found) == before {
+			s.unreadable(err)
 		}
-		p.Hint = "put a text that holds \": \" or \" #\", or begins with \" [ { ! * & or %, into single quotes"
-		s.report(p)
 		return nil
 	}
 	if err := s.plain(doc.Content[0], 0); err != nil {
@@ -88,7 +89,22 @@ func (s *source) parseYAML(data []byte) *yaml.Node {
 	return doc.Content[0]
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): (.*)`)
+var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+
+// unreadable reports a file of which nothing is known but the line at which the YAML parser gave up.
+func (s *source) unreadable(err error) {
+	p := Problem{Code: "E501", Line: 1, Column: 1, End: 2, Sentence: "this is not YAML: it cannot be read on from here, or from the line before"}
+	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+		p.Line, _ = strconv.Atoi(m[1])
+	}
+	if p.Line = min(max(p.Line, 1), len(s.lines)); s.lines[p.Line-1] != "" {
+		line := strings.TrimRight(s.lines[p.Line-1], " \t")
+		indent := len(line) - len(strings.TrimLeft(line, " \t"))
+		p.Column, p.End = indent+1, utf8.RuneCountInString(line)+1
+	}
+	p.Hint = "look at the blanks before the lines, at quotes and brackets that are left open; a text that begins with \" [ { ! * & or % stands in single quotes"
+	s.report(p)
+}
 
 // yamlNesting refuses flow nesting that no rule file has, before the YAML parser spends time on it. Brackets in quotes and
 // comments count too, which does no harm at this limit because each line starts anew where brackets are closed.
