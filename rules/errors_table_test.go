@@ -38,9 +38,32 @@ func TestClassicSlips(t *testing.T) {
 		{Code: "E201", Text: `order.tags != «"vip"»`, Want: `"vip" not in order.tags`},
 		{Code: "E201", Text: `order.to.country «in» "US"`, Want: "order.to.country == "},
 		{Code: "E205", Text: `not supports(«"alcool"»)`, Want: "alcohol"},
+		{Code: "E203", Text: `any(«lists.remote_states», # == order.to.state)`, Want: "order.to.state in lists.remote_states"},
+		{Code: "E203", Text: `count(«lists.remote_states», # == order.to.state) > 1`, Want: "asked with in"},
+		{Code: "E203", Text: `len(«lists.remote_states») > 1`, Want: "asked with in"},
+		{Code: "E203", Text: `«lists.remote_states»[0] == "MA"`, Want: "no parts"},
+		{Code: "E201", Text: `order.to.state «==» lists.remote_states`, Want: "asked with in"},
+		{Code: "E203", Text: `«len»(order.total) > 1`, Want: "takes a text, or a list"},
+		{Code: "E203", Text: `any(order.«total», true)`, Want: "goes through a list"},
+		{Code: "E301", Text: `order.id ?? "x" «==» "x"`, Want: "brackets"},
+		{Code: "E301", Text: `order.id «~» "a"`, Want: "matches"},
+		{Code: "E305", Text: `order.id «like» "a%"`, Want: "matches"},
+		{Code: "E201", Text: `«not» order.to.state == "MA"`, Want: "write a != b"},
+		{Code: "E305", Text: `«let x =» order.total; x > usd(1)`, Want: "under let:"},
+		{Code: "E305", Text: `order.asap «Or» order.has_promise`, Want: "write or"},
+		{Code: "E305", Text: `order.asap «And» order.has_promise`, Want: "write and"},
+		{Code: "E305", Text: `«Not» order.asap`, Want: "write not"},
 		{Code: "E401", Text: `order.quantity in «1..1000000000»`, Want: "both ends"},
 	} {
 		t.Run(s.Text, func(t *testing.T) { checkSlip(t, s, measure.SlipFile+s.Text+"\n") })
+	}
+}
+
+// TestNamesAreNoSlips: a name behind a dot means what it says.
+func TestNamesAreNoSlips(t *testing.T) {
+	text := "rules: 1\nattributes: [is, then]\nexclude:\n  - { name: A, when: order.attributes.is == order.attributes.then }\n"
+	if _, err := rules.Load(oneFile(text), rules.Options{}); err != nil {
+		t.Error(err)
 	}
 }
 

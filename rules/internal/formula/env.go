@@ -105,7 +105,7 @@ var kinds = map[reflect.Type]string{
 	reflect.TypeFor[unit.Distance]():   Distance,
 	reflect.TypeFor[time.Time]():       Moment,
 	reflect.TypeFor[time.Duration]():   Duration,
-	reflect.TypeFor[List]():            "list",
+	reflect.TypeFor[List]():            namedList,
 	reflect.TypeFor[[]string]():        "list of text",
 	reflect.TypeFor[map[string]List](): "lists",
 	reflect.TypeFor[Quota]():           "quota",
@@ -123,6 +123,8 @@ const (
 	Distance = "distance"
 	Moment   = "moment"
 	Duration = "duration"
+
+	namedList = "a list of the file"
 )
 
 // KindOf names a type as merchants know it, "" where it is none that an expression may result in.

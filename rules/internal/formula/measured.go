@@ -91,6 +91,9 @@ func stray(p *Problem, said string) bool {
 	case m[1] == "between":
 		p.Code, p.Message, p.DidYouMean = "E305", `"between" is not an operator`, ">= and <="
 		p.Hint = "write both ends: usd(5) <= order.total and order.total <= usd(10)"
+	case m[1] == "like":
+		p.Code, p.Message, p.DidYouMean = "E305", `"like" is not an operator`, "matches"
+		p.Hint = `a pattern is asked with matches: order.id matches "^A"; a part of a text with contains, its beginning with startsWith`
 	default:
 		p.Message = fmt.Sprintf("%q cannot stand here", m[1])
 		if p.Hint == "" {

@@ -23,6 +23,10 @@ var (
 	arity        = regexp.MustCompile(`^(?:too many|not enough|invalid number of) arguments(?: to call (\w+))?`)
 	outOfRange   = regexp.MustCompile(`^invalid \w+ literal: .*parsing "([^"]+)": value out of range`)
 	badSign      = regexp.MustCompile(`^invalid operation: ([-+]) \(mismatched type (\S+)\)`)
+	badNot       = regexp.MustCompile(`^invalid operation: (?:not|!) \(mismatched type (\S+)\)`)
+	noArray      = regexp.MustCompile(`^builtin (\w+) takes only array \(got (.+)\)`)
+	noSign       = regexp.MustCompile(`^unrecognized character: U\+[0-9A-F]+ '(.+)'`)
+	unbracketed  = regexp.MustCompile(`^Operator \((.+)\) and coalesce expressions`)
 	goTypes      = regexp.MustCompile(`\*?(?:\[\])?(?:\w+\.)?\b(?:Money|Weight|Length|Volume|Distance|List|Time|Duration|Order|Option|Place|Item|Location|Local|float64|int|string|bool|interface \{\}|any)\b`)
 )
 
@@ -58,8 +62,13 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 	if m := badBuiltin.FindStringSubmatch(at.Message); m != nil {
 		p.Code, p.Hint = "E203", ""
 		kind := friendlyName(m[2])
-		p.Message = fmt.Sprintf("%s(…) takes numbers, and this is %s", m[1], kind)
+		takes := takesOther[m[1]]
+		if takes == "" {
+			takes = "numbers"
+		}
+		p.Message = fmt.Sprintf("%s(…) takes %s, and this is %s", m[1], takes, kind)
 		switch {
+		case takes != "numbers":
 		case m[1] == "max":
 			p.Hint = "write a > b ? a : b"
 		case m[1] == "min":
@@ -88,6 +97,9 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 	}
 	return p
 }
+
+// takesOther is what those functions of one value take that do not take numbers.
+var takesOther = map[string]string{"len": "a text, or a list of the order", "lower": Text, "upper": Text, "trim": Text}
 
 // usage is how the functions are called that are not worked out while compiling.
 var usage = map[string]string{
@@ -122,6 +134,30 @@ func (e *Env) explainMore(p *Problem, src string, tree *parser.Tree, message str
 		p.Code = "E201"
 		p.Message = fmt.Sprintf("%s stands before a number, and this is %s", m[1], friendlyName(m[2]))
 		p.Hint = "compare it without the sign, the other way round: a > b for -a < -b; a literal takes its sign inside: usd(-5)"
+		return true
+	}
+	if m := badNot.FindStringSubmatch(message); m != nil {
+		p.Code, p.Message = "E201", fmt.Sprintf("not stands before what is true or false, and this is %s", friendlyName(m[1]))
+		if p.Hint, p.DidYouMean = hintFor(src); p.Hint == "" {
+			p.Hint = "compare it first: not (a == b)"
+		}
+		return true
+	}
+	if m := noArray.FindStringSubmatch(message); m != nil {
+		p.Code, p.Message = "E203", fmt.Sprintf("%s(…) goes through a list of the order, and this is %s", m[1], friendlyName(m[2]))
+		p.Hint = "what it can go through: order.items, order.tags, order.content, order.failed_providers"
+		return true
+	}
+	if m := noSign.FindStringSubmatch(message); m != nil {
+		p.Message, p.Hint = fmt.Sprintf("%s is no sign of the language", m[1]), "a text stands in quotes"
+		if m[1] == "~" {
+			p.DidYouMean, p.Hint = "matches", `a pattern is asked with matches: order.id matches "^A"; a part of a text with contains, its beginning with startsWith`
+		}
+		return true
+	}
+	if m := unbracketed.FindStringSubmatch(message); m != nil {
+		p.Message = fmt.Sprintf("?? and %s need brackets to stand side by side", m[1])
+		p.Hint = `nothing is ever missing in rules: an absent text is "". Ask for that: a in ["", "x"] for (a ?? "x") == "x"`
 		return true
 	}
 	if strings.HasPrefix(message, "array elements can only be selected") && tree != nil {
@@ -301,12 +337,14 @@ func mismatched(p *Problem, tree *parser.Tree, at file.Location, m []string) {
 		p.Hint = unitHint(kind, pathOf(other(find.found, side)), text)
 	case left == Money && right == Money:
 		p.Hint = "money can be added, subtracted, compared and divided by money"
+	case left == namedList || right == namedList:
+		p.Hint = "a list of the file is asked with in: order.to.state in lists.x"
 	case (op == "==" || op == "!=") && right == Text && isList(find.found.Left):
 		p.Hint = listHint(op, find.found)
 	case op == "in" && left == Text && right == Text:
 		p.Hint = fmt.Sprintf("one text is compared with ==, and != where it must differ: %s == …; in asks a list: in [\"a\", \"b\"]", pathOf(find.found.Left))
 		p.DidYouMean = "=="
-	case op == "contains" && strings.HasPrefix(left, "list"):
+	case op == "contains" && strings.HasPrefix(left, "list of"):
 		p.Hint = "a list is asked with in: \"x\" in " + pathOf(find.found.Left)
 	case left == Number && right == Money || left == Money && right == Number:
 		p.Hint = "dollars(…) makes a number of money"
@@ -409,7 +447,7 @@ func friendlyType(t reflect.Type) string {
 var friendlyNames = map[string]string{
 	"shipping.Money": Money, "unit.Weight": Weight, "unit.Length": Length, "unit.Volume": Volume, "unit.Distance": Distance,
 	"int": Number, "float64": Number, "string": Text, "bool": Bool, "time.Time": Moment, "time.Duration": Duration,
-	"formula.List": "list", "[]string": "list of text", "[]interface {}": "list", "interface {}": "anything", "any": "anything",
+	"formula.List": namedList, "[]string": "list of text", "[]interface {}": "list", "interface {}": "anything", "any": "anything",
 }
 
 // friendlyName words a Go type.

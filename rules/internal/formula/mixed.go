@@ -28,7 +28,12 @@ func (m *mixed) Visit(node *ast.Node) {
 			m.meet(kindIn(n.Nodes[0]), kindIn(x), "cannot stand in one list", x, x)
 		}
 	case *ast.BuiltinNode:
+		if len(n.Arguments) > 0 && m.named(n.Arguments[0], n.Name+"(…) cannot go through it") {
+			return
+		}
 		m.sum(n)
+	case *ast.MemberNode:
+		m.named(n.Node, "it has no parts")
 	case *ast.BinaryNode:
 		switch n.Operator {
 		case "??":
@@ -44,6 +49,21 @@ func (m *mixed) Visit(node *ast.Node) {
 			}
 		}
 	}
+}
+
+// named refuses to take a list of the file apart: of these it is only known what is in them.
+func (m *mixed) named(n ast.Node, why string) bool {
+	if n.Type() != reflect.TypeFor[List]() {
+		return false
+	}
+	path := pathOf(n)
+	if path == "" {
+		path = namedList
+	}
+	from, to := spanOf(n)
+	m.problem = &Problem{Code: "E203", From: from, To: to, Message: fmt.Sprintf("%s is asked with in, and %s", path, why),
+		Hint: fmt.Sprintf("write order.to.state in %s, or any(order.tags, # in %s)", path, path)}
+	return true
 }
 
 // sum refuses to add up what is no number: expr's checker lets anything through, which would fail while it runs.

@@ -26,14 +26,15 @@ var slips = []struct {
 	{regexp.MustCompile(`=>`), has("=>"), true, `"=>" is not an operator`, "write >=", ">="},
 	{regexp.MustCompile(`<>`), has("<>"), true, `"<>" is not an operator`, "write !=", "!="},
 	{regexp.MustCompile(`===`), has("==="), true, `"===" is not an operator`, "write ==", "=="},
-	{regexp.MustCompile(`\bAND\b`), has("AND"), true, "AND is written in lower case", "write and", "and"},
-	{regexp.MustCompile(`\bOR\b`), has("OR"), true, "OR is written in lower case", "write or", "or"},
-	{regexp.MustCompile(`\bNOT\b`), has("NOT"), true, "NOT is written in lower case", "write not", "not"},
+	{regexp.MustCompile(`\b(AND|And)\b`), has("AND", "And"), true, "and is written in lower case", "write and", "and"},
+	{regexp.MustCompile(`\b(OR|Or)\b`), has("OR", "Or"), true, "or is written in lower case", "write or", "or"},
+	{regexp.MustCompile(`\b(NOT|Not)\b`), has("NOT", "Not"), true, "not is written in lower case", "write not", "not"},
 	{regexp.MustCompile(`\b(TRUE|True)\b`), has("TRUE", "True"), true, "true is written in lower case", "write true", "true"},
 	{regexp.MustCompile(`\b(FALSE|False)\b`), has("FALSE", "False"), true, "false is written in lower case", "write false", "false"},
-	{regexp.MustCompile(`\bIN\b`), has("IN"), true, "IN is written in lower case", "write in", "in"},
-	{regexp.MustCompile(`\bis\s+not\b`), has("is"), true, `"is not" is not an operator`, "write !=", "!="},
-	{regexp.MustCompile(`\bis\b`), has("is"), true, `"is" is not an operator`, "write ==", "=="},
+	{regexp.MustCompile(`\b(IN|In)\b`), has("IN", "In"), true, "in is written in lower case", "write in", "in"},
+	{regexp.MustCompile(`\blet\s+[A-Za-z_]\w*\s*=`), has("let"), true, "an expression is one line, without let", "name it under let: at the top of the file, and use the name here", ""},
+	{regexp.MustCompile(`\b(is|Is|IS)\s+(not|Not|NOT)\b`), has("is", "Is", "IS"), true, `"is not" is not an operator`, "write !=", "!="},
+	{regexp.MustCompile(`\b(is|Is|IS)\b`), has("is", "Is", "IS"), true, `"is" is not an operator`, "write ==", "=="},
 	{regexp.MustCompile(`\bthen\b`), has("then"), true, "there is no if … then", "write condition ? a : b", "? :"},
 	{regexp.MustCompile(`\bnot\s+[\w.]+\s*(==|<|>)`), has("not"), false, "not binds to the word after it", "write a != b, or not (a == b)", "!="},
 	{regexp.MustCompile(`[^=!<>]=[^=<>]`), loneEquals, true, `"=" does not compare`, "write ==", "=="},
@@ -63,7 +64,7 @@ func slip(src string) *Problem {
 		if !s.always || !s.may(bare) {
 			continue
 		}
-		place := s.pattern.FindStringIndex(bare)
+		place := elsewhereThanName(s.pattern.FindAllStringIndex(bare, -1), bare)
 		if place == nil {
 			continue
 		}
@@ -78,6 +79,16 @@ func slip(src string) *Problem {
 			Message: s.message, Hint: s.hint, DidYouMean: s.means}
 	}
 	return measuredSlip(bare)
+}
+
+// elsewhereThanName is the first of some places that is no name behind a dot: order.attributes.is means what it says.
+func elsewhereThanName(places [][]int, text string) []int {
+	for _, place := range places {
+		if place[0] == 0 || text[place[0]-1] != '.' {
+			return place
+		}
+	}
+	return nil
 }
 
 // hintFor explains an error of the parser or checker by a habit that would cause it.
