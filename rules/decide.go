@@ -119,7 +119,10 @@ func recorded(q shipping.Quote) shipping.Quote {
 func (r *run) optionOf(account string, q *shipping.Quote) option {
 	now := r.in.Local.Now
 	o := r.providerOption(account)
-	o.Service, o.Mode, o.Vehicle, o.Fee, o.Cost, o.Tax = q.ServiceID, q.Mode, q.Vehicle, q.Amount, q.Amount, q.Tax
+	o.Service, o.Mode, o.Fee, o.Cost, o.Tax = q.ServiceID, q.Mode, q.Amount, q.Amount, q.Tax
+	if slices.Contains(vehicles, q.Vehicle) { // else nobody knows how it compares with these
+		o.Vehicle = q.Vehicle
+	}
 	o.PickupAt, o.DropoffAt, o.TransitDays, o.Guaranteed, o.Distance = never, never, q.TransitDays, q.Guaranteed, unit.Metres(q.DistanceMetres)
 	switch {
 	case !q.Pickup.StartsAt.IsZero():

@@ -18,7 +18,7 @@ type option struct {
 	Provider string   `expr:"provider"`
 	Service  string   `expr:"service"`
 	Mode     string   `expr:"mode"`
-	Vehicle  string   `expr:"vehicle"`
+	Vehicle  string   `expr:"vehicle"` // foot, bike, scooter, car, van, truck; "" where the carrier names none of these
 	Supports []string `expr:"supports"`
 
 	Fee  shipping.Money `expr:"fee"`  // what the carrier asks
@@ -110,6 +110,9 @@ var commonAbilities = []string{
 	"signature_required", "signature_direct", "signature_adult", "return",
 }
 
+// commonModes are how services usually travel; manifests may name others.
+var commonModes = []string{"air", "courier", "freight", "ground", "rail", "sea"}
+
 // abilities are the common ones, and those that the manifests declare.
 func (c *checker) abilities() []string {
 	all := slices.Clone(commonAbilities)
@@ -146,6 +149,9 @@ func (c *checker) baseEnv() *formula.Env {
 		enums["order.failed_providers"] = c.providers
 		enums["option.provider"], enums["chosen.provider"] = c.providers, c.providers
 	}
+	come := append(slices.Clone(vehicles), "")
+	enums["option.vehicle"], enums["chosen.vehicle"] = come, come
+	usual := map[string][]string{"option.supports": c.abilities(), "option.mode": commonModes, "chosen.mode": commonModes}
 	for _, at := range []string{"order.to.zones", "order.from.zones"} {
 		if enums[at] = slices.Sorted(maps.Keys(c.zones)); len(c.zones) == 0 {
 			absent[at] = `declare zones: at the top of the file, such as zones: { downtown: { center: "41.88,-87.63", radius: 3 mi } }`
@@ -154,9 +160,11 @@ func (c *checker) baseEnv() *formula.Env {
 	if services, modes := c.known(); len(services) > 0 {
 		enums["option.service"], enums["chosen.service"] = services, services
 		enums["option.mode"], enums["chosen.mode"] = modes, modes
+		delete(usual, "option.mode")
+		delete(usual, "chosen.mode")
 	}
 	return &formula.Env{
-		Vars: vars, Enums: enums, Usual: map[string][]string{"option.supports": c.abilities()}, Members: map[string][]string{"order.attributes": c.attributes, "lists": lists, "location.caps": c.providers},
+		Vars: vars, Enums: enums, Usual: usual, Members: map[string][]string{"order.attributes": c.attributes, "lists": lists, "location.caps": c.providers},
 		Elsewhere: absent, Currency: c.currency,
 	}
 }

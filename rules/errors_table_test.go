@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/rules/measure"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // TestClassicSlips is the table of slips that people bring along from other languages: each is named, and what to write instead is said.
@@ -53,9 +54,55 @@ func TestClassicSlips(t *testing.T) {
 		{Code: "E305", Text: `order.asap «Or» order.has_promise`, Want: "write or"},
 		{Code: "E305", Text: `order.asap «And» order.has_promise`, Want: "write and"},
 		{Code: "E305", Text: `«Not» order.asap`, Want: "write not"},
+		{Code: "E205", Text: `option.vehicle == «"scoter"»`, Want: "scooter"},
+		{Code: "E205", Text: `option.vehicle in ["bike", «"vans"»]`, Want: "van"},
+		{Code: "E205", Text: `option.mode == «"ari"»`, Want: "air"},
+		{Code: "E205", Text: `option.mode == «"Air"»`, Want: "air"},
 		{Code: "E401", Text: `order.quantity in «1..1000000000»`, Want: "both ends"},
 	} {
 		t.Run(s.Text, func(t *testing.T) { checkSlip(t, s, measure.SlipFile+s.Text+"\n") })
+	}
+}
+
+// TestTextsOfTests: what a test gives is held against the values that there can be, as what rules compare with is.
+func TestTextsOfTests(t *testing.T) {
+	declared := map[string]rules.Provider{"ups": {Services: []rules.ServiceInfo{{ID: "ground", Mode: "ground"}, {ID: "2nd_day_air", Mode: "air"}}}}
+	for _, c := range []struct {
+		options rules.Options
+		slip    measure.Slip
+	}{
+		{rules.Options{}, measure.Slip{Text: "quotes: [{ provider: ups, fee: 1 USD, vehicle: «scoter» }]", Want: "scooter"}},
+		{rules.Options{}, measure.Slip{Text: "quotes: [{ provider: ups, fee: 1 USD, mode: '«Air»' }]", Want: "air"}},
+		{rules.Options{}, measure.Slip{Text: "order: { to: { type: «residental» } }", Want: "residential"}},
+		{rules.Options{}, measure.Slip{Text: "with: { order.signature: «adlt» }", Want: "adult"}},
+		{rules.Options{Providers: declared}, measure.Slip{Text: "quotes: [{ provider: ups, service: «groud», fee: 1 USD }]", Want: "ground"}},
+		{rules.Options{Providers: declared}, measure.Slip{Text: "quotes: [{ provider: ups, service: ground, fee: 1 USD, mode: «sea» }]", Want: "air"}},
+	} {
+		b, err := rules.Load(rules.DefaultFiles(), c.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.slip.Code = "E205"
+		c.slip.Text = "tests: 1\ncases:\n  - { name: A, " + c.slip.Text + ", expect: { none: true } }\n"
+		checkSlipOf(t, c.slip, c.slip.Text, func(text string) error {
+			_, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte(text)})
+			return err
+		})
+	}
+}
+
+// TestAnUnknownVehicleIsNone: rules compare with those that there are, so that what a carrier calls otherwise is none of them.
+func TestAnUnknownVehicleIsNone(t *testing.T) {
+	b, err := rules.Load(oneFile("rules: 1\nexclude: [{ name: A, when: option.vehicle == \"\" }]\n"), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for vehicle, excluded := range map[string]bool{"van": false, "": true, "hovercraft": true} {
+		plan := b.Prepare(input(t, source()), []rules.Candidate{{Account: "ups"}})
+		d := b.Decide(plan, []rules.Offer{{Account: "ups", Quote: shipping.Quote{ServiceID: "x", Vehicle: vehicle, Amount: shipping.Money{Minor: 100, Currency: "USD"}}}})
+		if got := d.Winner == nil; got != excluded {
+			t.Errorf("%q: excluded %t: %s", vehicle, got, d.Sentence())
+		}
 	}
 }
 

@@ -151,8 +151,8 @@ func (m *misreader) place(line string, column int, list bool) (fits, on bool) {
 	}
 	last := len(m.levels) - 1
 	word := column + 1
-	if end := colon(line, column); !list && end >= 0 {
-		word = end
+	if !list { // of a line of dashes, each would be looked for in the rest
+		word = max(word, colon(line, column))
 	}
 	switch {
 	case last < 0 && deeper < 0:
@@ -265,7 +265,7 @@ func (m *misreader) flow(at, key int) {
 		if column := len(line) - len(strings.TrimLeft(line, " ")); len(f.open) > 0 && column < len(line) && column <= key && (line[column] == '-' || keyEnd(line, column) > column) {
 			break
 		}
-		for ; i < len(m.lines[m.row]) && !m.done; i++ {
+		for ; !m.done && i < len(m.lines[m.row]); i++ {
 			if i = f.sign(i); len(f.open) == 0 {
 				return
 			}

@@ -126,7 +126,7 @@ func (r *suiteReader) resolve(n *yaml.Node, seen []string) []pair {
 
 // fill makes the input of a case.
 func (r *suiteReader) fill(c *testCase, at setting, order *yaml.Node, with values) {
-	v := &valueReader{source: r.source, zone: at.zone, currency: r.bundle.currency}
+	v := &valueReader{source: r.source, zone: at.zone, currency: r.bundle.currency, env: r.bundle.env}
 	nowNode := at.now
 	if n := with["now"]; n != nil {
 		nowNode = n
@@ -142,13 +142,14 @@ func (r *suiteReader) fill(c *testCase, at setting, order *yaml.Node, with value
 	if n := at.location; n != nil && n.Kind == yaml.ScalarNode {
 		in.Location.ID = r.text(n, "location")
 	} else if n != nil {
+		v.at = "location"
 		v.set(reflect.ValueOf(&in.Location).Elem(), n, "location")
 	}
 	in.Local = newLocal(v.now, at.zone, in.Location.Holidays)
 	given := map[string]bool{}
 	if order != nil {
 		for _, p := range r.resolve(order, nil) {
-			given[p.key] = true
+			given[p.key], v.at = true, "order."+p.key
 			v.set(fieldNamed(reflect.ValueOf(&in.Order).Elem(), p.key), p.value, p.key)
 		}
 	}
@@ -235,6 +236,7 @@ func (r *suiteReader) count(in *Input) {
 // assign sets one member by its path.
 func (r *suiteReader) assign(v *valueReader, in *Input, c *testCase, path string, n *yaml.Node) {
 	head, rest, _ := strings.Cut(path, ".")
+	v.at = path
 	switch head {
 	case "order":
 		v.setPath(reflect.ValueOf(&in.Order).Elem(), rest, n, path)
@@ -305,7 +307,7 @@ type quoteText struct {
 // offers reads the quotes of a case, and what they tell of the accounts' services.
 func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
 	c.supply, c.rates = map[string][]ServiceInfo{}, map[string]*Rates{}
-	v := &valueReader{source: r.source, zone: time.UTC, currency: r.bundle.currency, now: c.input.Local.Now}
+	v := &valueReader{source: r.source, zone: time.UTC, currency: r.bundle.currency, now: c.input.Local.Now, env: r.bundle.env}
 	if quotes != nil && quotes.Kind == yaml.ScalarNode {
 		fixture, ok := r.quotes[quotes.Value]
 		if !ok {
@@ -316,6 +318,7 @@ func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
 	if quotes != nil {
 		for _, n := range r.items(quotes, "quotes") {
 			q := quoteText{Service: "delivery", OnTime: 1}
+			v.at = "option"
 			v.set(reflect.ValueOf(&q).Elem(), n, "a quote")
 			if q.Provider == "" {
 				r.fault(n, "E502", "the quote has no provider", "{ provider: ups, fee: 9.50 }")
@@ -342,6 +345,7 @@ func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
 			Code     string `expr:"code"`
 			Message  string `expr:"message"`
 		}
+		v.at = "a refusal"
 		v.set(reflect.ValueOf(&f).Elem(), n, "a refusal")
 		r.known(n, f.Provider)
 		c.refuse = append(c.refuse, Refused{f.Provider, f.Service, cmp.Or(f.Code, "REFUSED"), f.Message})

@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/unit"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -22,6 +24,8 @@ type valueReader struct {
 	zone     *time.Location
 	currency string
 	now      time.Time
+	env      *formula.Env // says which texts there can be
+	at       string       // the path of what is read, as expressions name it
 }
 
 // fieldNames are the names that expressions use for the fields of a struct.
@@ -95,9 +99,14 @@ func (r *valueReader) set(v reflect.Value, n *yaml.Node, what string) {
 	case *string:
 		if *to = n.Value; n.Kind != yaml.ScalarNode {
 			r.fault(n, "E503", what+" must be a text", "")
+		} else {
+			r.known(n)
 		}
 	case *[]string:
 		*to = r.texts(n, what)
+		for _, item := range n.Content {
+			r.known(item)
+		}
 	case *map[string]string:
 		*to = map[string]string{}
 		for _, p := range r.mapping(n, what, nil) {
@@ -118,9 +127,25 @@ func (r *valueReader) set(v reflect.Value, n *yaml.Node, what string) {
 			*to = append(*to, it)
 		}
 	default:
+		at := r.at
 		for _, p := range r.mapping(n, what, fieldNames(v.Type())) {
+			r.at = at + "." + p.key
 			r.set(fieldNamed(v, p.key), p.value, p.key)
 		}
+		r.at = at
+	}
+}
+
+// known refuses a text that what is read can never be.
+func (r *valueReader) known(n *yaml.Node) {
+	if r.env == nil || n.Value == "" {
+		return
+	}
+	if odd := r.env.Odd(r.at, n.Value); odd != nil {
+		s := r.home(n)
+		p := Problem{Code: odd.Code, Sentence: odd.Message, Hint: odd.Hint, DidYouMean: odd.DidYouMean}
+		p.Line, p.Column, p.End = s.place(n, 0, utf8.RuneCountInString(n.Value))
+		s.report(p)
 	}
 }
 

@@ -6,7 +6,7 @@ type Quote struct {
 	ServiceCode string `json:"serviceCode,omitempty"` // the carrier's own code: "01"
 	ServiceType string `json:"serviceType"`           // for people: "Next Day Air", "Delivery"
 	Mode        string `json:"mode,omitempty"`        // ground, air, courier, …
-	Vehicle     string `json:"vehicle,omitempty"`     // car, bike, scooter, van, …
+	Vehicle     string `json:"vehicle,omitempty"`     // foot, bike, scooter, car, van, truck; to rules any other is unknown
 
 	Amount  Money    `json:"amount"` // what the carrier asks, all charges and taxes included
 	Tax     Money    `json:"tax,omitzero"`

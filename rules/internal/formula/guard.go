@@ -228,21 +228,34 @@ func isZero(n ast.Node) bool {
 func (g *guard) enum(value, literal ast.Node) {
 	g.shape(value, literal)
 	s, ok := literal.(*ast.StringNode)
-	path := pathOf(value)
-	allowed := g.env.Enums[path]
-	if usual := g.env.Usual[path]; ok && !slices.Contains(usual, s.Value) {
-		if near := Suggest(s.Value, usual); near != "" && !strings.HasPrefix(s.Value, near) && !strings.HasPrefix(near, s.Value) { // a longer name is another one
-			p := g.fail(s, "E205", "nothing in %s is named %q", path, s.Value)
-			p.DidYouMean, p.Hint = near, "known here: "+list(usual)
-			return
-		}
-	}
-	if !ok || path == "" || len(allowed) == 0 || slices.Contains(allowed, s.Value) {
+	if !ok {
 		return
 	}
-	p := g.fail(s, "E205", "%s is never %q", path, s.Value)
-	p.DidYouMean = Suggest(s.Value, allowed)
-	p.Hint = "it is one of: " + list(allowed)
+	if odd := g.env.Odd(pathOf(value), s.Value); odd != nil {
+		p := g.fail(s, odd.Code, "%s", odd.Message)
+		p.DidYouMean, p.Hint = odd.DidYouMean, odd.Hint
+	}
+}
+
+// Odd says what is wrong with a text that is compared with what stands at a path, or given for it: it is none of those that it can be, or
+// nearly one of those that it usually is. The problem has no place; nil is nothing wrong.
+func (e *Env) Odd(path, text string) *Problem {
+	if usual := e.Usual[path]; !slices.Contains(usual, text) {
+		if near := Suggest(text, usual); near != "" && (strings.EqualFold(near, text) || !strings.HasPrefix(text, near) && !strings.HasPrefix(near, text)) { // a longer name is another one
+			return &Problem{Code: "E205", Message: fmt.Sprintf("nothing in %s is named %q", path, text), DidYouMean: near, Hint: "known here: " + list(usual)}
+		}
+	}
+	allowed := e.Enums[path]
+	if path == "" || len(allowed) == 0 || slices.Contains(allowed, text) {
+		return nil
+	}
+	shown := make([]string, len(allowed))
+	for i, one := range allowed {
+		if shown[i] = one; one == "" {
+			shown[i] = `""`
+		}
+	}
+	return &Problem{Code: "E205", Message: fmt.Sprintf("%s is never %q", path, text), DidYouMean: Suggest(text, allowed), Hint: "it is one of: " + list(shown)}
 }
 
 func (g *guard) missingFunction(n ast.Node, name string) {
