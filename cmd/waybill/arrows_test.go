@@ -55,7 +55,7 @@ var areas = []area{
 	{of: "core/usecase", may: []string{"core/shipment", "sdk/shipping", "sdk/carrier"}},
 	{of: "core/opening", may: []string{"core/clock"}},
 	{of: "core/tally", may: []string{"core/shipment", "core/store", "sdk/shipping"}},
-	{of: "core/config", may: []string{"core/clock", "core/opening", "core/tracker/number", "sdk/shipping", "sdk/carrier"}},
+	{of: "core/config", may: []string{"core/clock", "core/geo", "core/opening", "core/tracker/number", "sdk/shipping", "sdk/carrier"}},
 	{of: "core/jobs", may: []string{"core/clock", "core/failpoint", "core/store"}, tests: storing},
 	{of: "core/carrierhost", may: []string{"core/clock", "core/config", "core/failpoint", "sdk/carrier", "sdk/plugin", "sdk/shipping"}},
 	{of: "core/dispatch", may: coreMay, never: append(coreNever, "core/tracking"), tests: storing},

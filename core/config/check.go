@@ -161,11 +161,17 @@ func check(c *Config, at reporter) {
 type reporter func(path, hint, format string, args ...any)
 
 func checkServer(c *Config, at reporter) {
-	if _, port, err := net.SplitHostPort(c.Server.Listen); err != nil || port == "" {
+	_, port, err := net.SplitHostPort(c.Server.Listen)
+	if err == nil && port != "" {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil || port == "" {
 		at("server.listen", "write it as host:port, such as 127.0.0.1:8080", "%q is not an address to listen on", c.Server.Listen)
 	}
 	if u, err := url.Parse(c.Server.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		at("server.public_url", "write it as https://host", "%q is not a URL", c.Server.PublicURL)
+	} else if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		at("server.public_url", "write it as https://host", "must hold no user, password, query or fragment: answers and messages show it to everybody")
 	}
 	checkTLS(c, at)
 	if who := []string{MetricsOperator, MetricsOpen}; !slices.Contains(who, c.Server.Metrics) {
@@ -188,13 +194,13 @@ func checkServer(c *Config, at reporter) {
 	if q := c.Plugins.Quarantine; q.Deaths < 1 {
 		at("plugins.quarantine.deaths", "", "must be 1 or more")
 	}
+	if c.Plugins.Memory < 1 {
+		at("plugins.memory", "the default is 536870912", "must be more than 0 bytes")
+	}
 	if n := c.Geocoding.Nominatim; n != nil {
-		if u, err := url.Parse(n.BaseURL); err != nil || u.Host == "" {
-			at("geocoding.nominatim.base_url", "write it as https://host", "%q is not a URL", n.BaseURL)
-		}
-		if n.RatePerSecond < 0 {
-			at("geocoding.nominatim.rate_per_second", "", "must be more than 0")
-		}
+		var f shipping.Faults
+		n.Geocoder().Validate(&f)
+		report(f, "geocoding.nominatim", at)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/geo"
 	"github.com/waybill-dev/waybill/core/opening"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -27,6 +28,7 @@ type Config struct {
 	admin map[[sha256.Size]byte]*AdminKey
 	// certified is how long the certificate of Server.TLS is good; zero without one.
 	certified time.Time
+	hidden    hidden // what Masked must not show
 }
 
 // Server is how the API is served.
@@ -98,6 +100,11 @@ type Nominatim struct {
 	Email         string        `yaml:"email"`
 	Timeout       time.Duration `yaml:"timeout"`         // default 3s
 	RatePerSecond float64       `yaml:"rate_per_second"` // default 1
+}
+
+// Geocoder is how addresses are asked for there.
+func (n *Nominatim) Geocoder() geo.NominatimConfig {
+	return geo.NominatimConfig{BaseURL: n.BaseURL, UserAgent: n.UserAgent, Email: n.Email, Timeout: n.Timeout, RatePerSecond: n.RatePerSecond}
 }
 
 // Dispatch bounds how long things may take.

@@ -209,35 +209,55 @@ func (d *decoder) members(n *yaml.Node, path string, each func(key, value *yaml.
 
 var reference = regexp.MustCompile(`\$\{([^}]*)\}`)
 
-// text returns a scalar's text with ${NAME}, ${NAME:-default} and ${file:path} resolved.
+// text returns a scalar's text with ${NAME}, ${NAME:-default} and ${file:path} resolved. What came from outside the document is
+// remembered as hidden; a default stands in the document.
 func (d *decoder) text(n *yaml.Node, path string) string {
 	if n.Kind != yaml.ScalarNode {
 		d.at(n, path, "", "must be a single value")
 		return ""
 	}
-	return reference.ReplaceAllStringFunc(n.Value, func(m string) string {
-		inner := m[2 : len(m)-1]
-		if file, ok := strings.CutPrefix(inner, "file:"); ok {
-			if !filepath.IsAbs(file) {
-				file = filepath.Join(d.dir, file)
-			}
-			d.files = append(d.files, file)
-			b, err := os.ReadFile(file)
-			if err != nil {
-				d.at(n, path, "put the file there, or correct its name", "the file %q cannot be read", file)
-				return ""
-			}
-			return strings.TrimRight(string(b), "\r\n")
+	var values []string
+	var whole, shown strings.Builder
+	last := 0
+	for _, m := range reference.FindAllStringSubmatchIndex(n.Value, -1) {
+		value, outside := d.resolve(n, path, n.Value[m[2]:m[3]])
+		literal := n.Value[last:m[0]]
+		last = m[1]
+		whole.WriteString(literal + value)
+		if outside && value != "" {
+			values, value = append(values, value), redacted
 		}
-		name, fallback, hasFallback := strings.Cut(inner, ":-")
-		if v, ok := d.getenv(name); ok && (v != "" || !hasFallback) {
-			return v
+		shown.WriteString(literal + value)
+	}
+	whole.WriteString(n.Value[last:])
+	if len(values) > 0 {
+		d.hidden.add(path, shown.String()+n.Value[last:], whole.String(), values)
+	}
+	return whole.String()
+}
+
+// resolve returns what a reference stands for, and whether that came from outside the document.
+func (d *decoder) resolve(n *yaml.Node, path, inner string) (value string, outside bool) {
+	if file, ok := strings.CutPrefix(inner, "file:"); ok {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(d.dir, file)
 		}
-		if !hasFallback {
-			d.at(n, path, fmt.Sprintf("set it, or give a default: ${%s:-value}", name), "the environment variable %s is not set", name)
+		d.files = append(d.files, file)
+		b, err := os.ReadFile(file)
+		if err != nil {
+			d.at(n, path, "put the file there, or correct its name", "the file %q cannot be read", file)
+			return "", false
 		}
-		return fallback
-	})
+		return strings.TrimRight(string(b), "\r\n"), true
+	}
+	name, fallback, hasFallback := strings.Cut(inner, ":-")
+	if v, ok := d.getenv(name); ok && (v != "" || !hasFallback) {
+		return v, true
+	}
+	if !hasFallback {
+		d.at(n, path, fmt.Sprintf("set it, or give a default: ${%s:-value}", name), "the environment variable %s is not set", name)
+	}
+	return fallback, false
 }
 
 // jsonOf turns an adapter's own configuration into JSON, with references resolved.

@@ -59,6 +59,7 @@ func load(path string, getenv func(string) (string, bool), adapters Adapters) (*
 	if err := f.err(); err != nil {
 		return nil, files, err
 	}
+	c.hidden = f.hidden
 	c.index()
 	return c, files, nil
 }
@@ -129,7 +130,7 @@ func include(f *faults, root, globs *yaml.Node, dir string) (read watched) {
 
 // parse reads one file into its root mapping, nil where it is empty or faulty.
 func parse(f *faults, name string, data []byte) *yaml.Node {
-	src := &source{name: name, lines: strings.Split(string(data), "\n")}
+	src := &source{name: name, lines: strings.Split(string(data), "\n"), secret: map[int]bool{}}
 	whole := func(line int, format string, args ...any) *yaml.Node {
 		p := Problem{File: name, Line: line, Column: 1, Message: fmt.Sprintf(format, args...)}
 		if line == 0 {
@@ -150,13 +151,16 @@ func parse(f *faults, name string, data []byte) *yaml.Node {
 		if _, scanErr := fmt.Sscanf(message, "line %d:", &line); scanErr == nil {
 			_, message, _ = strings.Cut(message, ": ")
 		}
+		if strings.Contains(message, "anchor") { // it quotes what follows a *, which may be the beginning of a secret
+			message = "a value that begins with * must stand in quotes"
+		}
 		return whole(line, "is not YAML: %s", message)
 	}
 	if len(doc.Content) == 0 {
 		return nil
 	}
 	root := doc.Content[0]
-	remember(f, root, src)
+	remember(f, root, src, len(src.lines)+1)
 	if root.Kind != yaml.MappingNode {
 		f.at(root, "", "", "must be a mapping of names to values")
 		return nil
@@ -182,10 +186,23 @@ func tooDeep(data []byte) int {
 	return 0
 }
 
-func remember(f *faults, n *yaml.Node, src *source) {
+// remember notes which file each node came from, and where secrets stand. end is the first line that is not n's any more.
+func remember(f *faults, n *yaml.Node, src *source, end int) {
 	f.sources[n] = src
-	for _, c := range n.Content {
-		remember(f, c, src)
+	for i, c := range n.Content {
+		next := end
+		if i+1 < len(n.Content) {
+			next = n.Content[i+1].Line
+			if n.Style&yaml.FlowStyle != 0 {
+				next++ // what follows may begin on the line on which this ends
+			}
+		}
+		remember(f, c, src, next)
+		if n.Kind == yaml.MappingNode && i%2 == 1 && holdsSecret(n.Content[i-1].Value) {
+			for line := n.Content[i-1].Line; line < next; line++ {
+				src.secret[line] = true
+			}
+		}
 	}
 }
 

@@ -4,15 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/url"
 
 	"go.yaml.in/yaml/v3"
 )
 
-const redacted = "REDACTED"
-
-// Masked renders the effective configuration as YAML, defaults filled, secrets as REDACTED. Of an account's own configuration it shows
-// what the adapter's schema declares and does not call a secret; without the adapter nobody knows what is one, and all is masked.
+// Masked renders the effective configuration as YAML, defaults filled, secrets as REDACTED: members that are one, whatever came from the
+// environment or a file of a secret, also inside a longer text, and of URLs the user, the password and the query. Of an account's own
+// configuration it shows what the adapter's schema declares and does not call a secret; without the adapter nobody knows what is one, and
+// all is masked.
 func (c *Config) Masked(known map[string]Adapter) ([]byte, error) {
 	configs := map[string]map[string]*yaml.Node{}
 	for id, t := range c.Tenants {
@@ -34,6 +33,7 @@ func (c *Config) Masked(known map[string]Adapter) ([]byte, error) {
 			}
 		}
 	}
+	c.hidden.mask(&doc, "")
 	b, err := yaml.Marshal(&doc)
 	if err != nil {
 		return nil, fmt.Errorf("render configuration: %w", err)
@@ -110,10 +110,6 @@ func masked(v any, s *openSchema, name string) any {
 		return out
 	case json.Number:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: v.String()}
-	case string:
-		if u, err := url.Parse(v); err == nil && u.User != nil {
-			return redacted
-		}
 	}
 	return v
 }

@@ -68,19 +68,27 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// secretMembers are the members whose lines are never shown: what stands there may be a secret that somebody wrote in clear.
-var secretMembers = []string{"secret", "password", "key", "token", "authorization", "config"}
-
 // faults collects problems while a configuration is read.
 type faults struct {
 	problems []Problem
 	sources  map[*yaml.Node]*source
+	hidden   hidden
 }
 
 // source is one file.
 type source struct {
 	name  string
 	lines []string
+	// secret are the lines, from 1, on which the value of a secret stands whose name may stand on another.
+	secret map[int]bool
+}
+
+// line returns a line, from 1, where it may be shown; else "".
+func (s *source) line(n int) string {
+	if n < 1 || n > len(s.lines) || s.secret[n] || !showable(s.lines[n-1]) {
+		return ""
+	}
+	return s.lines[n-1]
 }
 
 // atName is at, for a name that nobody knows: its line is shown up to the name. What follows may be the value of a secret whose name
@@ -93,22 +101,20 @@ func (f *faults) atName(n *yaml.Node, path, hint, format string, args ...any) {
 	}
 }
 
+// at records a mistake. What args say of values is hidden where it must not be shown.
 func (f *faults) at(n *yaml.Node, path, hint, format string, args ...any) {
+	for i := range args {
+		args[i] = f.hidden.arg(path, args[i])
+	}
 	p := Problem{Path: path, Message: fmt.Sprintf(format, args...), Hint: hint}
 	if src := f.sources[n]; src != nil && n.Line > 0 {
 		p.File, p.Line, p.Column = src.name, n.Line, n.Column
 		// Where something is missing, the line is that of what stands in its place: it may be the secret of a misspelt name.
-		if n.Kind != yaml.MappingNode && n.Line <= len(src.lines) && !holdsSecret(path) && !holdsSecret(src.lines[n.Line-1]) {
-			p.Source = src.lines[n.Line-1]
+		if n.Kind != yaml.MappingNode && !holdsSecret(path) {
+			p.Source = src.line(n.Line)
 		}
 	}
 	f.problems = append(f.problems, p)
-}
-
-// holdsSecret reports whether a path or a line speaks of a secret.
-func holdsSecret(text string) bool {
-	lower := strings.ToLower(text)
-	return slices.ContainsFunc(secretMembers, func(s string) bool { return strings.Contains(lower, s) })
 }
 
 func (f *faults) err() error {

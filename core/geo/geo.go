@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // Point is a place on the WGS 84 ellipsoid in decimal degrees: latitude north, longitude east.
@@ -93,8 +95,10 @@ func New(cfg Config) (*Placer, error) {
 		faults = append(faults, fmt.Errorf("cache size: %d is negative; leave it out for %d", cfg.CacheSize, DefaultCacheSize))
 	}
 	if cfg.Nominatim != nil {
-		if err := cfg.Nominatim.Validate(); err != nil {
-			faults = append(faults, err)
+		var wrong shipping.Faults
+		cfg.Nominatim.Validate(&wrong)
+		for _, f := range wrong {
+			faults = append(faults, fmt.Errorf("nominatim: %s %s", f.Path, f.Message))
 		}
 	}
 	postal, err := postalCodes()

@@ -17,6 +17,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // NominatimConfig names a geocoder that answers GET {BaseURL}/search as Nominatim does
@@ -40,27 +42,27 @@ const (
 	DefaultRatePerSecond = 1
 )
 
-// Validate answers everything that is wrong with c.
-func (c NominatimConfig) Validate() error {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("nominatim: "+format, args...)) }
+// Validate records everything that is wrong with c, by the names that its members have in a configuration. No fault repeats the base
+// URL, which may hold a password.
+func (c NominatimConfig) Validate(f *shipping.Faults) {
 	base, err := url.Parse(c.BaseURL)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.RawQuery != "" || base.Fragment != "" {
-		fault("base URL %q: want http:// or https:// with a host, and no query", c.BaseURL)
+	if err != nil || base.Hostname() == "" || base.Scheme != "http" && base.Scheme != "https" {
+		f.Add("base_url", "is not a URL that begins with http:// or https:// and names a host")
+	} else if base.RawQuery != "" || base.ForceQuery || base.Fragment != "" {
+		f.Add("base_url", "must have no query and no fragment: /search and what is asked for are added to it")
 	}
 	if strings.ContainsFunc(c.UserAgent, func(r rune) bool { return r < ' ' || r > '~' }) {
-		fault("user agent %q: want printable ASCII", c.UserAgent)
+		f.Add("user_agent", "must be printable ASCII, not %q", c.UserAgent)
 	}
 	if c.Email != "" && (!strings.Contains(c.Email, "@") || strings.ContainsAny(c.Email, " \r\n")) {
-		fault("email %q is no address", c.Email)
+		f.Add("email", "%q is not an address of mail", c.Email)
 	}
 	if c.Timeout < 0 {
-		fault("timeout %v is negative; leave it out for %v", c.Timeout, DefaultTimeout)
+		f.Add("timeout", "%v is negative; leave it out for %v", c.Timeout, DefaultTimeout)
 	}
 	if !(c.RatePerSecond >= 0) || math.IsInf(c.RatePerSecond, 0) {
-		fault("rate per second %v: want a positive number; leave it out for %v", c.RatePerSecond, DefaultRatePerSecond)
+		f.Add("rate_per_second", "must be a positive number, not %v; leave it out for %v", c.RatePerSecond, DefaultRatePerSecond)
 	}
-	return errors.Join(faults...)
 }
 
 // nominatim asks the geocoder: the same question once at a time, remembered when answered. Pace and timeouts go by

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/waybill-dev/waybill/core/geo"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // berlin is an address that only a geocoder places; a real server's answer to it, shortened to what matters and a
@@ -226,18 +227,26 @@ func TestNewReportsAllFaults(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"cache size", "base URL", "user agent", "email", "timeout", "rate per second"} {
+	for _, want := range []string{"cache size", "base_url", "user_agent", "email", "timeout", "rate_per_second"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error = %v\nwant %q in it", err, want)
 		}
 	}
-	for _, base := range []string{"", "example.com", "http://", "http://a b", "https://example.com?key=1"} {
-		if err := (geo.NominatimConfig{BaseURL: base}).Validate(); err == nil {
+	const canary = "canary-4711"
+	for _, base := range []string{"", "example.com", "http://", "http://:80", "http://a b", "https://example.com?key=" + canary, "https://u:" + canary + "@example.com#x", "https://u:" + canary + "/@example.com"} {
+		p, err := geo.New(geo.Config{Nominatim: &geo.NominatimConfig{BaseURL: base}})
+		if err == nil {
+			p.Close()
 			t.Errorf("base URL %q was accepted", base)
+		} else if strings.Contains(err.Error(), canary) {
+			t.Errorf("a secret shows: %v", err)
 		}
 	}
-	if err := (geo.NominatimConfig{BaseURL: "http://127.0.0.1:8088"}).Validate(); err != nil {
-		t.Error(err)
+	for _, base := range []string{"http://127.0.0.1:8088", "https://u:p@example.com/maps/"} {
+		var f shipping.Faults
+		if (geo.NominatimConfig{BaseURL: base}).Validate(&f); len(f) > 0 {
+			t.Errorf("%s: %v", base, f)
+		}
 	}
 }
 

@@ -121,7 +121,8 @@ func (n *Node) wire() error {
 	cfg := n.Config.Current()
 	placing := geo.Config{}
 	if g := cfg.Geocoding.Nominatim; g != nil {
-		placing.Nominatim = &geo.NominatimConfig{BaseURL: g.BaseURL, UserAgent: g.UserAgent, Email: g.Email, Timeout: g.Timeout, RatePerSecond: g.RatePerSecond}
+		geocoder := g.Geocoder()
+		placing.Nominatim = &geocoder
 	}
 	var err error
 	if n.placer, err = geo.New(placing); err != nil {
