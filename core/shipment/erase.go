@@ -50,6 +50,7 @@ func (s *Shipment) Erase(now time.Time) {
 		}
 	}
 	s.Warnings = nil // they are nothing but words
+	s.SubStatus = Coded(s.SubStatus)
 	if s.Hold != nil {
 		s.Hold.Reason = ""
 	}
@@ -59,11 +60,12 @@ func (s *Shipment) Erase(now time.Time) {
 	}
 }
 
-// Undescribed are the parcels without what somebody has written of them in free words.
+// Undescribed are the parcels without what somebody has written of them in free words. Their names may be such: of a preset, size and
+// weight are filled in when the order comes.
 func Undescribed(parcels []shipping.Parcel) []shipping.Parcel {
 	out := slices.Clone(parcels)
 	for i := range out {
-		out[i].Description = ""
+		out[i].Name, out[i].Description = "", ""
 	}
 	return out
 }
@@ -98,16 +100,28 @@ func (e *CallError) erase() {
 
 // Erase removes free words from a line of the history: carriers name who has signed. Of a note, the carrier's code stays.
 func (c *Change) Erase() {
-	code, _, worded := strings.Cut(c.Note, "(")
-	if !worded || strings.ContainsFunc(strings.TrimSpace(code), notCode) {
+	code, _, worded := strings.Cut(c.Note, "( ")
+	if !worded || !strings.HasSuffix(c.Note, " )") {
 		code = ""
 	}
-	c.Note, c.Actor = strings.TrimSpace(code), ""
-	if c.Reason != nil {
-		reason := *c.Reason
-		reason.Note = ""
-		c.Reason = &reason
+	c.Note, c.Actor = Coded(code), ""
+	c.SubStatus, c.Reason = Coded(c.SubStatus), Unworded(c.Reason)
+}
+
+// Unworded is a reason without words. Its code stays where it is one: a person who sets a status writes what they like.
+func Unworded(r *shipping.EventReason) *shipping.EventReason {
+	if r == nil {
+		return nil
 	}
+	return &shipping.EventReason{Code: Coded(r.Code)}
+}
+
+// Coded is a code, "" for what is no code but words.
+func Coded(s string) string {
+	if strings.ContainsFunc(s, notCode) {
+		return ""
+	}
+	return s
 }
 
 // notCode reports a character that no carrier's code holds.

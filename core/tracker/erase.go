@@ -26,19 +26,27 @@ func (t *Tracker) Erase(now time.Time) {
 		o.Packages = shipment.Undescribed(o.Packages)
 		t.Order = &o
 	}
+	if t.Pickup != nil { // it may be somebody's door, in the caller's own words; what is configured stands in the configuration
+		p := *t.Pickup
+		p.Name, p.Contact, p.Instructions = "", shipping.Contact{}, ""
+		p.Address = shipping.Address{State: p.Address.State, CountryCode: p.Address.CountryCode}
+		t.Pickup = &p
+	}
 	t.Extra = nil
 	p := &t.Progress
 	p.Driver, p.Vehicle, p.LastLocation, p.Proofs = nil, nil, nil, nil
 	t.SignedBy, t.TrackingURL, t.Polls.Last = "", "", ""
 	t.Warnings = nil // they are nothing but words
+	t.SubStatus = shipment.Coded(t.SubStatus)
+	if t.Base != nil {
+		b := *t.Base
+		b.SubStatus = shipment.Coded(b.SubStatus)
+		t.Base = &b
+	}
 	for i := range t.Events {
 		e := &t.Events[i]
 		e.CarrierWords, e.Note, e.Actor, e.City, e.PostalCode = "", "", "", "", ""
 		e.Echo = nil
-		if e.Reason != nil {
-			r := *e.Reason
-			r.Note = ""
-			e.Reason = &r
-		}
+		e.SubStatus, e.Reason = shipment.Coded(e.SubStatus), shipment.Unworded(e.Reason)
 	}
 }

@@ -86,7 +86,7 @@ func TestErasedReturn(t *testing.T) {
 		map[string]any{"labelUrl": "https://ship.example.com/shipments/o-R1/label"})
 	h.Do("POST", "/shipments/o-R1/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
 	h.Do("POST", "/shipments/o/erase", "").Want(200)
-	is(t, h.Do("GET", "/shipments/o", "").Want(200), map[string]any{"package.name": "Solid", "package.description": "", "attachments": []any{}, "label": nil,
+	is(t, h.Do("GET", "/shipments/o", "").Want(200), map[string]any{"package.name": "", "package.description": "", "attachments": []any{}, "label": nil,
 		"returnRequest.labelUrl": nil, "returnRequest.labelUrls": []any{}, "returnRequest.warnings": nil, "warnings": nil, "returnRequest.trackingId": h.Do("GET", "/shipments/o-R1", "").At("trackingId")})
 	is(t, h.Do("GET", "/shipments/o-R1", "").Want(200), map[string]any{"package.description": "", "attachments": []any{}, "label": nil})
 	h.Do("GET", "/shipments/o-R1/label", "").Want(404)
