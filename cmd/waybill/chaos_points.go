@@ -23,12 +23,10 @@ var outOfReach = map[string]string{
 	"dispatch/before-label": labelOutOfReach,
 	"dispatch/after-label":  labelOutOfReach,
 
-	"retention/before-erase-orders":  ageOutOfReach,
-	"retention/after-erase-orders":   ageOutOfReach,
-	"retention/before-erase-tracker": ageOutOfReach,
-	"retention/after-erase-tracker":  ageOutOfReach,
-	"retention/before-versions":      ageOutOfReach,
-	"retention/after-versions":       ageOutOfReach,
+	"retention/before-erase-orders": ageOutOfReach,
+	"retention/after-erase-orders":  ageOutOfReach,
+	"retention/before-versions":     ageOutOfReach,
+	"retention/after-versions":      ageOutOfReach,
 
 	"notify/before-configured": configuredOutOfReach,
 	"notify/after-configured":  configuredOutOfReach,

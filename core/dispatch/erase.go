@@ -14,7 +14,7 @@ import (
 )
 
 // JobErase erases what tells of people from an order that has grown old. Like all jobs of a shipment it has its id as key.
-const JobErase = "erase"
+const JobErase = usecase.JobErase
 
 // eraseAgain is when an order that is still worked on is looked at again.
 const eraseAgain = 24 * time.Hour

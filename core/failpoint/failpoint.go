@@ -36,7 +36,7 @@ var commits = map[string][]string{
 	},
 	"jobs":      {"outcome"},
 	"notify":    {"deliveries", "subscription", "configured", "alerts"},
-	"retention": {"plan", "done", "erase-orders", "erase-tracker", "versions"},
+	"retention": {"plan", "done", "erase-orders", "versions"},
 	"ruleset":   {"keep"},
 	"shop":      {"settle"},
 	"tracking":  {"create", "update", "drop", "erase", "status", "news", "poll", "park"},

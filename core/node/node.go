@@ -152,7 +152,8 @@ func (n *Node) wire() error {
 		Store: n.Store, Carriers: followed{carriers}, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("tracking"),
 		Teller: shop.Teller{Next: n.Notify, Clock: n.Clock}, Registerer: n.registry,
 	})
-	n.retention = retention.New(retention.Settings{Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("retention"), CollectGarbage: n.garbage, RulesInUse: n.rules.InUse})
+	n.retention = retention.New(retention.Settings{Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("retention"), EraseTracker: n.Tracking.EraseAged,
+		CollectGarbage: n.garbage, RulesInUse: n.rules.InUse})
 	n.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_config_degraded",
 		Help: "1 while the configuration's files are faulty and an earlier configuration serves."}, n.configDegraded))
 	handlers := n.Dispatch.Handlers()

@@ -48,7 +48,6 @@ const (
 type Store interface {
 	Commit(ctx context.Context, tenant string, tx *store.Tx) error
 	ListShipments(ctx context.Context, tenant string, q store.ShipmentQuery) (store.ShipmentPage, error)
-	Tracker(ctx context.Context, tenant string, id tracker.ID) (*tracker.Tracker, error)
 	ListTrackers(ctx context.Context, tenant string, q store.TrackerQuery) (store.TrackerPage, error)
 	Retain(ctx context.Context, tenant string, r store.Retention) (int, error)
 	Sweep(ctx context.Context, now time.Time) (int, error)
@@ -62,6 +61,8 @@ type Settings struct {
 	Config func() *config.Config
 	Clock  clock.Clock
 	Log    hclog.Logger
+	// EraseTracker erases what is known of people from a tracker, and what was told of it. It may change t.
+	EraseTracker func(ctx context.Context, t *tracker.Tracker) error
 	// CollectGarbage gives space back that the store holds and does not need; nil where it needs no such help.
 	CollectGarbage func(ctx context.Context) error
 	// RulesInUse returns the versions of a tenant's rules that decide or look on now; nil where no versions are kept.

@@ -2,7 +2,6 @@ package retention
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/store"
@@ -23,10 +22,10 @@ func (s *Service) eraseTrackers(ctx context.Context, tenant string, from, to tim
 				return total, err
 			}
 			for _, t := range p.Trackers {
-				if t.CreatedAt.Before(from) || t.CreatedAt.After(to) || !t.ErasedAt.IsZero() {
+				if t.CreatedAt.Before(from) || t.CreatedAt.After(to) {
 					continue
 				}
-				if err := s.eraseTracker(ctx, tenant, t); err != nil {
+				if err := s.EraseTracker(ctx, t); err != nil { // also one that was erased before: nothing may be left of it
 					return total, err
 				}
 				total++
@@ -38,22 +37,4 @@ func (s *Service) eraseTrackers(ctx context.Context, tenant string, from, to tim
 		}
 	}
 	return total, nil
-}
-
-// eraseTracker erases one tracker, again from the stored state when somebody else has changed it meanwhile.
-func (s *Service) eraseTracker(ctx context.Context, tenant string, t *tracker.Tracker) error {
-	for {
-		now := s.Clock.Now()
-		t.Erase(now)
-		t.UpdatedAt = now
-		err := s.commit(ctx, tenant, "erase-tracker", &store.Tx{Now: now, Trackers: []*tracker.Tracker{t}, EraseTrackers: []tracker.ID{t.ID}})
-		if !errors.Is(err, store.ErrConflict) || ctx.Err() != nil {
-			return err
-		}
-		if t, err = s.Store.Tracker(ctx, tenant, t.ID); errors.Is(err, store.ErrNotFound) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
 }

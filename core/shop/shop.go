@@ -107,7 +107,7 @@ func (s *Service) runSettle(ctx context.Context, j store.Job) (jobs.Outcome, err
 
 // The names and tags of trackers here.
 const (
-	kindOrder      = "shop_order"
+	kindOrder      = tracker.KindShopOrder
 	kindFulfilment = "shop_fulfilment"
 )
 

@@ -128,7 +128,7 @@ type Tx struct {
 	// Trackers are written as a whole, by revision as shipments are; the store keeps the indexes of names (unique per tenant, else
 	// ErrDuplicate), tags, surface and due time.
 	Trackers     []*tracker.Tracker
-	DropTrackers []tracker.ID // removed with their names and tags, not their messages; none is no fault
+	DropTrackers []tracker.ID // removed with their names and tags; with their messages where EraseTrackers names them too; none is no fault
 	Parked       []Parked
 	Unpark       []string // ids of Parked to be removed; none is no fault
 	// Subscriptions are written as a whole, by revision as shipments are.
@@ -145,7 +145,8 @@ type Tx struct {
 	// those of this transaction are put. The shipments themselves, their history and usage stay. A Change with a Seq that was stored
 	// before replaces that line.
 	Erase []shipment.ID
-	// EraseTrackers names trackers whose messages are removed, and the deliveries of these, likewise. The trackers themselves stay.
+	// EraseTrackers names trackers whose messages are removed, and the deliveries of these, likewise. The trackers themselves stay,
+	// unless DropTrackers names them.
 	EraseTrackers []tracker.ID
 	// PutJobs creates or replaces jobs by id, after DoneJobs and DropJobs. A job with a lease is put as leased to this owner,
 	// who and whose token are filled in on success; none other of its key may be leased, else ErrConflict. A job that replaces

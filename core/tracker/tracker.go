@@ -260,5 +260,24 @@ func ReferenceTag(reference string) string { return "reference:" + reference }
 // GroupTag is the tag of all trackers of one groupId.
 func GroupTag(group string) string { return "group:" + group }
 
+// KindShopOrder is the kind in the name of the tracker that stands for an order of a shop. Its fulfilments have that name as a tag.
+const KindShopOrder = "shop_order"
+
+// ShopOrder is the name of the order of a shop that a tracker stands for, or is a fulfilment of; "" for what came from no shop.
+func (t *Tracker) ShopOrder() string {
+	var of []string
+	switch t.Surface {
+	case OfShop:
+		of = t.Names
+	case OfTracktor:
+		of = t.Tags
+	}
+	i := slices.IndexFunc(of, func(s string) bool { return strings.HasPrefix(s, KindShopOrder+":") })
+	if i < 0 {
+		return ""
+	}
+	return of[i]
+}
+
 // ShipmentTag is the tag of all trackers of one shipment.
 func ShipmentTag(id shipment.ID) string { return "shipment:" + string(id) }

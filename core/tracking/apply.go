@@ -21,6 +21,7 @@ type news struct {
 	amount  shipping.Money
 	unpark  []string
 	jobs    []store.Job
+	erased  bool // what was told of the tracker goes
 	// allow may refuse, given the order that the tracker follows as it is now; nil for always.
 	allow func(*shipment.Shipment) error
 	// done looks at the order when it has been moved, and may refuse; nil for nothing.
@@ -53,6 +54,9 @@ func (s *Service) change(ctx context.Context, t *tracker.Tracker, what string, f
 			return t, err
 		}
 		tx := &store.Tx{Trackers: []*tracker.Tracker{t}, Unpark: n.unpark, PutJobs: n.jobs}
+		if n.erased {
+			tx.EraseTrackers = []tracker.ID{t.ID}
+		}
 		if err := s.move(ctx, tx, t, n); err != nil {
 			return t, err
 		}

@@ -299,49 +299,6 @@ func gone(id tracker.ID, doing string, err error) error {
 	return refusal(doing, err)
 }
 
-// Delete ends following, and forgets what was known.
-func (s *Service) Delete(ctx context.Context, c usecase.Caller, id tracker.ID) error {
-	t, err := s.trackerOf(ctx, c.Tenant, id)
-	if err != nil {
-		return err
-	}
-	for _, back := range t.Returns {
-		sh, err := s.Store.Shipment(ctx, c.Tenant, back)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return refusal("read return", err)
-		}
-		if err == nil && !sh.AtRest() {
-			return usecase.Failf(usecase.InvalidOperation, "The tracker cannot be removed: its return %s is under way (%s), and the buyer's page and label hang on it. Cancel the return, or wait for its end.",
-				sh.Order.ExternalID, sh.Status)
-		}
-	}
-	if err := s.commit(ctx, c.Tenant, "drop", &store.Tx{DropTrackers: []tracker.ID{id}}); err != nil {
-		return refusal("remove tracker", err)
-	}
-	return nil
-}
-
-// Erase removes what is known of people from a tracker. Nobody asks for it any more.
-func (s *Service) Erase(ctx context.Context, c usecase.Caller, id tracker.ID) (*tracker.Tracker, error) {
-	t, err := s.trackerOf(ctx, c.Tenant, id)
-	if err != nil {
-		return nil, err
-	}
-	t, err = s.change(ctx, t, "erase", func(t *tracker.Tracker) (*news, error) {
-		if !t.ErasedAt.IsZero() {
-			return nil, errUnchanged
-		}
-		t.Erase(s.Clock.Now())
-		t.UpdatedAt = t.ErasedAt
-		return &news{}, nil
-	})
-	if err != nil {
-		return nil, gone(id, "erase tracker", err)
-	}
-	s.Log.Info("personal data of a tracker was erased", "tracker_id", id, "by", c.Key)
-	return t, nil
-}
-
 // Refresh asks the carrier now. What the carrier cannot answer is no fault of the caller's: the tracker is returned as it is known.
 func (s *Service) Refresh(ctx context.Context, c usecase.Caller, id tracker.ID) (*tracker.Tracker, error) {
 	t, err := s.trackerOf(ctx, c.Tenant, id)

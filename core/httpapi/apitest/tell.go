@@ -5,6 +5,7 @@ import (
 
 	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shop"
 	"github.com/waybill-dev/waybill/core/tracking"
@@ -23,6 +24,7 @@ func (h *Harness) follow(source clock.Source, log hclog.Logger) {
 	for kind, handler := range h.Shop.Handlers() {
 		handlers[kind] = handler
 	}
+	handlers[dispatch.JobErase] = h.Service.RunErase
 	runner, err := jobs.New(jobs.Config{Store: h.Store, Clock: h.Clock, Source: source, Handlers: handlers, Log: log})
 	if err != nil {
 		h.t.Fatal(err)

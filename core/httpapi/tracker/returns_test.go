@@ -13,6 +13,13 @@ import (
 )
 
 func TestReturnOfATracker(t *testing.T) {
+	for name, end := range map[string][2]string{"removed": {"DELETE", "/trackers/t%2F1"}, "erased": {"POST", "/trackers/t%2F1/erase"}} {
+		t.Run(name, func(t *testing.T) { returnOfATracker(t, end[0], end[1]) })
+	}
+}
+
+// returnOfATracker ends with what removes the tracker, or erases it.
+func returnOfATracker(t *testing.T, method, gone string) {
 	h := apitest.New(t)
 	ctx := context.Background()
 	small := shipping.Parcel{Name: "small"}
@@ -51,7 +58,21 @@ func TestReturnOfATracker(t *testing.T) {
 	if no := h.Do("DELETE", "/trackers/t%2F1", "").Want(409); no.At("type") != "INVALID_OPERATION" || !strings.Contains(string(no.Body), "t/1-R1") {
 		t.Errorf("%s", no.Body)
 	}
-	h.Do("GET", "/trackers/t%2F1", "").Want(200)
+	if no := h.Do("POST", "/trackers/t%2F1/erase", "").Want(409); no.At("type") != "INVALID_OPERATION" || !strings.Contains(string(no.Body), "t/1-R1") {
+		t.Errorf("%s", no.Body)
+	}
+	if shown := h.Do("GET", "/trackers/t%2F1", "").Want(200); shown.At("deliveryContact.name") != "Ann Example" {
+		t.Errorf("%s", shown.Body)
+	}
 	h.Do("POST", "/shipments/t%2F1-R1/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
-	h.Do("DELETE", "/trackers/t%2F1", "").Want(200)
+
+	// The return was picked up where the tracker was delivered.
+	h.Do(method, gone, "").Want(200)
+	h.Catch()
+	text := string(h.Do("GET", "/shipments/t%2F1-R1", "").Want(200).Body)
+	for _, private := range []string{"Ann Example", "725 Albany"} {
+		if strings.Contains(text, private) {
+			t.Errorf("%s is left of the return: %s", private, text)
+		}
+	}
 }
