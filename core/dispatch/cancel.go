@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/clock"
@@ -245,27 +244,6 @@ func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *ship
 		return done, trace, s.afterLost(cctx, a, acc, cerr)
 	}
 	return done, trace, cerr
-}
-
-// afterLost says what a refusal means where an earlier cancellation's answer was lost: nothing is wrong where the carrier shows no
-// live booking any more, nobody knows where it cannot be asked, and the refusal stands where the booking does. A carrier that
-// cannot be looked at is taken at its word.
-func (s *Service) afterLost(ctx context.Context, a *shipment.Attempt, acc Account, refusal *carrier.Error) *carrier.Error {
-	if m, ok := acc.Manifest(); !ok || !m.Has(carrier.CanFind) {
-		if refusal.Code == carrier.BookingNotFound {
-			return nil
-		}
-		return refusal
-	}
-	found, err := acc.Find(ctx, carrier.FindRequest{Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack)})
-	switch {
-	case err != nil:
-		return &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectUnknown, Retry: carrier.RetrySafe, Code: carrier.OutcomeUnknown,
-			Message: "The carrier refuses to cancel, and cannot be asked whether an earlier cancellation has.", Err: err}
-	case slices.ContainsFunc(found, func(b carrier.Booking) bool { return !b.Cancelled && own(a, b) }):
-		return refusal
-	}
-	return nil
 }
 
 // released ends the live booking, and with it the order, or makes the order what the intent says and has it dispatched anew. A

@@ -36,6 +36,8 @@ type fakeCarrier struct {
 	onEdit   func(carrier.EditRequest) error
 	// onDocument hands out labels; nil for a carrier that does not.
 	onDocument func(carrier.DocumentRequest) (shipping.Label, error)
+	// onTrack tells of a parcel; nil for a carrier whose tracking knows none.
+	onTrack func(carrier.TrackedParcel) carrier.TrackUpdate
 	// onBooked changes the answer to a booking, not what the carrier has.
 	onBooked func(context.Context, *carrier.Booking)
 }
@@ -153,6 +155,19 @@ func (f *fakeCarrier) Edit(_ context.Context, r carrier.EditRequest) (carrier.Bo
 		return carrier.Booking{}, f.onEdit(r)
 	}
 	return carrier.Booking{CarrierRef: r.CarrierRef}, nil
+}
+
+func (f *fakeCarrier) Track(_ context.Context, r carrier.TrackRequest) (out []carrier.TrackUpdate, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range r.Parcels {
+		u := carrier.TrackUpdate{Number: p.Number, Reference: p.Reference, Unknown: true}
+		if f.onTrack != nil {
+			u = f.onTrack(p)
+		}
+		out = append(out, u)
+	}
+	return out, nil
 }
 
 func (f *fakeCarrier) Document(_ context.Context, r carrier.DocumentRequest) (shipping.Label, error) {
