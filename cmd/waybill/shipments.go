@@ -98,7 +98,8 @@ func newCancelCmd(p *program, f *clientFlags) *cobra.Command {
 		Long: "Cancel an order at its carrier.\n\n" +
 			"Of a booking whose number is a person's word (waybill shipments resolve --outcome booked) the carrier is asked first: what it\n" +
 			"shows under the order's reference is what is cancelled. Where it cannot tell, the number may be another's booking, and the\n" +
-			"cancellation is refused: look at the carrier's whose it is, then give it again with --confirm-number.",
+			"cancellation is refused: look at the carrier's whose it is, then give it again with --confirm-number. If the carrier does not\n" +
+			"know it, the cancellation waits until the order is resolved again, as absent or with the right number.",
 		Example: "  waybill shipments cancel 7709-001\n  waybill shipments cancel 7709-001 --confirm-number 1Z999AA10123456784",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := shipmentPath(args[0])
@@ -124,7 +125,8 @@ func newResolveCmd(p *program, f *clientFlags) *cobra.Command {
 			"absent: the carrier has not booked it. The order goes on, and another carrier may be asked.\n" +
 			"booked: the carrier has booked it, as --tracking. The order counts on that. A number that another order has is refused; where\n" +
 			"        the carrier tells later that it is another's, the order needs a decision again. As long as the carrier does not show\n" +
-			"        the booking under the order's reference, it is only cancelled with 'cancel --confirm-number'.\n" +
+			"        the booking under the order's reference, it is only cancelled with 'cancel --confirm-number', and what was told by\n" +
+			"        mistake is taken back by resolving the attempt again: as absent, or as booked with another number.\n" +
 			"spare:  the carrier holds --tracking, on which the order does not count, as `waybill audit` tells. The engine has it\n" +
 			"        cancelled there; the history tells what became of it.\n" +
 			"Of a cancellation or an edit that is not known to be done: absent where the booking is gone, or the edit not taken; booked\n" +

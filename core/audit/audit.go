@@ -84,6 +84,7 @@ type Attempt struct {
 	Tip        shipping.Money `json:"tip,omitzero"`     // asked for, beside the amount, at carriers that pass tips on
 	Refund     shipping.Money `json:"refund,omitzero"`  // without currency where the carrier has not said
 	ByHand     bool           `json:"byHand,omitempty"` // a person has said that it was delivered
+	Told       bool           `json:"told,omitempty"`   // the number is a person's word, which the carrier has not confirmed
 	Witness    Witness        `json:"witness,omitempty"`
 }
 
@@ -100,6 +101,7 @@ func OrderOf(sh *shipment.Shipment) Order {
 		if a.Booking != nil {
 			x.Entity, x.Tracking, x.Amount, x.Quoted = a.Booking.CarrierRef, a.Booking.TrackingID, a.Booking.Amount, a.Booking.Quoted
 			x.Tip = tip(sh, a)
+			x.Told = live(x) && a.Doubt != nil && a.Doubt.Told
 		}
 		o.Attempts = append(o.Attempts, x)
 	}
@@ -216,7 +218,7 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
 		u.row(row)
 	case counts && len(held) == 0 && a.State != shipment.Ended:
 		row.Kind, row.Detail = Status, fmt.Sprintf("the order counts on %s, and the carrier %s", a.Entity, says(claims))
-		row.Mend = "waybill shipments cancel " + o.ID
+		row.Mend = mendUnheld(o, a)
 		u.row(row)
 	case !counts && len(held) > 0:
 		row.Kind, row.Entity, row.Detail = Lost, held[0].Entity, fmt.Sprintf("attempt %d is %s, and the carrier holds %s", a.Number, a.State, held[0].Entity)+a.Witness.says()

@@ -144,6 +144,23 @@ func mends(t *testing.T, r audit.Row) {
 	}
 }
 
+// A number that is a person's word is not cancelled where the carrier does not have it: the word is taken back.
+func TestANumberThatTheCarrierDoesNotHoldIsTakenBack(t *testing.T) {
+	sh := &shipment.Shipment{Tenant: "acme", Status: shipping.OrderDispatched, Order: shipment.Order{ExternalID: "o1"}, Attempts: []shipment.Attempt{{Number: 1,
+		Kind: shipment.Forward, Adapter: "ups", Account: "ups", Reference: "r1", State: shipment.Adopted, Booking: &shipment.Booking{CarrierRef: "e1", TrackingID: "e1"},
+		Doubt: &shipment.Doubt{Told: true}}}}
+	for _, told := range []bool{true, false} {
+		sh.Attempts[0].Doubt.Told = told
+		u := audit.New(nil, all, overdue)
+		u.Add(audit.OrderOf(sh))
+		rows := u.Report().Differences
+		if len(rows) != 1 || strings.Contains(rows[0].Mend, "waybill shipments resolve o1 --attempt 1 --outcome absent") != told ||
+			strings.Contains(rows[0].Mend, "waybill shipments cancel o1") == told {
+			t.Errorf("told %v: %+v", told, rows)
+		}
+	}
+}
+
 func TestOrdersHalfWay(t *testing.T) {
 	for status, want := range map[shipping.Status]int{shipping.RequestReceived: 1, shipping.EstimatesReceived: 1, shipping.PendingRelease: 0,
 		shipping.PendingDispatch: 0, shipping.PendingAutoRetry: 0, shipping.OrderFailed: 0, shipping.OrderCancelled: 0} {

@@ -109,6 +109,16 @@ func mendOpen(o Order, a Attempt) string {
 	return "wait for the engine, which is finding out: waybill shipments get " + o.ID
 }
 
+// mendUnheld is what is to be done about an order whose carrier does not hold what it counts on. One whose number is a person's word may
+// have another booking, or none.
+func mendUnheld(o Order, a Attempt) string {
+	if a.Told {
+		return fmt.Sprintf("ask %s for what it has under %s, then: waybill shipments resolve %s --attempt %d --outcome absent, or --outcome booked --tracking NUMBER",
+			a.Adapter, a.Reference, o.ID, a.Number)
+	}
+	return "waybill shipments cancel " + o.ID
+}
+
 // delivery is what the carriers say of the bookings of which one has delivered the order.
 type delivery struct {
 	blind bool // nobody can tell of one of them

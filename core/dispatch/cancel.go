@@ -95,6 +95,9 @@ func cancelAnswer(sh *shipment.Shipment) (Result, error) {
 		if a != nil {
 			w = shipment.Warning{Code: "CANCEL_IN_DOUBT", Provider: a.Provider,
 				Message: "It is not known yet whether the provider has cancelled the order; the cancellation is asked for again until it is certain."}
+			if a.CancelIntent == nil && told(a) && a.Doubt.Needs != "" {
+				w.Message = "The order will be cancelled as soon as a person has said under which number it is booked: " + a.Doubt.Last + "."
+			}
 		}
 		return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{w}}, nil
 	}
@@ -171,6 +174,8 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 			return nil, errUnchanged
 		case cerr == nil:
 			tx = s.released(sh, a, done, own, sameID)
+		case cerr.Code == carrier.BookingNotFound && told(a):
+			tx = s.unheardOf(sh, a, cerr)
 		case refusedForGood(cerr) || cerr.Effect == carrier.EffectNone && waits && !ci.Unknown && !kept:
 			if !waits || kept {
 				tx = changed(sh, s.aside(sh, a, "CANCELLATION_REFUSED( "+a.Provider+": "+cerr.Message+" )"))

@@ -172,24 +172,19 @@ func ownedBy(number string, other *shipment.Shipment, a *shipment.Attempt) error
 // disown puts an attempt back in doubt that was booked by a person's word, as its carrier tells the number to be another order's, owner:
 // nothing is known of a booking of its own then. A cancellation of it is kept until that is known.
 func (s *Service) disown(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, owner *shipment.Shipment, tx *store.Tx) error {
-	t, err := s.Store.TrackerByName(ctx, sh.Tenant, attemptName(sh, a))
-	switch {
-	case err == nil:
+	t, err := s.followerOf(ctx, sh, a)
+	if err != nil {
+		return err
+	}
+	if t != nil {
 		tx.DropTrackers = append(tx.DropTrackers, t.ID)
-	case !errors.Is(err, store.ErrNotFound):
-		return fmt.Errorf("tracker of attempt %d of %s: %w", a.Number, sh.ID, err)
 	}
 	now := s.Clock.Now()
 	why := "the number that a person gave, " + a.Booking.TrackingID + ", is the booking of order " + owner.Order.ExternalID
-	a.State, a.Booking, a.CancelIntent, a.EditIntent = shipment.InDoubt, nil, nil, nil
-	a.Doubt.Told, a.Doubt.Needs, a.Doubt.Last, a.Doubt.Misses = false, shipment.Attention, why, 0
-	if sh.Cancel != nil {
-		sh.Cancel.Kept = true
-	}
-	sh.Progress = shipment.Progress{}
+	s.untell(sh, a, tx)
+	a.Doubt.Needs, a.Doubt.Last = shipment.Attention, why
 	line := sh.Move(shipping.PendingDispatch, now, systemUser, shipment.WithAttempt(a.Number), shipment.WithNote("NEEDS_ATTENTION( "+a.Provider+": "+why+" )"))
 	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
-	tx.DropJobs = append(tx.DropJobs, drop(sh, JobCancel, JobEdit, JobLabel, JobFallback)...)
 	plan(tx, sh, s.job(sh, JobReconcile, s.firstLook(sh, a, now)))
 	s.Log.Warn("an order was booked under another's number, by a person's word; look at the carrier's, then resolve it", "shipment_id", sh.ID, "account", a.Account,
 		"attempt", a.Number, "reference", a.Reference, "owner", owner.ID)

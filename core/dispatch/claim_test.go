@@ -305,9 +305,6 @@ func TestClaimsDoNotLiveForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	dash.set(func(f *fakeCarrier) { f.consign("P-1", "P-2"); f.consign("P-3") }) // of the first order, twice
-	if err := e.tell("o1", "P-2"); err == nil {
-		t.Fatal("the order needs no decision")
-	}
 	if x := wantType(t, e.tell("o2", "D-77"), usecase.InvalidOperation); !strings.Contains(x.Message, "o1") {
 		t.Errorf("%s", x.Message)
 	}

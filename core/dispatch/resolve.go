@@ -36,7 +36,7 @@ type Resolution struct {
 	TrackingID string // of a booked or spare one
 }
 
-// Resolve ends an attempt that needs a person. An absent one lets the order be dispatched anew, and is watched as long as any absence
+// Resolve ends an attempt that needs a person, or takes back what one has said of it, as long as its carrier has not confirmed that. An absent one lets the order be dispatched anew, and is watched as long as any absence
 // that is not proven; a booked one is adopted. A cancellation that was asked for meanwhile wins in either case. A spare booking is cancelled
 // at the carrier by a job, which the history tells of.
 func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID string, r Resolution) (Result, error) {
@@ -47,31 +47,30 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 	}
 	caller, number := ctx, 0
 	ctx = context.WithoutCancel(ctx)
-	var found []carrier.Booking
-	if a := needing(sh, r.Attempt); a != nil && awaitsNumber(a) && r.Outcome == OutcomeBooked {
-		r.Attempt = a.Number
-		if found, err = s.sighted(ctx, sh, a, r.TrackingID); err != nil {
-			return Result{}, err
-		}
+	found, err := s.lookFirst(ctx, sh, &r)
+	if err != nil {
+		return Result{}, err
 	}
 	sh, err = s.changeNamed(ctx, sh, "resolve", func(sh *shipment.Shipment, sameID bool) (*store.Tx, error) {
 		if r.Outcome == OutcomeSpare {
 			return s.spareTold(ctx, sh, c.Key, r)
 		}
-		a := needing(sh, r.Attempt)
+		a := resolvable(sh, r.Attempt)
 		if a == nil {
 			return nil, usecase.Failf(usecase.InvalidOperation, "Nothing about the order needs a person's decision, or not about attempt %d.", r.Attempt)
 		}
 		number = a.Number
 		switch {
+		case told(a) && r.Outcome == OutcomeBooked && !own(a, carrier.Booking{CarrierRef: r.TrackingID, TrackingID: r.TrackingID}):
+			return s.tellBooked(ctx, sh, a, found, c.Key, r.TrackingID)
 		case a.Live() && a.Undecided() != a.Doubt: // not whether it is booked, but what was asked about that
 			return s.askedTold(sh, a, c.Key, r, sameID)
 		case r.Outcome == OutcomeBooked && awaitsNumber(a):
 			return s.tellBooked(ctx, sh, a, found, c.Key, r.TrackingID)
 		case r.Outcome == OutcomeBooked:
 			return nil, usecase.Failf(usecase.InvalidOperation, "Attempt %d is decided; what is left is a spare booking. Have it cancelled at %s, then resolve the attempt as absent.", number, a.Provider)
-		case ambiguous(a):
-			return nil, usecase.Failf(usecase.InvalidOperation, "Attempt %d is booked, and %s. Resolve it as booked with the number of the one that is to be kept, or cancel the order.", number, a.Doubt.Last)
+		case told(a) && (a.Doubt.Needs != "" || !a.SpareNeeds()):
+			return s.absentAfterAll(ctx, sh, a, found, c.Key)
 		case a.State != shipment.InDoubt:
 			return s.sparesGone(sh, a, c.Key), nil
 		}
@@ -95,6 +94,30 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 		}
 	}
 	return Result{Shipment: sh, Waiting: sh.Waiting() || sh.Cancel != nil}, nil
+}
+
+// resolvable is the attempt of which a person may say what became of it: one that needs that, else one that is booked by such a word alone,
+// which may have been a mistake.
+func resolvable(sh *shipment.Shipment, number int) *shipment.Attempt {
+	if a := needing(sh, number); a != nil {
+		return a
+	}
+	return retellable(sh, number)
+}
+
+// lookFirst asks the carrier about the attempt that is resolved, where what it shows under the reference is more than a person's word, and
+// names the attempt in r.
+func (s *Service) lookFirst(ctx context.Context, sh *shipment.Shipment, r *Resolution) ([]carrier.Booking, error) {
+	a := resolvable(sh, r.Attempt)
+	if a == nil || !awaitsNumber(a) || r.Outcome == OutcomeSpare || r.Outcome == OutcomeAbsent && !told(a) {
+		return nil, nil
+	}
+	r.Attempt = a.Number
+	found := s.shown(ctx, sh, a)
+	if r.Outcome == OutcomeAbsent {
+		return found, nil
+	}
+	return sighted(a, found, r.TrackingID)
 }
 
 // needing returns the attempt with this number, or the last where that is 0, if it needs a person.

@@ -14,25 +14,21 @@ import (
 	"github.com/waybill-dev/waybill/sdk/carrier"
 )
 
-// awaitsNumber reports whether a person is asked under which number the attempt is booked.
-func awaitsNumber(a *shipment.Attempt) bool { return a.State == shipment.InDoubt || ambiguous(a) }
-
-// ambiguous reports whether the attempt is booked by a person's word, and the carrier shows several bookings of which none is the one named.
-func ambiguous(a *shipment.Attempt) bool { return told(a) && a.Doubt.Needs != "" }
+// awaitsNumber reports whether a person may say under which number the attempt is booked: as long as its carrier has not.
+func awaitsNumber(a *shipment.Attempt) bool { return a.State == shipment.InDoubt || told(a) }
 
 // told reports whether the numbers of the attempt's live booking are a person's word that the carrier has not confirmed.
 func told(a *shipment.Attempt) bool { return a.Live() && a.Doubt != nil && a.Doubt.Told }
 
-// sighted looks at the carrier for the booking of which a person gives a number, and returns what it has under the attempt's reference,
-// the one that is meant first; nothing where it shows nothing or cannot be asked, so that the person's word must do. One who names
-// what cannot be the attempt's booking is told what the carrier shows.
-func (s *Service) sighted(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, number string) ([]carrier.Booking, error) {
+// shown is what the carrier has under the attempt's reference; nothing where it shows nothing or cannot be asked, so that a person's word
+// must do.
+func (s *Service) shown(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt) []carrier.Booking {
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
-		return nil, nil
+		return nil
 	}
 	if m, started := acc.Manifest(); !started || !m.Has(carrier.CanFind) {
-		return nil, nil
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime(a))
 	defer cancel()
@@ -40,8 +36,14 @@ func (s *Service) sighted(ctx context.Context, sh *shipment.Shipment, a *shipmen
 	if err != nil {
 		s.Log.Warn("a carrier could not be asked about a booking that a person tells of; it is asked again", "shipment_id", sh.ID, "account", a.Account,
 			"attempt", a.Number, "err", err)
-		return nil, nil
+		return nil
 	}
+	return found
+}
+
+// sighted is what the carrier shows, the booking that a person means by a number first. One who names what cannot be the attempt's booking is
+// told what there is.
+func sighted(a *shipment.Attempt, found []carrier.Booking, number string) ([]carrier.Booking, error) {
 	own := meant(found, number)
 	switch {
 	case len(found) == 0:
@@ -128,11 +130,10 @@ func (s *Service) tellBooked(ctx context.Context, sh *shipment.Shipment, a *ship
 		return nil, err
 	}
 	a.Doubt.ByPerson = by
+	if a.Live() && len(found) == 0 {
+		return s.retold(ctx, sh, a, by, number)
+	}
 	if a.Live() {
-		if len(found) == 0 {
-			return nil, usecase.Failf(usecase.InvalidOperation, "%s shows nothing of attempt %d at the moment, so it cannot be told whether %s is one of its bookings. Nothing was changed. Try again later.",
-				a.Provider, a.Number, number)
-		}
 		tx := &store.Tx{}
 		if err := s.correct(ctx, sh, a, found[0], tx); err != nil {
 			return nil, err
@@ -141,8 +142,7 @@ func (s *Service) tellBooked(ctx context.Context, sh *shipment.Shipment, a *ship
 		return tx, nil
 	}
 	if a.Doubt.Told = len(found) == 0; a.Doubt.Told {
-		found = []carrier.Booking{{Reference: a.Reference, CarrierRef: number, TrackingID: number, ServiceID: a.ServiceID,
-			Parcels: []carrier.BookedParcel{{Number: number}}}}
+		found = asTold(a, number)
 	}
 	tx := s.success(sh, a, found, shipment.Adopted, by)
 	if line, differs := s.corrected(sh, a, number); differs {
@@ -183,6 +183,9 @@ func (s *Service) recordFound(ctx context.Context, sh *shipment.Shipment, a *shi
 func (s *Service) correct(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, b carrier.Booking, tx *store.Tx) error {
 	number, typed := a.Booking.TrackingID, bookingNumbers(a.Booking)
 	a.Doubt.Told, a.Doubt.Needs = false, ""
+	if a.CancelIntent != nil {
+		a.CancelIntent.Needs = "" // it goes on under the carrier's number
+	}
 	s.take(sh, a, brief(b), tx)
 	letGo(a, tx, typed...)
 	sh.UpdatedAt = s.Clock.Now()
@@ -190,12 +193,12 @@ func (s *Service) correct(ctx context.Context, sh *shipment.Shipment, a *shipmen
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
 	}
 	now := s.followed(sh, a)
-	t, err := s.Store.TrackerByName(ctx, sh.Tenant, now.Names[0])
+	t, err := s.followerOf(ctx, sh, a)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		t = now
 	case err != nil:
-		return fmt.Errorf("tracker of attempt %d of %s: %w", a.Number, sh.ID, err)
+		return err
+	case t == nil:
+		t = now
 	default:
 		t.Number, t.Tags, t.TrackingURL = now.Number, now.Tags, now.TrackingURL
 		t.NextPoll, t.UpdatedAt = now.NextPoll, now.UpdatedAt

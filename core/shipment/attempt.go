@@ -213,6 +213,11 @@ func (a *Attempt) NeedsPerson() bool {
 	if (a.State == InDoubt || a.Live()) && a.Doubt != nil && a.Doubt.Needs == Attention || a.cancelNeeds() || a.editNeeds() {
 		return true
 	}
+	return a.SpareNeeds()
+}
+
+// SpareNeeds reports whether only a person can have a spare booking of the attempt cancelled.
+func (a *Attempt) SpareNeeds() bool {
 	for i := range a.Spares {
 		if a.Spares[i].CancelledAt.IsZero() && a.Spares[i].Needs == Attention {
 			return true

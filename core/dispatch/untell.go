@@ -1,0 +1,158 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// retellable returns the attempt with this number, or the last where that is 0, that is booked by a person's word alone: it may be taken back.
+func retellable(sh *shipment.Shipment, number int) *shipment.Attempt {
+	for i := len(sh.Attempts) - 1; i >= 0; i-- {
+		if a := &sh.Attempts[i]; told(a) && (number == 0 || number == a.Number) {
+			return a
+		}
+	}
+	return nil
+}
+
+// asTold is the booking of which a person tells, as far as that goes.
+func asTold(a *shipment.Attempt, number string) []carrier.Booking {
+	return []carrier.Booking{{Reference: a.Reference, CarrierRef: number, TrackingID: number, ServiceID: a.ServiceID,
+		Parcels: []carrier.BookedParcel{{Number: number}}}}
+}
+
+// resolveCommand is the command that takes back what a person has told of an attempt.
+func resolveCommand(sh *shipment.Shipment, a *shipment.Attempt) string {
+	return fmt.Sprintf("waybill shipments resolve %s --attempt %d --outcome absent, or --outcome booked --tracking NUMBER", sh.Order.ExternalID, a.Number)
+}
+
+// followerOf is the tracker that follows the booking of an attempt, nil where there is none.
+func (s *Service) followerOf(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt) (*tracker.Tracker, error) {
+	t, err := s.Store.TrackerByName(ctx, sh.Tenant, attemptName(sh, a))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tracker of attempt %d of %s: %w", a.Number, sh.ID, err)
+	}
+	return t, nil
+}
+
+// untell puts an attempt back in doubt that was booked by a person's word, and takes back what was learned of that booking. A cancellation of
+// it is kept until the attempt's fate is known.
+func (s *Service) untell(sh *shipment.Shipment, a *shipment.Attempt, tx *store.Tx) {
+	if b := a.Booking.Amount; b.Currency == a.Fee.Currency && b.Currency == a.Quote.Amount.Currency {
+		a.Fee.Minor -= b.Minor - a.Quote.Amount.Minor
+	}
+	a.State, a.Booking, a.CancelIntent, a.EditIntent = shipment.InDoubt, nil, nil, nil
+	a.Doubt.Told, a.Doubt.Needs, a.Doubt.Misses = false, "", 0
+	if sh.Cancel != nil {
+		sh.Cancel.Kept = true
+	}
+	sh.Progress = shipment.Progress{}
+	tx.DropJobs = append(tx.DropJobs, drop(sh, JobCancel, JobEdit, JobLabel, JobFallback)...)
+}
+
+// withdraw takes back what a person has told of an attempt, at a person's word, with the line that says so.
+func (s *Service) withdraw(sh *shipment.Shipment, a *shipment.Attempt, by string, tx *store.Tx) error {
+	number := firstOf(a.Booking.TrackingID, a.Booking.CarrierRef)
+	switch {
+	case a.CancelIntent != nil && a.CancelIntent.Needs == "":
+		return usecase.Failf(usecase.InvalidOperation, "%s is being asked to cancel %s. Nothing was changed. Resolve attempt %d when it is known what came of that.",
+			a.Provider, number, a.Number)
+	case !a.EndedAt.IsZero():
+		return usecase.Failf(usecase.InvalidOperation, "The order is in state %s by what was heard of %s. Nothing was changed.", sh.Status, number)
+	}
+	s.untell(sh, a, tx)
+	a.Doubt.ByPerson = by
+	line := sh.Move(shipping.PendingDispatch, s.Clock.Now(), by, shipment.WithAttempt(a.Number),
+		shipment.WithNote("NUMBER_WITHDRAWN( "+a.Provider+" "+number+": a person has found that it is not the order's )"))
+	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+	return nil
+}
+
+// after adds what was done to the order before to the transaction that goes on with it.
+func after(done, tx *store.Tx) *store.Tx {
+	tx.Changes = append(done.Changes, tx.Changes...)
+	tx.DropTrackers = append(done.DropTrackers, tx.DropTrackers...)
+	tx.DropJobs = append(done.DropJobs, tx.DropJobs...)
+	return tx
+}
+
+// absentAfterAll takes a person's word that there is no such booking as one has told of. Where the carrier shows one under the order's
+// reference, that is not so.
+func (s *Service) absentAfterAll(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by string) (*store.Tx, error) {
+	if liveBooking(found) != nil {
+		return nil, usecase.Failf(usecase.InvalidOperation, "%s shows of attempt %d: %s. Nothing was changed. Resolve it as booked with the number of the one that is to be kept, or cancel the order.",
+			a.Provider, a.Number, listed(found))
+	}
+	t, err := s.followerOf(ctx, sh, a)
+	if err != nil {
+		return nil, err
+	}
+	typed, done := bookingNumbers(a.Booking), &store.Tx{}
+	if err := s.withdraw(sh, a, by, done); err != nil {
+		return nil, err
+	}
+	if t != nil {
+		done.DropTrackers = append(done.DropTrackers, t.ID)
+	}
+	m, known := s.manifest(sh.Tenant, a.Account)
+	tx := after(done, s.absent(sh, a, !known || m.Has(carrier.CanFind)))
+	letGo(a, tx, typed...)
+	return tx, nil
+}
+
+// retold takes another number of a person's for a booking of which the carrier shows nothing.
+func (s *Service) retold(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, by, number string) (*store.Tx, error) {
+	if own(a, carrier.Booking{CarrierRef: number, TrackingID: number}) {
+		return nil, usecase.Failf(usecase.InvalidOperation, "The order is booked as %s by a person's word already, and %s does not show that under the order's reference, %s. Nothing was changed. If it is wrong: %s. To cancel it: %s",
+			number, a.Provider, a.Reference, resolveCommand(sh, a), confirmCommand(sh, a))
+	}
+	t, err := s.followerOf(ctx, sh, a)
+	if err != nil {
+		return nil, err
+	}
+	typed, done := bookingNumbers(a.Booking), &store.Tx{}
+	if err := s.withdraw(sh, a, by, done); err != nil {
+		return nil, err
+	}
+	a.Doubt.Told = true
+	tx := after(done, s.success(sh, a, asTold(a, number), shipment.Adopted, by))
+	if t != nil { // nothing that was heard of the number before is this one's
+		for _, now := range tx.Trackers {
+			now.ID, now.Revision = t.ID, t.Revision
+		}
+	}
+	letGo(a, tx, typed...)
+	return tx, nil
+}
+
+// unheardOf leaves a booking to a person that its carrier does not know by the number that a person has told, when it is asked to cancel
+// that. The cancellation waits for the person.
+func (s *Service) unheardOf(sh *shipment.Shipment, a *shipment.Attempt, cerr *carrier.Error) *store.Tx {
+	why := a.Provider + " knows no booking " + firstOf(a.Booking.TrackingID, a.Booking.CarrierRef) + ", of which a person has told; look there what it has under the order's reference, then: " +
+		resolveCommand(sh, a)
+	tx := &store.Tx{}
+	if a.Doubt.Needs == "" || a.Doubt.Last != why {
+		a.Doubt.Needs, a.Doubt.Last = shipment.Attention, why
+		tx = changed(sh, s.aside(sh, a, "NEEDS_ATTENTION( "+a.Provider+": "+why+" )"))
+		s.Log.Warn("a carrier does not know the number that a person has told of a booking; look at the carrier's, then resolve it", "shipment_id", sh.ID,
+			"account", a.Account, "attempt", a.Number, "reference", a.Reference)
+	}
+	if sh.Cancel != nil {
+		sh.Cancel.Kept = true
+	}
+	a.CancelIntent, a.Error = nil, callError("cancel", cerr)
+	sh.UpdatedAt = s.Clock.Now()
+	tx.DropJobs = drop(sh, JobCancel)
+	return tx
+}
