@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // amend changes what a live booking can bear: local fields, and what the carrier's Editor takes, which is kept with a warning
@@ -85,6 +86,8 @@ func (s *Service) askEdit(ctx context.Context, sh *shipment.Shipment, number int
 	a := sh.Attempt(number)
 	res := Result{Shipment: sh, Waiting: sh.Waiting()}
 	switch {
+	case sh.Status == shipping.OrderCancelled && differ(sh.Order, want).beyondLocal():
+		return Result{}, cancelledMeanwhile()
 	case cerr == nil:
 	case !a.Live() && !differ(sh.Order, want).beyondLocal(): // the booking has ended meanwhile, and the next is made with the change
 	case a.EditIntent != nil:
@@ -98,6 +101,11 @@ func (s *Service) askEdit(ctx context.Context, sh *shipment.Shipment, number int
 			Providers: []shipment.ProviderError{providerError(a.Provider, cerr)}, Err: cerr}
 	}
 	return res, nil
+}
+
+// cancelledMeanwhile answers an edit that a cancellation of the order has overtaken.
+func cancelledMeanwhile() error {
+	return usecase.Failf(usecase.ValidationError, "The order was cancelled while the provider was asked about the change. The change was not made.")
 }
 
 // refusedEdit reports whether the carrier takes no such change: then it is kept without the carrier.

@@ -178,7 +178,7 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 			tx = s.unheardOf(sh, a, cerr)
 		case refusedForGood(cerr) || cerr.Effect == carrier.EffectNone && waits && !ci.Unknown && !kept:
 			if !waits || kept {
-				tx = changed(sh, s.aside(sh, a, "CANCELLATION_REFUSED( "+a.Provider+": "+cerr.Message+" )"))
+				tx = changed(sh, s.stands(sh, a, cerr.Message, !waits)...)
 			}
 			a.CancelIntent, sh.Cancel = nil, nil
 			a.Error = callError("cancel", cerr)
@@ -260,7 +260,7 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 	if a.CancelIntent != nil {
 		by, wish = a.CancelIntent.By, a.CancelIntent.Replace
 	}
-	doubtful := a.EditIntent
+	doubtful, edit := a.EditIntent, editing(a)
 	usage, counts := ended(sh, a, shipment.Cancelled, now), tally.Back(a)
 	a.Refund, a.Error = done.Refund, nil
 	if wish != nil && sh.Cancel == nil {
@@ -289,13 +289,31 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 		opts = append(opts, shipment.WithNote(done.Note))
 	}
 	tx := changed(sh, sh.Move(shipping.OrderCancelled, now, by, opts...))
-	if doubtful != nil { // who was told that it is in doubt hears of it nowhere else
+	if doubtful != nil || edit { // who was told that it is in doubt hears of it nowhere else
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: s.aside(sh, a, "EDIT_REFUSED( "+a.Provider+": the order is cancelled )")})
 	}
 	sh.Cancel = nil
 	tx.Usage, tx.Counts = usage, counts
 	tx.DropJobs = drop(sh, JobDispatch, JobReconcile, JobCancel, JobEdit, JobFallback)
 	return tx
+}
+
+// editing reports whether the booking is being cancelled for somebody's edit, which needs another one.
+func editing(a *shipment.Attempt) bool {
+	ci := a.CancelIntent
+	return ci != nil && ci.Replace != nil && ci.By != systemUser
+}
+
+// stands are the lines that tell that a booking is not cancelled, and why, for who was told that it is being cancelled: for the order's
+// end, for an edit (told says that whoever asks for that does not hear it otherwise), or for a fallback.
+func (s *Service) stands(sh *shipment.Shipment, a *shipment.Attempt, why string, told bool) (lines []shipment.Change) {
+	if !editing(a) || sh.Cancel != nil {
+		lines = append(lines, s.aside(sh, a, "CANCELLATION_REFUSED( "+a.Provider+": "+why+" )"))
+	}
+	if editing(a) && told {
+		lines = append(lines, s.aside(sh, a, "EDIT_REFUSED( "+a.Provider+": "+why+" )"))
+	}
+	return lines
 }
 
 // become makes the order what it is dispatched anew as, and is the lines that say so. An edit asks for what it has wished. A fallback

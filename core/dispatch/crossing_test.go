@@ -241,7 +241,8 @@ func TestACancelDuringARerouteWins(t *testing.T) {
 		return true, nil
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { _, _ = e.edit("o1", moved) })
+	var edited error
+	wg.Go(func() { _, edited = e.edit("o1", moved) })
 	<-inside
 	cancelled := make(chan struct{})
 	wg.Go(func() {
@@ -257,6 +258,10 @@ func TestACancelDuringARerouteWins(t *testing.T) {
 	e.wantLive("o1", "")
 	if sh := e.get("o1"); sh.Status != shipping.OrderCancelled || len(f.booked) != 1 {
 		t.Errorf("status %s, booked %d times", sh.Status, len(f.booked))
+	}
+	wantType(t, edited, usecase.ValidationError)
+	if got := e.notes("o1", "EDIT_REFUSED"); len(got) != 1 || got[0] != "EDIT_REFUSED( UPS: the order is cancelled )" {
+		t.Errorf("history says %q", got)
 	}
 	e.wantNoJobs()
 }

@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -176,5 +177,78 @@ func TestACancelEndsAnEditInDoubt(t *testing.T) {
 		t.Errorf("status %s, history %v", e.get("o1").Status, got)
 	}
 	e.pass(time.Hour)
+	e.wantNoJobs()
+}
+
+// rebookInDoubt has an order that is to be booked anew for an edit, of whose booking nobody knows whether it is cancelled.
+func rebookInDoubt(t *testing.T) (*engine, *fakeCarrier) {
+	t.Helper()
+	f := newFake("ups", "UPS", 500)
+	e := newEngine(t, f)
+	e.mustCreate("o1")
+	f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, lost() }
+	res, err := e.edit("o1", moved)
+	if err != nil || len(res.Warnings) != 1 || res.Warnings[0].Code != "EDIT_IN_DOUBT" {
+		t.Fatalf("edit: %+v, %v", res.Warnings, err)
+	}
+	return e, f
+}
+
+// The end of an edit that needs another booking is told, whatever ends it.
+func TestTheEndOfARebookingInDoubtIsTold(t *testing.T) {
+	refuses := func(f *fakeCarrier) {
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CancelRefused) }
+	}
+	for name, c := range map[string]struct {
+		end  func(*engine, *fakeCarrier)
+		want []string
+	}{
+		"cancelled": {func(e *engine, f *fakeCarrier) {
+			f.set(func(f *fakeCarrier) { f.onCancel = nil })
+			_, _ = e.cancel("o1")
+		}, []string{"EDIT_REFUSED( UPS: the order is cancelled )"}},
+		"refused":           {func(_ *engine, f *fakeCarrier) { f.set(refuses) }, []string{"EDIT_REFUSED( UPS: The carrier says no. )"}},
+		"a cancel, refused": {func(e *engine, f *fakeCarrier) { _, _ = e.cancel("o1"); f.set(refuses) }, []string{"CANCELLATION_REFUSED( UPS: The carrier says no. )", "EDIT_REFUSED( UPS: The carrier says no. )"}},
+		"a person, it is gone": {func(e *engine, _ *fakeCarrier) {
+			_, _ = e.cancel("o1")
+			e.pass(25 * time.Hour)
+			_, _ = e.resolve(absent)
+		}, []string{"EDIT_REFUSED( UPS: the order is cancelled )"}},
+		"a person, it stands": {func(e *engine, _ *fakeCarrier) {
+			e.pass(25 * time.Hour)
+			_, _ = e.resolve(booked("ups000001"))
+		}, []string{"EDIT_REFUSED( UPS: a person has found that the booking stands )"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, f := rebookInDoubt(t)
+			c.end(e, f)
+			e.pass(time.Hour)
+			got := append(e.notes("o1", "CANCELLATION_REFUSED"), e.notes("o1", "EDIT_REFUSED")...)
+			if sh := e.get("o1"); !slices.Equal(got, c.want) || sh.Order.DeliveryAddress.Street1 == "1 New Street" || sh.Cancel != nil {
+				t.Errorf("history says %q, want %q", got, c.want)
+			}
+			e.wantNoJobs()
+		})
+	}
+}
+
+// A cancel that comes while a carrier is asked for an edit, and wins, does not let that be answered as made.
+func TestAnEditThatACancelOvertakesIsNotAnsweredAsMade(t *testing.T) {
+	f := newFake("cheap", "Cheap", 500)
+	e := newEngine(t, f)
+	e.mustCreate("o1")
+	f.onEdit = func(carrier.EditRequest) error {
+		f.mu.Unlock()
+		defer f.mu.Lock()
+		if _, err := e.cancel("o1"); err != nil {
+			t.Errorf("cancel: %v", err)
+		}
+		return nil
+	}
+	_, err := e.edit("o1", rung)
+	wantType(t, err, usecase.ValidationError)
+	if got := e.notes("o1", "EDIT_REFUSED"); len(got) != 1 || e.get("o1").Status != shipping.OrderCancelled {
+		t.Errorf("status %s, history %q", e.get("o1").Status, got)
+	}
 	e.wantNoJobs()
 }

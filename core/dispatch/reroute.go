@@ -7,6 +7,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // reroute changes what a booking cannot bear: new estimates are asked first, and only when somebody would carry the changed order
@@ -73,7 +74,9 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 			return Result{}, s.begunError("dispatch changed order", sh, err)
 		}
 		return s.answer(ctx, sh, begun)
-	case cerr == nil: // cancelled meanwhile
+	case cerr == nil && sh.Status == shipping.OrderCancelled && !differ(sh.Order, e.from).route:
+		return Result{}, cancelledMeanwhile()
+	case cerr == nil: // made, and dispatched on, by whoever found it cancelled
 		return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
 	case a.CancelIntent != nil && a.CancelIntent.Replace != nil:
 		return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,

@@ -45,10 +45,12 @@ func (s *Service) askedTold(sh *shipment.Shipment, a *shipment.Attempt, by strin
 		return tx, nil
 	}
 	if r.Outcome == OutcomeBooked {
-		line := s.aside(sh, a, "CANCELLATION_REFUSED( "+a.Provider+": a person has found that the booking stands )")
-		line.User = by
+		lines := s.stands(sh, a, "a person has found that the booking stands", true)
+		for i := range lines {
+			lines[i].User = by
+		}
 		a.CancelIntent, sh.Cancel = nil, nil
-		tx := changed(sh, line)
+		tx := changed(sh, lines...)
 		tx.DropJobs = drop(sh, JobCancel)
 		return tx, nil
 	}
