@@ -34,9 +34,22 @@ var (
 	ErrUsage = errors.New("account is in use to its limit")
 	// ErrTooLarge: the transaction is larger than the store takes.
 	ErrTooLarge = errors.New("transaction is too large")
-	// ErrUnavailable: the store cannot write now (disk full, read-only, files damaged, closed). Nothing was written.
+	// ErrUnavailable: the store cannot write now (disk full, read-only, files damaged, closed), or what is to be read is damaged. Nothing
+	// was written.
 	ErrUnavailable = errors.New("store is unavailable")
 )
+
+// DamagedError says that a row was found that is not as it was written. Nothing more is accepted from then on: what a method answers with it
+// also wraps ErrUnavailable.
+type DamagedError struct {
+	Row string // what it is a row of, in words: a kind and an id of ours
+	Err error
+}
+
+func (e *DamagedError) Error() string { return e.Row + ": " + e.Err.Error() }
+
+// Unwrap returns what is wrong with it.
+func (e *DamagedError) Unwrap() error { return e.Err }
 
 // Store keeps everything. All methods may be called concurrently. What a method returns belongs to the caller.
 type Store interface {

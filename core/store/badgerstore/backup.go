@@ -2,6 +2,7 @@ package badgerstore
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/binary"
@@ -16,7 +17,6 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/pb"
 	"github.com/dgraph-io/ristretto/v2/z"
-	"github.com/waybill-dev/waybill/core/store"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -85,10 +85,8 @@ func (s *Store) copyRows(ctx context.Context, w io.Writer) error {
 		if item.IsDeletedOrExpired() {
 			return nil, nil
 		}
-		value, err := item.ValueCopy(nil)
-		if err == nil && len(value) == 0 && item.ValueSize() > 0 {
-			err = s.damagedValue()
-		}
+		var value []byte
+		err := s.noticed(named(item.Key(), valueOnce(item, func(b []byte) error { value = bytes.Clone(b); return nil })))
 		if err != nil {
 			failed.Store(&err)
 			return nil, err
@@ -112,13 +110,6 @@ func (s *Store) copyRows(ctx context.Context, w io.Writer) error {
 	if f := failed.Load(); f != nil {
 		err = errors.Join(*f, err)
 	}
-	return err
-}
-
-// damagedValue makes the store refuse to write.
-func (s *Store) damagedValue() error {
-	err := fmt.Errorf("%w: %w", store.ErrUnavailable, damage(s.dir, filepath.Join(s.dir, "*.vlog"), "a value in one of these files does not read"))
-	s.damaged.Store(&err)
 	return err
 }
 

@@ -376,7 +376,7 @@ func readColumns(txn *badger.Txn, k key) (*columns, error) {
 		return nil, err
 	}
 	var c columns
-	err = item.Value(func(b []byte) error {
+	err = value(txn, item, func(b []byte) error {
 		c, err = shipmentColumns(b)
 		return err
 	})

@@ -124,7 +124,7 @@ func (s *Store) DocumentNames(ctx context.Context, tenant, prefix string) ([]str
 // oldCounts returns the first keys of counts, and of bookings a day, whose period is before the given one.
 func (s *Store) oldCounts(before string) ([]key, error) {
 	var keys []key
-	err := s.db.View(func(txn *badger.Txn) error {
+	err := s.look(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: newKey(kindCount)})
 		defer it.Close()
 		for it.Rewind(); it.Valid() && len(keys) < sweepRows; it.Next() {

@@ -40,8 +40,8 @@ func decodeDeliveryColumns(b []byte) (deliveryColumns, error) {
 	return c, nil
 }
 
-func columnsOfItem(item *badger.Item) (c deliveryColumns, err error) {
-	err = item.Value(func(b []byte) error {
+func columnsOfItem(txn *badger.Txn, item *badger.Item) (c deliveryColumns, err error) {
+	err = value(txn, item, func(b []byte) error {
 		c, err = decodeDeliveryColumns(b)
 		return err
 	})
@@ -180,7 +180,7 @@ func (p *putter) delivery(tenant string, id deliveryID) *deliveryColumns {
 	}
 	var c deliveryColumns
 	if err == nil {
-		c, err = columnsOfItem(item)
+		c, err = columnsOfItem(p.txn, item)
 	}
 	p.err = err
 	return &c
@@ -277,7 +277,7 @@ func (s *Store) Deliveries(ctx context.Context, tenant string, q store.DeliveryQ
 	err = s.ofSubscription(ctx, tenant, q.Subscription, func(txn *badger.Txn) error {
 		walk := func(from position, newer bool, limit int) ([]position, error) {
 			return walkIndex(ctx, txn, prefix, edge(prefix, from, newer), from, newer, limit, func(_ position, item *badger.Item) (found, ended bool, err error) {
-				c, err := columnsOfItem(item)
+				c, err := columnsOfItem(txn, item)
 				return err == nil && match(&c), false, err
 			})
 		}
@@ -335,8 +335,8 @@ func (s *Store) DeliveriesDue(ctx context.Context, tenant, subscription string, 
 
 // oldDelivery reads the columns of the log: what waits is never old.
 func oldDelivery(before time.Time) func(*badger.Txn, *badger.Item) (bool, error) {
-	return func(_ *badger.Txn, item *badger.Item) (bool, error) {
-		c, err := columnsOfItem(item)
+	return func(txn *badger.Txn, item *badger.Item) (bool, error) {
+		c, err := columnsOfItem(txn, item)
 		return err == nil && c.state != store.DeliveryWaiting && c.created < before.UnixNano(), err
 	}
 }
@@ -360,7 +360,7 @@ func (s *Store) sweepDropped(ctx context.Context) (swept int, err error) {
 	for {
 		var tenant, subscription string
 		var ids []deliveryID
-		err := s.db.View(func(txn *badger.Txn) error {
+		err := s.look(func(txn *badger.Txn) error {
 			it := txn.NewIterator(badger.IteratorOptions{Prefix: newKey(kindDropped)})
 			defer it.Close()
 			if it.Rewind(); !it.Valid() {

@@ -28,7 +28,9 @@ type inspection struct {
 	values  valueFiles
 	ask     bool   // whether rows miss a file of the value log is not known
 	version uint64 // of the last commit that is found
-	tables  int64  // bytes
+	bytes   int64  // of tables and of complete files of the value log
+	// suspects are the files of the value log that are missing or cut short where that may be no damage.
+	suspects []string
 }
 
 // inspect refuses a folder that lacks what was acknowledged, and cuts off, and tells, what a crash left torn. It returns the record of
@@ -42,7 +44,7 @@ func inspect(cfg Config) (*ackFile, *inspection, error) {
 	if in.keys, err = readKeys(cfg); err != nil {
 		return nil, nil, openingError(cfg, err)
 	}
-	if err := errors.Join(in.readTables(), in.readLogs()); err != nil {
+	if err := errors.Join(in.readTables(), in.readLogs(), in.readAll()); err != nil {
 		return nil, nil, err
 	}
 	if !in.known {
@@ -81,7 +83,7 @@ func (in *inspection) readRecords() error {
 		return fmt.Errorf("%w; %s", damage(dir, filepath.Join(dir, ackedName), "it is missing, and without it nothing tells whether commits that were acknowledged are missing"), orAccept(dir))
 	}
 	doubtful, err := in.values.missing(dir)
-	in.ask = in.ask || doubtful
+	in.suspect(doubtful)
 	return err
 }
 
@@ -119,13 +121,39 @@ func (in *inspection) readTables() error {
 	}
 	err = eachTable(in.cfg.Dir, tables, in.keys, false, func(t *tableFile) error {
 		in.version = max(in.version, t.index.MaxVersion())
-		in.tables += t.size
+		in.bytes += t.size
 		return nil
 	})
-	if err != nil || in.tables > verifyAtOpen {
+	return err
+}
+
+// readAll reads a small store whole.
+func (in *inspection) readAll() error {
+	paths, err := completeValues(in.cfg.Dir)
+	if err != nil {
 		return err
 	}
-	return verifyTables(context.Background(), in.cfg.Dir, in.keys, false)
+	for _, path := range paths {
+		st, err := os.Stat(path)
+		if err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		in.bytes += st.Size()
+	}
+	if in.bytes > verifyAtOpen {
+		return nil
+	}
+	short, err := verifyValues(context.Background(), in.cfg.Dir, in.recorded)
+	in.suspect(short)
+	return errors.Join(verifyTables(context.Background(), in.cfg.Dir, in.keys, false), err)
+}
+
+func (in *inspection) recorded(name string) int64 { return in.values.Files[name] }
+
+// suspect has the rows asked whether they miss what was in these files.
+func (in *inspection) suspect(names []string) {
+	in.suspects = append(in.suspects, names...)
+	in.ask = in.ask || len(names) > 0
 }
 
 // numbered lists the files of a kind by their numbers.
@@ -168,13 +196,13 @@ func (in *inspection) readLogs() error {
 		pointers = append(pointers, s.pointers...)
 	}
 	if in.known && in.version < in.acked.version {
-		return damage(in.cfg.Dir, in.suspect(paths), "commits up to number %d were acknowledged, and those up to %d are found: it is cut short, or a log beside it is missing", in.acked.version, in.version)
+		return damage(in.cfg.Dir, in.endOf(paths), "commits up to number %d were acknowledged, and those up to %d are found: it is cut short, or a log beside it is missing", in.acked.version, in.version)
 	}
 	return in.readLastValues(pointers)
 }
 
-// suspect is the file whose end would hold what is missing.
-func (in *inspection) suspect(logs []string) string {
+// endOf is the file whose end would hold what is missing.
+func (in *inspection) endOf(logs []string) string {
 	if len(logs) > 0 {
 		return logs[len(logs)-1]
 	}
@@ -274,6 +302,9 @@ func (in *inspection) readLastValues(pointers []valuePointer) error {
 		in.ask = true // what was in it is gone
 		return in.removeEmpty(path)
 	}
+	if int64(end) < in.recorded(filepath.Base(path)) {
+		in.suspect([]string{filepath.Base(path)}) // what was there is zeros now
+	}
 	if !cut {
 		return nil
 	}
@@ -292,30 +323,42 @@ func verifyTables(ctx context.Context, dir string, keys *badger.KeyRegistry, liv
 	return eachTable(dir, tables, keys, live, func(t *tableFile) error { return t.verify(ctx) })
 }
 
-// verifyValues reads the files of the value log that are complete.
-func verifyValues(ctx context.Context, dir string, keys *badger.KeyRegistry) error {
+// completeValues are the files of the value log that nothing is written to any more.
+func completeValues(dir string) ([]string, error) {
 	paths, err := numbered(dir, ".vlog")
 	if err != nil || len(paths) == 0 {
-		return err
+		return nil, err
 	}
-	for _, path := range paths[:len(paths)-1] {
+	return paths[:len(paths)-1], nil
+}
+
+// verifyValues reads the files of the value log that are complete. Recorded is the size that a file is known to have had; short are the
+// names of those of which there is less, as zeros have taken the place of the rest.
+func verifyValues(ctx context.Context, dir string, recorded func(name string) int64) (short []string, err error) {
+	paths, err := completeValues(dir)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	for _, path := range paths {
+		name := filepath.Base(path)
+		size := recorded(name)
+		end, cut, err := readValues(ctx, path)
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
-		l, err := openLog(path, keys)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // its values have moved on
+		// It is emptied before it is removed; one that was not to be is told by the record.
+		if st, gone := os.Stat(path); errors.Is(gone, fs.ErrNotExist) || gone == nil && st.Size() == 0 {
+			continue
 		}
-		if err != nil {
-			return damage(dir, path, "%w", err)
-		}
-		end, cut, _ := l.values()
-		if err := l.close(); err != nil {
-			return fmt.Errorf("store: %s: %w", path, err)
-		}
-		if _, gone := os.Stat(path); cut && !errors.Is(gone, fs.ErrNotExist) { // it is emptied before it is removed
-			return damage(dir, path, "what stands at byte %d does not read", end)
+		switch {
+		case err != nil:
+			faults = append(faults, damage(dir, path, "%w", err))
+		case cut:
+			faults = append(faults, damage(dir, path, "what stands at byte %d does not read", end))
+		case end < size:
+			short = append(short, name)
 		}
 	}
-	return nil
+	return short, errors.Join(faults...)
 }

@@ -39,7 +39,7 @@ func (s *Store) ClaimJobs(ctx context.Context, now time.Time, lease time.Duratio
 	owner := s.Owner()
 	claims := s.queue.claim(now.UnixNano(), until.UnixNano(), limit)
 	jobs := make([]store.Job, 0, len(claims))
-	err = s.db.View(func(txn *badger.Txn) error {
+	err = s.look(func(txn *badger.Txn) error {
 		for _, c := range claims {
 			j, err := s.loadJob(txn, c)
 			if errors.Is(err, store.ErrNotFound) || err == nil && !s.queue.holds(c.tenant, c.id, c.token) {

@@ -162,7 +162,7 @@ func deleteChunks(txn *badger.Txn, k key) error {
 // removePending removes the chunks of labels that no row has come to name.
 func (s *Store) removePending() error {
 	var blobs []uint64
-	err := s.db.View(func(txn *badger.Txn) error {
+	err := s.look(func(txn *badger.Txn) error {
 		return scan(txn, newKey(kindPending), func(k, _ []byte) error {
 			r := reader{b: k[1:]}
 			blobs = append(blobs, uint64(r.int64()))
@@ -198,7 +198,8 @@ func (s *Store) Label(ctx context.Context, tenant string, id shipment.ID, attemp
 	var l shipping.Label
 	err := s.view(ctx, func(txn *badger.Txn) error {
 		var h labelHead
-		if err := readInto(txn, labelKey(tenant, id, attempt, parcel), &h); err != nil {
+		k := labelKey(tenant, id, attempt, parcel)
+		if err := readInto(txn, k, &h); err != nil {
 			return err
 		}
 		l.Format = h.Format
@@ -208,14 +209,14 @@ func (s *Store) Label(ctx context.Context, tenant string, id shipment.ID, attemp
 		for i := range h.Chunks {
 			item, err := txn.Get(blobKey(h.Blob, i))
 			if err != nil {
-				return fmt.Errorf("%w: chunk %d: %w", errDamaged, i, err)
+				return named(k, fmt.Errorf("%w: chunk %d: %w", errDamaged, i, err))
 			}
-			if err := item.Value(func(b []byte) error { l.Data = append(l.Data, b...); return nil }); err != nil {
+			if err := value(txn, item, func(b []byte) error { l.Data = append(l.Data, b...); return nil }); err != nil {
 				return err
 			}
 		}
 		if len(l.Data) != h.Size {
-			return fmt.Errorf("%w: %d bytes of %d", errDamaged, len(l.Data), h.Size)
+			return named(k, fmt.Errorf("%w: %d bytes of %d", errDamaged, len(l.Data), h.Size))
 		}
 		return nil
 	})

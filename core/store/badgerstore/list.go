@@ -78,13 +78,13 @@ func (l *lister) walk(from position, newer bool, limit int) ([]position, error) 
 		if !inside(at) {
 			return false, true, nil
 		}
-		c, err := listed(item)
+		c, err := listed(l.txn, item)
 		return err == nil && l.match(&c), false, err
 	})
 }
 
-func listed(item *badger.Item) (c columns, err error) {
-	err = item.Value(func(b []byte) error {
+func listed(txn *badger.Txn, item *badger.Item) (c columns, err error) {
+	err = value(txn, item, func(b []byte) error {
 		if len(b) == 0 || b[0] != schema {
 			return fmt.Errorf("%w: list entry", errDamaged)
 		}
@@ -150,7 +150,7 @@ func (l *lister) named(from position, newer bool, limit int) ([]position, error)
 		if err != nil {
 			return nil, err
 		}
-		b, err := id.ValueCopy(nil)
+		b, err := valueCopy(l.txn, id)
 		if err != nil {
 			return nil, err
 		}

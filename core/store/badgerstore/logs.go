@@ -1,11 +1,14 @@
 package badgerstore
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -122,22 +125,12 @@ func (l *logFile) record(at int) (r logRecord, ok bool) {
 		return r, false
 	}
 	b := l.data[at:]
-	r = logRecord{at: at, meta: b[0], head: 2}
-	var lengths [3]uint64
-	for i := range lengths {
-		n, size := binary.Uvarint(b[r.head:min(len(b), r.head+binary.MaxVarintLen64)])
-		if size <= 0 {
-			return r, false
-		}
-		lengths[i], r.head = n, r.head+size
-	}
-	if lengths[0] < 8 || lengths[0] > maxLogKey || lengths[1] > uint64(len(b)) {
+	if r, ok = recordHead(b, int64(len(b))); !ok {
 		return r, false
 	}
-	r.klen, r.vlen = int(lengths[0]), int(lengths[1])
-	end := r.head + r.klen + r.vlen
-	r.size = end + crc32.Size
-	if r.size > len(b) || binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
+	r.at = at
+	end := r.size - crc32.Size
+	if binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
 		return r, false
 	}
 	return r, true
@@ -155,6 +148,28 @@ func (l *logFile) text(r logRecord, n int) []byte {
 		return make([]byte, n) // of a key of another length than AES has, which Badger made none of
 	}
 	return plain
+}
+
+// recordHead reads the head of a record, which is whole within the first left bytes.
+func recordHead(b []byte, left int64) (r logRecord, ok bool) {
+	if len(b) < 2 {
+		return r, false
+	}
+	r = logRecord{meta: b[0], head: 2}
+	var lengths [3]uint64
+	for i := range lengths {
+		n, size := binary.Uvarint(b[r.head:min(len(b), r.head+binary.MaxVarintLen64)])
+		if size <= 0 {
+			return r, false
+		}
+		lengths[i], r.head = n, r.head+size
+	}
+	if lengths[0] < 8 || lengths[0] > maxLogKey || lengths[1] > uint64(left) {
+		return r, false
+	}
+	r.klen, r.vlen = int(lengths[0]), int(lengths[1])
+	r.size = r.head + r.klen + r.vlen + crc32.Size
+	return r, int64(r.size) <= left
 }
 
 func (l *logFile) version(r logRecord) uint64 { return y.ParseTs(l.text(r, r.klen)) }
@@ -248,6 +263,84 @@ func (l *logFile) values() (end int, cut bool, behind []uint64) {
 		return end, false, nil
 	}
 	return end, true, l.versionsFrom(end, blobHead)
+}
+
+// maxRecordHead bounds the head of a record.
+const maxRecordHead = 2 + 3*binary.MaxVarintLen64
+
+// readValues reads a file of the value log as values does, a piece at a time and without a map: it may be of any size, and one that is
+// cut meanwhile would end the process.
+func readValues(ctx context.Context, path string) (end int64, cut bool, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, false, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return 0, false, err
+	}
+	size := st.Size()
+	end = min(size, logHeader)
+	r := bufio.NewReaderSize(io.NewSectionReader(f, end, size-end), 256<<10)
+	for ctx.Err() == nil {
+		n, err := readRecord(r, size-end)
+		if err != nil {
+			return end, false, err
+		}
+		if n == 0 {
+			break
+		}
+		end += n
+	}
+	cut, err = written(ctx, io.NewSectionReader(f, end, size-end))
+	return end, cut, err
+}
+
+// readRecord reads a record against its checksum and returns its size, 0 where no whole one is.
+func readRecord(r *bufio.Reader, left int64) (int64, error) {
+	head, err := r.Peek(maxRecordHead)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	x, ok := recordHead(head, left)
+	if !ok {
+		return 0, nil
+	}
+	sum := crc32.New(castagnoli)
+	var want [crc32.Size]byte
+	_, err = io.CopyN(sum, r, int64(x.size-crc32.Size))
+	if err == nil {
+		_, err = io.ReadFull(r, want[:])
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return 0, nil // the file was cut meanwhile
+	}
+	if err != nil {
+		return 0, err
+	}
+	if binary.BigEndian.Uint32(want[:]) != sum.Sum32() {
+		return 0, nil
+	}
+	return int64(x.size), nil
+}
+
+// written says whether anything but zeros is left to read.
+func written(ctx context.Context, r io.Reader) (bool, error) {
+	b := make([]byte, 64<<10)
+	for ctx.Err() == nil {
+		n, err := r.Read(b)
+		if !zero(b[:n]) {
+			return true, nil
+		}
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return false, context.Cause(ctx)
 }
 
 // versionsFrom looks for whole records that begin with head, at any place from at on, and returns their versions, each once.

@@ -163,12 +163,13 @@ func (s *Store) MessageLog(ctx context.Context, tenant string, after uint64, lim
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
 		defer it.Close()
 		for it.Seek(newKey(kindMessage, tenant).uint(after + 1)); it.Valid() && len(all) < limit; it.Next() {
-			b, err := it.Item().ValueCopy(nil)
+			b, err := valueCopy(txn, it.Item())
 			if err != nil {
 				return err
 			}
 			r := reader{b: it.Item().Key()[len(prefix):]}
 			m, err := decodeMessage(b, uint64(r.int64()))
+			err = named(it.Item().Key(), err)
 			if err != nil {
 				return fmt.Errorf("position %d: %w", m.Position, err)
 			}

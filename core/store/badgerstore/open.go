@@ -13,6 +13,7 @@
 package badgerstore
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -98,7 +99,9 @@ type Store struct {
 	values     *valueRecord          // nil in memory
 	unsaid     bool                  // acked was not written, and that is told once; the writer's
 	unlisted   bool                  // the same of values
-	endVerify  func()                // ends what Open has left to verify
+	open       context.Context       // ends when the store is closed
+	end        context.CancelFunc
+	verifying  sync.WaitGroup
 }
 
 var _ store.Store = (*Store)(nil)
@@ -123,7 +126,7 @@ func Open(cfg Config) (*Store, error) {
 	}
 	var values *valueRecord
 	if !cfg.InMemory {
-		if values, err = openValueRecord(db, cfg.Dir, in.ask); err != nil {
+		if values, err = openValueRecord(db, cfg.Dir, in.ask, in.suspects); err != nil {
 			return nil, errors.Join(err, db.Close(), acked.close(false))
 		}
 	}
@@ -133,11 +136,15 @@ func Open(cfg Config) (*Store, error) {
 		queue: newQueue(cfg.Source.Token(9)), jobsChanged: make(chan struct{}, 1), messagesChanged: make(chan struct{}, 1),
 		requests: make(chan *request, 256), written: make(chan struct{}), acked: acked, values: values,
 	}
+	s.open, s.end = context.WithCancel(context.Background())
 	if err := s.begin(); err != nil {
+		s.end()
 		return nil, errors.Join(err, db.Close(), acked.close(false))
 	}
 	go s.write()
-	s.verifyBehind(in.tables <= verifyAtOpen)
+	if in.bytes > verifyAtOpen {
+		s.verifyBehind()
+	}
 	return s, nil
 }
 
@@ -398,7 +405,7 @@ func readMeta(db *badger.DB, dir string) (meta, error) {
 }
 
 func (s *Store) loadJobs() error {
-	return s.db.View(func(txn *badger.Txn) error {
+	return s.look(func(txn *badger.Txn) error {
 		return scan(txn, newKey(kindJob), func(_, v []byte) error {
 			var j store.Job
 			if _, err := decodeRecord(v, &j); err != nil {
@@ -420,12 +427,27 @@ func (s *Store) Close() error {
 	s.closed = true
 	close(s.requests)
 	<-s.written
-	s.endVerify()
+	s.end()
+	s.verifying.Wait()
+	lost := s.lost()
 	err := s.db.Close()
 	if s.values != nil && err == nil && s.damaged.Load() == nil {
-		err = s.values.renew(true, false)
+		err = s.located(s.values.close())
 	}
+	err = errors.Join(lost, err)
 	return errors.Join(err, s.acked.close(err == nil && s.damaged.Load() == nil))
+}
+
+// lost looks, for the last time, whether a file of the value log has vanished or was cut, before that it was there is forgotten.
+func (s *Store) lost() error {
+	if s.values == nil || s.damaged.Load() != nil {
+		return nil
+	}
+	err := s.located(s.values.check(context.Background(), nil))
+	if err != nil {
+		s.log.Error("store is damaged, and is left as it is", "err", err)
+	}
+	return err
 }
 
 // enter begins a method; the caller calls the returned function when it ends.

@@ -22,7 +22,7 @@ func (s *Store) view(ctx context.Context, read func(*badger.Txn) error) error {
 		return err
 	}
 	defer leave()
-	return s.db.View(read)
+	return s.look(read)
 }
 
 // get returns a copy of a value, or store.ErrNotFound.
@@ -34,7 +34,7 @@ func get(txn *badger.Txn, k key) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return item.ValueCopy(nil)
+	return valueCopy(txn, item)
 }
 
 // readInto decodes the head of a record into v.
@@ -44,7 +44,7 @@ func readInto(txn *badger.Txn, k key, v any) error {
 		return err
 	}
 	_, err = decodeRecord(b, v)
-	return err
+	return named(k, err)
 }
 
 // scan calls each with every key and value under a prefix, in order. What it passes is valid during the call.
@@ -53,7 +53,7 @@ func scan(txn *badger.Txn, prefix key, each func(k, v []byte) error) error {
 	defer it.Close()
 	for it.Rewind(); it.Valid(); it.Next() {
 		item := it.Item()
-		if err := item.Value(func(v []byte) error { return each(item.Key(), v) }); err != nil {
+		if err := value(txn, item, func(v []byte) error { return each(item.Key(), v) }); err != nil {
 			return err
 		}
 	}
@@ -81,7 +81,7 @@ func loadShipment(txn *badger.Txn, tenant string, id shipment.ID) (*shipment.Shi
 		return nil, err
 	}
 	var sh *shipment.Shipment
-	err = item.Value(func(b []byte) error {
+	err = value(txn, item, func(b []byte) error {
 		sh, err = decodeShipment(b)
 		return err
 	})

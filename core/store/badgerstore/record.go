@@ -2,7 +2,6 @@ package badgerstore
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -29,8 +28,6 @@ var codec = json.JoinOptions(
 	jsonv1.FormatDurationAsNano(true),
 	jsontext.AllowInvalidUTF8(true),
 )
-
-var errDamaged = errors.New("stored record is damaged")
 
 // Bits of the byte after the schema.
 const (

@@ -38,7 +38,7 @@ func (w *write) encodeErase(tx *store.Tx) error {
 
 // sizeErase counts what is there to be removed. A few rows more may have come when it is; the limits leave room for them.
 func (w *write) sizeErase(r *request) error {
-	return w.store.db.View(func(txn *badger.Txn) error {
+	return w.store.look(func(txn *badger.Txn) error {
 		for _, id := range w.erase {
 			for _, kind := range erasable {
 				err := scanKeys(txn, ofShipment(kind, w.tenant, id), func(k []byte) error {
@@ -210,7 +210,7 @@ func (s *Store) oldKeys(ctx context.Context, prefix, from key, old func(*badger.
 		return nil, nil, context.Cause(ctx)
 	}
 	// Not by view: the caller has entered, and who enters twice waits for ever for one who closes.
-	err = s.db.View(func(txn *badger.Txn) error {
+	err = s.look(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
 		defer it.Close()
 		looked := 0

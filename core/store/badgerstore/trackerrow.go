@@ -139,7 +139,7 @@ func readTracker(txn *badger.Txn, tenant string, id tracker.ID) (*trackerColumns
 		return nil, err
 	}
 	var c trackerColumns
-	err = item.Value(func(b []byte) error {
+	err = value(txn, item, func(b []byte) error {
 		c, err = columnsBefore(b)
 		return err
 	})

@@ -22,7 +22,7 @@ func loadTracker(txn *badger.Txn, tenant string, id tracker.ID) (*tracker.Tracke
 		return nil, err
 	}
 	var t *tracker.Tracker
-	err = item.Value(func(b []byte) error {
+	err = value(txn, item, func(b []byte) error {
 		t, err = decodeTracker(b)
 		return err
 	})
@@ -130,7 +130,7 @@ func trackers(ctx context.Context, txn *badger.Txn, tenant string, q store.Track
 		return walkIndex(ctx, txn, prefix, edge(prefix, from, newer), from, newer, limit, func(at position, item *badger.Item) (found, ended bool, err error) {
 			found = true
 			if q.Tag != "" && q.Surface != "" {
-				err = item.Value(func(b []byte) error {
+				err = value(txn, item, func(b []byte) error {
 					found = string(b) == string(q.Surface)
 					return nil
 				})

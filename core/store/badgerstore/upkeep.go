@@ -27,6 +27,13 @@ func (s *Store) Check(ctx context.Context) error {
 	if err := s.room(); err != nil {
 		return err
 	}
+	if s.values != nil {
+		if _, err := s.values.compare(); err != nil {
+			err = s.located(err)
+			s.log.Error("store is damaged; nothing more is accepted", "err", err)
+			return err
+		}
+	}
 	// An empty group goes through the writer: it answers as long as it lives.
 	nothing := func(*badger.Txn) error { return nil }
 	return s.send(ctx, &request{check: nothing, put: nothing, idle: true})
@@ -94,7 +101,7 @@ func (s *Store) sweep(ctx context.Context, kind byte, now time.Time, remove func
 func (s *Store) expired(kind byte, now time.Time) ([]key, error) {
 	var keys []key
 	end := newKey(kind).time(now.Add(1)) // at now, it has expired
-	err := s.db.View(func(txn *badger.Txn) error {
+	err := s.look(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: newKey(kind)})
 		defer it.Close()
 		for it.Rewind(); it.Valid() && len(keys) < sweepRows; it.Next() {
@@ -115,11 +122,17 @@ func (s *Store) verify(ctx context.Context) error {
 	cfg := Config{Dir: s.dir, EncryptionKey: s.key}
 	keys, err := readKeys(cfg)
 	if err == nil {
-		err = errors.Join(verifyTables(ctx, s.dir, keys, true), verifyValues(ctx, s.dir, keys), s.values.check(ctx, s.db))
+		short, verr := verifyValues(ctx, s.dir, s.values.size)
+		err = errors.Join(verifyTables(ctx, s.dir, keys, true), verr, s.values.check(ctx, short))
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	return s.located(err)
+}
+
+// located makes the store refuse to write, for a damage whose file is known.
+func (s *Store) located(err error) error {
 	if err != nil {
 		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 		s.damaged.Store(&err)
@@ -127,24 +140,13 @@ func (s *Store) verify(ctx context.Context) error {
 	return err
 }
 
-// verifyBehind verifies while the store serves, where opening did not.
-func (s *Store) verifyBehind(verified bool) {
-	s.endVerify = func() {}
-	if verified {
-		return
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := s.verify(ctx); err != nil && ctx.Err() == nil {
+// verifyBehind verifies while the store serves, until it is closed.
+func (s *Store) verifyBehind() {
+	s.verifying.Go(func() {
+		if err := s.verify(s.open); err != nil && s.open.Err() == nil {
 			s.log.Error("store is damaged; nothing more is accepted", "err", err)
 		}
-	}()
-	s.endVerify = func() {
-		cancel()
-		<-ended
-	}
+	})
 }
 
 // CollectGarbage checks the files, then rewrites files of the value log that are at least half garbage, until none is left or ctx ends. A job calls it
@@ -161,23 +163,37 @@ func (s *Store) CollectGarbage(ctx context.Context) error {
 	if err := s.verify(ctx); err != nil {
 		return err
 	}
+	if err := s.values.collecting(); err != nil {
+		return fmt.Errorf("collect garbage: %w", err)
+	}
+	rewritten, err := s.collect(ctx)
+	if ctx.Err() != nil {
+		return err // the record is left uncertain
+	}
+	lost := s.values.collected(ctx, rewritten)
+	if lost != nil && ctx.Err() == nil {
+		lost = s.located(lost)
+	}
+	if err = errors.Join(err, lost); err != nil {
+		return fmt.Errorf("collect garbage: %w", err)
+	}
+	return nil
+}
+
+// collect returns how many files it has rewritten.
+func (s *Store) collect(ctx context.Context) (rewritten int, err error) {
 	for ctx.Err() == nil {
 		if err := s.room(); err != nil {
-			return err
-		}
-		if err := s.values.collecting(); err != nil {
-			return fmt.Errorf("collect garbage: %w", err)
+			return rewritten, err
 		}
 		err := s.db.RunValueLogGC(0.5)
-		if err := s.values.collected(err == nil); err != nil {
-			return fmt.Errorf("collect garbage: %w", err)
-		}
 		if errors.Is(err, badger.ErrNoRewrite) {
-			return nil
+			return rewritten, nil
 		}
 		if err != nil {
-			return fmt.Errorf("collect garbage: %w", err)
+			return rewritten, err
 		}
+		rewritten++
 	}
-	return context.Cause(ctx)
+	return rewritten, context.Cause(ctx)
 }

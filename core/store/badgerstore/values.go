@@ -8,11 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/waybill-dev/waybill/core/store"
 )
 
 // Badger opens a store whose value log is missing, and answers empty values for the rows that point there. Which files of it there are
@@ -105,29 +107,30 @@ func valueFileNumber(path string) uint64 {
 func valueFileName(number uint64) string { return fmt.Sprintf("%06d.vlog", number) }
 
 // missing compares the record with the folder: the error names a file that is shorter than it was, or is missing and cannot have been
-// removed on purpose; doubtful says that one is missing that may.
-func (v valueFiles) missing(dir string) (doubtful bool, err error) {
+// removed on purpose; doubtful are the names of those that are missing and may.
+func (v valueFiles) missing(dir string) (doubtful []string, err error) {
 	for name, size := range v.Files {
 		path := filepath.Join(dir, name)
 		st, err := os.Stat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && (v.Uncertain || size == 0):
-			doubtful = true
+			doubtful = append(doubtful, name)
 		case errors.Is(err, fs.ErrNotExist):
-			return false, damage(dir, path, "it is missing, and had %d bytes", size)
+			return nil, damage(dir, path, "it is missing, and had %d bytes", size)
 		case err != nil:
-			return false, fmt.Errorf("store: %w", err)
+			return nil, fmt.Errorf("store: %w", err)
 		case st.Size() == 0 && v.Uncertain: // Badger empties a file before it removes it
-			doubtful = true
+			doubtful = append(doubtful, name)
 		case st.Size() < size:
-			return false, damage(dir, path, "it has %d bytes, and had %d", st.Size(), size)
+			return nil, damage(dir, path, "it has %d bytes, and had %d", st.Size(), size)
 		}
 	}
+	slices.Sort(doubtful)
 	return doubtful, nil
 }
 
-// findLoss asks every row that keeps its value in the value log for it.
-func findLoss(ctx context.Context, db *badger.DB, dir string) error {
+// findLoss asks every row that keeps its value in the value log for it. Suspects are the names of files that are missing or cut short.
+func findLoss(ctx context.Context, db *badger.DB, dir string, suspects []string) error {
 	return db.View(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{})
 		defer it.Close()
@@ -139,13 +142,14 @@ func findLoss(ctx context.Context, db *badger.DB, dir string) error {
 			if item.ValueSize() < valueThreshold {
 				continue
 			}
-			empty := false
-			err := item.Value(func(b []byte) error { empty = len(b) == 0; return nil })
-			if err != nil {
+			err := value(txn, item, func([]byte) error { return nil })
+			switch row := new(store.DamagedError); {
+			case errors.As(err, &row) && len(suspects) > 0:
+				return damage(dir, filepath.Join(dir, strings.Join(suspects, ", ")), "it is missing or cut short, and the value of %s does not read", row.Row)
+			case errors.As(err, &row):
+				return damage(dir, filepath.Join(dir, "*.vlog"), "one of these files is missing, or the value of %s in it does not read", row.Row)
+			case err != nil:
 				return fmt.Errorf("store: %w", err)
-			}
-			if empty {
-				return damage(dir, filepath.Join(dir, "*.vlog"), "one of these files is missing, or a value in it does not read")
 			}
 		}
 		return nil
@@ -155,6 +159,8 @@ func findLoss(ctx context.Context, db *badger.DB, dir string) error {
 // valueRecord keeps the record of an open store. It is safe for use by several goroutines.
 type valueRecord struct {
 	dir string
+	// ask asks the rows whether they miss a value.
+	ask func(ctx context.Context, suspects []string) error
 
 	mu      sync.Mutex
 	files   valueFiles
@@ -163,27 +169,30 @@ type valueRecord struct {
 }
 
 // openValueRecord begins the record of a store that Badger has opened, after asking the rows where uncertain says so.
-func openValueRecord(db *badger.DB, dir string, uncertain bool) (*valueRecord, error) {
+func openValueRecord(db *badger.DB, dir string, uncertain bool, suspects []string) (*valueRecord, error) {
+	r := &valueRecord{dir: dir, ask: func(ctx context.Context, suspects []string) error { return findLoss(ctx, db, dir, suspects) }}
 	if uncertain {
-		if err := findLoss(context.Background(), db, dir); err != nil {
+		if err := r.ask(context.Background(), suspects); err != nil {
 			return nil, err
 		}
 	}
-	r := &valueRecord{dir: dir}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return r, r.renew(false, false)
 }
 
-// renew writes what is there now.
+// renew writes what is there now, and of before what is not as it was: nothing is forgotten but by collected. The caller holds mu.
 func (r *valueRecord) renew(closed, uncertain bool) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.renewLocked(closed, uncertain)
-}
-
-func (r *valueRecord) renewLocked(closed, uncertain bool) error {
 	v, newest, err := listValueFiles(r.dir, closed)
 	if err != nil {
 		return err
+	}
+	for name, size := range r.files.Files {
+		has, listed := v.Files[name]
+		if listed && has >= size || size == 0 && !r.gone(name) {
+			continue
+		}
+		v.Files[name] = size
 	}
 	v.Uncertain = uncertain
 	if err := v.write(r.dir); err != nil {
@@ -193,14 +202,26 @@ func (r *valueRecord) renewLocked(closed, uncertain bool) error {
 	return nil
 }
 
+func (r *valueRecord) gone(name string) bool {
+	_, err := os.Lstat(filepath.Join(r.dir, name))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// size is that of a file as it is recorded, 0 where it is not, or is still written to.
+func (r *valueRecord) size(name string) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.files.Files[name]
+}
+
 // follow renews the record where Badger has begun another file.
 func (r *valueRecord) follow() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, err := os.Lstat(filepath.Join(r.dir, valueFileName(r.newest+1))); err != nil {
+	if r.gone(valueFileName(r.newest + 1)) {
 		return nil // the usual case, and asked at each commit
 	}
-	return r.renewLocked(false, r.files.Uncertain)
+	return r.renew(false, r.files.Uncertain)
 }
 
 // collecting is called before garbage is collected, when files may vanish.
@@ -219,29 +240,68 @@ func (r *valueRecord) collecting() error {
 	return nil
 }
 
-// collected is called behind that; rewritten says whether the values of one file were moved. Badger removes it at once, or later, when
-// nobody reads: until that is seen the record stays uncertain.
-func (r *valueRecord) collected(rewritten bool) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if rewritten {
-		r.leaving++
-	}
-	for name := range r.files.Files {
-		if _, err := os.Lstat(filepath.Join(r.dir, name)); errors.Is(err, fs.ErrNotExist) {
-			r.leaving--
+// collected is called behind that; rewritten is of how many files the values were moved. Badger removes these at once, or later, when
+// nobody reads: until that is seen the record stays uncertain. Whether what has vanished was one of them only the rows tell.
+func (r *valueRecord) collected(ctx context.Context, rewritten int) error {
+	vanished := r.vanished()
+	if len(vanished) > 0 {
+		if err := r.ask(ctx, vanished); err != nil {
+			return err
 		}
 	}
-	return r.renewLocked(false, r.leaving > 0)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range vanished {
+		delete(r.files.Files, name)
+	}
+	r.leaving = max(0, r.leaving+rewritten-len(vanished))
+	return r.renew(false, r.leaving > 0)
 }
 
-// check compares the record with the folder while the store is open.
-func (r *valueRecord) check(ctx context.Context, db *badger.DB) error {
+func (r *valueRecord) vanished() (names []string) {
 	r.mu.Lock()
-	doubtful, err := r.files.missing(r.dir)
-	r.mu.Unlock()
-	if err != nil || !doubtful {
+	defer r.mu.Unlock()
+	for name := range r.files.Files {
+		if r.gone(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// compare compares the record with the folder while the store is open, without asking the rows.
+func (r *valueRecord) compare() (doubtful []string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.compareLocked()
+}
+
+func (r *valueRecord) compareLocked() (doubtful []string, err error) {
+	// Badger keeps the newest, also when it is empty, and reads it when its name is gone.
+	if name := valueFileName(r.newest); !r.files.Uncertain && r.gone(name) {
+		return nil, damage(r.dir, filepath.Join(r.dir, name), "it is missing, and was written to")
+	}
+	return r.files.missing(r.dir)
+}
+
+// check compares the record with the folder, and asks the rows where that does not tell, or where files are cut short.
+func (r *valueRecord) check(ctx context.Context, short []string) error {
+	doubtful, err := r.compare()
+	if err != nil || len(doubtful)+len(short) == 0 {
 		return err
 	}
-	return findLoss(ctx, db, r.dir)
+	return r.ask(ctx, append(doubtful, short...))
+}
+
+// close writes the record of a store that Badger has closed. Where a file has vanished or was cut, the record stays, so that the next
+// opening sees it, and the error names it.
+func (r *valueRecord) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	doubtful, err := r.compareLocked()
+	if err != nil {
+		return err
+	}
+	return r.renew(true, len(doubtful) > 0)
 }
