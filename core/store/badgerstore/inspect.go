@@ -42,7 +42,7 @@ func inspect(cfg Config) (*ackFile, *inspection, error) {
 	}
 	var err error
 	if in.keys, err = readKeys(cfg); err != nil {
-		return nil, nil, openingError(cfg, err)
+		return nil, nil, err
 	}
 	if err := errors.Join(in.readTables(), in.readLogs(), in.readAll()); err != nil {
 		return nil, nil, err
@@ -97,10 +97,6 @@ func (in *inspection) settle() error {
 		}
 	}
 	return in.removeEmpty(filepath.Join(in.cfg.Dir, acceptName))
-}
-
-func readKeys(cfg Config) (*badger.KeyRegistry, error) {
-	return badger.OpenKeyRegistry(badger.KeyRegistryOptions{Dir: cfg.Dir, ReadOnly: true, EncryptionKey: cfg.EncryptionKey})
 }
 
 func (in *inspection) readTables() error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -207,6 +208,93 @@ func TestTheFirstDamagedReadEndsWriting(t *testing.T) {
 			says(t, s.Check(t.Context()), path)
 			_ = s.Close()
 			refuses(t, badgerstore.Config{Dir: dir}, path)
+		})
+	}
+}
+
+// TestOthersMayNotLookIn takes folders that are there already, as a service manager or an image makes them.
+func TestOthersMayNotLookIn(t *testing.T) {
+	mode := func(dir string) os.FileMode {
+		t.Helper()
+		st, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Mode().Perm()
+	}
+	dir := t.TempDir()
+	for range 2 { // empty, and with a store in it
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := open(t, badgerstore.Config{Dir: dir}).Close(); err != nil {
+			t.Fatal(err)
+		}
+		if m := mode(dir); m != 0o700 {
+			t.Errorf("a store in a folder of mode %o", m)
+		}
+	}
+	restored := t.TempDir()
+	if err := errors.Join(os.Chmod(restored, 0o750), badgerstore.Restore(badgerstore.Config{Dir: restored}, bytes.NewReader(secretStore(t, nil)))); err != nil {
+		t.Fatal(err)
+	}
+	if m := mode(restored); m != 0o700 {
+		t.Errorf("a restored store in a folder of mode %o", m)
+	}
+	other := t.TempDir()
+	if err := errors.Join(os.Chmod(other, 0o755), os.WriteFile(filepath.Join(other, "somebody's"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := badgerstore.Open(badgerstore.Config{Dir: other})
+	says(t, err, other, "chmod 700 "+other, "other users")
+	if m := mode(other); m != 0o755 {
+		t.Errorf("a folder that is something else's was closed: mode %o", m)
+	}
+	if err := os.Chmod(other, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	open(t, badgerstore.Config{Dir: other})
+}
+
+// TestADamagedKeyRegistryIsNamed does to it what disks and people do.
+func TestADamagedKeyRegistryIsNamed(t *testing.T) {
+	for name, key := range keys {
+		t.Run(name, func(t *testing.T) {
+			dir := closed(t, key)
+			cfg := badgerstore.Config{Dir: dir, EncryptionKey: key}
+			path := filepath.Join(dir, "KEYREGISTRY")
+			whole := readFile(t, path)
+			const head = 28
+			harms := map[string][]byte{"emptied": {}, "cut in its head": whole[:20], "appended to": append(bytes.Clone(whole), noise(1)...), "a little appended": append(bytes.Clone(whole), 1, 2, 3)}
+			if key != nil {
+				harms["cut"], harms["cut at a key"] = whole[:len(whole)-5], whole[:head]
+				harms["zeroed"] = append(bytes.Clone(whole[:head]), make([]byte, len(whole)-head)...)
+				for at := head; at < len(whole); at += every(3) {
+					b := bytes.Clone(whole)
+					b[at] ^= 0x41
+					harms[fmt.Sprint("flipped at ", at)] = b
+				}
+			}
+			for what, b := range harms {
+				if err := os.WriteFile(path, b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if refuses(t, cfg, path); t.Failed() {
+					t.Fatal(what)
+				}
+			}
+			// Its beginning tells the store's key: which of the two is wrong nothing tells.
+			b := bytes.Clone(whole)
+			b[head-1] ^= 0x41
+			if err := os.WriteFile(path, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := badgerstore.Open(cfg)
+			says(t, err, path, "the encryption key is not that of", "restore a backup")
+			if err := os.WriteFile(path, whole, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			hasOrders(t, open(t, cfg), 0, 100)
 		})
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -222,9 +223,6 @@ func openBadger(cfg Config) (*badger.DB, error) {
 }
 
 func openingError(cfg Config, err error) error {
-	if errors.Is(err, badger.ErrEncryptionKeyMismatch) {
-		return fmt.Errorf("store: the encryption key is not that of %s; give the key that the folder was made with; if that was given, the folder's KEYREGISTRY is damaged: restore a backup: %w", cfg.Dir, err)
-	}
 	if errno, advice, ok := outside(err); ok {
 		return fmt.Errorf("store: %s does not open: %w (%w): %s", cfg.Dir, err, errno, advice)
 	}
@@ -265,6 +263,9 @@ func prepareDir(dir string) (unlock func() error, err error) {
 	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
 		return nil, fmt.Errorf("store: cannot write to %s: %w", dir, err)
 	}
+	if err := shut(dir); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("store: cannot read %s: %w", dir, err)
@@ -273,6 +274,33 @@ func prepareDir(dir string) (unlock func() error, err error) {
 		return nil, errors.Join(fmt.Errorf("store: %s %w by %s; stop it, or choose another folder", dir, ErrInUse, lockHolder(dir)), f.Close())
 	}
 	return func() error { return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close()) }, nil
+}
+
+// shut closes the folder to all but its owner: orders are in it, and Badger makes files that everybody may read. A folder that is
+// something else's too is left to its owner.
+func shut(dir string) error {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if st.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	files = slices.DeleteFunc(files, func(f os.DirEntry) bool { return f.Name() == "lost+found" }) // of a disk of its own
+	_, err = os.Lstat(filepath.Join(dir, badger.ManifestFilename))
+	if len(files) == 0 || err == nil {
+		if err = os.Chmod(dir, 0o700); err == nil {
+			return nil
+		}
+	} else {
+		err = errors.New("something else is in it")
+	}
+	return fmt.Errorf("store: other users of this machine may look into %s (mode %#o), and it is not closed to them: %w; run: chmod 700 %s, or name a folder that does not exist yet, which is made so",
+		dir, st.Mode().Perm(), err, dir)
 }
 
 // A lock belongs to whoever has the open file, also to a process that is just being started and has not yet closed what it was not to
