@@ -45,6 +45,8 @@ type stub struct {
 
 func (s *stub) Manifest() (carrier.Manifest, bool) { return s.manifest, true }
 
+func (s *stub) Started(context.Context) bool { return true }
+
 func (s *stub) Down() bool { return false }
 
 func (s *stub) Quote(_ context.Context, r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {

@@ -118,6 +118,22 @@ func (c *Account) Manifest() (m carrier.Manifest, ok bool) {
 	return carrier.Manifest{}, false
 }
 
+// Started waits while the adapter's first process is being started and its accounts are opened, as long as ctx lasts, and reports
+// whether that is over. It may have failed: then the account's calls say so, and nobody waits for the next.
+func (c *Account) Started(ctx context.Context) bool {
+	for {
+		moved := c.adapter.moved.wait()
+		if !c.adapter.firstStart() {
+			return true
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
 // usable answers the present session, unless its process is dead or it is the stale one.
 func (c *Account) usable(stale *session) *session {
 	s := c.session.Load()

@@ -316,6 +316,13 @@ func (a *adapter) hopeless() *carrier.Error {
 	return nil
 }
 
+// firstStart reports whether the adapter's first process is on its way: none has become ready, and none has died.
+func (a *adapter) firstStart() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state == Starting && a.last == nil
+}
+
 // unavailable is the error of a call that found no process.
 func (a *adapter) unavailable() *carrier.Error {
 	a.mu.Lock()

@@ -146,6 +146,41 @@ func TestACallWaitsShortlyForAnAdapterThatIsStarting(t *testing.T) {
 	})
 }
 
+func TestTheFirstStartIsWaitedForAndNoOther(t *testing.T) {
+	for name, fails := range map[string]bool{"it starts": false, "it fails": true} {
+		t.Run(name, func(t *testing.T) {
+			p := &plant{fail: func(n int) error {
+				time.Sleep(5 * time.Second)
+				if fails {
+					return context.DeadlineExceeded
+				}
+				return nil
+			}}
+			inBubble(t, p, nil, []*config.Account{acct("a")}, func(t *testing.T, h *Host) {
+				began := wall.Now()
+				short, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if account(t, h, "a").Started(short) {
+					t.Error("started after a second")
+				}
+				if !account(t, h, "a").Started(t.Context()) {
+					t.Error("the wait was cut off")
+				}
+				if waited := wall.Now().Sub(began); waited != 5*time.Second {
+					t.Errorf("waited %v", waited)
+				}
+				if opened := account(t, h, "a").session.Load() != nil; opened == fails {
+					t.Errorf("the account is open: %v", opened)
+				}
+				time.Sleep(time.Second) // into the second start of the one that fails
+				if !account(t, h, "a").Started(short) {
+					t.Error("a later start is waited for")
+				}
+			})
+		})
+	}
+}
+
 func TestTheBreakerKeepsQuotesBackAndLetsCancelsThrough(t *testing.T) {
 	var up atomic.Bool
 	p := &plant{prepare: func(_ int, f *fake) {

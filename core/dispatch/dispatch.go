@@ -27,6 +27,9 @@ type Carriers interface {
 type Account interface {
 	// Manifest of the adapter; ok is false as long as the adapter has never started.
 	Manifest() (m carrier.Manifest, ok bool)
+	// Started waits while the adapter is being started for the first time, as long as ctx lasts, and reports whether that is over: it has
+	// started, or its first start has failed.
+	Started(ctx context.Context) bool
 	// Down says that the carrier is known to be out of order. It is asked all the same; rules are told.
 	Down() bool
 	carrier.Quoter

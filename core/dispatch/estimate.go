@@ -86,6 +86,25 @@ func (s *Service) estimate(ctx context.Context, t *config.Tenant, sh *shipment.S
 	return e, nil
 }
 
+// allStarted waits while adapters that the order may go to are being started for the first time, and reports false where ctx ended
+// before that: what they would have said nobody knows, and a good order must not fail for it. One whose first start has failed is not
+// waited for.
+func (s *Service) allStarted(ctx context.Context, sh *shipment.Shipment) bool {
+	for _, id := range sh.Accounts {
+		if acc, ok := s.Carriers.Account(sh.Tenant, id); ok && !acc.Started(ctx) {
+			return false
+		}
+	}
+	return true
+}
+
+// started is allStarted for as long as a call that has begun then may take.
+func (s *Service) started(ctx context.Context, sh *shipment.Shipment, begun time.Time) bool {
+	ctx, cancel := context.WithTimeout(ctx, begun.Add(s.Config().Dispatch.AnswerWithin).Sub(s.Clock.Now()))
+	defer cancel()
+	return s.allStarted(ctx, sh)
+}
+
 // zones looks which zones of the rules the addresses lie in: coordinates are nothing that records should hold.
 func (e *estimate) zones(sh *shipment.Shipment, src *rules.InputSource) {
 	for _, b := range []*rules.Bundle{e.bundle, e.trial.Rules} {

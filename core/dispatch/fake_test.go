@@ -14,9 +14,11 @@ import (
 // fakeCarrier stands for an account at a carrier and for the carrier itself: it keeps what it believes it has booked.
 type fakeCarrier struct {
 	manifest carrier.Manifest
-	starting bool  // the adapter has not told its manifest yet
-	down     bool  // the host says that the carrier is out of order
-	fee      int64 // minor units
+	starting bool          // the adapter has not told its manifest yet
+	start    chan struct{} // closed when the adapter's first start is over; nil where it is
+	waited   chan struct{} // hears of those who wait for that
+	down     bool          // the host says that the carrier is out of order
+	fee      int64         // minor units
 
 	mu       sync.Mutex
 	bookings map[string][]carrier.Booking // by reference
@@ -57,6 +59,27 @@ func newFake(name, display string, fee int64, services ...carrier.Service) *fake
 }
 
 func (f *fakeCarrier) Manifest() (carrier.Manifest, bool) { return f.manifest, !f.starting }
+
+func (f *fakeCarrier) Started(ctx context.Context) bool {
+	if f.start == nil {
+		return true
+	}
+	select {
+	case <-f.start:
+		return true
+	default:
+	}
+	select {
+	case f.waited <- struct{}{}:
+	default:
+	}
+	select {
+	case <-f.start:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
 func (f *fakeCarrier) Down() bool { return f.down }
 

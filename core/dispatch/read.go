@@ -166,10 +166,12 @@ func (s *Service) Rates(ctx context.Context, c usecase.Caller, o shipment.Order)
 	if len(f) > 0 {
 		return Rates{}, usecase.Invalid(usecase.ValidationError, f)
 	}
+	begun := s.Clock.Now()
 	sh, err := s.newShipment(ctx, c, t, o)
 	if err != nil {
 		return Rates{}, err
 	}
+	s.started(ctx, sh, begun) // those that are still on their way are named in the answer
 	e, err := s.estimate(ctx, t, sh, 1, nil, nil)
 	if err != nil {
 		return Rates{}, s.storeError("estimate", err)

@@ -27,6 +27,7 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 	}
 	// The round is counted up below, so that the references of this question are not those of the dispatch that follows.
 	round := sh.Round + 1
+	s.started(ctx, &wished, begun)
 	est, err := s.estimate(ctx, e.tenant, &wished, round, nil, nil)
 	if err != nil {
 		return Result{}, s.storeError("estimate changed order", err)

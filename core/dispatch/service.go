@@ -363,6 +363,9 @@ func (i *inlineJob) run(ctx context.Context, s *Service, sh *shipment.Shipment, 
 			s.Log.Warn("lease of an inline dispatch is not given back, it ends by itself", "shipment_id", sh.ID, "err", err)
 		}
 	}()
+	if !s.started(ctx, sh, begun) {
+		return sh, nil // the caller hears that it goes on
+	}
 	return s.walk(ctx, sh, user, i.job.Tries)
 }
 

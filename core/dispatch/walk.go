@@ -29,6 +29,9 @@ func (s *Service) RunDispatch(ctx context.Context, j store.Job) (jobs.Outcome, e
 	if err != nil {
 		return jobs.Outcome{}, fmt.Errorf("dispatch job %s: %w", j.ID, err)
 	}
+	if !s.allStarted(ctx, sh) {
+		return jobs.Outcome{}, context.Cause(ctx)
+	}
 	if _, err := s.walk(ctx, sh, systemUser, j.Tries); err != nil {
 		return jobs.Outcome{}, err
 	}

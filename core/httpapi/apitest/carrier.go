@@ -103,6 +103,9 @@ func (c *Carrier) Manifest() (carrier.Manifest, bool) {
 	return c.manifest, true
 }
 
+// Started implements dispatch.Account.
+func (c *Carrier) Started(context.Context) bool { return true }
+
 // Down implements dispatch.Account.
 func (c *Carrier) Down() bool { return false }
 
