@@ -40,6 +40,11 @@ func (x *examination) body(o *owned, said *told) {
 			delete(created, name)
 			delete(edited, name)
 		}
+		for _, members := range []map[string]any{created, edited} {
+			if p, ok := members["package"].(map[string]any); ok {
+				delete(p, "name") // free words
+			}
+		}
 	}
 	must := said.edited/100 == 2 && !x.refused(o.id, editRefused, cancelRefused)
 	if said.edited == http.StatusOK {
