@@ -147,13 +147,13 @@ func (c *comparing) chosen() {
 		return
 	}
 	if a != nil && b != nil && a.Rule == b.Rule && a.Kind == b.Kind && a.Arm == b.Arm {
-		if (a.Moved || b.Moved) && c.otherLeader() {
+		if (c.old.turned() || c.now.turned()) && c.otherLeader() {
 			c.add(a.Rule)
 		}
 		return
 	}
-	for _, x := range []*Chosen{a, b} {
-		if x != nil && (x.Moved || x.Kind == "only" || a != nil && b != nil) {
+	for _, d := range []*Decision{c.old, c.now} {
+		if x := d.Choose; x != nil && (d.turned() || x.Kind == "only" || a != nil && b != nil) {
 			c.add(x.Rule)
 		}
 	}

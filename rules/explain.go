@@ -99,6 +99,9 @@ func (e *explaining) rule(verdict string, h *head) {
 	if !e.inVariant(&h.variant) {
 		return // another form of the rule speaks at this location
 	}
+	if kind, over := strings.CutSuffix(verdict, " passed over"); over && e.failed(h) {
+		verdict = kind + " failed"
+	}
 	e.line("  %s %q", verdict, h.name)
 	if !e.inForce(h) {
 		e.line("    not in force on this day or at this location")
@@ -107,6 +110,13 @@ func (e *explaining) rule(verdict string, h *head) {
 	e.speaks = h
 	e.tree(h.when)
 	e.speaks = nil
+}
+
+// failed reports whether a rule failed while it ran, for the option that is being explained where it speaks of one.
+func (e *explaining) failed(h *head) bool {
+	return slices.ContainsFunc(e.d.Faults, func(f Fault) bool {
+		return string(f.Phase) == h.phase && f.Rule == h.name && f.Account == e.account && f.Service == e.service
+	})
 }
 
 // inForce reports whether dates and locations let the rule speak at all.
@@ -231,6 +241,7 @@ func (e *explaining) option(i int) {
 	}
 	vars := e.optionOf(o.Account, &o.Quote)
 	e.m.Vars["option"] = &vars
+	e.account, e.service = o.Account, o.Service
 	e.run.lets(e.bundle.optionLets, stageQuote)
 	switch {
 	case o.Excluded:
@@ -427,6 +438,7 @@ func (e *explaining) warns() {
 // rest explains the rules that look at the ranking as a whole.
 func (e *explaining) rest() {
 	delete(e.m.Vars, "option")
+	e.account, e.service = "", ""
 	if e.d.Plan.Hold != nil {
 		e.failures()
 		return

@@ -202,3 +202,24 @@ func TestLetsOfOptionsAreExplained(t *testing.T) {
 		}
 	}
 }
+
+// TestFailedRulesAreNotPassedOver: a rule whose condition holds, and that could not do what it says, is told to have failed, and for the right option.
+func TestFailedRulesAreNotPassedOver(t *testing.T) {
+	b, d := decided(t, `rules: 1
+currency: USD
+providers: [ups, doordash]
+attributes: [n]
+set: [ { name: Set, set: { tip: 'order.total * (1 / len(order.attributes.n))' } } ]
+adjust: [ { name: Adjust, add: 'order.total * (1.0 / option.transit_days)' } ]
+choose: [ { name: Choose, split: { ups: 100, by: 'order.content[3]' } } ]
+`, "{ name: A, order: { id: a, total: 20 }, quotes: [ { provider: ups, fee: 5, transit_days: 2 }, { provider: doordash, fee: 7 } ], expect: { faults: [Set, Adjust, Choose] } }")
+	text, err := rules.Explain(b, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`set failed "Set"`, `adjust failed "Adjust"`, `ADJUSTED 10.00 USD by "Adjust"`, `choose failed "Choose"`, `FAILED choose "Choose": `} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("it does not say once %s:\n%s", want, text)
+		}
+	}
+}
