@@ -173,7 +173,8 @@ func (s *Service) spareTold(ctx context.Context, sh *shipment.Shipment, by strin
 	return tx, nil
 }
 
-// sparesGone takes a person's word that the spare bookings which the carrier would not cancel are gone.
+// sparesGone takes a person's word that the spare bookings which the carrier would not cancel are gone. They are looked for all the same: a
+// person may be mistaken.
 func (s *Service) sparesGone(sh *shipment.Shipment, a *shipment.Attempt, by string) *store.Tx {
 	tx := &store.Tx{}
 	for i := range a.Spares {
@@ -181,6 +182,7 @@ func (s *Service) sparesGone(sh *shipment.Shipment, a *shipment.Attempt, by stri
 			s.spareGone(sh, a, sp, by, tx)
 		}
 	}
+	tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, s.Clock.Now()))
 	return tx
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
@@ -40,6 +41,10 @@ func (s *Service) recordSpares(sh *shipment.Shipment, a *shipment.Attempt, found
 	now := s.Clock.Now()
 	any := false
 	for _, b := range found {
+		if sp := a.Spare(refOf(b)); !b.Cancelled && sp != nil && !own(a, b) && s.comesBack(sp) {
+			any = true
+			s.bringBack(sh, a, sp, tx)
+		}
 		if b.Cancelled || known(a, b) {
 			continue
 		}
@@ -53,6 +58,27 @@ func (s *Service) recordSpares(sh *shipment.Shipment, a *shipment.Attempt, found
 		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, now))
 	}
 	return any
+}
+
+// comesBack reports whether a spare that is noted as gone, and that its carrier shows alive, is to be cancelled after all: where a person
+// has said that it is gone, and once where the carrier has, which may be slow to show that. Later than an absence is watched a person's
+// word is final: of what was carried out and cannot be cancelled.
+func (s *Service) comesBack(sp *shipment.Spare) bool {
+	return !sp.CancelledAt.IsZero() && (sp.ByPerson != "" || !sp.Back) && s.Clock.Now().Sub(sp.FoundAt) <= s.Config().Dispatch.WatchFor
+}
+
+// bringBack has a spare counted and cancelled again.
+func (s *Service) bringBack(sh *shipment.Shipment, a *shipment.Attempt, sp *shipment.Spare, tx *store.Tx) {
+	sp.Back = sp.Back || sp.ByPerson == ""
+	sp.CancelledAt, sp.ByPerson = time.Time{}, ""
+	if a.State == shipment.Voided {
+		a.State = shipment.Absent
+	}
+	claim(sh, a, tx, sp.CarrierRef, sp.TrackingID)
+	line := s.aside(sh, a, "SPARE_FOUND( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+": the carrier holds it still )")
+	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+	s.Log.Warn("a carrier shows a spare booking that was noted as gone; it is asked to cancel it again", "shipment_id", sh.ID, "account", a.Account,
+		"carrier_ref", sp.CarrierRef)
 }
 
 // watchJob is the job that looks for spare bookings of an attempt and has them cancelled. Each attempt has its own.
@@ -103,11 +129,8 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 		return s.watchOn(a, s.unasked(a)), nil
 	case watched(a, m):
 		// The longer nothing has shown, the less often it is looked for.
-		since := a.EndedAt
-		if told(a) {
-			since = a.Booking.BookedAt
-		}
-		return s.watchOn(a, min(max(s.Clock.Now().Sub(since)/4, longPause), watchPause)), nil
+		_, quiet := watchedSince(a)
+		return s.watchOn(a, min(max(s.Clock.Now().Sub(quiet)/4, longPause), watchPause)), nil
 	}
 	return jobs.Done(), nil
 }
@@ -117,10 +140,24 @@ func (s *Service) unasked(a *shipment.Attempt) time.Duration {
 	return min(max(s.Clock.Now().Sub(a.IntendedAt)/4, firstPause), longPause)
 }
 
-// watched reports whether the attempt's absence was believed without proof, so that its booking may still show, or a person's word of a
-// booking, which the carrier is yet to show.
+// watchedSince is from when it counts how long an attempt is watched, and since when nothing of it has shown.
+func watchedSince(a *shipment.Attempt) (begun, quiet time.Time) {
+	begun, quiet = a.IntendedAt, a.EndedAt
+	if told(a) { // a person may have taken long
+		begun, quiet = a.Booking.BookedAt, a.Booking.BookedAt
+	}
+	for _, sp := range a.Spares {
+		if sp.ByPerson != "" {
+			begun, quiet = clock.Later(begun, sp.FoundAt), clock.Later(quiet, sp.CancelledAt)
+		}
+	}
+	return begun, quiet
+}
+
+// watched reports whether the attempt's absence was believed without proof, so that its booking may still show, or a person's word: of a
+// booking, which the carrier is yet to show, or of a spare that is gone.
 func watched(a *shipment.Attempt, m carrier.Manifest) bool {
-	if told(a) {
+	if told(a) || slices.ContainsFunc(a.Spares, func(sp shipment.Spare) bool { return sp.ByPerson != "" }) {
 		return m.Has(carrier.CanFind)
 	}
 	return (a.State == shipment.Absent || a.State == shipment.Voided) && (m.Absence != carrier.Proven || a.Doubt != nil && a.Doubt.ByPerson != "")
@@ -129,11 +166,7 @@ func watched(a *shipment.Attempt, m carrier.Manifest) bool {
 // watchOn looks again after a pause, as long as the attempt is to be watched. A spare that is left is never forgotten.
 func (s *Service) watchOn(a *shipment.Attempt, pause time.Duration) jobs.Outcome {
 	next := s.Clock.Now().Add(pause)
-	from := a.IntendedAt
-	if told(a) {
-		from = a.Booking.BookedAt // a person may have taken long
-	}
-	if !a.SpareLeft() && next.Sub(from) > s.Config().Dispatch.WatchFor {
+	if begun, _ := watchedSince(a); !a.SpareLeft() && next.Sub(begun) > s.Config().Dispatch.WatchFor {
 		return jobs.Done()
 	}
 	return jobs.Again(next)
@@ -198,6 +231,9 @@ func (s *Service) sparesCancelled(sh *shipment.Shipment, a *shipment.Attempt, fo
 // spareGone ends a spare booking, with the line that says so. It is nobody's then.
 func (s *Service) spareGone(sh *shipment.Shipment, a *shipment.Attempt, sp *shipment.Spare, by string, tx *store.Tx) {
 	sp.CancelledAt, sp.Needs, sp.Error = s.Clock.Now(), "", nil
+	if by != systemUser {
+		sp.ByPerson = by
+	}
 	if a.State == shipment.Absent && !a.SpareLeft() {
 		a.State = shipment.Voided
 	}

@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -208,5 +209,111 @@ func TestAnAccountThatComesBackIsLookedAtForSpares(t *testing.T) {
 	carriers["doordash"] = dash
 	e.pass(time.Hour)
 	e.wantLive("o1", "doordash")
+	e.wantNoJobs()
+}
+
+// A person says that a spare is gone, and the carrier shows it alive: it needs that person again, and is cancelled when it can be. What the
+// carrier holds when the watch is over is the person's to judge.
+func TestASpareThatIsNotGoneComesBack(t *testing.T) {
+	begin := func(t *testing.T) (*engine, *fakeCarrier) {
+		t.Helper()
+		f := newFake("doordash", "DoorDash", 975)
+		f.onBook = once(true)
+		e := newEngine(t, f)
+		if _, err := e.create("o1"); err != nil {
+			t.Fatal(err)
+		}
+		f.set(func(f *fakeCarrier) {
+			f.commit(f.booked[0])
+			f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CancelRefused) }
+		})
+		e.pass(time.Hour)
+		return e, f
+	}
+	gone := func(e *engine) {
+		e.t.Helper()
+		if _, err := e.resolve(absent); err != nil {
+			e.t.Fatal(err)
+		}
+		if len(e.needing()) != 0 {
+			e.t.Fatal("the order still needs a person")
+		}
+	}
+	t.Run("at the next look", func(t *testing.T) {
+		e, f := begin(t)
+		gone(e)
+		e.pass(time.Minute)
+		want := "SPARE_FOUND( DoorDash doordash000002: the carrier holds it still )"
+		if notes := e.notes("o1", "SPARE_FOUND"); len(e.needing()) != 1 || !slices.Contains(notes, want) {
+			t.Fatalf("%d orders need a person; history %q", len(e.needing()), notes)
+		}
+		if has := e.claimants("booking:doordash:DOORDASH000002"); has[0] != e.get("o1").ID {
+			t.Errorf("claimed by %q", has)
+		}
+		f.set(func(f *fakeCarrier) { f.onCancel = nil })
+		e.pass(24 * time.Hour)
+		e.wantLive("o1", "doordash")
+		if len(e.needing()) != 0 {
+			t.Error("the order still needs a person")
+		}
+		e.wantNoJobs()
+	})
+	t.Run("days later", func(t *testing.T) {
+		e, f := begin(t)
+		down := true
+		f.set(func(f *fakeCarrier) {
+			f.onFind = func(carrier.FindRequest) error {
+				if down {
+					return retrySafe(carrier.CarrierUnavailable)
+				}
+				return nil
+			}
+		})
+		gone(e)
+		e.pass(5 * 24 * time.Hour)
+		f.set(func(*fakeCarrier) { down = false })
+		e.pass(24 * time.Hour)
+		if len(e.needing()) != 1 {
+			t.Errorf("%d orders need a person", len(e.needing()))
+		}
+	})
+	t.Run("it is gone", func(t *testing.T) {
+		e, f := begin(t)
+		f.set(func(f *fakeCarrier) { f.bookings[f.booked[0].Reference][1].Cancelled = true })
+		gone(e)
+		e.pass(8 * 24 * time.Hour)
+		e.wantLive("o1", "doordash")
+		if notes := e.notes("o1", "SPARE_"); len(notes) != 2 || len(e.needing()) != 0 {
+			t.Errorf("history %q", notes)
+		}
+		e.wantNoJobs()
+	})
+	t.Run("when the watch is over", func(t *testing.T) {
+		e, _ := begin(t)
+		e.pass(8 * 24 * time.Hour)
+		gone(e)
+		e.pass(8 * 24 * time.Hour)
+		if len(e.needing()) != 0 {
+			t.Error("a person's word is not final")
+		}
+		e.wantNoJobs()
+	})
+}
+
+// A carrier that shows a spare after it has said that it is cancelled is asked once more, not for ever.
+func TestASpareThatTheCarrierShowsAfterItsCancellationIsCancelledOnceMore(t *testing.T) {
+	e, dash := undecided(t)
+	if _, err := e.resolve(absent); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(time.Minute)
+	dash.set(func(f *fakeCarrier) {
+		f.commit(f.booked[0])
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, nil }
+	})
+	e.pass(8 * 24 * time.Hour)
+	if asked := dash.cancelled(); len(asked) != 2 || e.get("o1").Attempts[0].State != shipment.Voided {
+		t.Errorf("asked to cancel %q, attempt %s", asked, e.get("o1").Attempts[0].State)
+	}
 	e.wantNoJobs()
 }

@@ -180,6 +180,10 @@ type Spare struct {
 	Error       *CallError `json:"error,omitempty"`
 	Needs       string     `json:"needs,omitempty"` // "attention" where only a person can have it cancelled
 	Told        bool       `json:"told,omitempty"`  // a person has told of it, and the carrier has not
+	// ByPerson is the key of who said that it is gone (CancelledAt), "" where the carrier did.
+	ByPerson string `json:"byPerson,omitempty"`
+	// Back says that the carrier has shown it alive after having said that it is gone.
+	Back bool `json:"back,omitempty"`
 }
 
 // Attention is what Doubt.Needs, Spare.Needs and those of intents say where a person must decide.
