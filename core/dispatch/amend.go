@@ -17,6 +17,12 @@ import (
 func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Result, error) {
 	number := sh.Live(sh.Way()).Number
 	ask := e.diff.carrier && s.canEdit(sh)
+	if ask {
+		var err error
+		if sh, _, err = s.askTold(ctx, sh); err != nil {
+			return Result{}, s.begunError("edit order", sh, err)
+		}
+	}
 	if ask && e.diff.rename {
 		// The carrier must not hear of a change that cannot be written down.
 		if _, err := s.Store.ShipmentByExternalID(ctx, sh.Tenant, e.to.ExternalID); err == nil {
@@ -30,6 +36,9 @@ func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Re
 		a := sh.Attempt(number)
 		if e.diff.beyondLocal() && !a.Live() {
 			return nil, errOvertaken
+		}
+		if ask && told(a) {
+			return nil, unsureEdit(sh, a)
 		}
 		now := s.Clock.Now()
 		sh.UpdatedAt = now
@@ -175,6 +184,9 @@ func (s *Service) edited(sh *shipment.Shipment, a *shipment.Attempt, refusal *ca
 }
 
 func (s *Service) callEdit(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt) (*carrier.Error, *carrier.Trace) {
+	if told(a) {
+		return unconfirmed(), nil
+	}
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
 		return &carrier.Error{Source: carrier.SourceConfig, Effect: carrier.EffectNone, Retry: carrier.RetrySafe, Code: carrier.AdapterUnavailable,

@@ -217,8 +217,7 @@ func (s *Service) reload(ctx context.Context, sh *shipment.Shipment) (*shipment.
 // was written down.
 func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, again bool) (carrier.Cancellation, *carrier.Trace, *carrier.Error) {
 	if told(a) && !(a.CancelIntent != nil && a.CancelIntent.Confirmed) {
-		return carrier.Cancellation{}, nil, &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectNone, Retry: carrier.RetryNever,
-			Code: carrier.Internal, Message: "The number of the booking is a person's word, which the carrier has not confirmed."}
+		return carrier.Cancellation{}, nil, unconfirmed()
 	}
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {

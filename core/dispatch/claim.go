@@ -182,7 +182,7 @@ func (s *Service) disown(ctx context.Context, sh *shipment.Shipment, a *shipment
 	now := s.Clock.Now()
 	why := "the number that a person gave, " + a.Booking.TrackingID + ", is the booking of order " + owner.Order.ExternalID
 	s.untell(sh, a, tx)
-	a.Doubt.Needs, a.Doubt.Last = shipment.Attention, why
+	a.Doubt.Needs, a.Doubt.Last, a.Doubt.Lost = shipment.Attention, why, why
 	line := sh.Move(shipping.PendingDispatch, now, systemUser, shipment.WithAttempt(a.Number), shipment.WithNote("NEEDS_ATTENTION( "+a.Provider+": "+why+" )"))
 	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
 	plan(tx, sh, s.job(sh, JobReconcile, s.firstLook(sh, a, now)))

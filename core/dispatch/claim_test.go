@@ -417,3 +417,29 @@ func TestAClaimOfNoOrderIsFree(t *testing.T) {
 		t.Errorf("the order is there: %v", err)
 	}
 }
+
+// Why an order that has lost its number to another needs a person is told beside what the looks since have shown, until one has told anew.
+func TestWhyANumberWasLostIsNotForgotten(t *testing.T) {
+	e, dash := bothUndecided(t)
+	if err := e.tell("o1", "doordash000001"); err != nil {
+		t.Fatal(err)
+	}
+	e.show(dash)
+	e.wantDisowned()
+	why := "the number that a person gave, doordash000001, is the booking of order o2"
+	looks := e.get("o1").Attempts[0].Doubt.Looks
+	e.pass(24 * time.Hour)
+	a := e.get("o1").Attempts[0]
+	if a.Doubt.Looks == looks {
+		t.Fatal("nobody has looked since: the test shows nothing")
+	}
+	if last := a.Undecided().Last; !strings.Contains(last, why) || !strings.Contains(last, "the carrier knows of no booking") {
+		t.Errorf("what is known: %s", last)
+	}
+	if err := e.tell("o1", "D-77"); err != nil {
+		t.Fatal(err)
+	}
+	if a := e.get("o1").Attempts[0]; strings.Contains(a.Undecided().Last, why) {
+		t.Errorf("what is known: %s", a.Undecided().Last)
+	}
+}

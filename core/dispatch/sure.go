@@ -76,6 +76,18 @@ func (s *Service) sure(ctx context.Context, sh *shipment.Shipment, a *shipment.A
 	return nil
 }
 
+// unsureEdit refuses to have the carrier change a booking that may be another's.
+func unsureEdit(sh *shipment.Shipment, a *shipment.Attempt) error {
+	return usecase.Failf(usecase.InvalidOperation, "The order is booked as %s by a person's word alone, and %s does not show that under the order's reference, %s: it may be another's. Nothing was changed. Look at %s whose it is. If it is this order's, have it changed there, or: %s. If it is not: %s",
+		firstOf(a.Booking.TrackingID, a.Booking.CarrierRef), a.Provider, a.Reference, a.Provider, confirmCommand(sh, a), resolveCommand(sh, a))
+}
+
+// unconfirmed is what comes of asking about a booking of which a person alone has told, where nobody has confirmed it: its carrier is not asked.
+func unconfirmed() *carrier.Error {
+	return &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectNone, Retry: carrier.RetryNever,
+		Code: carrier.Internal, Message: "The number of the booking is a person's word, which the carrier has not confirmed."}
+}
+
 // confirmCommand is the command that cancels a booking of which a person alone has told.
 func confirmCommand(sh *shipment.Shipment, a *shipment.Attempt) string {
 	return "waybill shipments cancel " + sh.Order.ExternalID + " --confirm-number " + firstOf(a.Booking.TrackingID, a.Booking.CarrierRef)

@@ -285,6 +285,51 @@ func TestAnUnconfirmedIntentIsNotCarriedOut(t *testing.T) {
 	}
 }
 
+// What the carrier is to change of a booking is asked of it as carefully: it may be another's.
+func TestAPersonsNumberIsNotEdited(t *testing.T) {
+	e, dash := byWord(t)
+	before := e.get("o1").Revision
+	_, err := e.edit("o1", rung)
+	x := wantType(t, err, usecase.InvalidOperation)
+	for _, w := range []string{"D-77", "Nothing was changed", confirmWith, "waybill shipments resolve o1 --attempt 1 --outcome absent"} {
+		if !strings.Contains(x.Message, w) {
+			t.Errorf("%q is not said: %s", w, x.Message)
+		}
+	}
+	if e.get("o1").Revision != before || len(dash.edits) > 0 {
+		t.Errorf("the carrier was asked: %+v", dash.edits)
+	}
+	group := "g"
+	if _, err := e.edit("o1", func(o *shipment.Order) { o.GroupID = &group }); err != nil { // what concerns nobody else
+		t.Fatal(err)
+	}
+	dash.set(func(f *fakeCarrier) { f.consign("P-1") })
+	if _, err := e.edit("o1", rung); err != nil {
+		t.Fatal(err)
+	}
+	if len(dash.edits) != 1 || dash.edits[0].CarrierRef != "doordash000001" || e.get("o1").Order.DeliveryContact.Name != "Bea" {
+		t.Errorf("asked to change %+v", dash.edits)
+	}
+}
+
+// An edit of an earlier version, which asked nobody whose the number is, is not sent under it.
+func TestAnUnconfirmedEditIsNotSent(t *testing.T) {
+	e, dash := byWord(t)
+	sh := e.get("o1")
+	a := sh.Live(shipment.Forward)
+	now := e.clock.Now()
+	a.EditIntent = &shipment.EditIntent{By: "k", At: now, Deadline: now, Order: sh.Order}
+	rung(&a.EditIntent.Order)
+	if err := e.store.Commit(t.Context(), "demo", &store.Tx{Now: now, Shipments: []*shipment.Shipment{sh},
+		PutJobs: []store.Job{{ID: string(sh.ID) + "/edit", Kind: dispatch.JobEdit, Key: string(sh.ID), Due: now}}}); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(25 * time.Hour)
+	if len(dash.edits) > 0 || len(e.needing()) != 1 {
+		t.Errorf("asked to change %+v, %d orders need a person", dash.edits, len(e.needing()))
+	}
+}
+
 // What would cancel a booking on the way to another is as careful.
 func TestAPersonsNumberIsNotRebooked(t *testing.T) {
 	t.Run("by an edit", func(t *testing.T) {

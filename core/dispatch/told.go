@@ -144,6 +144,7 @@ func (s *Service) tellBooked(ctx context.Context, sh *shipment.Shipment, a *ship
 	if a.Doubt.Told = len(found) == 0; a.Doubt.Told {
 		found = asTold(a, number)
 	}
+	a.Doubt.Lost = ""
 	tx := s.success(sh, a, found, shipment.Adopted, by)
 	if line, differs := s.corrected(sh, a, number); differs {
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})

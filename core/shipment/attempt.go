@@ -138,6 +138,8 @@ type Doubt struct {
 	Needs  string    `json:"needs,omitempty"` // Attention where only a person can decide, of a live attempt: which booking is the order's
 	// ByPerson is the key of who decided what became of it, "" where nobody did.
 	ByPerson string `json:"byPerson,omitempty"`
+	// Lost says why what a person has told of the booking does not hold, though nobody has taken it back; looks do not change it.
+	Lost string `json:"lost,omitempty"`
 	// Told says that the numbers of the booking are that person's word, and the carrier has not shown it yet.
 	Told bool `json:"told,omitempty"`
 }
@@ -199,6 +201,11 @@ func (a *Attempt) Undecided() *Doubt {
 	case a.editNeeds():
 		ei := a.EditIntent
 		return &Doubt{Since: ei.At, Looks: ei.Asks, Needs: ei.Needs, Last: "it is not known whether the carrier has taken the change: " + ei.Last}
+	}
+	if d := a.Doubt; a.State == InDoubt && d != nil && d.Lost != "" && d.Lost != d.Last {
+		known := *d
+		known.Last = d.Lost + "; of a booking of its own: " + d.Last
+		return &known
 	}
 	return a.Doubt
 }
