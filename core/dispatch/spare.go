@@ -267,7 +267,8 @@ func (s *Service) cancelSpares(ctx context.Context, sh *shipment.Shipment, numbe
 	return sh, errors.Join(errs...)
 }
 
-// spareAnswered commits what the carrier said of cancelling a spare booking. What it will not cancel is a person's.
+// spareAnswered commits what the carrier said of cancelling a spare booking. What it will not cancel is a person's, and what a person has
+// told of and it does not know.
 func (s *Service) spareAnswered(ctx context.Context, sh *shipment.Shipment, number int, ref string, trace *carrier.Trace, cerr *carrier.Error) (*shipment.Shipment, error) {
 	return s.change(ctx, sh, "spare-cancelled", func(sh *shipment.Shipment) (*store.Tx, error) {
 		a := sh.Attempt(number)
@@ -283,7 +284,7 @@ func (s *Service) spareAnswered(ctx context.Context, sh *shipment.Shipment, numb
 			sp.Asks++
 			sp.Error = callError("cancel", cerr)
 			sh.UpdatedAt = s.Clock.Now()
-			if refusedForGood(cerr) && sp.Needs == "" {
+			if mistyped := sp.Told && cerr.Code == carrier.BookingNotFound; (refusedForGood(cerr) || mistyped) && sp.Needs == "" {
 				sp.Needs = shipment.Attention
 				tx = changed(sh, s.aside(sh, a, "SPARE_NOT_CANCELLED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+": "+cerr.Message+" )"))
 				s.Log.Error("spare booking is not cancelled by its carrier; have it cancelled there, then resolve the attempt", "shipment_id", sh.ID, "account", a.Account,

@@ -317,3 +317,26 @@ func TestASpareThatTheCarrierShowsAfterItsCancellationIsCancelledOnceMore(t *tes
 	}
 	e.wantNoJobs()
 }
+
+// A spare that a person has told of, and that its carrier does not know, is that person's again, and no other's.
+func TestAToldSpareThatTheCarrierDoesNotKnowIsAPersons(t *testing.T) {
+	f := newFake("doordash", "DoorDash", 975)
+	e := newEngine(t, f)
+	e.mustCreate("o1")
+	f.set(func(f *fakeCarrier) {
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.BookingNotFound) }
+	})
+	if _, err := e.resolve(dispatch.Resolution{Attempt: 1, Outcome: dispatch.OutcomeSpare, TrackingID: "D-77"}); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(time.Hour)
+	if notes := e.notes("o1", "SPARE_NOT_CANCELLED( DoorDash D-77"); len(notes) != 1 || len(e.needing()) != 1 {
+		t.Fatalf("%d orders need a person; history %q", len(e.needing()), notes)
+	}
+	if _, err := e.resolve(absent); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(8 * 24 * time.Hour)
+	e.wantLive("o1", "doordash")
+	e.wantNoJobs()
+}
