@@ -70,8 +70,8 @@ func (s *Service) sure(ctx context.Context, sh *shipment.Shipment, a *shipment.A
 		return err
 	}
 	if confirmed == "" {
-		return usecase.Failf(usecase.InvalidOperation, "The order is booked as %s by a person's word alone, and %s does not show that under the order's reference, %s: it may be another's. Nothing was cancelled. Look at %s whose it is; if it is this order's: %s",
-			number, a.Provider, a.Reference, a.Provider, confirmCommand(sh, a))
+		return usecase.Failf(usecase.InvalidOperation, "The order is booked as %s by a person's word alone, and %s does not show that under the order's reference, %s: it may be another's. Nothing was cancelled. Look at %s whose it is. If it is this order's: %s. If it is not: %s",
+			number, a.Provider, a.Reference, a.Provider, confirmCommand(sh, a), resolveCommand(sh, a))
 	}
 	return nil
 }
