@@ -177,13 +177,15 @@ func (u *Auditor) Add(o Order) {
 		}
 		held := u.attempt(o, a, claims)
 		for _, c := range held {
-			holding[a.Kind] = append(holding[a.Kind], holder{c, a.Number})
+			holding[a.Kind] = append(holding[a.Kind], holder{c, a.Number, c.Entity == a.Entity && counts(o, a)})
 		}
 		told = told || len(held) > 0 && live(a)
 		carried.seen(a, claims, held)
 	}
 	for _, kind := range []shipment.Kind{shipment.Forward, shipment.Return} {
 		if held := holding[kind]; len(held) > 1 {
+			// What the order counts on is no spare, whichever attempt came first: the engine would not cancel it as one.
+			slices.SortStableFunc(held, func(x, y holder) int { return cmp.Compare(b2i(y.counts), b2i(x.counts)) })
 			for _, spare := range held[1:] {
 				u.row(Row{Kind: Duplicate, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: spare.attempt, Carrier: spare.Carrier, Reference: spare.Reference, Entity: spare.Entity,
 					Detail: fmt.Sprintf("%s holds %s beside %s of %s", spare.Carrier, spare.Entity, held[0].Entity, held[0].Carrier),
@@ -205,8 +207,7 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
 	}
 	// The booking that the order knows comes first: the others are spare.
 	slices.SortStableFunc(held, func(x, y Claim) int { return cmp.Compare(b2i(y.Entity == a.Entity), b2i(x.Entity == a.Entity)) })
-	over := without(o.Status)
-	counts := live(a) && !over || a.State == shipment.Ended
+	counted := counts(o, a)
 	switch {
 	case open(a):
 		row.Kind, row.Detail, row.Mend = Status, fmt.Sprintf("attempt %d is %s", a.Number, a.State), mendOpen(o, a)
@@ -216,11 +217,11 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
 		}
 		row.Detail += a.Witness.says()
 		u.row(row)
-	case counts && len(held) == 0 && a.State != shipment.Ended:
+	case counted && len(held) == 0 && a.State != shipment.Ended:
 		row.Kind, row.Detail = Status, fmt.Sprintf("the order counts on %s, and the carrier %s", a.Entity, says(claims))
 		row.Mend = mendUnheld(o, a)
 		u.row(row)
-	case !counts && len(held) > 0:
+	case !counted && len(held) > 0:
 		row.Kind, row.Entity, row.Detail = Lost, held[0].Entity, fmt.Sprintf("attempt %d is %s, and the carrier holds %s", a.Number, a.State, held[0].Entity)+a.Witness.says()
 		if live(a) {
 			row.Detail = fmt.Sprintf("the order is %s, and the carrier holds %s, which its attempt %d has booked", o.Status, held[0].Entity, a.Number)
@@ -230,6 +231,11 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
 	}
 	u.money(o, a, claims)
 	return held
+}
+
+// counts reports whether the order counts on the attempt's booking.
+func counts(o Order, a Attempt) bool {
+	return live(a) && !without(o.Status) || a.State == shipment.Ended
 }
 
 func b2i(b bool) int {
@@ -250,6 +256,7 @@ func says(claims []Claim) string {
 type holder struct {
 	Claim
 	attempt int
+	counts  bool // the order counts on it
 }
 
 // mendSpare is what has the engine cancel a booking on which its order does not count.

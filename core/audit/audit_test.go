@@ -92,7 +92,7 @@ func TestDifferences(t *testing.T) {
 		"intended for ever":                     {[]audit.Attempt{attempt(1, shipment.Intended)}, nil, "status "},
 		"one reference booked twice":            {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{spare(claim(1, true)), claim(1, true)}, "duplicate e1-spare"},
 		"two carriers hold": {[]audit.Attempt{attempt(1, shipment.Absent), attempt(2, shipment.Booked)}, []audit.Claim{claim(1, true), claim(2, true)},
-			"duplicate e2, lost e1"},
+			"duplicate e1, lost e1"},
 		"nobody's":                                     {nil, []audit.Claim{claim(9, true)}, "orphan e9"},
 		"a voided spare whose charge is kept":          {[]audit.Attempt{attempt(1, shipment.Booked)}, []audit.Claim{claim(1, true), charged(spare(claim(1, false)), 901)}, "money e1-spare"},
 		"a voided booking whose charge is kept":        {[]audit.Attempt{attempt(1, shipment.Voided)}, []audit.Claim{charged(claim(1, false), 901)}, "money e1"},
@@ -258,6 +258,22 @@ func TestOrdersAreExportedWhole(t *testing.T) {
 	for name, part := range map[string][]byte{"without its last line": whole[:cut], "cut in a line": whole[:cut-10], "nothing": nil} {
 		if _, err := audit.Import(bytes.NewReader(part)); err == nil {
 			t.Errorf("%s was taken for all orders", name)
+		}
+	}
+}
+
+// What an order counts on is never the spare, whichever attempt came first: the engine refuses to cancel it as one.
+func TestTheSpareIsTheOneThatNobodyCountsOn(t *testing.T) {
+	u := audit.New([]audit.Claim{claim(1, true), claim(2, true)}, audit.Covered([]string{"ups"}), overdue)
+	u.Add(audit.Order{Tenant: "acme", ID: "o1", Status: shipping.OrderDispatched,
+		Attempts: []audit.Attempt{attempt(1, shipment.Absent), attempt(2, shipment.Booked)}})
+	rows := u.Report().Differences
+	if len(rows) != 2 {
+		t.Fatalf("rows %+v", rows)
+	}
+	for _, r := range rows {
+		if r.Attempt != 1 || r.Entity != "e1" || r.Mend != "waybill shipments resolve o1 --attempt 1 --outcome spare --tracking e1" {
+			t.Errorf("%s of attempt %d, %s: %s", r.Kind, r.Attempt, r.Entity, r.Mend)
 		}
 	}
 }

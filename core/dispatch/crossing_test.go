@@ -61,6 +61,7 @@ func TestEveryCommitMayFail(t *testing.T) {
 			}
 			e.wantLive("o1", "ups")
 			e.statuses("o1")
+			e.watchOut()
 			e.wantNoJobs()
 		}
 	}
@@ -463,6 +464,7 @@ func TestARefusalAfterTheLeaseIsLostLeavesAJob(t *testing.T) {
 	e = e.crash()
 	e.pass(2 * time.Hour)
 	e.wantLive("o1", "ups")
+	e.watchOut()
 	e.wantNoJobs()
 }
 

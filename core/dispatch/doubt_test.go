@@ -105,7 +105,51 @@ func TestAProvenAbsenceLetsTheNextRoundBegin(t *testing.T) {
 	if len(dash.booked) != 2 || dash.booked[0].Reference == dash.booked[1].Reference {
 		t.Error("the second round used the reference of the first")
 	}
+	e.watchOut()
 	e.wantNoJobs()
+}
+
+// A proof of absence rests on the grace that a carrier is given. One that commits beyond it is seen all the same, by few looks, and
+// nothing stays booked twice; nor does what nobody wants any more.
+func TestACarrierLaterThanItsGraceIsFound(t *testing.T) {
+	for name, cancelled := range map[string]bool{"the order goes on": false, "the order is cancelled": true} {
+		t.Run(name, func(t *testing.T) {
+			e, dash, _ := doubtful(t, false, nil)
+			wants := "doordash"
+			if cancelled {
+				wants = ""
+				if _, err := e.Cancel(context.Background(), caller, "o1", ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e.pass(5 * time.Minute)
+			e.wantLive("o1", wants)
+			dash.set(func(f *fakeCarrier) { f.commit(f.booked[0]) })
+			looks := 0
+			dash.set(func(f *fakeCarrier) { f.onFind = func(carrier.FindRequest) error { looks++; return nil } })
+			e.pass(10 * time.Minute)
+			e.wantLive("o1", wants)
+			if a := e.get("o1").Attempts[0]; a.State != shipment.Voided || len(a.Spares) != 1 {
+				t.Errorf("the attempt is %s with %+v", a.State, a.Spares)
+			}
+			e.watchOut()
+			e.wantNoJobs()
+			if looks > 2 {
+				t.Errorf("%d looks, also for what is voided", looks)
+			}
+		})
+	}
+	t.Run("few looks", func(t *testing.T) {
+		e, dash, _ := doubtful(t, false, nil)
+		e.pass(5 * time.Minute)
+		looks := 0
+		dash.set(func(f *fakeCarrier) { f.onFind = func(carrier.FindRequest) error { looks++; return nil } })
+		e.watchOut()
+		e.wantNoJobs()
+		if looks < 5 || looks > 12 {
+			t.Errorf("%d looks in a week", looks)
+		}
+	})
 }
 
 func TestACarrierThatCannotBeAskedIsAskedAgain(t *testing.T) {
@@ -192,6 +236,7 @@ func TestACancelThatCrossesABookingWins(t *testing.T) {
 		}
 		_, err = e.Cancel(context.Background(), caller, "o1", "")
 		wantType(t, err, usecase.OrderAlreadyCanceled)
+		e.watchOut()
 		e.wantNoJobs()
 	}
 }

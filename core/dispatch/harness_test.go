@@ -245,6 +245,15 @@ func (e *engine) wantLive(id, account string) {
 	}
 }
 
+// watchOut lets the time pass for which an absent booking is looked for.
+func (e *engine) watchOut() {
+	e.t.Helper()
+	e.pass(e.config.Dispatch.WatchFor + longestLook)
+}
+
+// longestLook is beyond the pause between two looks.
+const longestLook = 24 * time.Hour
+
 // wantNoJobs checks that nothing is left to do.
 func (e *engine) wantNoJobs() {
 	e.t.Helper()

@@ -257,6 +257,7 @@ func TestAnOfferIsTakenOnce(t *testing.T) {
 	if got := e.lastDecision("o").Refused; len(got) != 2 || !strings.Contains(got[1].Message, "taken before") {
 		t.Errorf("the record says of the others %+v", got)
 	}
+	e.watchOut()
 	e.wantNoJobs()
 }
 

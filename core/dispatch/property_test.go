@@ -102,9 +102,6 @@ func (st *storm) onBook(f *fakeCarrier, r carrier.BookRequest) (bool, error) {
 		st.late = append(st.late, lateCommit{f, r, st.clock.Now().Add(time.Duration(rapid.IntRange(0, 10_999).Draw(st.rt, "late by ms")) * time.Millisecond)})
 		return false, lost()
 	case "very late":
-		if f.manifest.Absence == carrier.Proven {
-			return false, lost()
-		}
 		st.late = append(st.late, lateCommit{f, r, st.clock.Now().Add(time.Duration(rapid.IntRange(1, 48).Draw(st.rt, "late by hours")) * time.Hour)})
 		return false, lost()
 	case "twice":

@@ -245,10 +245,10 @@ func (s *Service) conclude(sh *shipment.Shipment, a *shipment.Attempt, m carrier
 		}
 		return &store.Tx{}, now.Add(max(wait, missPause))
 	}
-	if m.Absence == carrier.Proven || len(f.bookings) > 0 || f.refused != nil && !m.Has(carrier.CanFind) {
+	if len(f.bookings) > 0 || f.refused != nil && !m.Has(carrier.CanFind) {
 		return s.absent(sh, a, false), time.Time{}
 	}
-	if s.doubtPolicy(sh, a, m) == shipment.Attention {
+	if m.Absence != carrier.Proven && s.doubtPolicy(sh, a, m) == shipment.Attention {
 		return s.undecidable(sh, a, "the carrier knows of no booking but cannot prove that there is none")
 	}
 	return s.absent(sh, a, true), time.Time{}
@@ -288,7 +288,7 @@ func (s *Service) undecidable(sh *shipment.Shipment, a *shipment.Attempt, why st
 }
 
 // absent ends an attempt that has not become a booking: another carrier may be asked now, unless the order was to be cancelled.
-// watch has it looked for on, as nobody can prove it.
+// watch has it looked for on: nobody can prove it, or the proof rests on the carrier's being no later than the grace that it is given.
 func (s *Service) absent(sh *shipment.Shipment, a *shipment.Attempt, watch bool) *store.Tx {
 	now := s.Clock.Now()
 	a.State, a.EndedAt = shipment.Absent, now

@@ -90,7 +90,7 @@ func (s *Service) watchJob(sh *shipment.Shipment, a *shipment.Attempt, due time.
 }
 
 // RunWatch is the handler of watch jobs. It cancels the spare bookings of an attempt, and looks for more: as long as the
-// configuration says where an absence was not proven, and once where the carrier may have booked twice.
+// configuration says where an attempt is absent, a few times where that was proven, and once where the carrier may have booked twice.
 func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, error) {
 	sh, err := s.Store.Shipment(ctx, j.Tenant, shipment.ID(j.Key))
 	if err != nil {
@@ -131,6 +131,8 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 		// The longer nothing has shown, the less often it is looked for.
 		_, quiet := watchedSince(a)
 		return s.watchOn(a, min(max(s.Clock.Now().Sub(quiet)/4, longPause), watchPause)), nil
+	case a.State == shipment.Absent && m.Has(carrier.CanFind): // proven, and the carrier may be later than it says
+		return s.watchOn(a, max(s.Clock.Now().Sub(a.EndedAt), longPause)), nil
 	}
 	return jobs.Done(), nil
 }
