@@ -26,6 +26,8 @@ type webhook struct {
 	PickupActual       string `json:"pickup_time_actual"`
 	DropoffEstimated   string `json:"dropoff_time_estimated"`
 	DropoffActual      string `json:"dropoff_time_actual"`
+	Fee                int64  `json:"fee"`
+	Tax                *int64 `json:"tax"`
 	told
 }
 
@@ -65,7 +67,24 @@ func decodeWebhook(body []byte) (carrier.TrackUpdate, error) {
 		ActualPickup: parseTime(w.PickupActual), ActualDelivery: parseTime(w.DropoffActual),
 	}
 	w.fill(&u, at)
+	if u.Events[0].Status == shipping.OrderUndeliverable {
+		u.Amount = w.amount()
+	}
 	return u, nil
+}
+
+// amount is what the delivery costs by a webhook about its way back, which raises the fee. Those of other events tell only what is known,
+// and may come late. In Canada a fee without its tax is not what it costs.
+func (w *webhook) amount() shipping.Money {
+	currency := strings.ToUpper(w.Currency)
+	if _, known := shipping.CurrencyDigits(currency); !known || w.Fee <= 0 || w.Tax == nil && currency == "CAD" {
+		return shipping.Money{}
+	}
+	m := shipping.Money{Minor: w.Fee, Currency: currency}
+	if w.Tax != nil {
+		m.Minor += *w.Tax
+	}
+	return m
 }
 
 // digest makes texts of any length comparable in constant time; nil for none.

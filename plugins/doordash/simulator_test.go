@@ -80,13 +80,24 @@ func (c *city) moves(to simulator.State) []shipping.TrackingEvent {
 	return c.told()
 }
 
+// told returns what the webhooks since the last look say of the delivery's way.
 func (c *city) told() []shipping.TrackingEvent {
+	c.t.Helper()
+	var out []shipping.TrackingEvent
+	for _, u := range c.news() {
+		out = append(out, u.Events...)
+	}
+	return out
+}
+
+// news returns what the webhooks since the last look say.
+func (c *city) news() []carrier.TrackUpdate {
 	c.t.Helper()
 	c.clock.Advance(time.Minute) // webhooks arrive with a lag
 	c.RunDue(c.t.Context())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var out []shipping.TrackingEvent
+	var out []carrier.TrackUpdate
 	for _, p := range c.pushes {
 		answer, err := c.account.ReceivePush(c.call(), p)
 		if err != nil {
@@ -96,8 +107,8 @@ func (c *city) told() []shipping.TrackingEvent {
 			if u.Reference != reference {
 				c.t.Errorf("push of %q", u.Reference)
 			}
-			out = append(out, u.Events...)
 		}
+		out = append(out, answer.Updates...)
 	}
 	c.pushes = nil
 	return out
@@ -157,6 +168,29 @@ func TestADeliveryInTheSimulator(t *testing.T) {
 	wantError(t, err, carrier.CancelRefused, carrier.EffectNone)
 	_, err = c.account.Edit(c.call(), carrier.EditRequest{Consignment: o, CarrierRef: b.CarrierRef})
 	wantError(t, err, carrier.EditRefused, carrier.EffectNone)
+}
+
+// A return to the pickup costs more than was quoted, and both ways of hearing of it tell how much.
+func TestTheWayBackInTheSimulator(t *testing.T) {
+	c := newCity(t, doordash.Config{})
+	b, err := c.account.Book(c.call(), carrier.BookRequest{Consignment: consignment(), ServiceID: serviceID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.World().RunTo("doordash", reference, "returned"); err != nil {
+		t.Fatal(err)
+	}
+	updates, err := c.account.Track(c.call(), carrier.TrackRequest{Parcels: []carrier.TrackedParcel{{Number: b.TrackingID, Reference: reference}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	updates = append(updates, c.news()...)
+	last, total := updates[len(updates)-1], c.World().Ledger().Totals()["doordash"].Charged["USD"]-consignment().Tip.Minor
+	for _, u := range []carrier.TrackUpdate{updates[0], last} {
+		if u.Amount.Minor != total || total <= b.Amount.Minor || u.Events[0].Status != shipping.OrderUndeliverable {
+			t.Errorf("booked for %s, charged %d, told %+v", b.Amount, total, u)
+		}
+	}
 }
 
 func TestCancelInTheSimulator(t *testing.T) {

@@ -170,6 +170,20 @@ func TestReceivePush(t *testing.T) {
 	if diff := cmp.Diff(want, answer); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	for body, want := range map[string]shipping.Money{
+		`"event_name":"DELIVERY_RETURN_INITIALIZED","fee":1560,"currency":"USD"`:                                 {Minor: 1560, Currency: "USD"},
+		`"event_name":"DELIVERY_RETURNED","fee":1560,"tax":200,"currency":"cad"`:                                 {Minor: 1760, Currency: "CAD"},
+		`"event_name":"DELIVERY_RETURNED","fee":1560,"currency":"CAD"`:                                           {},
+		`"event_name":"DELIVERY_RETURNED","currency":"USD"`:                                                      {},
+		`"event_name":"DELIVERY_RETURNED","fee":1560`:                                                            {},
+		`"event_name":"DASHER_PICKED_UP","fee":975,"currency":"USD"`:                                             {},
+		`"event_name":"DELIVERY_CANCELLED","cancellation_reason":"failed_to_return","fee":1560,"currency":"USD"`: {Minor: 1560, Currency: "USD"},
+	} {
+		u, err := decodeWebhook([]byte(`{"external_delivery_id":"x","created_at":"2026-03-04T18:25:00Z",` + body + `}`))
+		if err != nil || u.Amount != want {
+			t.Errorf("%s costs %s, %v; want %s", body, u.Amount, err, want)
+		}
+	}
 	for _, header := range []string{"", "Basic", pushAuth + "x", "Bearer " + pushAuth} {
 		push.Header = http.Header{"Authorization": {header}}
 		_, err = f.account(t, nil).ReceivePush(call(t, now), push)

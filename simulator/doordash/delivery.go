@@ -16,6 +16,7 @@ type delivery struct {
 	body     []byte // the caller's members, as one JSON object
 	route    route
 	fee, tip int64 // cents
+	back     int64 // cents: what the return to the pickup costs, once it has begun
 	owed     int64 // cents charged and not given back
 	expires  time.Time
 	pickupBy time.Time // estimated
@@ -121,6 +122,18 @@ func cancellation(e *simulator.Entity) string {
 	return e.Timeline[len(e.Timeline)-1].Reason
 }
 
+// asked is the fee that answers and webhooks tell. DoorDash publishes no member of its own for what a return costs, so it is part of the
+// fee from the moment it is asked for (chosen).
+func (v *delivery) asked() int64 { return v.fee + v.back }
+
+func (v *delivery) components() []feeComponent {
+	c := []feeComponent{{"distance_based_fee", v.fee}}
+	if v.back > 0 {
+		c = append(c, feeComponent{"other", v.back})
+	}
+	return c
+}
+
 func (v *delivery) trackingURL(id string) string { return v.prefix + "/track/" + id }
 
 // answer is a DeliveryResponse: the caller's members, then the computed ones.
@@ -129,7 +142,7 @@ func (d *Dialect) answer(e *simulator.Entity) simulator.Response {
 	c := computed{Currency: currency, Status: string(e.State), Cancellation: cancellation(e),
 		UpdatedAt: e.Updated.Truncate(time.Millisecond), PickupEstimate: v.pickupBy, PickupActual: when(e, pickedUp),
 		DropoffEstimate: v.dropBy, DropoffActual: when(e, delivered), ReturnActual: when(e, returned),
-		Fee: v.fee, FeeComponents: []feeComponent{{"distance_based_fee", v.fee}}, TaxComponents: []feeComponent{},
+		Fee: v.asked(), FeeComponents: v.components(), TaxComponents: []feeComponent{},
 		Support: fmt.Sprintf("%010d", v.support), TrackingURL: v.trackingURL(e.ID), Proof: v.proof(e), Dasher: v.courier(e)}
 	if at := when(e, toReturn); !at.IsZero() {
 		var req struct {
@@ -161,6 +174,6 @@ func (d *Dialect) Describe(e *simulator.Entity) any {
 		Dasher   *dasher   `json:"dasher,omitempty"`
 
 		Request jsontext.Value `json:"request"` // the caller's members, with what was changed since
-	}{float64(int(v.route.miles*100)) / 100, v.fee, v.tip, v.pickupBy, v.dropBy, fmt.Sprintf("%010d", v.support),
+	}{float64(int(v.route.miles*100)) / 100, v.asked(), v.tip, v.pickupBy, v.dropBy, fmt.Sprintf("%010d", v.support),
 		v.trackingURL(e.ID), v.assigned, v.courier(e), v.body}
 }

@@ -442,7 +442,7 @@ func TestNewNamesEveryMistake(t *testing.T) {
 }
 
 // TestLedgerFollowsTheStates walks deliveries at random and compares the money
-// with what their ends say.
+// and the fee that is told with what their ends say.
 func TestLedgerFollowsTheStates(t *testing.T) {
 	dialect, err := doordash.New(doordash.Config{})
 	if err != nil {
@@ -485,6 +485,9 @@ func TestLedgerFollowsTheStates(t *testing.T) {
 		}
 		if got := d.totals(); got.Outstanding["USD"] != want || got.LiveBookings != live {
 			rt.Fatalf("%s %s: ledger %+v, want %d cents and %d live", v.State, reason, got, want, live)
+		}
+		if r := d.ask(200, "GET", "/drive/v2/deliveries/a", ""); r.Fee != 975+585*returns {
+			rt.Fatalf("the fee told after %d returns: %s", returns, r.body)
 		}
 	})
 }

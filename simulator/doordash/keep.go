@@ -18,6 +18,7 @@ type kept struct {
 	Miles     float64        `json:"miles"`
 	Fee       int64          `json:"fee"`
 	Tip       int64          `json:"tip,omitempty"`
+	Back      int64          `json:"back,omitempty"`
 	Owed      int64          `json:"owed,omitempty"`
 	Expires   time.Time      `json:"expires,omitzero"`
 	PickupBy  time.Time      `json:"pickup_by"`
@@ -32,7 +33,7 @@ type kept struct {
 // Keep implements [simulator.Keeper].
 func (d *Dialect) Keep(e *simulator.Entity) any {
 	v := e.Data.(*delivery)
-	return kept{v.body, v.route.from, v.route.to, v.route.miles, v.fee, v.tip, v.owed, v.expires, v.pickupBy, v.dropBy, v.support, v.prefix,
+	return kept{v.body, v.route.from, v.route.to, v.route.miles, v.fee, v.tip, v.back, v.owed, v.expires, v.pickupBy, v.dropBy, v.support, v.prefix,
 		v.assigned, v.dasher, v.reachable}
 }
 
@@ -42,7 +43,7 @@ func (d *Dialect) Restore(tx *simulator.Tx, e *simulator.Entity, data []byte) er
 	if err := json.Unmarshal(data, &k); err != nil {
 		return err
 	}
-	e.Data = &delivery{body: k.Body, route: route{k.From, k.To, k.Miles}, fee: k.Fee, tip: k.Tip, owed: k.Owed, expires: k.Expires,
+	e.Data = &delivery{body: k.Body, route: route{k.From, k.To, k.Miles}, fee: k.Fee, tip: k.Tip, back: k.Back, owed: k.Owed, expires: k.Expires,
 		pickupBy: k.PickupBy, dropBy: k.DropBy, support: k.Support, prefix: k.Prefix, assigned: k.Assigned, dasher: k.Dasher, reachable: k.Reachable}
 	d.endAlone(tx, e)
 	return nil

@@ -19,7 +19,7 @@ func TestKeepAndRestoreLoseNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &delivery{body: []byte(`{"tip":5}`), route: route{Point{1, 2}, Point{3, 4}, 5.25}, fee: 975, tip: 5, owed: 980, expires: morning,
+	v := &delivery{body: []byte(`{"tip":5}`), route: route{Point{1, 2}, Point{3, 4}, 5.25}, fee: 975, tip: 5, back: 585, owed: 1565, expires: morning,
 		pickupBy: morning.Add(time.Hour), dropBy: morning.Add(2 * time.Hour), support: 42, prefix: "http://h/doordash", assigned: 2, dasher: 7, reachable: true}
 	for i := range reflect.TypeOf(*v).NumField() {
 		if reflect.ValueOf(*v).Field(i).IsZero() {

@@ -108,7 +108,8 @@ func (d *Dialect) Entered(tx *simulator.Tx, e *simulator.Entity, from simulator.
 		v.assigned++
 		v.dasher = tx.Rand(Name, e.ID, "dasher").Uint32() + uint32(v.assigned)
 	case toReturn:
-		d.charge(tx, e, v.fee*returnShare/100, "return to pickup")
+		v.back = v.fee * returnShare / 100
+		d.charge(tx, e, v.back, "return to pickup")
 	case cancelled:
 		d.unbook(tx, e)
 	}

@@ -56,7 +56,7 @@ func (d *Dialect) tell(tx *simulator.Tx, e *simulator.Entity) {
 			continue
 		}
 		t := told{CreatedAt: at, EventName: name, ID: e.ID, Cancellation: cancellation(e), Dasher: v.courier(e), Proof: v.proof(e), Currency: currency,
-			Fee: v.fee, TrackingURL: v.trackingURL(e.ID), Support: fmt.Sprintf("%010d", v.support),
+			Fee: v.asked(), TrackingURL: v.trackingURL(e.ID), Support: fmt.Sprintf("%010d", v.support),
 			PickupEstimate: v.pickupBy, DropoffEstimate: v.dropBy}
 		_ = json.Unmarshal(v.body, &t.Echoed) // our own encoding
 		body, err := json.Marshal(t)
