@@ -220,11 +220,14 @@ func (p pace) lastMile(pl *planner, s *shipment, day time.Time) {
 	pl.scan(delivered, time.Hour, window)
 }
 
-// Entered implements simulator.Dialect: it notes where the new scan happened.
+// Entered implements simulator.Dialect: it notes where the new scan happened; money and pushes follow the state.
 func (d *Dialect) Entered(tx *simulator.Tx, e *simulator.Entity, _ simulator.State) {
 	s, ok := e.Data.(*shipment)
 	if !ok {
 		return
+	}
+	if e.State == voided {
+		d.unbook(tx, e, s)
 	}
 	s.scans = append(s.scans, scan{state: e.State, at: tx.Now(), where: s.whereNow(e.State)})
 	d.tell(tx, e, s)

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/oned"
+	"pgregory.net/rapid"
 
 	"github.com/waybill-dev/waybill/simulator"
 	"github.com/waybill-dev/waybill/simulator/ups"
@@ -348,6 +349,49 @@ func TestVoidByParcel(t *testing.T) {
 	if got := r.sim.World().Ledger().Totals()[ups.Name]; got.LiveBookings != 0 || got.Outstanding["USD"] != 0 {
 		t.Errorf("after all: %+v, want nothing live and nothing outstanding", got)
 	}
+}
+
+// TestLedgerFollowsTheStates leads shipments at random, by hand and by requests, and compares ledger and state after each step.
+func TestLedgerFollowsTheStates(t *testing.T) {
+	r, n := newRig(t, ups.Config{Pace: ups.PaceManual}), 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		reference := fmt.Sprintf("walk-%d", n)
+		parcel := strings.Replace(box, "order-1", reference, 1)
+		b := r.ship(shipBody("["+parcel+","+parcel+","+parcel+"]", "ZPL", ""))
+		charge := cents(t, b.ShipmentResponse.ShipmentResults.NegotiatedRateCharges.TotalCharge.MonetaryValue)
+		gone := map[int]bool{}
+		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
+			v, _ := r.sim.World().Entity(ups.Name, b.id())
+			was := v.State
+			switch {
+			case rapid.IntRange(0, 2).Draw(rt, "a request") == 0:
+				if n := rapid.IntRange(0, 3).Draw(rt, "parcel, 3 for all"); n == 3 {
+					r.void(b.id(), "")
+				} else if r.void(b.id(), "?trackingnumber="+b.number(n)).status == http.StatusOK {
+					gone[n] = true
+				}
+			case rapid.Bool().Draw(rt, "run to the void") && was == "LABEL_CREATED":
+				if _, err := r.sim.World().RunTo(ups.Name, b.id(), "VOIDED"); err != nil {
+					rt.Fatal(err)
+				}
+			case len(v.Next) > 0:
+				if _, err := r.sim.World().Step(ups.Name, b.id(), rapid.SampledFrom(v.Next).Draw(rt, "step").To, ""); err != nil {
+					rt.Fatal(err)
+				}
+			}
+			v, _ = r.sim.World().Entity(ups.Name, b.id())
+			sums := simulator.Sum(r.sim.World().Ledger().Records(simulator.LedgerQuery{Reference: reference}))
+			wantLive, left := 1, sums.Outstanding["USD"]
+			if v.State == "VOIDED" {
+				wantLive = 0
+			}
+			if sums.Bookings != 1 || sums.LiveBookings != wantLive || sums.Charged["USD"] != charge ||
+				(left == 0) != (v.State == "VOIDED") || (left == charge) != (v.State != "VOIDED" && len(gone) == 0) {
+				rt.Fatalf("%s after %s, parcels %v void: %+v", v.State, was, gone, sums)
+			}
+		}
+	})
 }
 
 // recovered is what tests read of a Label Recovery answer.

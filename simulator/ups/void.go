@@ -1,6 +1,7 @@
 package ups
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -119,32 +120,47 @@ func (d *Dialect) voidParcels(tx *simulator.Tx, e *simulator.Entity, s *shipment
 			hit = append(hit, i)
 		}
 	}
+	if s.liveBut(hit) == 0 {
+		if err := tx.Move(e, voided, "request"); err != nil {
+			return nil, refuse("190103", "The pickup for this shipment has already been completed, it cannot be voided")
+		}
+		return results, nil
+	}
+	d.refund(tx, e, s, hit)
+	return results, nil
+}
+
+// unbook ends a shipment that is void, by request or by hand.
+func (d *Dialect) unbook(tx *simulator.Tx, e *simulator.Entity, s *shipment) {
+	all := make([]int, len(s.parcels))
+	for i := range all {
+		all[i] = i
+	}
+	tx.RecordOf(e, simulator.Void, 0, "", "shipment")
+	d.refund(tx, e, s, all)
+}
+
+// refund voids those of the packages that are not void yet, and gives back what they cost.
+func (d *Dialect) refund(tx *simulator.Tx, e *simulator.Entity, s *shipment, packages []int) {
+	tx.Touch(e)
 	var back int64
-	for _, i := range hit {
+	for _, i := range packages {
 		if !s.parcels[i].voided() {
 			s.parcels[i].voidedAt = tx.Now()
 			back += s.parcels[i].share
 		}
 	}
 	s.charged -= back
-	tx.Touch(e)
-	if s.live() == 0 {
-		if err := tx.Move(e, voided, "request"); err != nil {
-			return nil, refuse("190103", "The pickup for this shipment has already been completed, it cannot be voided")
-		}
-		tx.RecordOf(e, simulator.Void, 0, "", "shipment")
-	}
 	if back > 0 {
 		tx.RecordOf(e, simulator.Refund, back, currency, "void")
 	}
-	return results, nil
 }
 
-// live counts the packages that are not voided.
-func (s *shipment) live() int {
+// liveBut counts the packages that are not voided, nor among those given.
+func (s *shipment) liveBut(packages []int) int {
 	n := 0
 	for i := range s.parcels {
-		if !s.parcels[i].voided() {
+		if !s.parcels[i].voided() && !slices.Contains(packages, i) {
 			n++
 		}
 	}
@@ -164,7 +180,7 @@ func voidAnswer(v version, s *shipment, results []packageStatus) any {
 	r := &out.VoidShipmentResponse
 	r.Response = success(v, requestIn{})
 	r.SummaryResult.Status = coded{"1", "Voided"}
-	if s.live() > 0 {
+	if s.liveBut(nil) > 0 {
 		r.SummaryResult.Status = coded{"2", "Partial Void"} // the code of a partial void is not published
 	}
 	r.Packages = many[packageStatus]{results, true}
