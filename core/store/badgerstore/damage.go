@@ -68,24 +68,5 @@ func rowName(k key) string {
 
 // look runs a read over one moment of the store. A row that does not read makes the store refuse to write, as s.spoil says.
 func (s *Store) look(read func(*badger.Txn) error) error {
-	return s.noticed(s.db.View(read))
-}
-
-// noticed takes note of an error that says that a row is damaged.
-func (s *Store) noticed(err error) error {
-	if err == nil || !errors.Is(err, errDamaged) {
-		return err
-	}
-	err = fmt.Errorf("%w: %w; nothing more is accepted: restore a backup: waybill restore FILE", store.ErrUnavailable, err)
-	s.spoil(err)
-	return err
-}
-
-// spoil makes the store refuse to write from the first damage on, and looks behind the caller which file it is in.
-func (s *Store) spoil(err error) {
-	if s.inMemory || !s.damaged.CompareAndSwap(nil, &err) {
-		return
-	}
-	s.log.Error("store is damaged; nothing more is accepted", "err", err)
-	s.verifyBehind()
+	return s.noticed(guarded(func() error { return s.db.View(read) }))
 }

@@ -95,6 +95,7 @@ type Store struct {
 	// committing counts the running calls of Commit.
 	committing atomic.Int32
 	damaged    atomic.Pointer[error] // what verify has found
+	faulted    atomic.Bool           // damaged, and Badger is not to be closed
 	written    chan struct{}         // closed when the writer has ended
 	acked      *ackFile              // nil in memory
 	values     *valueRecord          // nil in memory
@@ -458,6 +459,10 @@ func (s *Store) Close() error {
 	s.end()
 	s.verifying.Wait()
 	lost := s.lost()
+	if s.faulted.Load() {
+		// What was acknowledged is in the files, as when the process is killed. Badger would wait for who met the fault, and write.
+		return errors.Join(lost, *s.damaged.Load(), s.acked.close(false))
+	}
 	err := s.db.Close()
 	if s.values != nil && err == nil && s.damaged.Load() == nil {
 		err = s.located(s.values.close())

@@ -41,6 +41,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	if dir := os.Getenv(cutDir); dir != "" {
+		readWhatIsCut(dir, os.Getenv(cutFile))
+		os.Exit(0)
+	}
 	if dir, from := os.Getenv(crashDir), os.Getenv(crashFrom); from != "" {
 		fmt.Fprintln(os.Stderr, writeOrders(dir, from))
 		os.Exit(1)

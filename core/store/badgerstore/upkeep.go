@@ -131,15 +131,6 @@ func (s *Store) verify(ctx context.Context) error {
 	return s.located(err)
 }
 
-// located makes the store refuse to write, for a damage whose file is known.
-func (s *Store) located(err error) error {
-	if err != nil {
-		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
-		s.damaged.Store(&err)
-	}
-	return err
-}
-
 // verifyBehind verifies while the store serves, until it is closed.
 func (s *Store) verifyBehind() {
 	s.verifying.Go(func() {
@@ -186,7 +177,7 @@ func (s *Store) collect(ctx context.Context) (rewritten int, err error) {
 		if err := s.room(); err != nil {
 			return rewritten, err
 		}
-		err := s.db.RunValueLogGC(0.5)
+		err := s.noticed(guarded(func() error { return s.db.RunValueLogGC(0.5) }))
 		if errors.Is(err, badger.ErrNoRewrite) {
 			return rewritten, nil
 		}

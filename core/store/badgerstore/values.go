@@ -14,7 +14,6 @@ import (
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
-	"github.com/waybill-dev/waybill/core/store"
 )
 
 // Badger opens a store whose value log is missing, and answers empty values for the rows that point there. Which files of it there are
@@ -131,29 +130,35 @@ func (v valueFiles) missing(dir string) (doubtful []string, err error) {
 
 // findLoss asks every row that keeps its value in the value log for it. Suspects are the names of files that are missing or cut short.
 func findLoss(ctx context.Context, db *badger.DB, dir string, suspects []string) error {
-	return db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{})
-		defer it.Close()
-		for it.Rewind(); it.Valid(); it.Next() {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			item := it.Item()
-			if item.ValueSize() < valueThreshold {
-				continue
-			}
-			err := value(txn, item, func([]byte) error { return nil })
-			switch row := new(store.DamagedError); {
-			case errors.As(err, &row) && len(suspects) > 0:
-				return damage(dir, filepath.Join(dir, strings.Join(suspects, ", ")), "it is missing or cut short, and the value of %s does not read", row.Row)
-			case errors.As(err, &row):
-				return damage(dir, filepath.Join(dir, "*.vlog"), "one of these files is missing, or the value of %s in it does not read", row.Row)
-			case err != nil:
-				return fmt.Errorf("store: %w", err)
-			}
+	files := "*.vlog"
+	if len(suspects) > 0 {
+		files = strings.Join(suspects, ", ")
+	}
+	err := guarded(func() error { return db.View(func(txn *badger.Txn) error { return readValuesOfRows(ctx, txn) }) })
+	if errors.Is(err, errDamaged) {
+		return damage(dir, filepath.Join(dir, files), "a file of the value log is missing or cut short, or a value in it does not read: %w", err)
+	}
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return err
+}
+
+func readValuesOfRows(ctx context.Context, txn *badger.Txn) error {
+	it := txn.NewIterator(badger.IteratorOptions{})
+	defer it.Close()
+	for it.Rewind(); it.Valid(); it.Next() {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		return nil
-	})
+		if it.Item().ValueSize() < valueThreshold {
+			continue
+		}
+		if err := value(txn, it.Item(), func([]byte) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // valueRecord keeps the record of an open store. It is safe for use by several goroutines.

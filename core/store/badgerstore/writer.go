@@ -110,7 +110,7 @@ func (s *Store) merge(b *batch, r *request) *batch {
 			b = s.newBatch()
 		}
 	}
-	if err := s.noticed(r.check(b.txn)); err != nil {
+	if err := s.noticed(guarded(func() error { return r.check(b.txn) })); err != nil {
 		if len(b.merged) == 0 {
 			r.answer(err)
 		} else {
@@ -134,7 +134,7 @@ func (s *Store) merge(b *batch, r *request) *batch {
 	b.bytes += r.bytes
 	b.entries += r.entries
 	b.writes = b.writes || !r.idle
-	if err := s.noticed(r.put(b.txn)); err != nil {
+	if err := s.noticed(guarded(func() error { return r.put(b.txn) })); err != nil {
 		// What of r is in the transaction cannot be taken out of it again: all of the group share its fate.
 		s.fail(b, unavailable("gather a group of commits", err))
 		return s.newBatch()
@@ -244,7 +244,7 @@ func (s *Store) sync(txn *badger.Txn) error {
 // update commits rows of the store's own, also where there is little room.
 func (s *Store) update(put func(*badger.Txn) error) error {
 	txn := s.db.NewTransaction(true)
-	if err := put(txn); err != nil {
+	if err := s.noticed(guarded(func() error { return put(txn) })); err != nil {
 		txn.Discard()
 		return err
 	}

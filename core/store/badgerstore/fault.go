@@ -1,0 +1,70 @@
+package badgerstore
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/waybill-dev/waybill/core/store"
+)
+
+// Badger reads its files through memory maps. Where a file is shorter than its map, as somebody has cut it, or where the disk does not
+// answer, reading ends the program with SIGBUS, unless the goroutine that reads has asked for a panic. Those of the store do. Badger's own,
+// which write, compact and collect garbage, cannot: there the program dies, and the next start names the file.
+
+var errFault = fmt.Errorf("%w: a file was cut short while it was in use, or the disk does not answer", errDamaged)
+
+// guarded returns errFault in place of a fault in a memory map. Badger may hold a lock for ever then: it is not to be closed.
+func guarded(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		r := recover()
+		if r == nil {
+			return
+		}
+		if _, ok := r.(interface {
+			runtime.Error
+			Addr() uintptr
+		}); !ok {
+			panic(r)
+		}
+		err = errFault
+	}()
+	return do()
+}
+
+// noticed takes note of an error that says that a row is damaged, and says what is to be done.
+func (s *Store) noticed(err error) error {
+	if err == nil || s.inMemory || !errors.Is(err, errDamaged) {
+		return err
+	}
+	err = fmt.Errorf("%w: %w; nothing more is accepted: move the folder %s away and restore a backup: waybill restore FILE", store.ErrUnavailable, err, s.dir)
+	s.spoil(err)
+	return err
+}
+
+// spoil makes the store refuse to write from the first damage on, and looks behind the caller which file it is in.
+func (s *Store) spoil(err error) {
+	if errors.Is(err, errFault) {
+		s.faulted.Store(true)
+	}
+	if !s.damaged.CompareAndSwap(nil, &err) {
+		return
+	}
+	s.log.Error("store is damaged; nothing more is accepted", "err", err)
+	s.verifyBehind()
+}
+
+// located makes the store refuse to write, for a damage whose file is known.
+func (s *Store) located(err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	if errors.Is(err, errFault) {
+		s.faulted.Store(true)
+	}
+	s.damaged.Store(&err)
+	return err
+}
