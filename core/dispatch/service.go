@@ -183,6 +183,9 @@ func (s *Service) loadByID(ctx context.Context, c usecase.Caller, id shipment.ID
 
 // storeError words a store that failed before anything was begun.
 func (s *Service) storeError(doing string, err error) *usecase.Error {
+	if row, ok := errors.AsType[*store.DamagedError](err); ok {
+		return &usecase.Error{Type: usecase.InternalServerError, Message: row.Public(), Err: fmt.Errorf("%s: %w", doing, err)}
+	}
 	if errors.Is(err, store.ErrUnavailable) {
 		return &usecase.Error{Type: usecase.InternalServerError, Message: "The order store cannot be used at the moment; nothing was changed. Try again later.", Err: fmt.Errorf("%s: %w", doing, err)}
 	}

@@ -48,6 +48,11 @@ type DamagedError struct {
 
 func (e *DamagedError) Error() string { return e.Row + ": " + e.Err.Error() }
 
+// Public is what the tenant whose row it is may be told.
+func (e *DamagedError) Public() string {
+	return "What is stored of this does not read (" + e.Row + "); nothing was changed, and no order is accepted until whoever runs this engine has restored a backup."
+}
+
 // Unwrap returns what is wrong with it.
 func (e *DamagedError) Unwrap() error { return e.Err }
 

@@ -130,6 +130,9 @@ func refusal(doing string, err error) error {
 	if errors.Is(err, store.ErrUnavailable) {
 		message = "The store cannot be used at the moment; nothing was changed. Try again later."
 	}
+	if row, ok := errors.AsType[*store.DamagedError](err); ok {
+		message = row.Public()
+	}
 	return &usecase.Error{Type: usecase.InternalServerError, Message: message, Err: fmt.Errorf("%s: %w", doing, err)}
 }
 
