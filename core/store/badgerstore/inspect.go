@@ -14,8 +14,9 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// verifyAtOpen is how many bytes of tables are read whole before the store opens, which takes a moment on a slow disk too. Of larger stores
-// only the indexes are, and the tables while they serve: a start must not take longer with each order that was ever finished.
+// verifyAtOpen is how many bytes, of tables and of the complete files of the value log, are read whole before the store opens, which takes
+// a moment on a slow disk too. Of larger stores only the tables' indexes are, and all else while they serve: a start must not take longer
+// with each order that was ever finished.
 const verifyAtOpen = 32 << 20
 
 // inspection is what a folder holds, found before Badger opens it: Badger removes tables that its manifest does not name, and what it

@@ -5,9 +5,11 @@
 //
 // Damage to the files is told and never passed over. Open compares them with the file ACKNOWLEDGED, which says up to which commit the
 // store has answered: a log, table, value or manifest behind which such commits are missing is refused by name, and nothing is changed;
-// a last write that a crash left torn was never acknowledged, and is cut off and logged. Tables are read whole at Open, above 32 MiB
-// while the store serves, before each backup and before garbage is collected. The file VALUES says which files of the value log there are;
-// one that is missing, or shorter than it was, is refused as well. A store without ACKNOWLEDGED is refused, but for one of before there was
+// a last write that a crash left torn was never acknowledged, and is cut off and logged. Tables and the
+// value log are read whole at Open, above 32 MiB while the store serves, before each backup and before garbage is collected. The file
+// VALUES says which files of the value log there are; one that is missing, or shorter than it was, is refused as well, also when that
+// has happened under an open store: Check and Close compare, and forget nothing. The first row that does not read, whoever reads it,
+// makes the store refuse to write. A store without ACKNOWLEDGED is refused, but for one of before there was
 // that file, until an operator makes the file ACCEPT-LOSS beside it: then Open removes that file, serves what is found, sees only damage
 // behind which more was written, and logs that.
 package badgerstore
@@ -57,7 +59,8 @@ var ErrInUse = errors.New("is in use")
 
 // Config says where and how to keep the data.
 type Config struct {
-	// Dir is the folder; it is made where it does not exist. It belongs to one process at a time.
+	// Dir is the folder; it is made where it does not exist, and closed to other users where it holds nothing else. It belongs to one
+	// process at a time.
 	Dir string
 	// InMemory keeps everything in memory, and nothing after Close. Dir must be empty. One row is below 1 MiB then, labels apart.
 	InMemory bool
@@ -446,7 +449,8 @@ func (s *Store) loadJobs() error {
 	})
 }
 
-// Close waits for the commits that were accepted and for running reads, and closes.
+// Close waits for the commits that were accepted and for running reads, and closes. Its error names a file that was lost meanwhile. A
+// store whose files were cut under a read is left as a process that is killed leaves it, and its folder locked until the process ends.
 func (s *Store) Close() error {
 	s.life.Lock()
 	defer s.life.Unlock()
