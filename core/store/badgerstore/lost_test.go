@@ -102,8 +102,19 @@ func TestReadinessSeesALostFile(t *testing.T) {
 	}
 }
 
-// TestTheNewestValuesLostWhileItServes removes the file that is being written to, which has no recorded size.
+// TestTheNewestValuesLostWhileItServes removes the file that is being written to, which has no recorded size, or cuts it.
 func TestTheNewestValuesLostWhileItServes(t *testing.T) {
+	for name, harm := range map[string]func(path string) error{
+		"removed": os.Remove,
+		"cut":     func(path string) error { return os.Truncate(path, 100_000) },
+	} {
+		for _, seen := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", seen before: ", seen), func(t *testing.T) { loseNewest(t, harm, seen) })
+		}
+	}
+}
+
+func loseNewest(t *testing.T, harm func(path string) error, seen bool) {
 	dir := t.TempDir()
 	s, err := badgerstore.Open(badgerstore.Config{Dir: dir})
 	if err != nil {
@@ -111,10 +122,17 @@ func TestTheNewestValuesLostWhileItServes(t *testing.T) {
 	}
 	bigOrders(t, s, 0, 3)
 	path := only(t, dir, "*.vlog")
-	if err := os.Remove(path); err != nil {
+	if err := harm(path); err != nil {
 		t.Fatal(err)
 	}
-	says(t, s.Close(), path, "damaged", "restore a backup")
+	if seen {
+		says(t, s.Check(t.Context()), path, "damaged", "restore a backup")
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		says(t, s.Close(), path, "damaged", "restore a backup")
+	}
 	for range 2 {
 		s, err := badgerstore.Open(badgerstore.Config{Dir: dir})
 		if err == nil {

@@ -471,6 +471,9 @@ func (s *Store) Close() error {
 	if s.values != nil && err == nil && s.damaged.Load() == nil {
 		err = s.located(s.values.close())
 	}
+	if s.values != nil && s.damaged.Load() != nil {
+		err = errors.Join(err, s.values.keep())
+	}
 	err = errors.Join(lost, err)
 	return errors.Join(err, s.acked.close(err == nil && s.damaged.Load() == nil))
 }

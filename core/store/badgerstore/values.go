@@ -1,10 +1,12 @@
 package badgerstore
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,6 +31,19 @@ type valueFiles struct {
 	Files map[string]int64 `json:"files"`
 	// Uncertain: files may be missing that no row needs, as while garbage is collected. The next opening asks the rows.
 	Uncertain bool `json:"uncertain,omitempty"`
+	// Sum is the CRC-32C of the record without it, in hexadecimal. Records of before there was one have none.
+	Sum string `json:"sum,omitempty"`
+}
+
+// encode is the record as it is written.
+func (v valueFiles) encode() ([]byte, error) {
+	v.Sum = ""
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	v.Sum = fmt.Sprintf("%08x", crc32.Checksum(b, castagnoli))
+	return json.Marshal(v)
 }
 
 // readValueFiles returns the record of a folder; ok is false where there is none that reads.
@@ -40,15 +55,17 @@ func readValueFiles(dir string) (v valueFiles, ok bool, err error) {
 	if err != nil {
 		return v, false, fmt.Errorf("store: %w", err)
 	}
-	if err := json.Unmarshal(b, &v); err != nil {
+	err = json.Unmarshal(b, &v)
+	if again, _ := v.encode(); err != nil || v.Sum != "" && !bytes.Equal(b, again) {
 		return valueFiles{}, false, nil // the rows are asked, who know more
 	}
+	v.Sum = ""
 	return v, true, nil
 }
 
 // write replaces the record durably: the old one or the new one is there, and whole.
 func (v valueFiles) write(dir string) error {
-	b, err := json.Marshal(v)
+	b, err := v.encode()
 	if err != nil {
 		return err
 	}
@@ -279,15 +296,28 @@ func (r *valueRecord) vanished() (names []string) {
 func (r *valueRecord) compare() (doubtful []string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.compareLocked()
-}
-
-func (r *valueRecord) compareLocked() (doubtful []string, err error) {
-	// Badger keeps the newest, also when it is empty, and reads it when its name is gone.
-	if name := valueFileName(r.newest); !r.files.Uncertain && r.gone(name) {
-		return nil, damage(r.dir, filepath.Join(r.dir, name), "it is missing, and was written to")
+	if !r.files.Uncertain {
+		if err := r.newestWhole(); err != nil {
+			return nil, err
+		}
 	}
 	return r.files.missing(r.dir)
+}
+
+// newestWhole looks at the file that Badger writes to. Badger keeps it also when it is empty, lays it out with more than it will hold, and
+// reads and writes it when its name is gone.
+func (r *valueRecord) newestWhole() error {
+	path := filepath.Join(r.dir, valueFileName(r.newest))
+	st, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return damage(r.dir, path, "it is missing, and was written to")
+	case err != nil:
+		return fmt.Errorf("store: %w", err)
+	case st.Size() < valueLogBytes:
+		return damage(r.dir, path, "it has %d bytes, and was laid out with more", st.Size())
+	}
+	return nil
 }
 
 // check compares the record with the folder, and asks the rows where that does not tell, or where files are cut short.
@@ -299,12 +329,26 @@ func (r *valueRecord) check(ctx context.Context, short []string) error {
 	return r.ask(ctx, append(doubtful, short...))
 }
 
+// keep notes, of a store that Badger has closed, the size that the newest file was given then: where it was cut, zeros have taken the place
+// of what was there, and the next opening sees that.
+func (r *valueRecord) keep() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	name := valueFileName(r.newest)
+	st, err := os.Stat(filepath.Join(r.dir, name))
+	if err != nil || st.Size() <= logHeader {
+		return nil // it is missing, which is seen as well
+	}
+	r.files.Files[name] = st.Size()
+	return r.files.write(r.dir)
+}
+
 // close writes the record of a store that Badger has closed. Where a file has vanished or was cut, the record stays, so that the next
 // opening sees it, and the error names it.
 func (r *valueRecord) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	doubtful, err := r.compareLocked()
+	doubtful, err := r.files.missing(r.dir)
 	if err != nil {
 		return err
 	}

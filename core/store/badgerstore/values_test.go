@@ -242,3 +242,33 @@ func TestCollectedValuesAreNotMissed(t *testing.T) {
 		}
 	}
 }
+
+// TestADamagedRecordOfValueFilesIsNotBelieved flips each of its bits: it says what it said, or is not read.
+func TestADamagedRecordOfValueFilesIsNotBelieved(t *testing.T) {
+	dir := t.TempDir()
+	said := valueFiles{Files: map[string]int64{"000001.vlog": 1763617, "000003.vlog": 0}}
+	if err := said.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, valuesName)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 * len(whole) {
+		b := bytes.Clone(whole)
+		b[i/8] ^= 1 << (i % 8)
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if v, ok, err := readValueFiles(dir); err != nil || ok && !cmp.Equal(v, said) {
+			t.Fatalf("%s: %+v, %v", b, v, err)
+		}
+	}
+	if err := os.WriteFile(path, []byte(`{"files":{"000001.vlog":1763617,"000003.vlog":0}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if v, ok, err := readValueFiles(dir); err != nil || !ok || !cmp.Equal(v, said) {
+		t.Errorf("a record of before there was a sum: %+v, %v, %v", v, ok, err)
+	}
+}
