@@ -23,8 +23,30 @@ func trackerCmds(p *program, f *clientFlags) []*cobra.Command {
 		one("get", "Show a tracker", http.MethodGet, "", (*program).showTracker),
 		one("events", "Show what has happened, oldest first", http.MethodGet, "/events", (*program).showEvents),
 		one("delete", "Stop following, and forget what was known", http.MethodDelete, "", (*program).showTracker),
-		one("erase", "Erase what is known of people", http.MethodPost, "/erase", (*program).showTracker),
+		newTrackerEraseCmd(p, f),
 	}
+}
+
+func newTrackerEraseCmd(p *program, f *clientFlags) *cobra.Command {
+	var surface string
+	cmd := &cobra.Command{
+		Use: "erase " + trackerKind.arg, Short: "Erase what is known of people from a tracker of any surface", Args: cobra.ExactArgs(1),
+		Long: "Erase what is known of people: contact, address, free words, and the messages that told of them. Numbers and what happened when stay.\n" +
+			"It cannot be undone.\n\n" +
+			"The id is of any surface: a tracker's own or its trackerExternalId; Ship24's trackerId or clientTrackerId; a shop's id of an order or\n" +
+			"of a fulfillment, of which the whole order goes with all its fulfillments. What the tenant has booked itself is erased with\n" +
+			"waybill shipments erase. By age, the configuration erases (retention: personal).",
+		Example: "  waybill trackers erase tracker001\n  waybill trackers erase 820982911946154508 --surface tracktor",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := trackerPath(args[0], "/erase")
+			if surface != "" {
+				path += "?" + url.Values{"surface": {surface}}.Encode()
+			}
+			return p.ask(cmd.Context(), f, http.MethodPost, path, nil, (*program).showTracker)
+		},
+	}
+	cmd.Flags().StringVar(&surface, "surface", "", "which surface the id is of, where it could be of several: tracker, ship24 or tracktor")
+	return cmd
 }
 
 func newTrackerCreateCmd(p *program, f *clientFlags) *cobra.Command {

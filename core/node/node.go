@@ -39,6 +39,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shop"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/core/web/console"
 	"github.com/waybill-dev/waybill/core/web/portal"
@@ -173,7 +174,8 @@ func (n *Node) wire() error {
 	shippingapi.Mount(router, n.Dispatch, n.Tracking, n.pages)
 	ship24.Mount(router, n.Tracking, n.Notify)
 	webhooks.Mount(router, n.Notify)
-	trackerapi.Mount(router, trackerapi.Settings{Cases: n.Tracking, Manifest: n.manifest, Placer: n.placer, Pages: n.pages, Back: n.Dispatch})
+	trackerapi.Mount(router, trackerapi.Settings{Cases: n.Tracking, Manifest: n.manifest, Placer: n.placer, Pages: n.pages, Back: n.Dispatch,
+		Elsewhere: map[string]trackerapi.Finder{string(tracker.OfShip24): ship24.Finder(n.Tracking), string(tracker.OfTracktor): shops.Find}})
 	n.pages.Mount(router)
 	n.returns.Cases = n.Dispatch
 	n.returns.Mount(router)

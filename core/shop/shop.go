@@ -224,6 +224,28 @@ func (s *Service) Fulfilment(ctx context.Context, c usecase.Caller, id int64) (F
 	return o.viewOf(p, p.present(catalogueOf(o.tenant))), nil
 }
 
+// Find returns the tracker by which what an id of the shop means is followed: an order, else a fulfilment. Of an order that the shop has
+// not told yet it is its first fulfilment.
+func (s *Service) Find(ctx context.Context, c usecase.Caller, id string) (*tracker.Tracker, error) {
+	for _, kind := range []string{kindOrder, kindFulfilment} {
+		t, err := s.Store.TrackerByName(ctx, c.Tenant, tracker.Name(kind, id))
+		if err == nil {
+			return t, nil
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return nil, refusal(err)
+		}
+	}
+	of, err := s.Store.TrackersByTag(ctx, c.Tenant, tracker.Name(kindOrder, id), 1)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	if len(of) == 0 {
+		return nil, usecase.Failf(usecase.NotFound, "The shop has told neither an order nor a fulfillment %s.", id)
+	}
+	return of[0], nil
+}
+
 // Statuses returns the statuses that a tenant's shop has, in their order.
 func (s *Service) Statuses(c usecase.Caller) []config.TracktorStatus {
 	t := s.Config().Tenants[c.Tenant]

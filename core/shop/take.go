@@ -76,6 +76,14 @@ func (s *Service) Take(ctx context.Context, c usecase.Caller, d Delivery) (fresh
 var errOlder = errors.New("the shop has said something newer")
 
 func (s *Service) takeOrder(ctx context.Context, c usecase.Caller, o Order) error {
+	// An order whose fulfilments were erased before it came was erased with them.
+	of, err := s.Store.TrackersByTag(ctx, c.Tenant, orderTag(o.ID), maxFulfilments)
+	if err != nil {
+		return refusal(err)
+	}
+	if slices.ContainsFunc(of, func(t *tracker.Tracker) bool { return !t.ErasedAt.IsZero() }) {
+		return nil
+	}
 	name := tracker.Name(kindOrder, text(o.ID))
 	t := &tracker.Tracker{Surface: tracker.OfShop, Names: []string{name}, Source: sourceOf(c)}
 	if err := write(t, orderDoc{Order: o}); err != nil {

@@ -157,7 +157,8 @@ func New(t testing.TB) *Harness {
 	push.Mount(h.Router, h.Tracking)
 	ship24.Mount(h.Router, h.Tracking, h.Notify)
 	webhooks.Mount(h.Router, h.Notify)
-	trackerapi.Mount(h.Router, trackerapi.Settings{Cases: h.Tracking, Manifest: h.manifest, Placer: placer, Pages: h.Pages, Back: h.Service})
+	trackerapi.Mount(h.Router, trackerapi.Settings{Cases: h.Tracking, Manifest: h.manifest, Placer: placer, Pages: h.Pages, Back: h.Service,
+		Elsewhere: map[string]trackerapi.Finder{string(tracker.OfShip24): ship24.Finder(h.Tracking), string(tracker.OfTracktor): h.Shop.Find}})
 	tracktor.Mount(h.Router, tracktor.Settings{Shop: h.Shop, Webhooks: h.Notify, Config: cfg, Log: log})
 	admin.Mount(h.Router, admin.Settings{
 		Provider: h.provider, Ready: h.ready, Degraded: h.degraded, Metrics: promhttp.HandlerFor(h.Metrics, promhttp.HandlerOpts{}), Version: "1.0.0-test", RuleVersion: h.ruleVersion,

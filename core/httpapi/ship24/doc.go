@@ -16,6 +16,8 @@
 // events are shown as the carrier's clock showed them, in one of Ship24's four shapes: with Z, with an offset, without a zone where it
 // gave none, or the day alone. Where it told a moment and no clock they are in UTC. A shippingDate is shown as it came.
 //
+// What is known of people is erased by POST /trackers/{id}/erase of the Tracker API, which takes a trackerId or a clientTrackerId of here.
+//
 // What is set in Ship24's dashboard is the section ship24 of the tenant's configuration: one webhook with its secret, beside those of
 // POST /webhooks, and how many trackers may be created in a month. Of Ship24's codes: shipping_date_outdated is of a shippingDate of more
 // than ten years ago, parcel_not_found of a search that the courier answers with not knowing the number, quota_limit_reached of that

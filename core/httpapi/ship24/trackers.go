@@ -2,6 +2,7 @@ package ship24
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/tracker/number"
+	"github.com/waybill-dev/waybill/core/tracking"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -83,7 +85,7 @@ func (s *surface) find(q *httpapi.Request) (*tracker.Tracker, error) {
 		}
 		t, err = s.cases.Tracker(q.Context(), q.Caller, id)
 	case "clientTrackerId":
-		t, err = s.byClient(q, name)
+		t, err = byClient(q.Context(), s.cases, q.Caller, name)
 	default:
 		return nil, invalid(shipping.Faults{{Path: "searchBy", Message: "must be trackerId or clientTrackerId"}}, nil)
 	}
@@ -97,16 +99,30 @@ func (s *surface) find(q *httpapi.Request) (*tracker.Tracker, error) {
 }
 
 // byClient finds the tracker that has a clientTrackerId now; where none has, the last one that had it.
-func (s *surface) byClient(q *httpapi.Request, id string) (*tracker.Tracker, error) {
-	t, err := s.cases.TrackerByName(q.Context(), q.Caller, clientName(id))
+func byClient(ctx context.Context, cases tracking.UseCases, c usecase.Caller, id string) (*tracker.Tracker, error) {
+	t, err := cases.TrackerByName(ctx, c, clientName(id))
 	if err == nil || usecase.AsError(err).Type != usecase.NotFound {
 		return t, err
 	}
-	had, err := s.cases.TrackersByTag(q.Context(), q.Caller, clientTag(id))
+	had, err := cases.TrackersByTag(ctx, c, clientTag(id))
 	if err != nil || len(had) == 0 {
 		return nil, cmp.Or(err, notFound())
 	}
 	return had[len(had)-1], nil
+}
+
+// Finder returns what finds the tracker of this surface that has a clientTrackerId or a trackerId.
+func Finder(cases tracking.UseCases) func(ctx context.Context, c usecase.Caller, name string) (*tracker.Tracker, error) {
+	return func(ctx context.Context, c usecase.Caller, name string) (*tracker.Tracker, error) {
+		t, err := byClient(ctx, cases, c, name)
+		if id, ok := idOf(name); ok && err != nil && usecase.AsError(err).Type == usecase.NotFound {
+			t, err = cases.Tracker(ctx, c, id)
+		}
+		if err == nil && t.Surface != tracker.OfShip24 {
+			return nil, notFound()
+		}
+		return t, err
+	}
 }
 
 // variable is a part of the path. What can be the name of nothing is not found.

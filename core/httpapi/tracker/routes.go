@@ -33,9 +33,11 @@ type Placer interface {
 	Place(ctx context.Context, q geo.Query) (geo.Place, error)
 }
 
-// Settings is what the surface works with. All members are required.
+// Settings is what the surface works with. All members are required but Elsewhere.
 type Settings struct {
 	Cases tracking.UseCases
+	// Elsewhere finds the trackers of the other surfaces by their ids there, by the name that the surface goes by: they too are erased here.
+	Elsewhere map[string]Finder
 	// Manifest of an account's adapter; known is false as long as that has never started.
 	Manifest func(tenant, account string) (m carrier.Manifest, known bool)
 	Placer   Placer
@@ -77,9 +79,9 @@ func nameOf(externalID string) string { return tracker.Name("tracker", externalI
 
 // find reads the tracker that the path names, by its id or its trackerExternalId. Trackers of other surfaces are not there.
 func (s *surface) find(q *httpapi.Request) (*tracker.Tracker, error) {
-	id, err := url.PathUnescape(mux.Vars(q.HTTP)["id"])
-	if err != nil || id == "" || !utf8.ValidString(id) || utf8.RuneCountInString(id) > shipping.MaxText || strings.ContainsFunc(id, unicode.IsControl) {
-		return nil, usecase.Failf(usecase.InvalidData, "Invalid data: Invalid Tracker Id. It has at most 100 characters, and no control characters.")
+	id, err := pathID(q)
+	if err != nil {
+		return nil, err
 	}
 	t, err := s.Cases.TrackerByName(q.Context(), q.Caller, nameOf(id))
 	if isNotFound(err) && isID(id) {
@@ -89,6 +91,15 @@ func (s *surface) find(q *httpapi.Request) (*tracker.Tracker, error) {
 		return nil, usecase.Failf(usecase.NotFound, "Tracker with id, %s, is not found", id)
 	}
 	return t, err
+}
+
+// pathID is the id that the path names.
+func pathID(q *httpapi.Request) (string, error) {
+	id, err := url.PathUnescape(mux.Vars(q.HTTP)["id"])
+	if err != nil || id == "" || !utf8.ValidString(id) || utf8.RuneCountInString(id) > shipping.MaxText || strings.ContainsFunc(id, unicode.IsControl) {
+		return "", usecase.Failf(usecase.InvalidData, "Invalid data: Invalid Tracker Id. It has at most 100 characters, and no control characters.")
+	}
+	return id, nil
 }
 
 func isNotFound(err error) bool { return err != nil && usecase.AsError(err).Type == usecase.NotFound }
@@ -149,17 +160,6 @@ func (s *surface) events(q *httpapi.Request) (httpapi.Answer, error) {
 	}
 	return httpapi.Answer{Body: eventsView{TrackerID: t.ID, TrackerExternalID: shape.Text(t.Order.ExternalID), TrackingID: t.Number, Status: t.Status,
 		Events: shape.Events(t)}}, nil
-}
-
-func (s *surface) erase(q *httpapi.Request) (httpapi.Answer, error) {
-	t, err := s.find(q)
-	if err != nil {
-		return httpapi.Answer{}, err
-	}
-	if t, err = s.Cases.Erase(q.Context(), q.Caller, t.ID); err != nil {
-		return httpapi.Answer{}, err
-	}
-	return s.answer(q, t)
 }
 
 // Limits of the list.

@@ -84,7 +84,7 @@ func (s *surface) show(tenant *config.Tenant, t *tracker.Tracker) view {
 	m := t.Milestone()
 	v := view{
 		ID: t.ID, TrackerExternalID: shape.Text(o.ExternalID), OrderExternalID: shape.Text(o.ExternalID), LocationExternalID: shape.Text(o.LocationID),
-		BrandExternalID: tenant.Brand, TrackingID: t.Number, Barcodes: list(x.Barcodes), Type: t.Type, GroupID: o.GroupID,
+		BrandExternalID: tenant.Brand, TrackingID: t.Number, Barcodes: list(x.Barcodes), Type: cmp.Or(t.Type, typeShipping), GroupID: o.GroupID,
 		Status: t.Status, SubStatus: t.SubStatus, Milestone: m.Milestone, Category: shape.Text(m.Category), Code: shape.Text(m.Code),
 		Provider: s.provider(tenant, t), OrderAttributes: o.Attributes, OrderValue: o.Value, CurrencyCode: tenant.Currency,
 		Packages: list(o.Packages), ItemList: list(o.Items), PickupTime: o.PickupTime, DeliveryTime: o.DeliveryTime,

@@ -259,19 +259,7 @@ func TestErasedOrders(t *testing.T) {
 	s := twoFulfilments(t)
 	l := listen(t)
 	s.hears(l, "order/all")
-	page, err := s.Store.TrackersByTag(t.Context(), "shop", fmt.Sprintf("shop_order:%d", orderID), 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := s.Store.TrackerByName(t.Context(), "shop", fmt.Sprintf("shop_order:%d", orderID))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, x := range append(page, o) {
-		if _, err := s.Tracking.Erase(t.Context(), usecase.Caller{Tenant: "shop", Key: "k"}, x.ID); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.Do("POST", fmt.Sprintf("/trackers/%d/erase", orderID), "").Want(200)
 	s.taken("orders/updated", order(orderID, "2026-03-09T10:00:00-05:00"))
 	s.taken("fulfillments/update", fulfillment(fulfillmentID, orderID, "2026-03-09T10:00:00-05:00", "UPS", upsNumber))
 	s.Do("POST", orderPath(orderID), `{"status":"delivered"}`).Want(409)
@@ -286,4 +274,13 @@ func TestErasedOrders(t *testing.T) {
 		t.Errorf("numbers stay: %s", a.Body)
 	}
 	wants(t, "of what was erased", l.brief(t))
+}
+
+// TestErasedBeforeTheOrder: the shop told a fulfilment, which was erased, and tells its order then.
+func TestErasedBeforeTheOrder(t *testing.T) {
+	s := open(t)
+	s.taken("fulfillments/create", fulfillment(fulfillmentID, orderID, "2026-03-06T10:00:00-05:00", "UPS", upsNumber))
+	s.Do("POST", fmt.Sprintf("/trackers/%d/erase", orderID), "").Want(200) // known by its fulfilment alone
+	s.taken("orders/create", order(orderID, "2026-03-06T10:00:00-05:00"))
+	s.Do("GET", orderPath(orderID), "").Want(404)
 }

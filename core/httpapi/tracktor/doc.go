@@ -29,6 +29,9 @@
 // fulfillments have reached it, and is told when it rises to it. The body is the fulfillment or the order, as GET answers it; the
 // header X-Tracktor-Topic is the webhook's topic, and Authorization the bearer_token that its creation has answered.
 //
+// What is known of people is erased by POST /trackers/{id}/erase of the Tracker API, which takes the id of an order or of a fulfillment here:
+// the order goes with all its fulfillments. What the shop says of them later changes nothing; a fulfillment that it adds is followed.
+//
 // # For the shop
 //
 // Shopify sends to POST /apps/tracktor/shopify/{uuid}, one address for all topics: orders/create, orders/updated, fulfillments/create
