@@ -117,12 +117,12 @@ type Dispatch struct {
 	DownAfter    time.Duration `yaml:"down_after"`    // how long a carrier must be out of order, for fallback on provider_down; default 1m
 }
 
-// Retention is how long things are kept.
+// Retention is how long things are kept. What is stored of a tenant that leaves the configuration is kept for as long as was last said of it.
 type Retention struct {
 	Exchanges time.Duration `yaml:"exchanges"` // default 30 days
 	Labels    time.Duration `yaml:"labels"`    // since the order last changed; default 180 days
 	Messages  time.Duration `yaml:"messages"`  // what was told, and the log of deliveries; default 30 days
-	// Personal is the age at which what tells of people is erased from an order; default never. History and money stay;
+	// Personal is the age at which what tells of people is erased from an order or a tracker; default never. History and money stay;
 	// so do the bytes in the store's log files until they are rewritten, and in backups that were made before.
 	Personal time.Duration `yaml:"personal"`
 }

@@ -2,6 +2,9 @@
 // of rules that no decision names, idempotency keys that have expired, and the garbage of the store. Each tenant has one retention job and the node one upkeep job; they are planned
 // once and put themselves off for a day each time.
 //
+// A tenant that leaves the configuration has its job all the same: what is stored of it ages as it was to age when the job ran last, or
+// as the configuration says for all tenants where it never ran. Only an order that is being worked on waits for the tenant to come back.
+//
 // What is removed or erased no call of the engine answers any more. Its bytes stay in the store's files until the store rewrites those, as
 // it does with tables when it merges them and with the value log when garbage is collected, at no time that can be promised; and in
 // every backup that was made before. Encrypt the store (store.encryption_key), and keep backups no longer than what is in them may be kept.
@@ -116,26 +119,44 @@ func job(tenant, kind string, due time.Time) store.Job {
 type progress struct {
 	Erased   time.Time `json:"erased"` // orders created before have an erase job, or needed none
 	Versions versions  `json:"versions,omitzero"`
+	// Keep is how long the tenant's things were to be kept when the job ran last while the tenant was configured; nil where it never did.
+	Keep *keep `json:"keep,omitempty"`
+}
+
+// keep is a config.Retention as it is stored, in nanoseconds; 0 for ever.
+type keep struct {
+	Exchanges time.Duration `json:"exchanges,omitempty"`
+	Labels    time.Duration `json:"labels,omitempty"`
+	Messages  time.Duration `json:"messages,omitempty"`
+	Personal  time.Duration `json:"personal,omitempty"`
+}
+
+// keepOf says how long a tenant's things are kept, and notes it for the time when the tenant is not configured any more.
+func (p *progress) keepOf(cfg *config.Config, tenant string) keep {
+	if t := cfg.Tenants[tenant]; t != nil {
+		now := keep(cfg.RetentionOf(t))
+		p.Keep = &now
+	}
+	if p.Keep == nil {
+		return keep(cfg.Retention)
+	}
+	return *p.Keep
 }
 
 // RunRetention is the handler of retention jobs.
 func (s *Service) RunRetention(ctx context.Context, j store.Job) (jobs.Outcome, error) {
 	cfg, now := s.Config(), s.Clock.Now()
-	t := cfg.Tenants[j.Tenant]
-	if t == nil {
-		return jobs.Again(now.Add(every)), nil // it may come back, and its data is there
-	}
-	keep := cfg.RetentionOf(t)
-	removed, err := s.Store.Retain(ctx, j.Tenant, store.Retention{Exchanges: before(now, keep.Exchanges), Labels: before(now, keep.Labels),
-		Messages: before(now, keep.Messages)})
-	if err != nil {
-		return jobs.Outcome{}, fmt.Errorf("retention of tenant %s: %w", j.Tenant, err)
-	}
 	var done progress
 	if len(j.Payload) > 0 {
 		if err := json.Unmarshal(j.Payload, &done); err != nil {
 			return jobs.Outcome{}, fmt.Errorf("retention of tenant %s: payload: %w", j.Tenant, err)
 		}
+	}
+	keep := done.keepOf(cfg, j.Tenant)
+	removed, err := s.Store.Retain(ctx, j.Tenant, store.Retention{Exchanges: before(now, keep.Exchanges), Labels: before(now, keep.Labels),
+		Messages: before(now, keep.Messages)})
+	if err != nil {
+		return jobs.Outcome{}, fmt.Errorf("retention of tenant %s: %w", j.Tenant, err)
 	}
 	aged := 0
 	if edge := before(now, keep.Personal); edge.After(done.Erased) {
@@ -149,13 +170,15 @@ func (s *Service) RunRetention(ctx context.Context, j store.Job) (jobs.Outcome, 
 		removed += followed
 		done.Erased = edge
 	}
-	dropped, err := s.pruneVersions(ctx, j.Tenant, &done.Versions)
-	if err != nil {
-		return jobs.Outcome{}, fmt.Errorf("prune versions of the rules of tenant %s: %w", j.Tenant, err)
+	if cfg.Tenants[j.Tenant] != nil { // else nobody knows which are in use when it comes back
+		dropped, err := s.pruneVersions(ctx, j.Tenant, &done.Versions)
+		if err != nil {
+			return jobs.Outcome{}, fmt.Errorf("prune versions of the rules of tenant %s: %w", j.Tenant, err)
+		}
+		removed += dropped
 	}
-	removed += dropped
 	if removed+aged > 0 {
-		s.Log.Info("old data was removed", "tenant", j.Tenant, "rows", removed, "orders_to_erase", aged)
+		s.Log.Info("old data was removed", "tenant", j.Tenant, "configured", cfg.Tenants[j.Tenant] != nil, "rows", removed, "orders_to_erase", aged)
 	}
 	next := job(j.Tenant, JobRetention, now.Add(every))
 	if next.Payload, err = json.Marshal(done); err != nil {

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const day = 24 * time.Hour
 
-// TestOldThingsGo runs the jobs over 200 days for three tenants: one with the usual retention, one that erases early, and one that has
-// left the configuration, whose data nobody touches.
+// TestOldThingsGo runs the jobs over 200 days for four tenants: one with the usual retention, one that erases early, one that is as that and
+// leaves the configuration on the second day, and one that leaves it before its job has run once.
 func TestOldThingsGo(t *testing.T) {
 	ctx := t.Context()
 	st, err := badgerstore.Open(badgerstore.Config{InMemory: true})
@@ -40,13 +40,14 @@ func TestOldThingsGo(t *testing.T) {
 	clk := clock.NewManual(begin)
 	cfg := &config.Config{
 		Retention: config.Retention{Exchanges: 30 * day, Labels: 180 * day},
-		Tenants:   map[string]*config.Tenant{"usual": {ID: "usual"}, "early": {ID: "early", Retention: config.Retention{Labels: 3 * day, Personal: 10 * day}}},
+		Tenants: map[string]*config.Tenant{"usual": {ID: "usual"}, "unseen": {ID: "unseen"}, "early": {ID: "early", Retention: config.Retention{Labels: 3 * day, Personal: 10 * day}},
+			"leaving": {ID: "leaving", Retention: config.Retention{Labels: 3 * day, Personal: 10 * day}}},
 	}
 	const orders = 450 // more than a page
 	var ids []shipment.ID
 	for n := range orders {
-		for i, tenant := range []string{"usual", "early", "gone"} {
-			sh := storetest.NewShipment(tenant, n*3+i)
+		for i, tenant := range []string{"usual", "early", "leaving", "unseen"} {
+			sh := storetest.NewShipment(tenant, n*4+i)
 			sh.Status, sh.Order.DeliveryContact.Name = shipping.OrderDelivered, "Eulalia"
 			if tenant == "early" {
 				ids = append(ids, sh.ID)
@@ -74,6 +75,7 @@ func TestOldThingsGo(t *testing.T) {
 	if err := errors.Join(r.Plan(ctx), r.Plan(ctx)); err != nil { // planned twice, there once
 		t.Fatal(err)
 	}
+	delete(cfg.Tenants, "unseen")
 	// left says, for one tenant, how many of its orders still have an exchange, a label, a name.
 	left := func(tenant string) (n [3]int) {
 		q := store.ShipmentQuery{Limit: 1000}
@@ -108,9 +110,12 @@ func TestOldThingsGo(t *testing.T) {
 		{182, [3]int{0, 0, orders}, [3]int{}},
 	} {
 		pass(t, runner, clk, begin.Add(time.Duration(step.day)*day))
-		if u, e, g := left("usual"), left("early"), left("gone"); u != step.usual || e != step.early || g != all {
-			t.Errorf("day %d: usual %v, want %v; early %v, want %v; gone %v", step.day, u, step.usual, e, step.early, g)
+		for tenant, want := range map[string][3]int{"usual": step.usual, "unseen": step.usual, "early": step.early, "leaving": step.early} {
+			if got := left(tenant); got != want {
+				t.Errorf("day %d: %s has %v, want %v", step.day, tenant, got, want)
+			}
 		}
+		delete(cfg.Tenants, "leaving")
 	}
 	if collected < 180 || collected > 184 {
 		t.Errorf("garbage was collected %d times in 182 days", collected)
@@ -118,13 +123,13 @@ func TestOldThingsGo(t *testing.T) {
 	if _, err := st.IdempotencyKey(ctx, "early", "k"+string(ids[0]), begin); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an expired key is there: %v", err)
 	}
-	cfg.Tenants["gone"] = &config.Tenant{ID: "gone"}
+	cfg.Tenants["unseen"] = &config.Tenant{ID: "unseen", Retention: config.Retention{Personal: day}}
 	if err := r.Plan(ctx); err != nil {
 		t.Fatal(err)
 	}
 	pass(t, runner, clk, clk.Now().Add(day))
-	if got := left("gone"); got != [3]int{0, 0, orders} {
-		t.Errorf("a tenant that came back: %v", got)
+	if got := left("unseen"); got != [3]int{} {
+		t.Errorf("a tenant that came back, with shorter days: %v", got)
 	}
 }
 

@@ -75,6 +75,7 @@ func TestOldTrackersAreErased(t *testing.T) {
 	if erased(young) || erased(booked) {
 		t.Error("a young tracker, or one of a booking, is erased")
 	}
+	delete(cfg.Tenants, "shop") // what it has stored ages all the same
 	pass(t, runner, clk, begin.Add(17*day))
 	if !erased(young) {
 		t.Error("the young tracker has grown old and is not erased")
