@@ -18,6 +18,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -285,5 +286,35 @@ func TestEraseOfABooking(t *testing.T) {
 	}
 	if a := h.Do("POST", "/trackers/"+string(booked[0].ID)+"/erase", "").Want(409); !strings.Contains(string(a.Body), id) {
 		t.Errorf("%s", a.Body)
+	}
+}
+
+// TestGoneWhileItMoves erases and removes trackers while their carrier is asked: whoever comes first, no message of them is left.
+func TestGoneWhileItMoves(t *testing.T) {
+	h := serve(t)
+	listen(t, h)
+	for n := range 40 {
+		id := fmt.Sprint("T", n)
+		created := trackerID(h.Do("POST", "/trackers", personal(t, id)).Want(201))
+		h.UPS.Set(apitest.Hooks{Track: func(r carrier.TrackRequest) ([]carrier.TrackUpdate, error) {
+			return []carrier.TrackUpdate{{Number: r.Parcels[0].Number, Events: []shipping.TrackingEvent{
+				{Time: shipping.At(h.Clock.Now()), ZoneKnown: true, Status: shipping.InTransit, CarrierCode: fmt.Sprint("C", n), CarrierWords: "CanaryWords"}}}}, nil
+		}})
+		asked := make(chan error, 1)
+		go func() {
+			_, err := h.Tracking.Refresh(t.Context(), caller("shop"), created)
+			asked <- err
+		}()
+		method, path := "POST", "/trackers/"+id+"/erase"
+		if n%2 == 1 {
+			method, path = "DELETE", "/trackers/"+id
+		}
+		h.Do(method, path, "").Want(200)
+		if err := <-asked; err != nil && usecase.AsError(err).Type != usecase.NotFound {
+			t.Fatal(err)
+		}
+		if left := messagesOf(t, h, created); len(left) > 0 {
+			t.Errorf("%s %s: %d messages are left: %s", method, path, len(left), left[0].Body)
+		}
 	}
 }
