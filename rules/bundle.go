@@ -66,7 +66,7 @@ type Bundle struct {
 	// For Lint.
 	env                *formula.Env    // of the order and the options
 	used               map[string]bool // names and paths that some expression uses
-	notes              []Finding
+	notes              []note
 	file               string // the first one
 	rankText, noneText string
 }

@@ -58,6 +58,8 @@ func Codes() map[string]string {
 		"W622": "A part of a condition makes no difference.",
 		"W623": "A part of a split gets no order.",
 		"W624": "A provider is named that is excluded whenever the rule applies.",
+		"W629": "The condition of a rule is too large for lint, which says nothing more of it.",
+		"W630": "The rules are more than lint compares with each other. What it finds is true, and is not all.",
 		"W627": "A fee cap is lower than every fee that was asked in the orders that were replayed: nothing would be left.",
 		"W628": "A provider was asked in the orders that were replayed, and never made an offer.",
 		"W626": "The rule fails while it runs, for an order that is possible: an item is asked for that is not there, two currencies meet.",

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"context"
 	"fmt"
 	"math/big"
 	"reflect"
@@ -28,9 +29,7 @@ func WhatIf(b *Bundle, d Decision) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &linter{b: b, trees: map[*head]*logic.Tree{}}
-	l.prepare()
-	w := &whatIf{bundle: b, d: &again, linter: l}
+	w := &whatIf{bundle: b, d: &again, linter: newLinter(context.Background(), b)}
 	var out []string
 	for i := range again.Options {
 		o := &again.Options[i]
@@ -139,13 +138,9 @@ func (w *whatIf) changes(o *Option) []change {
 	return out
 }
 
-func (w *whatIf) atoms(t *logic.Tree, out *[]change) {
-	if t == nil {
-		return
-	}
-	for _, k := range t.Kids {
-		w.atoms(k, out)
-	}
+func (w *whatIf) atoms(t *logic.Tree, out *[]change) { t.Each(func(t *logic.Tree) { w.atom(t, out) }) }
+
+func (w *whatIf) atom(t *logic.Tree, out *[]change) {
 	switch t.Op {
 	case logic.Compare:
 		for _, step := range []int64{0, -1, 1} {

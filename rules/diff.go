@@ -1,12 +1,17 @@
 package rules
 
 import (
+	"cmp"
+	"context"
+	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/internal/logic"
 )
 
@@ -21,9 +26,12 @@ type Change struct {
 	Old      string    `json:"old,omitempty"`
 	New      string    `json:"new,omitempty"`
 	// NoLonger is an order to which the rule applied and does not apply any more, Now one to which it did not and does; as members of
-	// `with:` in a test. Nil where there is none, or none that can be shown.
+	// `with:` in a test, and of an offer where they begin with option. Both conditions were computed for it. Nil where there is none, or none
+	// was found.
 	NoLonger map[string]string `json:"no_longer,omitempty"`
 	Now      map[string]string `json:"now,omitempty"`
+	// NotFound says why there is neither, where the condition of a rule may mean something else and it is not known for which order.
+	NotFound string `json:"not_found,omitempty"`
 }
 
 // Position is where something stands in the files of a bundle. Line and Column count from 1.
@@ -46,9 +54,9 @@ func (b *Bundle) Position(rule string) *Position {
 }
 
 // Diff tells how two bundles differ: rule by rule, and for a rule whose condition means something else, with an order that shows it, be the
-// change in the rule itself or in what it names.
-func Diff(a, b *Bundle) []Change {
-	changes := append(diffRules(a, b), diffNames(a, b)...)
+// change in the rule itself or in what it names. It looks for no more orders when ctx ends.
+func Diff(ctx context.Context, a, b *Bundle) []Change {
+	changes := append(diffRules(ctx, a, b), diffNames(a, b)...)
 	for _, x := range []struct{ what, old, now string }{{"rank", a.rankText, b.rankText}, {"none", a.noneText, b.noneText}} {
 		changes = appendChange(changes, Change{What: x.what, Old: x.old, New: x.now})
 	}
@@ -58,7 +66,7 @@ func Diff(a, b *Bundle) []Change {
 // appendChange says what kind of change it is, and leaves out what is none.
 func appendChange(list []Change, c Change) []Change {
 	switch {
-	case c.Old == c.New && c.NoLonger == nil && c.Now == nil:
+	case c.Old == c.New && c.NoLonger == nil && c.Now == nil && c.NotFound == "":
 		return list
 	case c.Old == "":
 		c.Kind = "added"
@@ -70,10 +78,8 @@ func appendChange(list []Change, c Change) []Change {
 	return append(list, c)
 }
 
-func diffRules(a, b *Bundle) []Change {
-	old, now := &linter{b: a, trees: map[*head]*logic.Tree{}}, &linter{b: b, trees: map[*head]*logic.Tree{}}
-	old.prepare()
-	now.prepare()
+func diffRules(ctx context.Context, a, b *Bundle) []Change {
+	d := &diffing{old: newLinter(ctx, a), now: newLinter(ctx, b)}
 	find := func(list []*head, h *head) *head {
 		i := slices.IndexFunc(list, func(x *head) bool { return x.phase == h.phase && x.name == h.name && x.at == h.at })
 		if i < 0 {
@@ -87,13 +93,7 @@ func diffRules(a, b *Bundle) []Change {
 		c := Change{What: h.phase, Name: h.name, At: h.at, Old: nodeText(h.node), Position: h.position()}
 		if g := find(after, h); g != nil {
 			c.New, c.Position = nodeText(g.node), g.position()
-			x, y := old.scoped(h, old.scopeOf(h)), now.scoped(g, now.scopeOf(g))
-			if v, w := logic.Solve(logic.All(x, logic.Negate(y)), now.domains); v == logic.Possible {
-				c.NoLonger = readable(w)
-			}
-			if v, w := logic.Solve(logic.All(y, logic.Negate(x)), now.domains); v == logic.Possible {
-				c.Now = readable(w)
-			}
+			d.compare(h, g, &c)
 		}
 		changes = appendChange(changes, c)
 	}
@@ -103,6 +103,106 @@ func diffRules(a, b *Bundle) []Change {
 		}
 	}
 	return changes
+}
+
+// diffing looks for orders that two bundles see differently.
+type diffing struct{ old, now *linter }
+
+// compare looks for orders to which a rule applies in one of its forms and not in the other.
+func (d *diffing) compare(h, g *head, c *Change) {
+	same := d.old.means(h) == d.now.means(g)
+	if same && c.Old == c.New && slices.Equal(h.patches, g.patches) {
+		return
+	}
+	x, y := d.old.scoped(h), d.now.scoped(g)
+	if !same { // what is not understood may be something else, although it reads the same
+		y = y.Apart("now ")
+	}
+	var why1, why2 string
+	c.NoLonger, why1 = d.find(h, g, x, y, func(was, is bool) bool { return was && !is })
+	c.Now, why2 = d.find(h, g, y, x, func(was, is bool) bool { return is && !was })
+	if c.NoLonger == nil && c.Now == nil {
+		c.NotFound = cmp.Or(why1, why2)
+	}
+}
+
+// find looks for an order to which the rule applies by the condition yes and not by no. It says nothing where there is none.
+func (d *diffing) find(h, g *head, yes, no *logic.Tree, differ func(was, is bool) bool) (map[string]string, string) {
+	t := logic.All(yes, logic.Negate(no))
+	v, w := d.now.solver.Solve(t)
+	if v == logic.Impossible {
+		return nil, ""
+	}
+	bases := []map[string]string{}
+	if v != logic.TooLarge {
+		bases = append(bases, readable(w.Values))
+	}
+	bases = append(bases, map[string]string{})
+	s := &search{work: &d.now.work, stop: d.now.stop, cost: 2 + d.old.b.Size() + d.now.b.Size(), see: func(w map[string]string) string {
+		before, err1 := d.old.b.try(w, h.phase)
+		after, err2 := d.now.b.try(w, g.phase)
+		if err1 != nil || err2 != nil || len(before.d.Faults)+len(after.d.Faults) > 0 {
+			return ""
+		}
+		was, is := before.told(h, true), after.told(g, true)
+		sides := ""
+		for _, o := range slices.Concat(slices.Collect(maps.Keys(was)), slices.Collect(maps.Keys(is))) {
+			if differ(was[o], is[o]) {
+				return found
+			}
+			sides = max(sides, fmt.Sprint(was[o], is[o]))
+		}
+		return sides
+	}}
+	if w := s.run(bases, func() []variable {
+		return merged(d.old.variables([]*head{h}), d.now.variables([]*head{g}))
+	}, false); w != nil {
+		return w, ""
+	}
+	return nil, s.why(w.Open)
+}
+
+// merged are the fields of two lists, with the values of both.
+func merged(a, b []variable) []variable {
+	for _, v := range b {
+		i := slices.IndexFunc(a, func(x variable) bool { return x.path == v.path })
+		if i < 0 {
+			a = append(a, v)
+			continue
+		}
+		a[i].values = append(a[i].values, v.values...)
+		a[i].numbers = append(slices.Clone(a[i].numbers), v.numbers...)
+		slices.SortFunc(a[i].numbers, (*big.Rat).Cmp)
+	}
+	return a
+}
+
+// means is everything that the condition of a rule names, with what that is.
+func (l *linter) means(h *head) string {
+	var out strings.Builder
+	seen := map[string]bool{}
+	var read func(f *formula.Formula)
+	read = func(f *formula.Formula) {
+		for _, name := range slices.Sorted(maps.Keys(f.Uses)) {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			if list, ok := strings.CutPrefix(name, "lists."); ok {
+				fmt.Fprintf(&out, "%s: %q\n", name, l.lists[list])
+			}
+			for _, x := range slices.Concat(l.b.orderLets, l.b.optionLets) {
+				if x.name == name {
+					fmt.Fprintf(&out, "%s: %s\n", name, x.formula.Source)
+					read(x.formula)
+				}
+			}
+		}
+	}
+	if h.when != nil {
+		read(h.when)
+	}
+	return out.String()
 }
 
 // diffNames compares what rules name: lets and lists.

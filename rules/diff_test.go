@@ -39,7 +39,7 @@ warn: [ { name: New, when: order.asap, message: m } ]
 `)
 	type line struct{ Kind, What, Name string }
 	var got []line
-	changes := rules.Diff(a, b)
+	changes := rules.Diff(t.Context(), a, b)
 	for _, c := range changes {
 		got = append(got, line{c.Kind, c.What, c.Name})
 	}
@@ -62,14 +62,14 @@ warn: [ { name: New, when: order.asap, message: m } ]
 	if c := by("Far"); c.Now["order.to.state"] != "HI" {
 		t.Errorf("Far: %+v", c)
 	}
-	if changes := rules.Diff(a, a); len(changes) != 0 {
+	if changes := rules.Diff(t.Context(), a, a); len(changes) != 0 {
 		t.Errorf("a bundle differs from itself: %+v", changes)
 	}
 	example, err := rules.LoadDir(os.DirFS("../examples/rules/restaurant"), rules.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if changes := rules.Diff(example, example); len(changes) != 0 {
+	if changes := rules.Diff(t.Context(), example, example); len(changes) != 0 {
 		t.Errorf("a bundle differs from itself: %+v", changes)
 	}
 }

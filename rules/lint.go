@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"math/big"
@@ -15,26 +16,39 @@ import (
 // Finding is something in sound rules that is probably not meant. Codes are W6xx.
 type Finding struct {
 	Problem
-	// Witness is an order that shows it, as members of `with:` in a test, and of an offer where they begin with option; empty where no order is
-	// needed to see it. WitnessTest makes a test of it.
+	// Witness is an order that shows it, as members of `with:` in a test, and of an offer where they begin with option. It was decided, and
+	// the decision shows what is found. WitnessTest makes a test of it.
 	Witness map[string]string `json:"witness,omitempty"`
+	// NoWitness says why there is none, where there is none.
+	NoWitness string `json:"no_witness,omitempty"`
 }
 
+// What one Lint may cost, whatever the rules. 500 rules that are written by hand are far from it.
+const (
+	maxLintSteps = 1_000_000 // of logic, over all questions
+	maxLintWork  = 250_000   // rules asked over all orders that are tried
+	maxAtoms     = 500       // comparisons of a condition whose lets are written out
+	maxTerms     = 64        // of it as an or of ands
+)
+
 // Lint looks for rules that never or always hold, that others make useless, that contradict each other, and for what nothing uses. What it
-// says of conditions is proven; what it does not understand it leaves alone.
-func (b *Bundle) Lint() []Finding {
-	l := &linter{b: b, found: slices.Clone(b.notes), trees: map[*head]*logic.Tree{}}
-	l.prepare()
-	l.conditions()
-	l.firstHit()
-	l.sets()
-	l.excludes()
-	l.adjusts()
-	l.chooses()
-	l.guards()
-	l.fallbacks()
-	l.unused()
-	l.edges()
+// says of conditions is proven; what it does not understand it leaves alone, and of what is too large for it, it says so. It stops when ctx
+// ends; what it returns is then not all.
+func (b *Bundle) Lint(ctx context.Context) []Finding {
+	l := newLinter(ctx, b)
+	for _, n := range b.notes {
+		l.note(n)
+	}
+	for _, look := range []func(){
+		l.conditions, l.firstHit, l.sets, l.excludes, l.adjusts, l.chooses, l.guards, l.fallbacks, l.unused, func() { l.edges(true) },
+	} {
+		look()
+	}
+	if l.solver.Steps <= 0 {
+		l.found = append(l.found, Finding{NoWitness: inTheFiles, Problem: Problem{Code: "W630", File: b.file, Line: 1, Column: 1, End: 2,
+			Sentence: "the rules are too many and too large to be compared with each other to the end: what is found is true, and is not all",
+			Hint:     "put texts into lists, and split what holds for one group of orders off into another bundle"}})
+	}
 	slices.SortStableFunc(l.found, func(x, y Finding) int {
 		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column), cmp.Compare(x.Code, y.Code))
 	})
@@ -44,7 +58,7 @@ func (b *Bundle) Lint() []Finding {
 // DryRun decides orders at the edge of what there is, and names the rules that fail while they run.
 func (b *Bundle) DryRun() []Finding {
 	l := &linter{b: b}
-	l.edges()
+	l.edges(false)
 	return l.found
 }
 
@@ -55,28 +69,44 @@ func (b *Bundle) LintHits(hits map[string]int, orders int) []Finding {
 	for _, h := range b.heads() {
 		if hits[h.name] == 0 && !named[h.name] {
 			named[h.name] = true
-			l.report(h, "W620", fmt.Sprintf("it did nothing in %d orders", orders), "see whether it still says what is meant", nil)
+			l.report(h, "W620", fmt.Sprintf("it did nothing in %d orders", orders), "see whether it still says what is meant", pastOrders)
 		}
 	}
 	return l.found
 }
 
+// Why a finding has no order that shows it.
+const (
+	inTheFiles = "it stands in the files, whatever the order"
+	pastOrders = "it is about the past orders that were given"
+)
+
 type linter struct {
-	b       *Bundle
-	names   map[string]*logic.Tree
-	lists   map[string][]string
-	domains map[string]logic.Domain
-	trees   map[*head]*logic.Tree // conditions with dates and, as a path of its own, the place
+	b      *Bundle
+	stop   func() bool
+	solver logic.Solver
+	work   int // that is left for trying orders
+	names  map[string]*logic.Tree
+	lists  map[string][]string
+	whens  map[*head]*logic.Tree // conditions by themselves; nil is always
+	trees  map[*head]*logic.Tree // and with dates and, as a path of its own, the place
+	scopes map[*head]*logic.Tree // and with the options that it is about
+	// samples are of trees that were asked for what they imply.
+	samples map[*logic.Tree]*logic.Sample
+	held    *logic.Tree       // some rule of hold applies; nil where there is none
+	huge    map[string]string // lets that are too large, and how large they are
 	dead    map[*head]bool
 	found   []Finding
 }
 
-func (l *linter) report(h *head, code, sentence, hint string, witness map[string]string) {
+// report notes a finding that no order shows.
+func (l *linter) report(h *head, code, sentence, hint, why string) {
 	where := fmt.Sprintf("rule %q", h.name)
 	if h.at != "" {
 		where += " at " + h.at
 	}
-	l.found = append(l.found, Finding{Problem{Code: code, File: h.file, Line: h.line, Column: h.column, End: h.column + 1, Where: where, Sentence: sentence, Hint: hint}, readable(witness)})
+	l.found = append(l.found, Finding{NoWitness: why,
+		Problem: Problem{Code: code, File: h.file, Line: h.line, Column: h.column, End: h.column + 1, Where: where, Sentence: sentence, Hint: hint}})
 }
 
 // atLeastZero are the numbers that are never negative, with the greatest value that they have, 0 for none.
@@ -86,47 +116,112 @@ var atLeastZero = map[string]int64{
 	"option.on_time_rate_30d": 1, "option.cancel_rate_7d": 1, // shares, not percentages
 }
 
-func (l *linter) prepare() {
-	l.lists, l.names, l.domains, l.dead = map[string][]string{}, map[string]*logic.Tree{}, map[string]logic.Domain{}, map[*head]bool{}
-	for name, list := range l.b.lists {
+// newLinter reads every condition of a bundle. It stops working when ctx ends.
+func newLinter(ctx context.Context, b *Bundle) *linter {
+	l := &linter{
+		b: b, stop: func() bool { return ctx.Err() != nil }, work: maxLintWork, names: map[string]*logic.Tree{}, lists: map[string][]string{},
+		whens: map[*head]*logic.Tree{}, trees: map[*head]*logic.Tree{}, huge: map[string]string{}, dead: map[*head]bool{},
+		scopes: map[*head]*logic.Tree{}, samples: map[*logic.Tree]*logic.Sample{},
+	}
+	l.solver = logic.Solver{Domains: l.domains(), Steps: maxLintSteps, Stop: l.stop}
+	for name, list := range b.lists {
 		l.lists[name] = slices.Sorted(maps.Keys(list.Set))
 	}
-	for _, lets := range [][]let{l.b.orderLets, l.b.optionLets} {
+	for _, lets := range [][]let{b.orderLets, b.optionLets} {
 		for _, x := range lets {
-			if x.formula.Kind == formula.Bool {
-				l.names[x.name] = x.formula.Logic().Resolve(l.names, l.lists)
+			if x.formula.Kind == formula.Bool && !l.stop() {
+				l.names[x.name] = l.named(x)
 			}
 		}
 	}
+	var held []*logic.Tree
+	for _, h := range b.heads() {
+		if l.stop() {
+			break
+		}
+		if h.when != nil {
+			l.whens[h] = l.condition(h)
+		}
+		if l.trees[h] = l.treeOf(h); h.phase == "hold" {
+			held = append(held, l.trees[h])
+		}
+	}
+	if len(held) > 0 {
+		l.held = logic.Any(held...)
+	}
+	return l
+}
+
+// named is a let as a tree. One that is too large is not looked into.
+func (l *linter) named(x let) *logic.Tree {
+	t := x.formula.Logic().Resolve(l.names, l.lists)
+	if why := tooLarge(t); why != "" {
+		l.huge[x.name] = fmt.Sprintf("let %s comes to %s", x.name, why)
+		return &logic.Tree{Op: logic.Free, Ref: x.name, Text: x.name}
+	}
+	return t
+}
+
+// condition is the condition of a rule as a tree. One that is too large, or hangs on a let that is, is not looked into, and lint says so.
+func (l *linter) condition(h *head) *logic.Tree {
+	t := h.when.Logic().Resolve(l.names, l.lists)
+	why := ""
+	t.Each(func(part *logic.Tree) {
+		if part.Op == logic.Free && why == "" {
+			why = l.huge[part.Ref]
+		}
+	})
+	if own := tooLarge(t); own != "" {
+		why = "its condition comes to " + own
+		t = &logic.Tree{Op: logic.Free, Ref: h.when.Source, Text: strings.TrimSpace(h.when.Source)}
+	}
+	if why != "" {
+		l.report(h, "W629", "it is too large to be looked at: "+why, "say it in fewer parts: a list in place of many comparisons, or two rules", inTheFiles)
+	}
+	return t
+}
+
+// tooLarge says how large a tree is that is larger than lint looks at.
+func tooLarge(t *logic.Tree) string {
+	switch atoms, terms := t.Measure(); {
+	case atoms > maxAtoms:
+		return fmt.Sprintf("more than %d comparisons when every let is written out", maxAtoms)
+	case terms > maxTerms:
+		return fmt.Sprintf("more than %d cases when every or is taken apart", maxTerms)
+	}
+	return ""
+}
+
+// domains are what is known of fields whatever the order.
+func (l *linter) domains() map[string]logic.Domain {
+	domains := map[string]logic.Domain{}
 	for path, texts := range l.b.env.Enums {
-		l.domains[path] = logic.Domain{Texts: texts}
+		domains[path] = logic.Domain{Texts: texts}
 	}
 	for path, most := range atLeastZero {
 		d := logic.Domain{Least: new(big.Rat), Whole: l.b.env.Whole(path)}
 		if most > 0 {
 			d.Most = big.NewRat(most, 1)
 		}
-		l.domains[path] = d
+		domains[path] = d
 	}
-	l.domains["local.date"] = logic.Domain{Whole: true}
-	l.domains["local.weekday"] = logic.Domain{DayOf: "local.date"} // the members of the clock are one moment
+	domains["local.date"] = logic.Domain{Whole: true}
+	domains["local.weekday"] = logic.Domain{DayOf: "local.date"} // the members of the clock are one moment
 	for _, q := range l.b.quotas {
 		path := "quota." + q.Account + "." + q.Period + ".used"
 		if q.Per != "" {
 			path = "quota." + q.Account + "." + q.Period + "." + q.Per + ".used"
 		}
-		l.domains[path] = logic.Domain{Least: new(big.Rat), Whole: true}
+		domains[path] = logic.Domain{Least: new(big.Rat), Whole: true}
 	}
-	for _, h := range l.b.heads() {
-		l.trees[h] = l.treeOf(h)
-	}
+	return domains
 }
 
 // treeOf is when a rule is in force: its condition, its days and its place.
 func (l *linter) treeOf(h *head) *logic.Tree {
 	var parts []*logic.Tree
 	if h.when != nil {
-		parts = append(parts, h.when.Logic().Resolve(l.names, l.lists))
+		parts = append(parts, l.whens[h])
 	}
 	for _, d := range []struct{ op, day string }{{">=", h.from}, {"<=", h.until}} {
 		if n, ok := formula.DayNumber(d.day); ok {
@@ -157,43 +252,58 @@ func place(at string) *logic.Tree {
 	return &logic.Tree{Op: logic.In, Path: "location.id", Texts: []string{at}}
 }
 
-// can reports whether a condition can hold, and an order for which it does; sure is false where that hangs on what is not understood.
-func (l *linter) can(t *logic.Tree) (possible, sure bool, witness map[string]string) {
-	v, w := logic.Solve(t, l.domains)
-	return v != logic.Impossible, v == logic.Possible, w
+// can reports whether a condition can hold, for all that is known; sure is false where that hangs on what is not understood.
+func (l *linter) can(t *logic.Tree) (possible, sure bool) {
+	v, _ := l.solver.Solve(t)
+	return v != logic.Impossible, v == logic.Possible
 }
 
 // implies reports whether a holds only where b does.
 func (l *linter) implies(a, b *logic.Tree) bool {
-	possible, _, _ := l.can(logic.All(a, logic.Negate(b)))
+	sample, known := l.samples[a]
+	if !known {
+		sample = l.solver.Sample(a)
+		l.samples[a] = sample
+	}
+	l.solver.Steps--
+	if sample != nil && sample.Refutes(b) {
+		return false
+	}
+	possible, _ := l.can(logic.All(a, logic.Negate(b)))
 	return !possible
 }
 
 // scoped adds to a condition the options that a rule is about.
-func (l *linter) scoped(h *head, only []selector) *logic.Tree {
-	if only == nil {
-		return l.trees[h]
+func (l *linter) scoped(h *head) *logic.Tree {
+	if known := l.scopes[h]; known != nil {
+		return known
 	}
-	var any []*logic.Tree
-	for _, s := range only {
-		t := &logic.Tree{Op: logic.In, Path: "option.provider", Texts: []string{s.account}}
-		if s.service != "" {
-			t = logic.All(t, &logic.Tree{Op: logic.In, Path: "option.service", Texts: []string{s.service}})
+	t := l.trees[h]
+	if only := l.b.scopeOf(h); only != nil {
+		var any []*logic.Tree
+		for _, s := range only {
+			t := &logic.Tree{Op: logic.In, Path: "option.provider", Texts: []string{s.account}}
+			if s.service != "" {
+				t = logic.All(t, &logic.Tree{Op: logic.In, Path: "option.service", Texts: []string{s.service}})
+			}
+			any = append(any, t)
 		}
-		any = append(any, t)
+		t = logic.All(t, logic.Any(any...))
 	}
-	return logic.All(l.trees[h], logic.Any(any...))
+	l.scopes[h] = t
+	return t
 }
 
-func (l *linter) scopeOf(h *head) []selector {
-	for i := range l.b.excludes {
-		if &l.b.excludes[i].head == h {
-			return l.b.excludes[i].only
+// scopeOf are the options that a rule is about; nil is all.
+func (b *Bundle) scopeOf(h *head) []selector {
+	for i := range b.excludes {
+		if &b.excludes[i].head == h {
+			return b.excludes[i].only
 		}
 	}
-	for i := range l.b.adjusts {
-		if &l.b.adjusts[i].head == h {
-			return l.b.adjusts[i].only
+	for i := range b.adjusts {
+		if &b.adjusts[i].head == h {
+			return b.adjusts[i].only
 		}
 	}
 	return nil
@@ -202,24 +312,50 @@ func (l *linter) scopeOf(h *head) []selector {
 // conditions looks at each condition by itself.
 func (l *linter) conditions() {
 	for _, h := range l.b.heads() {
-		if possible, _, _ := l.can(l.scoped(h, l.scopeOf(h))); !possible {
+		scoped := l.scoped(h)
+		if possible, _ := l.can(scoped); !possible {
 			l.dead[h] = true
-			_, _, example := l.can(l.trees[h])
-			l.claim(h, "W601", "it never applies: its condition, days and providers exclude each other", "compare what it asks for", example, l.never(h))
+			l.claim(claim{h: h, code: "W601", sentence: "it never applies: its condition, days and providers exclude each other", hint: "compare what it asks for",
+				bases: nearly(scoped), stands: rests(h), shows: rests(h)})
 			continue
 		}
 		if h.when == nil {
 			continue
 		}
-		when := h.when.Logic().Resolve(l.names, l.lists)
-		if possible, _, _ := l.can(logic.Negate(when)); !possible {
-			_, _, w := l.can(when)
-			l.claim(h, "W602", "its condition always holds", "leave out when:, or say what was meant", w, l.always(h))
+		when := l.whens[h]
+		if possible, _ := l.can(logic.Negate(when)); !possible {
+			l.claim(claim{h: h, code: "W602", sentence: "its condition always holds", hint: "leave out when:, or say what was meant",
+				bases: []*logic.Tree{scoped, when}, stands: always(h), shows: applies(h)})
 		} else {
 			l.redundant(h, when)
 		}
 		l.window(h)
 		l.equality(h)
+	}
+}
+
+// nearly are the conditions that are short of one that never holds by one of its parts, and at last by all.
+func nearly(never *logic.Tree) []*logic.Tree {
+	parts := []*logic.Tree{}
+	flat(never, &parts)
+	var out []*logic.Tree
+	for i := range parts[:min(len(parts), 8)] {
+		out = append(out, logic.All(slices.Delete(slices.Clone(parts), i, i+1)...))
+	}
+	return append(out, logic.All())
+}
+
+// flat lists what a conjunction is made of.
+func flat(t *logic.Tree, out *[]*logic.Tree) {
+	if t == nil {
+		return
+	}
+	if t.Op != logic.And || len(*out) > 100 {
+		*out = append(*out, t)
+		return
+	}
+	for _, k := range t.Kids {
+		flat(k, out)
 	}
 }
 
@@ -238,8 +374,8 @@ func (l *linter) redundant(h *head, when *logic.Tree) {
 			idle = l.implies(part, rest)
 		}
 		if idle {
-			_, _, w := l.can(logic.All(rest, part))
-			l.report(h, "W622", fmt.Sprintf("a part of the condition makes no difference: %s", cmp.Or(part.Text, strings.Join(part.Paths(), ", "))), "the rest says as much", w)
+			l.claim(claim{h: h, code: "W622", sentence: fmt.Sprintf("a part of the condition makes no difference: %s", cmp.Or(part.Text, strings.Join(part.Paths(), ", "))),
+				hint: "the rest says as much", bases: []*logic.Tree{logic.All(l.scoped(h), rest, part), logic.All(rest, part)}, shows: applies(h)})
 			return
 		}
 	}
@@ -253,15 +389,18 @@ func (l *linter) window(h *head) {
 		if from < to || length > 0 && length <= 12*60 {
 			continue
 		}
-		l.report(h, "W612", fmt.Sprintf("the time from %02d:%02d to %02d:%02d goes over midnight and lasts %d hours", from/60, from%60, to/60, to%60, (length+1439)%1440/60+1),
-			"change the two times round, if the day was meant", map[string]string{"local.minute_of_day": fmt.Sprint(from)})
+		at := &logic.Tree{Op: logic.Compare, Path: "local.minute_of_day", Cmp: "==", Number: big.NewRat(int64(from), 1)}
+		l.claim(claim{h: h, code: "W612",
+			sentence: fmt.Sprintf("the time from %02d:%02d to %02d:%02d goes over midnight and lasts %d hours", from/60, from%60, to/60, to%60, (length+1439)%1440/60+1),
+			hint:     "change the two times round, if the day was meant", bases: []*logic.Tree{logic.All(l.trees[h], at), at}, shows: applies(h)})
 	}
 }
 
 // equality finds numbers with a fraction that are compared for being the same.
 func (l *linter) equality(h *head) {
 	if text := h.when.FloatEquality(); text != "" {
-		l.report(h, "W617", "it asks whether two computed numbers are the same: "+text, "use <= and >=; computed numbers differ in the last digits", nil)
+		l.claim(claim{h: h, code: "W617", sentence: "it asks whether two computed numbers are the same: " + text,
+			hint: "use <= and >=; computed numbers differ in the last digits", bases: []*logic.Tree{l.trees[h]}, shows: applies(h)})
 	}
 }
 
@@ -291,11 +430,17 @@ func (l *linter) covered(h *head, earlier []*head) {
 		return
 	}
 	for _, e := range earlier {
+		if l.solver.Spent() {
+			return
+		}
 		if l.dead[e] || !l.implies(l.trees[h], l.trees[e]) {
 			continue
 		}
-		_, _, w := l.can(l.trees[h])
-		l.claim(h, "W603", fmt.Sprintf("it is never reached: %q comes first and applies whenever it does", e.name), "put it before, or narrow the other", w, taken(h))
+		l.claim(claim{h: h, code: "W603", sentence: fmt.Sprintf("it is never reached: %q comes first and applies whenever it does", e.name),
+			hint: "put it before, or narrow the other", about: []*head{e}, bases: []*logic.Tree{l.trees[h]}, stands: decided(taken(h)),
+			shows: func(t *trial) bool {
+				return taken(h)(t.d) && applies(h)(t) && applies(e)(t) && (t.d.Plan.Hold != nil || t.d.Choose != nil)
+			}})
 		return
 	}
 }
@@ -304,24 +449,34 @@ func (l *linter) covered(h *head, earlier []*head) {
 func (l *linter) sets() {
 	for i := range l.b.sets {
 		a := &l.b.sets[i]
-		for j := i + 1; j < len(l.b.sets) && !l.dead[&a.head]; j++ {
-			z := &l.b.sets[j]
-			var common []string
-			for _, x := range a.assign {
-				if slices.ContainsFunc(z.assign, func(y assignment) bool { return y.attribute == x.attribute }) {
-					common = append(common, x.attribute)
-				}
-			}
-			if len(common) == 0 || l.dead[&z.head] {
-				continue
-			}
-			possible, sure, w := l.can(logic.All(l.trees[&a.head], l.trees[&z.head]))
-			switch {
-			case len(common) == len(a.assign) && l.implies(l.trees[&a.head], l.trees[&z.head]):
-				l.claim(&a.head, "W605", fmt.Sprintf("it never has an effect: %q overwrites %s whenever it applies", z.name, strings.Join(common, ", ")), "the last rule that applies wins; change the order", w, idle(&a.head))
-			case possible && sure && !l.implies(l.trees[&z.head], l.trees[&a.head]):
-				l.show(&a.head, "W606", fmt.Sprintf("%q may overwrite %s", z.name, strings.Join(common, ", ")), "the last rule that applies wins; if that is meant, leave it", w, overwritten(&a.head, &z.head))
-			}
+		for j := i + 1; j < len(l.b.sets) && !l.dead[&a.head] && !l.solver.Spent(); j++ {
+			l.overwrites(a, &l.b.sets[j])
 		}
+	}
+}
+
+// overwrites looks at what a later rule makes of an earlier one.
+func (l *linter) overwrites(a, z *setRule) {
+	var common []string
+	for _, x := range a.assign {
+		if slices.ContainsFunc(z.assign, func(y assignment) bool { return y.attribute == x.attribute }) {
+			common = append(common, x.attribute)
+		}
+	}
+	if len(common) == 0 || l.dead[&z.head] {
+		return
+	}
+	both := logic.All(l.trees[&a.head], l.trees[&z.head])
+	c := claim{h: &a.head, about: []*head{&z.head}, bases: []*logic.Tree{both}, shows: decided(overwritten(&a.head, &z.head))}
+	possible, sure := l.can(both)
+	switch {
+	case len(common) == len(a.assign) && l.implies(l.trees[&a.head], l.trees[&z.head]):
+		c.code, c.sentence = "W605", fmt.Sprintf("it never has an effect: %q overwrites %s whenever it applies", z.name, strings.Join(common, ", "))
+		c.hint, c.stands = "the last rule that applies wins; change the order", decided(idle(&a.head))
+		l.claim(c)
+	case possible && sure && !l.implies(l.trees[&z.head], l.trees[&a.head]):
+		c.code, c.sentence = "W606", fmt.Sprintf("%q may overwrite %s", z.name, strings.Join(common, ", "))
+		c.hint, c.only = "the last rule that applies wins; if that is meant, leave it", true
+		l.claim(c)
 	}
 }

@@ -48,8 +48,9 @@ func (b *Bundle) edges() []edge {
 	return out
 }
 
-// edges decides the orders at the edge, with an offer of nothing and one of much from each provider, and reports the rules that fail.
-func (l *linter) edges() {
+// edges decides the orders at the edge, with an offer of nothing and one of much from each provider, and reports the rules that fail; with an
+// order that shows it where that is asked for.
+func (l *linter) edges(show bool) {
 	b := l.b
 	var candidates []Candidate
 	for _, p := range b.providers {
@@ -57,6 +58,9 @@ func (l *linter) edges() {
 	}
 	reported := map[string]bool{}
 	for _, e := range b.edges() {
+		if show && l.stop() {
+			return
+		}
 		var offers []Offer
 		currency := e.input.Order.Total.Currency
 		for _, p := range b.providers {
@@ -70,11 +74,22 @@ func (l *linter) edges() {
 				continue
 			}
 			reported[f.Rule] = true
-			w := maps.Clone(e.witness)
-			if f.Account != "" {
-				w["option.provider"] = f.Account
+			c := claim{h: l.headOf(f.Rule), code: "W626", sentence: "it fails while it runs: " + f.Message, hint: runHint(f.Message), shows: fails(f.Rule)}
+			if !show {
+				l.report(c.h, c.code, c.sentence, c.hint, "")
+				continue
 			}
-			l.report(l.headOf(f.Rule), "W626", "it fails while it runs: "+f.Message, runHint(f.Message), w)
+			for _, fee := range []string{"", "0", "10000"} {
+				w := maps.Clone(e.witness)
+				if f.Account != "" {
+					w["option.provider"] = f.Account
+				}
+				if fee != "" {
+					w["option.fee"] = fee + " " + currency
+				}
+				c.values = append(c.values, w)
+			}
+			l.claim(c)
 		}
 	}
 }

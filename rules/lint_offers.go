@@ -42,12 +42,12 @@ func (b *Bundle) LintOffers(o Offered) []Finding {
 		}
 		if least, known := o.Least[g.maxFee.money.Currency]; known && g.maxFee.money.Minor < least.Minor {
 			l.report(&g.head, "W627", fmt.Sprintf("its bound of %s is under every fee that was asked in %s: the least was %s", g.maxFee.money, orders(o.Orders), least),
-				"raise max_fee: no option would be left", nil)
+				"raise max_fee: no option would be left", pastOrders)
 		}
 	}
 	for _, p := range b.providers {
 		if o.Asked[p] && !o.Accounts[p] {
-			l.found = append(l.found, Finding{Problem: Problem{Code: "W628", File: b.file, Line: 1, Column: 1, End: 2, Where: "providers",
+			l.found = append(l.found, Finding{NoWitness: pastOrders, Problem: Problem{Code: "W628", File: b.file, Line: 1, Column: 1, End: 2, Where: "providers",
 				Sentence: fmt.Sprintf("%s was asked in %s and never made an offer", p, orders(o.Orders)), Hint: "see whether the account works, or take it out"}})
 		}
 	}

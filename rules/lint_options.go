@@ -14,21 +14,7 @@ import (
 // excludes finds exclusions that others make superfluous, providers that are never left, and orders that no provider may take.
 func (l *linter) excludes() {
 	for i := range l.b.excludes {
-		x := &l.b.excludes[i]
-		tx := l.scoped(&x.head, x.only)
-		for j := range l.b.excludes {
-			y := &l.b.excludes[j]
-			if i == j || l.dead[&x.head] || l.dead[&y.head] || x.name == y.name {
-				continue
-			}
-			ty := l.scoped(&y.head, y.only)
-			if !l.implies(tx, ty) || j > i && l.implies(ty, tx) { // of two that are the same, the later one is named
-				continue
-			}
-			_, _, w := l.can(tx)
-			l.claim(&x.head, "W604", fmt.Sprintf("it makes no difference: %q excludes the same and more", y.name), "remove one of the two, or narrow the other", w, alsoOut(x, y))
-			break
-		}
+		l.inAnother(i)
 	}
 	var all []*logic.Tree
 	for _, p := range l.b.providers {
@@ -36,25 +22,41 @@ func (l *linter) excludes() {
 		if out == nil {
 			continue
 		}
-		if possible, _, _ := l.can(logic.Negate(out)); !possible {
-			h := l.alwaysOut(p)
-			_, _, w := l.can(out)
-			l.claim(h, "W608", fmt.Sprintf("provider %s is never used: some exclude always applies to it", p), "remove the provider, or narrow the rule", w, takenOut(p))
+		if possible, _ := l.can(logic.Negate(out)); !possible {
+			l.claim(claim{h: l.alwaysOut(p), code: "W608", sentence: fmt.Sprintf("provider %s is never used: some exclude always applies to it", p),
+				hint: "remove the provider, or narrow the rule", bases: []*logic.Tree{out}, stands: decided(takenOut(p)), shows: decided(takenOut(p))})
 		}
 		all = append(all, out)
 	}
 	if len(all) < max(len(l.b.providers), 2) {
 		return
 	}
-	var held []*logic.Tree
-	for i := range l.b.holds {
-		held = append(held, l.trees[&l.b.holds[i].head])
+	l.claim(claim{h: l.alwaysOut(l.b.providers[0]), code: "W607", sentence: "together with others it can exclude every provider",
+		hint: "such an order gets none: what that says", bases: []*logic.Tree{logic.All(all...)}, only: true, shows: decided(l.nobodyLeft)})
+}
+
+// inAnother finds an exclude that takes out all that one of them does.
+func (l *linter) inAnother(i int) {
+	x := &l.b.excludes[i]
+	if l.dead[&x.head] {
+		return
 	}
-	nobody := logic.All(all...)
-	for _, t := range []*logic.Tree{logic.All(nobody, logic.Negate(logic.Any(held...))), nobody} { // an order that is not held is the better example
-		if _, sure, w := l.can(t); sure && l.show(l.alwaysOut(l.b.providers[0]), "W607", "together with others it can exclude every provider", "such an order gets none: what that says", w, l.nobodyLeft) {
+	tx := l.scoped(&x.head)
+	for j := range l.b.excludes {
+		y := &l.b.excludes[j]
+		if l.solver.Spent() {
 			return
 		}
+		if i == j || l.dead[&y.head] || x.name == y.name {
+			continue
+		}
+		ty := l.scoped(&y.head)
+		if !l.implies(tx, ty) || j > i && l.implies(ty, tx) { // of two that are the same, the later one is named
+			continue
+		}
+		l.claim(claim{h: &x.head, code: "W604", sentence: fmt.Sprintf("it makes no difference: %q excludes the same and more", y.name),
+			hint: "remove one of the two, or narrow the other", about: []*head{&y.head}, bases: []*logic.Tree{tx}, stands: decided(alsoOut(x, y)), shows: bothOut(x, y)})
+		return
 	}
 }
 
@@ -90,7 +92,8 @@ func (l *linter) adjusts() {
 		x := &l.b.adjusts[i]
 		idle := func(a *amount) bool { return a == nil || a.formula == nil && a.percent == nil && a.money.Minor == 0 }
 		if idle(x.add) && idle(x.charge) {
-			l.report(&x.head, "W619", "it adds nothing", "give it an amount, or remove it", nil)
+			l.claim(claim{h: &x.head, code: "W619", sentence: "it adds nothing", hint: "give it an amount, or remove it",
+				bases: []*logic.Tree{l.scoped(&x.head)}, shows: decided(adjusts(x.name))})
 		}
 	}
 }
@@ -101,7 +104,8 @@ func (l *linter) chooses() {
 		seen := map[selector]bool{}
 		for _, s := range x.list {
 			if seen[s] || s.service != "" && seen[selector{s.account, ""}] {
-				l.report(&x.head, "W621", fmt.Sprintf("%s stands in the list before", s), "remove it", nil)
+				l.claim(claim{h: &x.head, code: "W621", sentence: fmt.Sprintf("%s stands in the list before", s), hint: "remove it",
+					bases: []*logic.Tree{l.trees[&x.head]}, shows: decided(chooses(x.name))})
 			}
 			seen[s] = true
 			l.gone(&x.head, s.account)
@@ -112,7 +116,8 @@ func (l *linter) chooses() {
 			}
 		}
 		if x.kind == "split" && slices.ContainsFunc(x.arms, func(a arm) bool { return a.percent == 0 }) {
-			l.report(&x.head, "W623", "a part of the split gets no order", "remove it, or give it a percentage", nil)
+			l.claim(claim{h: &x.head, code: "W623", sentence: "a part of the split gets no order", hint: "remove it, or give it a percentage",
+				bases: []*logic.Tree{l.trees[&x.head]}, shows: decided(chooses(x.name))})
 		}
 	}
 }
@@ -123,9 +128,10 @@ func (l *linter) gone(h *head, provider string) {
 	if out == nil || l.dead[h] || !l.implies(l.trees[h], out) {
 		return
 	}
-	_, _, w := l.can(l.trees[h])
-	l.claim(h, "W624", fmt.Sprintf("it names %s, which is excluded whenever the rule applies", provider), "narrow the exclude, or name another", w,
-		func(d *Decision) bool { return taken(h)(d) || takenOut(provider)(d) })
+	l.claim(claim{h: h, code: "W624", sentence: fmt.Sprintf("it names %s, which is excluded whenever the rule applies", provider),
+		hint: "narrow the exclude, or name another", bases: []*logic.Tree{l.trees[h]},
+		stands: func(t *trial) bool { return taken(h)(t.d) || takenOut(provider)(t.d) },
+		shows:  func(t *trial) bool { return takenOut(provider)(t.d) && applies(h)(t) }})
 }
 
 func (l *linter) guards() {
@@ -139,10 +145,9 @@ func (l *linter) guards() {
 			a, ok1 := fixed(x.maxFee)
 			z, ok2 := fixed(y.maxFee)
 			if c, err := unit.CompareMoney(a, z); ok1 && ok2 && err == nil && (c > 0 || c == 0 && i > j) && l.implies(l.trees[&x.head], l.trees[&y.head]) {
-				_, _, w := l.can(l.trees[&x.head])
-				w = maps.Clone(w)
-				w["option.fee"] = shipping.Money{Minor: a.Minor + 1, Currency: a.Currency}.String()
-				l.report(&x.head, "W618", fmt.Sprintf("it makes no difference: %q has a lower bound", y.name), "remove it, or give it a bound below", w)
+				w := map[string]string{"option.fee": shipping.Money{Minor: a.Minor + 1, Currency: a.Currency}.String()}
+				l.claim(claim{h: &x.head, code: "W618", sentence: fmt.Sprintf("it makes no difference: %q has a lower bound", y.name), hint: "remove it, or give it a bound below",
+					about: []*head{&y.head}, bases: []*logic.Tree{l.trees[&x.head]}, values: []map[string]string{w}, shows: decided(breaks(x.name, y.name))})
 				break
 			}
 		}
@@ -160,6 +165,7 @@ func (l *linter) fallbacks() {
 	taken := map[string][]*head{}
 	for i := range l.b.fallbacks {
 		x := &l.b.fallbacks[i]
+		here := []*logic.Tree{l.trees[&x.head]}
 		reached := len(x.fallback.On) == 0
 		by := ""
 		for _, event := range x.fallback.On {
@@ -171,8 +177,9 @@ func (l *linter) fallbacks() {
 			taken[event] = append(taken[event], &x.head)
 		}
 		if !reached && !l.dead[&x.head] {
-			_, _, w := l.can(l.trees[&x.head])
-			l.claim(&x.head, "W616", fmt.Sprintf("it is never reached: %q speaks of its events first", by), "the first that speaks of an event wins; change the order", w, silent(x))
+			l.claim(claim{h: &x.head, code: "W616", sentence: fmt.Sprintf("it is never reached: %q speaks of its events first", by),
+				hint: "the first that speaks of an event wins; change the order", bases: here, stands: decided(silent(x)),
+				shows: func(t *trial) bool { return silent(x)(t.d) && applies(&x.head)(t) && t.d.Plan.Hold == nil }})
 		}
 		bookings := 0
 		used := map[string]bool{}
@@ -181,7 +188,8 @@ func (l *linter) fallbacks() {
 				bookings++
 			}
 			if s.Use != "" && used[s.Use] {
-				l.report(&x.head, "W615", fmt.Sprintf("it uses %s twice; what failed once is not tried again", s.Use), "name another, or next_ranked", nil)
+				l.claim(claim{h: &x.head, code: "W615", sentence: fmt.Sprintf("it uses %s twice; what failed once is not tried again", s.Use),
+					hint: "name another, or next_ranked", bases: here, shows: decided(fallsBack(x.name))})
 			}
 			used[s.Use] = true
 			if account, _, _ := strings.Cut(s.Use, "/"); account != "" {
@@ -189,7 +197,8 @@ func (l *linter) fallbacks() {
 			}
 		}
 		if a := x.fallback.Attempts; a > 0 && bookings >= a+1 {
-			l.report(&x.head, "W625", fmt.Sprintf("it has %d steps that book, but %d attempts in all: the last steps are never taken", bookings, a), "raise attempts, or remove steps", nil)
+			l.claim(claim{h: &x.head, code: "W625", sentence: fmt.Sprintf("it has %d steps that book, but %d attempts in all: the last steps are never taken", bookings, a),
+				hint: "raise attempts, or remove steps", bases: here, shows: decided(fallsBack(x.name))})
 		}
 	}
 }
@@ -197,7 +206,7 @@ func (l *linter) fallbacks() {
 // unused finds names that nothing uses.
 func (l *linter) unused() {
 	note := func(code, what, hint string) {
-		l.found = append(l.found, Finding{Problem: Problem{Code: code, File: l.b.file, Line: 1, Column: 1, End: 2, Sentence: what, Hint: hint}})
+		l.found = append(l.found, Finding{NoWitness: inTheFiles, Problem: Problem{Code: code, File: l.b.file, Line: 1, Column: 1, End: 2, Sentence: what, Hint: hint}})
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.b.lists)) {
 		if !l.b.used["lists."+name] {

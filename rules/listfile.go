@@ -33,9 +33,9 @@ func (c *checker) listFile(s *source, data []byte) {
 		s.report(f.Problem)
 	}
 	if len(l.faults) == 0 && len(l.set) > 1 && isTitle(l.first, name) {
-		c.bundle.notes = append(c.bundle.notes, Finding{Problem: Problem{Code: "W613", File: s.name, Line: l.firstLine, Column: 1,
+		c.bundle.notes = append(c.bundle.notes, note{Finding: Finding{Problem: Problem{Code: "W613", File: s.name, Line: l.firstLine, Column: 1,
 			End: utf8.RuneCountInString(s.lines[l.firstLine-1]) + 1, Sentence: fmt.Sprintf("the first entry, %q, reads like a title, and counts as an entry", l.first),
-			Hint: "remove the line: a list has no header"}})
+			Hint: "remove the line: a list has no header"}}})
 	}
 }
 

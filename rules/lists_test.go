@@ -84,7 +84,7 @@ func TestListWithATitle(t *testing.T) {
 			t.Fatal(err)
 		}
 		found := 0
-		for _, f := range b.Lint() {
+		for _, f := range b.Lint(t.Context()) {
 			if f.Code == "W613" && f.File == "lists/remote_states.csv" && f.Line == 1 {
 				found++
 			}

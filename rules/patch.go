@@ -127,9 +127,9 @@ func (c *checker) idle(p patch, members []pair, rule *yaml.Node) {
 			return
 		}
 	}
-	c.bundle.notes = append(c.bundle.notes, Finding{Problem: Problem{Code: "W614", File: p.d.name, Line: p.name.Line, Column: p.name.Column,
+	c.bundle.notes = append(c.bundle.notes, note{rule: p.name.Value, at: p.at, Finding: Finding{Problem: Problem{Code: "W614", File: p.d.name, Line: p.name.Line, Column: p.name.Column,
 		End: p.name.Column + width(p.name), Where: "locations: " + p.at, Sentence: fmt.Sprintf("the patch of %q changes nothing", p.name.Value),
-		Hint: "remove it, or give it what is different there"}})
+		Hint: "remove it, or give it what is different there"}}})
 }
 
 func sameNode(a, b *yaml.Node) bool {

@@ -77,7 +77,7 @@ func TestCookbookWorks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range b.Lint() {
+	for _, f := range b.Lint(t.Context()) {
 		if f.Code == "W609" || f.Code == "W610" || f.Code == "W611" {
 			t.Errorf("the head of the cookbook: %v", f.Problem)
 		}

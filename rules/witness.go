@@ -15,7 +15,7 @@ import (
 // WitnessTest is a test file with one test: the order that shows a finding, and an offer from each provider. It expects nothing
 // but that the rules decide.
 func (b *Bundle) WitnessTest(f Finding) string {
-	with, offer := f.parts()
+	with, offer := parts(f.Witness)
 	var s strings.Builder
 	fmt.Fprintf(&s, "tests: 1\ncases:\n  - name: witness of %s\n", f.Code)
 	if len(with) > 0 {
@@ -35,14 +35,23 @@ func (b *Bundle) WitnessTest(f Finding) string {
 	return s.String()
 }
 
-// Witness decides the order that shows a finding. The record can be explained, and expressions can be tried over it, like that of an
-// order which was really decided.
+// Witness decides the order that shows a finding, as Lint did; rules of hold that stand before what is found are released. The record can be
+// explained, and expressions can be tried over it, like that of an order which was really decided. It fails where no order is known.
 func (b *Bundle) Witness(f Finding) (Decision, error) {
-	c, err := b.witnessCase(f)
+	if len(f.Witness) == 0 {
+		return Decision{}, fmt.Errorf("no order shows %s: %s", f.Code, cmp.Or(f.NoWitness, "the finding names none"))
+	}
+	phase := ""
+	for _, h := range b.heads() {
+		if f.Line == h.line && f.File == h.file {
+			phase = h.phase
+		}
+	}
+	t, err := b.try(f.Witness, phase)
 	if err != nil {
 		return Decision{}, err
 	}
-	return c.decide(b), nil
+	return *t.d, nil
 }
 
 func (b *Bundle) witnessCase(f Finding) (*testCase, error) {
@@ -53,29 +62,28 @@ func (b *Bundle) witnessCase(f Finding) (*testCase, error) {
 	return &suite.cases[0], nil
 }
 
-// WitnessText is the order that shows a finding in one line, as members of a test; "" where no order is needed to see it.
-func (f Finding) WitnessText() string {
-	with, offer := f.parts()
-	var parts []string
+// WitnessText is the order that shows a finding in one line, as members of a test; "" where there is none.
+func (f Finding) WitnessText() string { return OrderText(f.Witness) }
+
+// OrderText writes an order that shows something in one line, as members of a test; an offer is what begins with option. "" where there is none.
+func OrderText(order map[string]string) string {
+	with, offer := parts(order)
+	var out []string
 	if len(with) > 0 {
-		parts = append(parts, "with: "+flow(with))
+		out = append(out, "with: "+flow(with))
 	}
 	if len(offer) > 0 {
-		parts = append(parts, "quotes: ["+flow(offer)+"]")
+		out = append(out, "quotes: ["+flow(offer)+"]")
 	}
-	if also := f.Witness["also"]; also != "" {
-		parts = append(parts, "where also "+also)
-	}
-	return strings.Join(parts, " ")
+	return strings.Join(out, " ")
 }
 
-// parts splits a witness into what stands under with: and what an offer says.
-func (f Finding) parts() (with, offer map[string]string) {
+// parts splits an order into what stands under with: and what an offer says.
+func parts(order map[string]string) (with, offer map[string]string) {
 	with, offer = map[string]string{}, map[string]string{}
-	for path, value := range f.Witness {
+	for path, value := range order {
 		member, ofOption := strings.CutPrefix(path, "option.")
 		switch {
-		case path == "also":
 		case !ofOption:
 			with[path] = value
 		case slices.Contains(fieldNames(reflect.TypeFor[quoteText]()), member):

@@ -19,9 +19,10 @@ func newRulesLintCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "lint DIR", Short: "Find rules that are sound and probably not meant", Args: cobra.ExactArgs(1),
 		Long: "Find rules that never or always apply, that others make useless or overwrite, orders that nobody may take, and what nothing uses. Where an\n" +
-			"order shows it, it is given as it stands in a test. --witness N prints the decision record of the order that shows the Nth finding, for\n" +
-			"'rules explain' and 'rules try'. With --orders, rules that did nothing in those\n" +
-			"decisions are named too.\n\nFindings do not change the exit code, unless --strict is given: then it is 1.",
+			"order shows it, it is given as it stands in a test: it was decided, and the decision shows what is found. Where none was found, it is said why.\n" +
+			"--witness N prints the decision record of the order that shows the Nth finding, for 'rules explain' and 'rules try'; where there is none, it\n" +
+			"fails. With --orders, rules that did nothing in those decisions are named too. Conditions that are too large are not looked at, which is a\n" +
+			"finding of its own.\n\nFindings do not change the exit code, unless --strict is given: then it is 1.",
 		Example: "  waybill rules lint examples/rules\n  waybill rules lint rules --format github --strict\n" +
 			"  waybill rules lint rules --witness 1 > w.json && waybill rules explain w.json --rules rules",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -48,7 +49,10 @@ func (p *program) rulesLint(ctx context.Context, dir, plugins, orders, format st
 	if err != nil {
 		return err
 	}
-	findings := b.Lint()
+	findings := b.Lint(ctx)
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("lint %s was not finished: %w", dir, err)
+	}
 	if orders != "" {
 		hits, offered := map[string]int{}, rules.Offered{}
 		n, err := eachRecord(orders, func(d *rules.Decision) error {
@@ -85,13 +89,13 @@ func (p *program) lintWitness(ctx context.Context, dir, plugins string, n int) e
 	if err != nil {
 		return unreadable(err)
 	}
-	findings := b.Lint()
+	findings := b.Lint(ctx)
 	if n < 1 || n > len(findings) {
 		return usageError(fmt.Errorf("--witness %d: %s has %s", n, dir, count(len(findings), "finding")))
 	}
 	d, err := b.Witness(findings[n-1])
 	if err != nil {
-		return err
+		return fmt.Errorf("--witness %d: finding %d of %s: %w", n, n, dir, err)
 	}
 	record, err := d.JSON()
 	if err != nil {
@@ -106,6 +110,8 @@ func (p *program) lintText(findings []rules.Finding) error {
 		fmt.Fprintf(p.out, "%s\n", printable(f.Problem.String()))
 		if text := f.WitnessText(); text != "" {
 			fmt.Fprintf(p.out, "      = witness: %s\n", printable(text))
+		} else if f.NoWitness != "" {
+			fmt.Fprintf(p.out, "      = no witness: %s\n", printable(f.NoWitness))
 		}
 		fmt.Fprintf(p.out, "      = help: %s\n      [%s]\n", printable(f.Hint), f.Code)
 	}

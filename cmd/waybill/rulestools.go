@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +22,7 @@ func newRulesDiffCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "diff OLD_DIR NEW_DIR", Short: "Show how two folders of rules differ, with orders that show it", Args: cobra.ExactArgs(2),
 		Long: "Show how two folders of rules differ, rule by rule. Where the condition of a rule means something else, an order is given to which it applied\n" +
-			"and does not any more, or the other way round, as it stands in a test. With --format sarif or github every change is a notice at its\n" +
+			"and does not any more, or the other way round, as it stands in a test; or it is said why none was found. With --format sarif or github every change is a notice at its\n" +
 			"rule: in the new folder, in the old one where the rule is gone.",
 		Example: "  waybill rules diff rules.old rules",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,7 +50,10 @@ func (p *program) rulesDiff(ctx context.Context, old, now, plugins, format strin
 	if err != nil {
 		return err
 	}
-	changes := rules.Diff(a, b)
+	changes := rules.Diff(ctx, a, b)
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("diff %s %s was not finished: %w", old, now, err)
+	}
 	switch format {
 	case "json":
 		return p.printJSON(map[string]any{"changes": append([]rules.Change{}, changes...)})
@@ -93,19 +95,13 @@ func changeText(c rules.Change) string {
 		order map[string]string
 	}{{"does not apply any more to", c.NoLonger}, {"applies now to", c.Now}} {
 		if w.order != nil {
-			fmt.Fprintf(&out, "    %s %s\n", w.text, printable(withText(w.order)))
+			fmt.Fprintf(&out, "    %s %s\n", w.text, printable(rules.OrderText(w.order)))
 		}
 	}
-	return out.String()
-}
-
-// withText writes an order as it stands under with: in a test.
-func withText(order map[string]string) string {
-	var parts []string
-	for _, path := range slices.Sorted(maps.Keys(order)) {
-		parts = append(parts, path+": "+order[path])
+	if c.NotFound != "" {
+		fmt.Fprintf(&out, "    no order that tells them apart: %s\n", printable(c.NotFound))
 	}
-	return "with: { " + strings.Join(parts, ", ") + " }"
+	return out.String()
 }
 
 func newRulesFmtCmd(p *program) *cobra.Command {

@@ -7,7 +7,7 @@ import (
 )
 
 // Fault is a bundle with one thing in it that is sound and not meant. Code is that of the finding; Shown says whether a decision of
-// the finding's witness shows what the finding claims.
+// the finding's witness shows what the finding claims; it is nil where no order can, and the finding has to say so.
 type Fault struct {
 	Name  string
 	Code  string
@@ -36,16 +36,16 @@ var Faults = []Fault{
 	{"set sometimes overwritten", "W606", overwrites, "set: [{ name: A, when: order.asap, set: { signature: direct } }, { name: B, when: order.total > usd(10), set: { signature: adult } }]"},
 	{"nobody is left", "W607", nobody, "exclude: [{ name: A, when: order.weight > lb(50), providers: [ups] }, { name: B, when: order.weight > lb(60), providers: [doordash] }]"},
 	{"a provider never left", "W608", excludes("A"), "exclude: [{ name: A, providers: [ups] }]"},
-	{"a list for nothing", "W609", decides, "lists: { zips: [\"1\"] }"},
-	{"a let for nothing", "W610", decides, "let: { dear: order.total > usd(5) }"},
-	{"an attribute for nothing", "W611", decides, "attributes: [gift]"},
+	{"a list for nothing", "W609", nil, "lists: { zips: [\"1\"] }"},
+	{"a let for nothing", "W610", nil, "let: { dear: order.total > usd(5) }"},
+	{"an attribute for nothing", "W611", nil, "attributes: [gift]"},
 	{"times the wrong way round", "W612", acts, "warn: [{ name: A, when: 'time_between(\"20:30\", \"17:30\")', message: m }]"},
-	{"a patch for nothing", "W614", decides, "adjust: [{ name: A, add: 2.00 }]\nlocations: { x: { adjust: { A: { add: 2.00 } } } }"},
+	{"a patch for nothing", "W614", adjusts("A"), "adjust: [{ name: A, add: 2.00 }]\nlocations: { x: { adjust: { A: { add: 2.00 } } } }"},
 	{"a fallback twice", "W615", falls("A"), "fallback: [{ name: A, on: [no_driver], steps: [{ use: ups }, { use: ups }] }]"},
 	{"a fallback out of reach", "W616", falls("A"), "fallback: [{ name: A, on: [no_driver], steps: [next_ranked] }, { name: B, when: order.asap, on: [no_driver], steps: [{ notify: x }] }]"},
-	{"computed numbers", "W617", decides, "warn: [{ name: A, when: dollars(chosen.fee) == 12.5, message: m }]"},
+	{"computed numbers", "W617", acts, "warn: [{ name: A, when: dollars(chosen.fee) == 12.5, message: m }]"},
 	{"a guard above another", "W618", guards("A", "B"), "guard: [{ name: A, max_fee: 10.00, on_breach: next }, { name: B, max_fee: 12.00, on_breach: next }]"},
-	{"an adjustment of nothing", "W619", decides, "adjust: [{ name: A, add: 0.00 }]"},
+	{"an adjustment of nothing", "W619", adjusts("A"), "adjust: [{ name: A, add: 0.00 }]"},
 	{"a choice twice", "W621", chooses("A"), "choose: [{ name: A, prefer: [ups, ups/ground] }]"},
 	{"a part for nothing", "W622", acts, "warn: [{ name: A, when: order.weight > lb(50) and order.weight > lb(60), message: m }]"},
 	{"an empty part of a split", "W623", chooses("A"), "choose: [{ name: A, split: { ups: 0, rank: 100 } }]"},
@@ -60,6 +60,12 @@ func acts(d rules.Decision) bool    { return slices.Contains(d.Hits(), "A") }
 func rests(d rules.Decision) bool   { return decides(d) && !acts(d) }
 func decides(d rules.Decision) bool { return d.Winner != nil }
 func nobody(d rules.Decision) bool  { return d.Winner == nil && d.Hold == nil && d.Plan.Hold == nil }
+
+func adjusts(rule string) func(rules.Decision) bool {
+	return func(d rules.Decision) bool {
+		return slices.ContainsFunc(d.Adjusted, func(a rules.Adjustment) bool { return a.Rule == rule })
+	}
+}
 
 func chooses(rule string) func(rules.Decision) bool {
 	return func(d rules.Decision) bool { return d.Choose != nil && d.Choose.Rule == rule }

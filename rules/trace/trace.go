@@ -173,7 +173,7 @@ type wrapper struct {
 }
 
 func (w *wrapper) add(node *ast.Node, children []*part) *part {
-	p := &part{id: len(w.program.parts), text: strings.Join(strings.Fields(w.textOf(*node)), " "), op: operatorOf(*node), children: children}
+	p := &part{id: len(w.program.parts), text: strings.Join(strings.Fields(Cut(w.source, *node)), " "), op: operatorOf(*node), children: children}
 	w.program.parts = append(w.program.parts, p)
 	call := &ast.CallNode{Callee: &ast.IdentifierNode{Value: function}, Arguments: []ast.Node{&ast.IntegerNode{Value: p.id}, *node}}
 	ast.Patch(node, call)
@@ -256,24 +256,24 @@ func (w *wrapper) list(nodes []ast.Node) []*part {
 	return parts
 }
 
-// textOf cuts a node's text out of the source. Locations do not cover parentheses, so the cut grows until they balance.
-func (w *wrapper) textOf(n ast.Node) string {
+// Cut gives a node's text as it stands in the source. Locations do not cover parentheses, so the cut grows until they balance.
+func Cut(source []rune, n ast.Node) string {
 	s := &spanner{from: n.Location().From, to: n.Location().To}
 	ast.Walk(&n, s)
-	from, to := s.from, min(max(s.to, s.from+1), len(w.source))
+	from, to := s.from, min(max(s.to, s.from+1), len(source))
 	if from >= to {
 		return n.String()
 	}
 	if m, ok := n.(*ast.MemberNode); ok && m.Node.Location() == m.Location() {
 		return m.String() // made while compiling: it does not stand in the source
 	}
-	opened, closed := unbalanced(w.source[from:to])
-	if to < len(w.source) && w.source[to] == '(' { // a call without arguments of its own, such as a folded lb(60)
+	opened, closed := unbalanced(source[from:to])
+	if to < len(source) && source[to] == '(' { // a call without arguments of its own, such as a folded lb(60)
 		opened++
 		to++
 	}
-	for ; opened > 0 && to < len(w.source); to++ {
-		switch w.source[to] {
+	for ; opened > 0 && to < len(source); to++ {
+		switch source[to] {
 		case '(', '[', '{':
 			opened++
 		case ')', ']', '}':
@@ -281,14 +281,14 @@ func (w *wrapper) textOf(n ast.Node) string {
 		}
 	}
 	for ; closed > 0 && from > 0; from-- {
-		switch w.source[from-1] {
+		switch source[from-1] {
 		case ')', ']', '}':
 			closed++
 		case '(', '[', '{':
 			closed--
 		}
 	}
-	return string(w.source[from:to])
+	return string(source[from:to])
 }
 
 // unbalanced counts the brackets that a text leaves open and those that it closes without having opened them.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -75,7 +76,7 @@ func (c *console) try(q *httpapi.Request) (httpapi.Answer, error) {
 	if body.Order != "" {
 		err = c.tryOrder(q, body, b, &v)
 	} else {
-		c.tryCase(body, b, &v)
+		err = c.tryCase(q.Context(), body, b, &v)
 	}
 	return httpapi.Answer{Body: v}, err
 }
@@ -100,14 +101,14 @@ func (c *console) load(q *httpapi.Request, body tryBody, v *tryView) (*rules.Bun
 	if live := c.Live(q.Tenant.ID).Bundle; live != nil {
 		v.Live = live.Hash() == b.Hash()
 	}
-	for _, f := range b.Lint() {
+	for _, f := range b.Lint(q.Context()) {
 		p := f.Problem
 		if text := f.WitnessText(); text != "" {
 			p.Hint += "; an order that shows it: " + text
 		}
 		v.Problems = append(v.Problems, p)
 	}
-	return b, nil
+	return b, q.Context().Err() // whoever asked has left
 }
 
 // faults takes over what is wrong with files; any other error is the engine's.
@@ -120,8 +121,8 @@ func (v *tryView) faults(err error) error {
 	return nil
 }
 
-// tryCase runs the tests of the chosen file, and shows the decision of the chosen one.
-func (c *console) tryCase(body tryBody, b *rules.Bundle, v *tryView) {
+// tryCase runs the tests of the chosen file, and shows the decision of the chosen one. It ends with the question.
+func (c *console) tryCase(ctx context.Context, body tryBody, b *rules.Bundle, v *tryView) error {
 	for _, f := range body.Files {
 		if f.Name != body.Test {
 			continue
@@ -129,11 +130,14 @@ func (c *console) tryCase(body tryBody, b *rules.Bundle, v *tryView) {
 		suite, err := rules.LoadSuite(b, rules.File{Name: f.Name, Data: []byte(f.Text)})
 		if err != nil {
 			_ = v.faults(err) // LoadSuite fails with a *rules.CheckError alone
-			return
+			return nil
 		}
 		names := suite.Cases()
 		chosen := min(max(body.Case, 0), len(names)-1)
 		for i, name := range names {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			one := caseView{Name: name}
 			if i < maxRun || i == chosen {
 				r := suite.RunCase(i, nil)
@@ -149,6 +153,7 @@ func (c *console) tryCase(body tryBody, b *rules.Bundle, v *tryView) {
 			v.Cases = append(v.Cases, one)
 		}
 	}
+	return nil
 }
 
 // tryOrder decides a stored order by the given rules, from the input and the quotes of then.

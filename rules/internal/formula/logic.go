@@ -9,26 +9,41 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
 
 	"github.com/waybill-dev/waybill/rules/internal/logic"
+	"github.com/waybill-dev/waybill/rules/trace"
 	"github.com/waybill-dev/waybill/rules/unit"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // Logic gives the condition of a formula as a tree. Names of lets and lists stay as they are, for the caller to resolve.
 func (f *Formula) Logic() *logic.Tree {
-	config := f.env.config()
-	tree, _, problem := f.env.parse(f.Source, config, nil)
+	tree, problem := f.parsed()
 	if problem != nil {
-		return &logic.Tree{Op: logic.Free, Text: f.Source}
+		return &logic.Tree{Op: logic.Free, Ref: f.Source, Text: f.Source}
 	}
-	l := &logician{env: f.env}
+	l := &logician{env: f.env, source: []rune(f.Source)}
 	return l.tree(tree.Node)
 }
 
-type logician struct{ env *Env }
+type logician struct {
+	env    *Env
+	source []rune
+}
 
-func (l *logician) free(n ast.Node) *logic.Tree { return &logic.Tree{Op: logic.Free, Text: n.String()} }
+// free is what is not understood. It is known by what it was made into, which is the same however it was written, and shown as it was
+// written.
+func (l *logician) free(n ast.Node) *logic.Tree {
+	return &logic.Tree{Op: logic.Free, Ref: n.String(), Text: l.written(n)}
+}
+
+func (l *logician) written(n ast.Node) string { return written(l.source, n) }
+
+// written is a node as its author wrote it, on one line.
+func written(source []rune, n ast.Node) string {
+	return strings.Join(strings.Fields(trace.Cut(source, n)), " ")
+}
 
 func (l *logician) tree(n ast.Node) *logic.Tree {
 	switch n := n.(type) {
@@ -89,7 +104,7 @@ func (l *logician) compare(n *ast.BinaryNode) *logic.Tree {
 	case "local.time":
 		return l.time(n, op, constant)
 	}
-	t := &logic.Tree{Path: path, Cmp: op, Text: n.String()}
+	t := &logic.Tree{Path: path, Cmp: op, Text: l.written(n)}
 	switch c := constant.(type) {
 	case *ast.StringNode:
 		if day, ok := dayNumber(path, c.Value); ok {
@@ -130,7 +145,7 @@ func (l *logician) hour(n ast.Node, op string, constant ast.Node) *logic.Tree {
 	if !ok || of != "" {
 		return l.free(n)
 	}
-	text := n.String()
+	text := l.written(n)
 	floor := new(big.Rat).SetInt(new(big.Int).Div(hour.Num(), hour.Denom()))
 	first := new(big.Rat).Mul(floor, big.NewRat(60, 1))
 	next := new(big.Rat).Add(first, big.NewRat(60, 1)) // of the hour after
@@ -174,7 +189,7 @@ func (l *logician) time(n ast.Node, op string, constant ast.Node) *logic.Tree {
 	if err != nil {
 		return l.free(n)
 	}
-	return minutes(op, big.NewRat(int64(at), 1), n.String())
+	return minutes(op, big.NewRat(int64(at), 1), l.written(n))
 }
 
 // dayNumber reads a date that local.date is compared with as a number of days.
@@ -202,7 +217,7 @@ func (l *logician) in(n *ast.BinaryNode) *logic.Tree {
 		if path == "local.date" || path == "local.time" {
 			return l.free(n) // compared as days and minutes elsewhere; the two must not be taken for different fields
 		}
-		return &logic.Tree{Op: logic.List, Path: path, Ref: list, Text: n.String()}
+		return &logic.Tree{Op: logic.List, Path: path, Ref: list, Text: l.written(n)}
 	}
 	array, ok := n.Right.(*ast.ArrayNode)
 	if !ok {
@@ -224,7 +239,7 @@ func (l *logician) in(n *ast.BinaryNode) *logic.Tree {
 	if len(numbers) > 0 && len(texts) == 0 {
 		return logic.Any(numbers...)
 	}
-	return &logic.Tree{Op: logic.In, Path: path, Texts: texts, Text: n.String()}
+	return &logic.Tree{Op: logic.In, Path: path, Texts: texts, Text: l.written(n)}
 }
 
 // between is time_between as comparisons of the minute of the day.
@@ -347,14 +362,14 @@ func (f *Formula) FloatEquality() string {
 		for _, side := range []ast.Node{b.Left, b.Right} {
 			switch s := side.(type) {
 			case *ast.FloatNode:
-				text = b.String()
+				text = written([]rune(f.Source), b)
 			case *ast.CallNode:
 				if callee, ok := s.Callee.(*ast.IdentifierNode); ok && (callee.Value == "dollars" || callee.Value == "mins" || callee.Value == "round_to") {
-					text = b.String()
+					text = written([]rune(f.Source), b)
 				}
 			case *ast.BinaryNode:
 				if s.Operator == "/" {
-					text = b.String()
+					text = written([]rune(f.Source), b)
 				}
 			}
 		}
@@ -368,7 +383,54 @@ type visitor func(ast.Node)
 func (v visitor) Visit(node *ast.Node) { v(*node) }
 
 func (f *Formula) walk(visit func(ast.Node)) {
-	if tree, _, problem := f.env.parse(f.Source, f.env.config(), nil); problem == nil {
+	if tree, problem := f.parsed(); problem == nil {
 		ast.Walk(&tree.Node, visitor(visit))
 	}
+}
+
+// parsed is the tree of what was compiled once.
+func (f *Formula) parsed() (*parser.Tree, *Problem) {
+	f.env.twins.Lock()
+	defer f.env.twins.Unlock()
+	if f.env.twins.config == nil {
+		f.env.twins.config = f.env.config()
+	}
+	tree, _, problem := f.env.parseScanned(f.Source, f.env.twins.config, nil)
+	return tree, problem
+}
+
+// Constants are what a formula compares and computes with: the texts, and the numbers with their units, "" for a bare one.
+type Constants struct {
+	Texts   []string
+	Numbers []Constant
+}
+
+// Constant is a number in base units: of the currency, grams, millimetres, metres, cubic millimetres, seconds.
+type Constant struct {
+	Number *big.Rat
+	Unit   string
+}
+
+// Constants lists the constants of a formula.
+func (f *Formula) Constants() Constants {
+	var c Constants
+	var texts []*ast.StringNode
+	names := map[ast.Node]bool{} // of fields, which are no constants
+	f.walk(func(n ast.Node) {
+		switch n := n.(type) {
+		case *ast.StringNode:
+			texts = append(texts, n)
+		case *ast.MemberNode:
+			names[n.Property] = true
+		}
+		if number, of, ok := constantOf(n); ok {
+			c.Numbers = append(c.Numbers, Constant{number, of})
+		}
+	})
+	for _, s := range texts {
+		if !names[s] {
+			c.Texts = append(c.Texts, s.Value)
+		}
+	}
+	return c
 }

@@ -3,6 +3,9 @@
 // A condition is a tree of and, or and not over atoms: a number compared with a constant, a text compared with constants, a truth, or
 // something that is not understood. What is not understood may be true or false as it likes, and fields know nothing of each other, but
 // for a day and its day of the week: so whatever is called impossible is impossible, and nothing else is claimed.
+//
+// Trees share their parts: a name that stands twice in a condition is one tree. Whatever walks them keeps to that, for written out a few
+// names that double each other are larger than any memory. Measure says how large, without writing anything out.
 package logic
 
 import (
@@ -25,7 +28,7 @@ const (
 	In      // Path is one of Texts
 	List    // Path is in the list Ref
 	Name    // the condition that Ref names
-	Free    // not understood; Text tells two of them apart
+	Free    // not understood; Ref tells two of them apart
 )
 
 // Tree is a condition.
@@ -37,7 +40,7 @@ type Tree struct {
 	Number *big.Rat
 	Unit   string // "USD", "weight", …; amounts in two currencies are not compared
 	Texts  []string
-	Ref    string
+	Ref    string // of a Name and a List what they stand for
 	Truth  bool
 	Text   string // as the author wrote it
 }
@@ -66,66 +69,135 @@ func Negate(t *Tree) *Tree {
 
 // Resolve replaces names and lists. What it does not know becomes Free.
 func (t *Tree) Resolve(names map[string]*Tree, lists map[string][]string) *Tree {
-	if t == nil {
-		return nil
-	}
-	switch t.Op {
-	case Name:
-		if known := names[t.Ref]; known != nil {
-			return known
+	return t.replace(map[*Tree]*Tree{}, func(t *Tree) *Tree {
+		switch t.Op {
+		case Name:
+			if known := names[t.Ref]; known != nil {
+				return known
+			}
+			return &Tree{Op: Free, Ref: t.Ref, Text: t.Ref}
+		case List:
+			if texts, ok := lists[t.Ref]; ok {
+				return &Tree{Op: In, Path: t.Path, Texts: texts, Text: t.Text}
+			}
+			return &Tree{Op: Free, Ref: t.Text, Text: t.Text}
 		}
-		return &Tree{Op: Free, Text: t.Ref}
-	case List:
-		if texts, ok := lists[t.Ref]; ok {
-			return &Tree{Op: In, Path: t.Path, Texts: texts, Text: t.Text}
-		}
-		return &Tree{Op: Free, Text: t.Text}
-	}
-	if len(t.Kids) == 0 {
 		return t
-	}
-	made := *t
-	made.Kids = make([]*Tree, len(t.Kids))
-	for i, k := range t.Kids {
-		made.Kids[i] = k.Resolve(names, lists)
-	}
-	return &made
+	})
 }
 
 // Fix replaces the comparisons of a text with what they come to when it has a value.
 func (t *Tree) Fix(path, value string) *Tree {
+	return t.replace(map[*Tree]*Tree{}, func(t *Tree) *Tree {
+		if t.Op == In && t.Path == path {
+			return &Tree{Op: Fixed, Truth: slices.Contains(t.Texts, value)}
+		}
+		return t
+	})
+}
+
+// Apart gives a tree whose parts that are not understood are none of another tree's: what they name is something else there.
+func (t *Tree) Apart(mark string) *Tree {
+	return t.replace(map[*Tree]*Tree{}, func(t *Tree) *Tree {
+		if t.Op == Free {
+			return &Tree{Op: Free, Ref: mark + t.Ref, Text: t.Text}
+		}
+		return t
+	})
+}
+
+// replace gives a tree with other leaves. What was one part stays one.
+func (t *Tree) replace(done map[*Tree]*Tree, leaf func(*Tree) *Tree) *Tree {
 	if t == nil {
 		return nil
 	}
-	if t.Op == In && t.Path == path {
-		return &Tree{Op: Fixed, Truth: slices.Contains(t.Texts, value)}
-	}
 	if len(t.Kids) == 0 {
-		return t
+		return leaf(t)
+	}
+	if known := done[t]; known != nil {
+		return known
 	}
 	made := *t
 	made.Kids = make([]*Tree, len(t.Kids))
 	for i, k := range t.Kids {
-		made.Kids[i] = k.Fix(path, value)
+		made.Kids[i] = k.replace(done, leaf)
 	}
+	done[t] = &made
 	return &made
+}
+
+// Each calls see once for every part of a tree, the parts of a part before it.
+func (t *Tree) Each(see func(*Tree)) { t.each(map[*Tree]bool{}, see) }
+
+func (t *Tree) each(seen map[*Tree]bool, see func(*Tree)) {
+	if t == nil || seen[t] {
+		return
+	}
+	seen[t] = true
+	for _, k := range t.Kids {
+		k.each(seen, see)
+	}
+	see(t)
 }
 
 // Paths lists what the atoms of a tree speak of; free ones give their text.
 func (t *Tree) Paths() []string {
-	if t == nil {
-		return nil
-	}
 	var out []string
-	if t.Op == Free {
-		out = append(out, t.Text)
-	} else if t.Path != "" {
-		out = append(out, t.Path)
-	}
-	for _, k := range t.Kids {
-		out = append(out, k.Paths()...)
-	}
+	t.Each(func(t *Tree) {
+		if t.Op == Free {
+			out = append(out, t.Text)
+		} else if t.Path != "" {
+			out = append(out, t.Path)
+		}
+	})
 	return out
+}
+
+// Most is what Measure counts up to.
+const Most = 1 << 20
+
+// Measure is how many atoms a tree has when it is written out, and how many terms when it is then made an or of ands; Most where it is
+// that many or more.
+func (t *Tree) Measure() (atoms, terms int) {
+	m := measuring{}
+	size := m.of(t)
+	return size.atoms, size.yes
+}
+
+type measuring map[*Tree]sizes
+
+// sizes are of a part: its atoms, and the terms of itself and of its opposite.
+type sizes struct{ atoms, yes, no int }
+
+func (m measuring) of(t *Tree) sizes {
+	if t == nil {
+		return sizes{1, 1, 1}
+	}
+	if known, ok := m[t]; ok {
+		return known
+	}
+	size := sizes{1, 1, 1}
+	switch t.Op {
+	case Not:
+		k := m.of(t.Kids[0])
+		size = sizes{k.atoms, k.no, k.yes}
+	case And, Or:
+		every, some := 1, 0
+		size.atoms = 0
+		for _, k := range t.Kids {
+			s := m.of(k)
+			all, any := s.yes, s.no
+			if t.Op == Or {
+				all, any = any, all
+			}
+			size.atoms, every, some = min(size.atoms+s.atoms, Most), min(every*all, Most), min(some+any, Most)
+		}
+		if size.yes, size.no = every, some; t.Op == Or {
+			size.yes, size.no = some, every
+		}
+	}
+	m[t] = size
+	return size
 }
 
 // Domain is what is known of a field whatever the order.
@@ -147,30 +219,56 @@ const (
 	TooLarge           // the search was given up
 )
 
-// Solve looks for values that make a tree hold.
-func Solve(t *Tree, domains map[string]Domain) (Verdict, map[string]string) {
-	s := &search{domains: domains}
-	if st := s.find([]*literal{{t, true}}, state{}, false); st != nil {
-		return Possible, st.witness(domains)
-	}
-	if s.steps > maxSteps {
-		return TooLarge, nil
-	}
-	s.steps = 0
-	if st := s.find([]*literal{{t, true}}, state{}, true); st != nil {
-		return Perhaps, st.witness(domains)
-	}
-	if s.steps > maxSteps {
-		return TooLarge, nil
-	}
-	return Impossible, nil
+// Part is a part of a tree that is not understood, and what a witness needs it to come to.
+type Part struct {
+	Text string
+	Want bool
 }
 
-const maxSteps = 20_000
+// Witness are values that make a tree hold. Numbers are exact, with their unit after a space.
+type Witness struct {
+	Values map[string]string // by path
+	Open   []Part            // what else must come out so, sorted by text
+}
+
+// MaxSteps is what one question costs at most.
+const MaxSteps = 20_000
+
+// Solver answers questions about fields of these domains, as long as it has Steps left, and until Stop says so.
+type Solver struct {
+	Domains map[string]Domain
+	Steps   int
+	Stop    func() bool // may be nil
+}
+
+// Spent reports whether the solver answers no more questions.
+func (s *Solver) Spent() bool { return s.Steps <= 0 || s.Stop != nil && s.Stop() }
+
+// Solve looks for values that make a tree hold.
+func (s *Solver) Solve(t *Tree) (Verdict, Witness) {
+	for _, free := range []bool{false, true} {
+		if s.Spent() {
+			return TooLarge, Witness{}
+		}
+		q := &search{domains: s.Domains, left: min(MaxSteps, s.Steps)}
+		begun := q.left
+		st := q.find([]*literal{{t, true}}, state{}, free)
+		s.Steps -= begun - q.left
+		switch {
+		case st != nil && !free:
+			return Possible, st.witness(s.Domains)
+		case st != nil:
+			return Perhaps, st.witness(s.Domains)
+		case q.left <= 0:
+			return TooLarge, Witness{}
+		}
+	}
+	return Impossible, Witness{}
+}
 
 type search struct {
 	domains map[string]Domain
-	steps   int
+	left    int
 }
 
 // literal is a tree that must hold, or must not.
@@ -182,7 +280,7 @@ type literal struct {
 // find works through what must hold; free says whether what is not understood may be relied on.
 func (s *search) find(todo []*literal, st state, free bool) state {
 	for len(todo) > 0 {
-		if s.steps++; s.steps > maxSteps {
+		if s.left--; s.left <= 0 {
 			return nil
 		}
 		l := todo[len(todo)-1]
@@ -202,6 +300,7 @@ func (s *search) find(todo []*literal, st state, free bool) state {
 			}
 		case t.Op == And, t.Op == Or:
 			for _, k := range t.Kids {
+				s.left -= len(st) / 8 // what is settled is copied
 				if found := s.find(append(slices.Clone(todo), &literal{k, l.want}), st.clone(), free); found != nil {
 					return found
 				}
@@ -222,6 +321,7 @@ type state map[string]*limits
 // limits are the values that a path may still have.
 type limits struct {
 	truth               *bool
+	text                string // of what is not understood
 	unit                string
 	least, most         *big.Rat
 	openLeast, openMost bool
@@ -256,7 +356,7 @@ func (st state) add(t *Tree, want bool, domains map[string]Domain, free bool) bo
 	case Fixed:
 		return t.Truth == want
 	case Free:
-		return free && st.is("?"+t.Text, want)
+		return free && st.open(t, want)
 	case Is:
 		return st.is(t.Path, want)
 	case Compare:
@@ -287,6 +387,15 @@ func (st state) is(path string, want bool) bool {
 		return *l.truth == want
 	}
 	l.truth = &want
+	return true
+}
+
+// open settles what is not understood.
+func (st state) open(t *Tree, want bool) bool {
+	if !st.is("?"+t.Ref, want) {
+		return false
+	}
+	st["?"+t.Ref].text = t.Text
 	return true
 }
 
@@ -407,7 +516,7 @@ func (st state) in(t *Tree, want bool, d Domain) bool {
 	} else {
 		l.texts = slices.DeleteFunc(slices.Clone(l.texts), func(x string) bool { return !slices.Contains(t.Texts, x) })
 	}
-	_, ok := l.text()
+	_, ok := l.pick()
 	return ok
 }
 
@@ -425,8 +534,8 @@ func (st state) onWeekday(t *Tree, want bool, path string, d Domain) bool {
 
 const dayUnit = "day"
 
-// text picks a text within the limits.
-func (l *limits) text() (string, bool) {
+// pick picks a text within the limits.
+func (l *limits) pick() (string, bool) {
 	if l.texts != nil {
 		for _, x := range l.texts {
 			if !slices.Contains(l.notTexts, x) {
@@ -442,15 +551,14 @@ func (l *limits) text() (string, bool) {
 	return other, true
 }
 
-// witness writes the settled values by path. Numbers are exact, with their unit after a space.
-func (st state) witness(domains map[string]Domain) map[string]string {
+// witness writes the settled values by path.
+func (st state) witness(domains map[string]Domain) Witness {
 	out := map[string]string{}
+	var open []Part
 	for key, l := range st {
 		switch {
 		case strings.HasPrefix(key, "?"):
-			if *l.truth {
-				out["also"] = strings.TrimPrefix(key, "?")
-			}
+			open = append(open, Part{l.text, *l.truth})
 		case l.truth != nil:
 			out[key] = "false"
 			if *l.truth {
@@ -464,11 +572,12 @@ func (st state) witness(domains map[string]Domain) map[string]string {
 			}
 			out[path] = strings.TrimSpace(decimal(l.number(domains[path].Whole)) + " " + l.unit)
 		default:
-			text, _ := l.text()
+			text, _ := l.pick()
 			out[key] = text
 		}
 	}
-	return out
+	slices.SortFunc(open, func(a, b Part) int { return strings.Compare(a.Text, b.Text) })
+	return Witness{out, open}
 }
 
 // weekdayPath is the field with the days of the week of another, "" where there is none.

@@ -15,6 +15,11 @@ var domains = map[string]logic.Domain{
 	"n": {Least: big.NewRat(0, 1), Whole: true}, "t": {Texts: []string{"a", "b", "c"}},
 }
 
+func solve(t *logic.Tree) (logic.Verdict, logic.Witness) {
+	s := logic.Solver{Domains: domains, Steps: 1 << 20}
+	return s.Solve(t)
+}
+
 func random(t *rapid.T, depth int) *logic.Tree {
 	if depth > 0 {
 		switch rapid.IntRange(0, 3).Draw(t, "op") {
@@ -65,7 +70,7 @@ func TestSolveIsRight(t *testing.T) {
 	verdicts := map[logic.Verdict]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		tree := random(t, 4)
-		verdict, witness := logic.Solve(tree, domains)
+		verdict, witness := solve(tree)
 		verdicts[verdict]++
 		possible := false
 		for _, b := range []string{"true", "false"} {
@@ -86,7 +91,7 @@ func TestSolveIsRight(t *testing.T) {
 			t.Fatalf("verdict %v, possible %v", verdict, possible)
 		case verdict == logic.Possible:
 			all := map[string]string{"b": "false", "t": "a", "u": "zzz", "n": "0", "r": "0"}
-			for path, value := range witness {
+			for path, value := range witness.Values {
 				all[path] = value
 			}
 			if !holds(tree, all) {
@@ -100,7 +105,7 @@ func TestSolveIsRight(t *testing.T) {
 }
 
 func TestWhatIsNotUnderstoodIsNeverSure(t *testing.T) {
-	free := &logic.Tree{Op: logic.Free, Text: "f(x)"}
+	free := &logic.Tree{Op: logic.Free, Ref: "f(x)", Text: "f( x )"}
 	for _, c := range []struct {
 		tree *logic.Tree
 		want logic.Verdict
@@ -111,7 +116,7 @@ func TestWhatIsNotUnderstoodIsNeverSure(t *testing.T) {
 		{(&logic.Tree{Op: logic.List, Path: "t", Ref: "l"}).Resolve(nil, map[string][]string{"l": {"a"}}), logic.Possible},
 		{(&logic.Tree{Op: logic.In, Path: "t", Texts: []string{"a"}}).Fix("t", "b"), logic.Impossible}, {nil, logic.Possible}, {logic.Negate(nil), logic.Impossible},
 	} {
-		if got, _ := logic.Solve(c.tree, domains); got != c.want {
+		if got, _ := solve(c.tree); got != c.want {
 			t.Errorf("%+v: %v, want %v", c.tree, got, c.want)
 		}
 	}
@@ -125,7 +130,86 @@ func TestLargeTreesAreGivenUp(t *testing.T) {
 		all = append(all, logic.Any(&logic.Tree{Op: logic.Is, Path: path}, &logic.Tree{Op: logic.Is, Path: path + "y"}))
 	}
 	never := &logic.Tree{Op: logic.Fixed}
-	if got, _ := logic.Solve(logic.All(append([]*logic.Tree{logic.Any(never, never)}, all...)...), domains); got != logic.TooLarge {
+	if got, _ := solve(logic.All(append([]*logic.Tree{logic.Any(never, never)}, all...)...)); got != logic.TooLarge {
 		t.Errorf("verdict %v", got)
+	}
+}
+
+// TestSharedPartsAreNotWrittenOut doubles a condition sixty times: it is measured, replaced and listed as the sixty parts that it has.
+func TestSharedPartsAreNotWrittenOut(t *testing.T) {
+	tree := &logic.Tree{Op: logic.Name, Ref: "x"}
+	for range 60 {
+		tree = logic.Any(logic.All(tree, tree), logic.Negate(tree))
+	}
+	if atoms, terms := tree.Measure(); atoms != logic.Most || terms != logic.Most {
+		t.Errorf("%d atoms, %d terms", atoms, terms)
+	}
+	known := tree.Resolve(map[string]*logic.Tree{"x": {Op: logic.In, Path: "t", Texts: []string{"a"}}}, nil)
+	if paths := known.Fix("t", "b").Paths(); len(paths) != 0 {
+		t.Errorf("a text that is known is still asked for: %v", paths)
+	}
+	if paths := known.Paths(); !slices.Equal(paths, []string{"t"}) {
+		t.Errorf("it speaks of %v", paths)
+	}
+}
+
+// TestMeasureCounts holds what is counted against what stands there.
+func TestMeasureCounts(t *testing.T) {
+	a := &logic.Tree{Op: logic.Is, Path: "a"}
+	three := logic.Any(a, a, a)
+	for _, c := range []struct {
+		tree         *logic.Tree
+		atoms, terms int
+	}{
+		{nil, 1, 1}, {a, 1, 1}, {three, 3, 3}, {logic.Negate(three), 3, 1}, {logic.All(three, three), 6, 9}, {logic.Negate(logic.All(three, three)), 6, 2},
+	} {
+		if atoms, terms := c.tree.Measure(); atoms != c.atoms || terms != c.terms {
+			t.Errorf("%+v: %d atoms, %d terms", c, atoms, terms)
+		}
+	}
+}
+
+// TestASolverStops when its steps are spent or it is told to, and says that it does not know.
+func TestASolverStops(t *testing.T) {
+	yes := &logic.Tree{Op: logic.Is, Path: "b"}
+	for _, s := range []logic.Solver{{}, {Steps: 100, Stop: func() bool { return true }}} {
+		if got, _ := s.Solve(yes); got != logic.TooLarge || !s.Spent() {
+			t.Errorf("verdict %v", got)
+		}
+	}
+	s := logic.Solver{Steps: 3}
+	for range 4 {
+		s.Solve(yes)
+	}
+	if !s.Spent() {
+		t.Errorf("%d steps are left", s.Steps)
+	}
+}
+
+// TestASampleRefutesNothingThatFollows: whatever it calls refuted does not follow by trying every value either.
+func TestASampleRefutesNothingThatFollows(t *testing.T) {
+	refuted, followed := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := random(t, 3), random(t, 3)
+		s := logic.Solver{Domains: domains, Steps: 1 << 20}
+		sample := s.Sample(a)
+		if verdict, _ := s.Solve(a); (sample == nil) != (verdict == logic.Impossible) {
+			t.Fatalf("a sample is known: %v, although the verdict is %v", sample != nil, verdict)
+		}
+		if sample == nil {
+			return
+		}
+		verdict, _ := s.Solve(logic.All(a, logic.Negate(b)))
+		switch refutes := sample.Refutes(b); {
+		case refutes && verdict == logic.Impossible:
+			t.Fatal("it follows, and the sample refutes it")
+		case refutes:
+			refuted++
+		case verdict == logic.Impossible:
+			followed++
+		}
+	})
+	if refuted == 0 || followed == 0 {
+		t.Errorf("%d are refuted, %d follow", refuted, followed)
 	}
 }
