@@ -3,6 +3,7 @@ package rules_test
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,5 +72,50 @@ warn: [ { name: New, when: order.asap, message: m } ]
 	}
 	if changes := rules.Diff(t.Context(), example, example); len(changes) != 0 {
 		t.Errorf("a bundle differs from itself: %+v", changes)
+	}
+}
+
+// TestDiffOfComputedParts: the order of each is computed by both, whatever the change hangs on; where none is found, it is said why.
+func TestDiffOfComputedParts(t *testing.T) {
+	load := func(condition string) *rules.Bundle {
+		b, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups, own_fleet]\nlet: { share: order.total * "+map[bool]string{true: "0.4", false: "0.3"}[condition == "share  > option.fee"]+" }\n"+
+			"lists: { far: [AK, "+map[bool]string{true: "HI", false: "PR"}[strings.Contains(condition, "lists.far ")]+"] }\nexclude: [ { name: A, when: '"+condition+"' } ]\n", rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for old, now := range map[string]string{
+		`order.total * 0.3 > option.fee`:                       `order.total * 0.4 > option.fee`,
+		`share > option.fee`:                                   `share  > option.fee`,
+		`bucket("trial", order.customer_id) < 20`:              `bucket("trial", order.customer_id) < 30`,
+		`any(order.items, .price > usd(5))`:                    `any(order.items, .price > usd(6))`,
+		`order.to.city startsWith "Bo"`:                        `order.to.city startsWith "Bos"`,
+		`order.promise_by < local.now + business_days(2)`:      `order.promise_by < local.now + business_days(5)`,
+		`any(["x", "y"], order.to.state in lists.far)`:         `any(["x", "y"], order.to.state in lists.far )`,
+		`order.to.city matches "^Bo[a-z]{3}$" and order.gift`:  `order.to.city matches "^Bo[a-z]{4}$" and order.gift`,
+		`order.asap and order.total - order.tip > option.cost`: `order.total - order.tip > option.cost`,
+	} {
+		a, b := load(old), load(now)
+		changes := rules.Diff(t.Context(), a, b)
+		i := slices.IndexFunc(changes, func(c rules.Change) bool { return c.Name == "A" })
+		if i < 0 || changes[i].NoLonger == nil && changes[i].Now == nil || changes[i].NotFound != "" {
+			t.Errorf("%s: %+v", old, changes)
+			continue
+		}
+		for order, applied := range map[*map[string]string]bool{&changes[i].NoLonger: true, &changes[i].Now: false} {
+			if *order == nil {
+				continue
+			}
+			before, err1 := a.Witness(rules.Finding{Witness: *order})
+			after, err2 := b.Witness(rules.Finding{Witness: *order})
+			if err1 != nil || err2 != nil || applied != (len(before.Excluded) > len(after.Excluded)) || len(before.Excluded) == len(after.Excluded) {
+				t.Errorf("%s: %v does not tell them apart (%v, %v)", old, *order, err1, err2)
+			}
+		}
+	}
+	changes := rules.Diff(t.Context(), load(`bucket("a", order.id) + bucket("b", order.id) == 198`), load(`bucket("a", order.id) + bucket("b", order.id) == 197 + 1`))
+	if len(changes) != 1 || !strings.Contains(changes[0].NotFound, "that were tried") {
+		t.Errorf("%+v", changes)
 	}
 }

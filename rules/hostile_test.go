@@ -2,10 +2,12 @@ package rules_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +116,73 @@ func TestRunawayExpressionsAreStopped(t *testing.T) {
 				t.Errorf("with the explanation it took %v", took)
 			}
 		})
+	}
+}
+
+// TestEndlessFilesAreLookedInto by everything that looks into rules; where a condition was not looked at, that is said.
+func TestEndlessFilesAreLookedInto(t *testing.T) {
+	unread := map[string]bool{"lets that double": true, "lets that square": true, "nested choices": true, "many ands of ors": true}
+	in := input(t, source())
+	for name, file := range measure.EndlessFiles() {
+		t.Run(name, func(t *testing.T) {
+			b, err := rules.Load(oneFile(file), rules.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			said := slices.ContainsFunc(b.Lint(t.Context()), func(f rules.Finding) bool { return f.Code == "W629" })
+			if said != unread[name] {
+				t.Errorf("it says that a condition was not looked at: %v", said)
+			}
+			if changes := rules.Diff(t.Context(), b, b); len(changes) > 0 {
+				t.Errorf("a bundle differs from itself: %+v", changes)
+			}
+			d := b.Decide(b.Prepare(in, candidates()), offers())
+			if _, err := rules.Explain(b, d); err != nil {
+				t.Error(err)
+			}
+			if _, err := rules.WhatIf(b, d); err != nil {
+				t.Error(err)
+			}
+			c := rules.NewCoverage(b)
+			if err := c.Add(&d); err != nil {
+				t.Error(err)
+			}
+			if r, err := rules.RunBacktest(b, bytes.NewReader(encode(t, d)), rules.BacktestOptions{Workers: 1}); err != nil || r.Orders != 1 {
+				t.Errorf("%+v (%v)", r, err)
+			}
+			if took := time.Since(start); took > 3*muchTooLong {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// leaving is a context that ends when it has been asked a number of times.
+type leaving struct {
+	context.Context
+	asked, stays int
+}
+
+func (l *leaving) Err() error {
+	if l.asked++; l.asked > l.stays {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestLintEndsWithItsContext: what is left to do is told by how often the context is asked.
+func TestLintEndsWithItsContext(t *testing.T) {
+	b, err := rules.Load(oneFile(measure.EndlessFiles()["many ors of ands"]), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stays := range []int{0, 100, 200, 700} {
+		ctx := &leaving{Context: t.Context(), stays: stays}
+		b.Lint(ctx)
+		if more := ctx.asked - stays; more < 1 || more > 20 {
+			t.Errorf("it asked %d times more after the end", more)
+		}
 	}
 }
 

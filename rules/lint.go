@@ -25,7 +25,7 @@ type Finding struct {
 
 // What one Lint may cost, whatever the rules. 500 rules that are written by hand are far from it.
 const (
-	maxLintSteps = 1_000_000 // of logic, over all questions
+	maxLintSteps = 800_000 // of logic, over all questions
 	maxLintWork  = 250_000   // rules asked over all orders that are tried
 	maxAtoms     = 500       // comparisons of a condition whose lets are written out
 	maxTerms     = 64        // of it as an or of ands
@@ -42,7 +42,9 @@ func (b *Bundle) Lint(ctx context.Context) []Finding {
 	for _, look := range []func(){
 		l.conditions, l.firstHit, l.sets, l.excludes, l.adjusts, l.chooses, l.guards, l.fallbacks, l.unused, func() { l.edges(true) },
 	} {
-		look()
+		if look(); l.stop() {
+			break
+		}
 	}
 	if l.solver.Steps <= 0 {
 		l.found = append(l.found, Finding{NoWitness: inTheFiles, Problem: Problem{Code: "W630", File: b.file, Line: 1, Column: 1, End: 2,
@@ -312,6 +314,9 @@ func (b *Bundle) scopeOf(h *head) []selector {
 // conditions looks at each condition by itself.
 func (l *linter) conditions() {
 	for _, h := range l.b.heads() {
+		if l.stop() {
+			return
+		}
 		scoped := l.scoped(h)
 		if possible, _ := l.can(scoped); !possible {
 			l.dead[h] = true

@@ -116,6 +116,76 @@ func TestTheClockIsOneMoment(t *testing.T) {
 	}
 }
 
+// TestComputedPartsHaveTrueWitnesses: what logic does not understand is tried, and the order for which it holds is decided as the finding says.
+func TestComputedPartsHaveTrueWitnesses(t *testing.T) {
+	const head = "rules: 1\ncurrency: USD\nproviders: [ups, own_fleet]\nattributes: [plan]\n"
+	for _, part := range []string{
+		`order.promise_by < local.now + business_days(2)`, `order.total * 0.3 > option.fee`, `bucket("trial", order.customer_id) < 5`,
+		`any(order.items, .price > usd(40) and .sku startsWith "BX")`, `order.to.city startsWith "Bos"`, `order.to.postal_code matches "^99[0-9]{3}$"`,
+		`dollars(order.total) * 2 > 77 and dollars(order.total) < 39`, `count(order.items, .quantity >= 3) >= 2`, `lower(order.attributes.plan) == "gold"`,
+		`order.weight / lb(1) > 60`, `mins(option.dropoff_in) > 90`, `order.subtotal - order.tip > usd(70)`, `len(order.tags) > 0 and order.tags[0] == "vip"`,
+	} {
+		b, err := loaded(t, head+"exclude:\n  - { name: A, providers: [ups], when: '"+part+"' }\n  - { name: B, providers: [ups], when: '("+part+") and order.gift' }\n", rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := slices.DeleteFunc(b.Lint(t.Context()), func(f rules.Finding) bool { return f.Code != "W604" })
+		if len(found) != 1 || found[0].Witness == nil || found[0].NoWitness != "" {
+			t.Errorf("%s: %+v", part, found)
+			continue
+		}
+		d, err := b.Witness(found[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range []string{"A", "B"} {
+			if !slices.ContainsFunc(d.Excluded, func(x rules.Exclusion) bool { return x.Rule == rule && x.Account == "ups" }) {
+				t.Errorf("%s: %s does not exclude for %s", part, rule, found[0].WitnessText())
+			}
+		}
+	}
+}
+
+// TestWithoutAWitnessItSaysWhy: it names what it could not find, as the merchant wrote it, and gives no order instead.
+func TestWithoutAWitnessItSaysWhy(t *testing.T) {
+	const part = `bucket("a", order.id) + bucket("b", order.id) == 198 and order.promise_by < local.now + business_days(2)`
+	b, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups]\nchoose:\n  - { name: A, when: '"+part+"', prefer: [ups] }\n  - { name: B, when: '"+part+" and order.gift', prefer: [ups] }\n", rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := b.Lint(t.Context())
+	if len(found) != 1 || found[0].Code != "W603" || found[0].WitnessText() != "" || !strings.Contains(found[0].NoWitness, `bucket("a", order.id) + bucket("b", order.id) == 198`) ||
+		!strings.Contains(found[0].NoWitness, "order.promise_by < local.now + business_days(2)") {
+		t.Fatalf("%+v", found)
+	}
+	if _, err := b.Witness(found[0]); err == nil || !strings.Contains(err.Error(), found[0].NoWitness) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestAWitnessIsDecidedAlsoBehindAHold: the record says that the rule of hold was overruled.
+func TestAWitnessIsDecidedAlsoBehindAHold(t *testing.T) {
+	b, err := loaded(t, `rules: 1
+currency: USD
+providers: [ups, own_fleet]
+hold: [ { name: Gifts wait, when: order.gift, until: released } ]
+exclude:
+  - { name: A, providers: [ups], when: order.gift }
+  - { name: B, providers: [ups], when: order.gift and order.asap }
+`, rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := slices.DeleteFunc(b.Lint(t.Context()), func(f rules.Finding) bool { return f.Code != "W604" })
+	if len(found) != 1 {
+		t.Fatalf("%+v", found)
+	}
+	d, err := b.Witness(found[0])
+	if err != nil || !slices.Contains(d.Plan.Input.Released, "Gifts wait") || len(d.Excluded) != 2 {
+		t.Errorf("%+v (%v)", d.Excluded, err)
+	}
+}
+
 // TestLintSaysNothingThatItsWitnessContradicts: here what stands in the way is a rule that sets what another asks for.
 func TestLintSaysNothingThatItsWitnessContradicts(t *testing.T) {
 	b, err := loaded(t, `rules: 1

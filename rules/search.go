@@ -103,7 +103,7 @@ const (
 // read. Every one is decided. It returns why there is none, or that an order speaks against the claim.
 func (l *linter) search(c claim) (witness map[string]string, why string, refuted bool) {
 	bases, open := l.bases(c)
-	s := &search{work: &l.work, stop: l.stop, cost: 1 + l.b.Size(), see: func(w map[string]string) string {
+	s := &search{work: &l.work, stop: l.stop, cost: 1 + l.b.Size(), fee: l.b.usualFee(), see: func(w map[string]string) string {
 		t, err := l.b.try(w, c.h.phase)
 		if err != nil {
 			return ""
@@ -171,7 +171,8 @@ const found = "found"
 type search struct {
 	see   func(witness map[string]string) string // what an order comes to: orders that come to something else lie on two sides of an edge
 	work  *int
-	cost  int // of one order
+	cost  int    // of one order
+	fee   string // that an offer has where the order does not say
 	stop  func() bool
 	tries int
 	spent bool
@@ -188,19 +189,44 @@ func (s *search) try(w map[string]string) (string, bool) {
 	return what, what == found
 }
 
-// run tries the bases, each with one field changed, and then with several that are drawn.
+// run looks for an order. What the rules read of an offer's fee stands in it, also where it is the one that every offer has.
 func (s *search) run(bases []map[string]string, fields func() []variable, only bool) map[string]string {
+	if len(bases) == 0 {
+		return nil
+	}
+	var vary []variable
+	w := s.first(bases)
+	if w == nil && only {
+		return nil
+	}
+	if vary = fields(); w == nil {
+		w = s.vary(bases, vary)
+	}
+	if w == nil {
+		return nil
+	}
+	w = maps.Clone(w)
+	if w["option.fee"] == "" && slices.ContainsFunc(vary, func(v variable) bool { return v.path == "option.fee" }) {
+		w["option.fee"] = s.fee
+	}
+	if len(w) == 0 {
+		w["order.id"] = "any" // whatever the order
+	}
+	return w
+}
+
+// first tries the bases as they are.
+func (s *search) first(bases []map[string]string) map[string]string {
 	for _, w := range bases {
-		if _, ok := s.try(w); ok && len(w) == 0 {
-			return map[string]string{"order.id": "any"} // whatever the order
-		} else if ok {
+		if _, ok := s.try(w); ok {
 			return w
 		}
 	}
-	if only || len(bases) == 0 {
-		return nil
-	}
-	vary := fields()
+	return nil
+}
+
+// vary tries the bases with one field changed, and then with several that are drawn.
+func (s *search) vary(bases []map[string]string, vary []variable) map[string]string {
 	for _, base := range bases[:min(len(bases), 2)] {
 		for i := range vary {
 			if w := s.sweep(base, &vary[i]); w != nil {

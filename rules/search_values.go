@@ -335,8 +335,10 @@ func (d *drawing) items() []string {
 			out = append(out, "[ { "+kind+", "+other+" } ]", "[ { "+kind+" }, { "+other+" } ]")
 		}
 	}
-	for _, n := range []int{1, 2, 3, 5, 10, 20} {
-		out = append(out, "["+strings.TrimSuffix(strings.Repeat(" { sku: A },", n), ",")+" ]")
+	for _, n := range []int{2, 5} {
+		for _, kind := range append([]string{"sku: A"}, kinds[:min(len(kinds), 20)]...) {
+			out = append(out, "["+strings.TrimSuffix(strings.Repeat(" { "+kind+" },", n), ",")+" ]")
+		}
 	}
 	return out
 }

@@ -25,7 +25,7 @@ func (b *Bundle) WitnessTest(f Finding) string {
 		s.WriteString("    quotes:\n")
 	}
 	for _, p := range b.providers {
-		q := map[string]string{"provider": p, "fee": "10 " + cmp.Or(b.currency, "USD")}
+		q := map[string]string{"provider": p, "fee": b.usualFee()}
 		if who := offer["provider"]; who == "" || who == p {
 			maps.Copy(q, offer)
 		}
@@ -34,6 +34,9 @@ func (b *Bundle) WitnessTest(f Finding) string {
 	s.WriteString("    expect: {}\n")
 	return s.String()
 }
+
+// usualFee is what every offer asks of which an order that shows something says nothing.
+func (b *Bundle) usualFee() string { return "10 " + cmp.Or(b.currency, "USD") }
 
 // Witness decides the order that shows a finding, as Lint did; rules of hold that stand before what is found are released. The record can be
 // explained, and expressions can be tried over it, like that of an order which was really decided. It fails where no order is known.

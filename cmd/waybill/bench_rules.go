@@ -27,6 +27,7 @@ const (
 	goalReplay  = 60 * time.Second // for 100,000 orders
 	goalRefuse  = 50 * time.Millisecond
 	goalMemory  = 64 // MiB
+	goalLook    = 5 * time.Second
 )
 
 // rulesBench is one run of `waybill bench rules`.
@@ -169,6 +170,10 @@ func (b *rulesBench) lint() {
 	p := measure.Planted()
 	b.add(p.Found*22 >= 20*p.Planted, "planted faults that lint finds", "20 of 22", strings.Join(p.Missed, "; "), "%d of %d", p.Found, p.Planted)
 	b.add(p.Shown == p.Found-p.Plain, "found ones whose witness shows it", "all", fmt.Sprintf("of %d more no order can tell, and lint says so", p.Plain), "%d of %d", p.Shown, p.Found-p.Plain)
+	b.bar.begin("endless files", 0)
+	w := measure.Endless()
+	b.add(w.CPU <= goalLook, "the slowest lint of an endless file", "≤ 5 s", w.Slowest, "%.1f s, of the processor %.1f s", w.Time.Seconds(), w.CPU.Seconds())
+	b.add(float64(w.Bytes)/(1<<20) <= goalMemory, "the largest lint of an endless file", "≤ 64 MiB", w.Largest, "%.1f MiB at once", float64(w.Bytes)/(1<<20))
 	b.bar.begin("random bundles", b.bundles)
 	c := measure.RandomBundles(b.bundles, b.CPUs, b.seed, b.bar.at)
 	made := 0

@@ -114,3 +114,47 @@ func BusySource() rules.InputSource {
 	}
 	return src
 }
+
+// EndlessFiles load, and have conditions that are larger than any memory when their lets are written out, or more than can be compared with
+// each other: what looks into rules must look into these as quickly as into others, and say what it has not looked at.
+func EndlessFiles() map[string]string {
+	const head = "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\n"
+	chain := func(step string) string {
+		b := head + "let:\n  v0: order.quantity > 1\n"
+		for i := range 59 {
+			b += fmt.Sprintf("  v%d: %s\n", i+1, strings.ReplaceAll(step, "V", fmt.Sprintf("v%d", i)))
+		}
+		return b + "exclude:\n  - { name: A, when: v59, providers: [ups] }\n  - { name: B, when: v59 and order.gift, providers: [ups] }\n"
+	}
+	many := func(n int, condition func(i int) string) string {
+		b := head + "exclude:\n"
+		for i := range n {
+			b += fmt.Sprintf("  - { name: r%d, providers: [ups], when: '%s' }\n", i, condition(i))
+		}
+		return b
+	}
+	terms := func(inner, outer string) func(int) string {
+		return func(i int) string {
+			var all []string
+			for j := range 12 {
+				all = append(all, fmt.Sprintf(`(order.quantity > %d %s order.to.city == "c%d" %s order.total > usd(%d))`, i+j, inner, i*j, inner, j))
+			}
+			return strings.Join(all, " "+outer+" ")
+		}
+	}
+	nested := "order.asap"
+	for range 30 {
+		nested = "(" + nested + " ? order.gift : order.paid)"
+	}
+	return map[string]string{
+		"lets that double":      chain("V and V"),
+		"lets that square":      chain("(V or order.gift) and (V or order.asap)"),
+		"lets that choose":      chain("V == true and V"),
+		"lets that are asked":   chain("V == V"),
+		"nested choices":        head + "exclude:\n  - { name: A, when: '" + nested + "', providers: [ups] }\n",
+		"many ands of ors":      many(150, terms("or", "and")),
+		"many ors of ands":      many(150, terms("and", "or")),
+		"as many as there may":  many(500, func(i int) string { return fmt.Sprintf(`order.quantity > %d and order.to.state == "S%d"`, i, i) }),
+		"many computed numbers": many(300, func(i int) string { return fmt.Sprintf(`dollars(order.total) * %d == 7.51`, i+1) }),
+	}
+}

@@ -1,9 +1,11 @@
 package measure
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"runtime"
+	"runtime/metrics"
 	"slices"
 	"time"
 
@@ -76,4 +78,62 @@ func (w *Worst) see(name string, tries int, do func() bool) {
 	if best > w.CPU {
 		w.CPU, w.Time, w.Slowest = best, clock, name
 	}
+}
+
+// Looked is what looking into rules costs at most.
+type Looked struct {
+	Files   int
+	Slowest string
+	Time    time.Duration
+	CPU     time.Duration // of the processor, then
+	Largest string
+	Bytes   uint64 // that lived at once
+}
+
+// Endless lints every one of EndlessFiles.
+func Endless() Looked {
+	var w Looked
+	runtime.LockOSThread() // for the thread's processor time
+	defer runtime.UnlockOSThread()
+	for _, name := range slices.Sorted(maps.Keys(EndlessFiles())) {
+		w.Files++
+		b := mustLoad(EndlessFiles()[name])
+		runtime.GC()
+		ctx := &watching{Context: context.Background()}
+		ctx.look()
+		before := ctx.most
+		begun, cpu := time.Now(), threadTime()
+		b.Lint(ctx)
+		used, took := threadTime()-cpu, time.Since(begun)
+		ctx.look()
+		if used > w.CPU {
+			w.CPU, w.Time, w.Slowest = used, took, name
+		}
+		if bytes := ctx.most - before; bytes > w.Bytes {
+			w.Bytes, w.Largest = bytes, name
+		}
+	}
+	return w
+}
+
+// watching is a context that looks at the memory whenever it is asked whether it has ended.
+type watching struct {
+	context.Context
+	asked int
+	most  uint64
+}
+
+// Err implements context.Context.
+func (w *watching) Err() error {
+	if w.asked++; w.asked%256 == 0 {
+		w.look()
+	}
+	return w.Context.Err()
+}
+
+// look notes what lived when the collector last looked.
+func (w *watching) look() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	w.most = max(w.most, live[0].Value.Uint64())
 }

@@ -47,6 +47,12 @@ func TestHostileFilesAreRefused(t *testing.T) {
 	}
 }
 
+func TestEndlessFilesAreLookedInto(t *testing.T) {
+	if w := measure.Endless(); w.Files < 9 || w.Bytes > allocated {
+		t.Errorf("%+v", w)
+	}
+}
+
 func TestBacktestReplaysEveryRecord(t *testing.T) {
 	told := 0
 	r, err := measure.Backtest(2300, 2, func(done int) { told = max(told, done) })

@@ -105,6 +105,8 @@ func (c *console) load(q *httpapi.Request, body tryBody, v *tryView) (*rules.Bun
 		p := f.Problem
 		if text := f.WitnessText(); text != "" {
 			p.Hint += "; an order that shows it: " + text
+		} else if f.NoWitness != "" {
+			p.Hint += "; no order shows it: " + f.NoWitness
 		}
 		v.Problems = append(v.Problems, p)
 	}

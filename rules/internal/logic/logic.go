@@ -300,7 +300,7 @@ func (s *search) find(todo []*literal, st state, free bool) state {
 			}
 		case t.Op == And, t.Op == Or:
 			for _, k := range t.Kids {
-				s.left -= len(st) / 8 // what is settled is copied
+				s.left -= len(st) / 2 // what is settled is copied
 				if found := s.find(append(slices.Clone(todo), &literal{k, l.want}), st.clone(), free); found != nil {
 					return found
 				}
