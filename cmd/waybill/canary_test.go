@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,10 +22,12 @@ const (
 	canarySigning     = "Y2FuYXJ5LXNpZ25pbmctMTIzNDU2Nzg5MGFiY2RlZmdoaWpr"
 	canaryStoreKey    = "ca9a71ca9a71ca9a71ca9a71ca9a71ca9a71ca9a71ca9a71ca9a71ca9a71ca9a"
 	canaryAPIKey      = "canary-api-key-1234567890" // of a caller, and wrong
+	canaryQuery       = "canary-query-3c91"         // in the query of URLs, by ${ENV}
+	canaryPassword    = "canary-password-e2"        // in a URL, in clear
 )
 
 var secrets = []string{
-	canaryEnvironment, canaryClient, canaryFile, canarySigning, canaryStoreKey, canaryAPIKey, "waybill-dev-secret",
+	canaryEnvironment, canaryClient, canaryFile, canarySigning, canaryStoreKey, canaryAPIKey, canaryQuery, canaryPassword, "waybill-dev-secret",
 	"bm90LWEtc2VjcmV0LW9ubHktZm9yLXRoZS1zaW11bGF0b3I", "not-a-secret-only-for-the-simulator", "canary-signing-",
 }
 
@@ -63,7 +66,13 @@ func canaryConfig(t *testing.T) string {
 	account := func(name, adapter, members string) string {
 		return fmt.Sprintf("      %s:\n        adapter: %s\n        config: { base_url: \"${WAYBILL_SIM_URL}/%s\", %s }\n", name, adapter, adapter, members)
 	}
-	cfg := strings.NewReplacer("    rules: rules #", "    # ", "store:\n", "store:\n  encryption_key: ${CANARY_STORE_KEY}\n",
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }))
+	t.Cleanup(gateway.Close)
+	nowhere := strings.TrimPrefix(gateway.URL, "http://") + "/?key=${CANARY_QUERY}"
+	cfg := strings.NewReplacer("    rules: rules #", "    # ",
+		"store:\n", "geocoding: { nominatim: { base_url: \"http://u:"+canaryPassword+"@127.0.0.1:1\" } }\nstore:\n  encryption_key: ${CANARY_STORE_KEY}\n",
+		"      # alerts:", "      alerts: { sms: { statuses: [ORDER_DISPATCHED], url: \"http://u:"+canaryPassword+"@"+nowhere+"\", from: SHOP }, templates: { en: { ORDER_DISPATCHED: { sms: Booked } } } }\n      # alerts:",
+		"      # webhook: {", "      webhook: { url: \"http://"+nowhere+"\", secret: \"${CANARY_QUERY}\" }\n      # webhook: {",
 		"accounts: [ups, doordash, own_fleet]", "accounts: [ups, doordash, own_fleet, ups_env, ups_file, dash_bad]",
 		"    accounts: #", account("ups_env", "ups", `client_id: waybill-dev-client, client_secret: "${CANARY_CLIENT}", shipper_number: WB0001`)+
 			account("ups_file", "ups", `client_id: waybill-dev-client, client_secret: "${file:secret}", shipper_number: WB0001`)+
@@ -82,7 +91,7 @@ func canaryConfig(t *testing.T) string {
 // TestNoSecretShows plants secrets wherever they come in, lets calls succeed and fail, adapters crash and requests be refused, all at
 // the most talkative level, and looks for them in everything that comes out.
 func TestNoSecretShows(t *testing.T) {
-	for name, value := range map[string]string{"CANARY_CLIENT": canaryClient, "CANARY_SIGNING": canarySigning, "CANARY_STORE_KEY": canaryStoreKey,
+	for name, value := range map[string]string{"CANARY_CLIENT": canaryClient, "CANARY_SIGNING": canarySigning, "CANARY_STORE_KEY": canaryStoreKey, "CANARY_QUERY": canaryQuery,
 		"AWS_SECRET_ACCESS_KEY": canaryEnvironment, "WAYBILL_SIM_URL": "http://127.0.0.1:1"} {
 		t.Setenv(name, value)
 	}
@@ -129,9 +138,15 @@ func TestNoSecretShows(t *testing.T) {
 	for _, path := range []string{"/shipments/canary-1", "/admin/backup"} {
 		_, answers["a wrong key at "+path] = request(t, http.MethodGet, d.URL+path, "", canaryAPIKey)
 	}
+	if err := d.wait("the failure of an SMS", func() bool {
+		_, answers["a failed SMS"] = d.Request(t, http.MethodGet, "/shipments/canary-1/communications", "")
+		return bytes.Contains(answers["a failed SMS"], []byte(`"failed"`))
+	}); err != nil {
+		t.Errorf("%v: %s", err, answers["a failed SMS"])
+	}
 	code, out, errs := command(t, nil, "config", "check", cfg, "--print")
-	if code != 0 || !strings.Contains(out, "REDACTED") {
-		t.Errorf("config check: %d %s", code, errs)
+	if code != 0 || strings.Count(out, "http://REDACTED@127.0.0.1:") != 2 || strings.Count(out, "/?REDACTED") != 2 {
+		t.Errorf("config check: %d %s\n%s", code, errs, out)
 	}
 	answers["config check"] = []byte(out + errs)
 	answers["a faulty configuration"] = faulty(t, cfg)
@@ -189,13 +204,14 @@ func faulty(t *testing.T, cfg string) []byte {
 		t.Fatal(err)
 	}
 	bad := strings.NewReplacer("${CANARY_STORE_KEY}", canaryStoreKey+"zz", `"${CANARY_CLIENT}"`, "{ nested: "+canaryClient+", nested: 2 }",
-		"dash_bad:\n", "dash_bad:\n        conifg: "+canarySigning+"\n").Replace(string(text))
+		"dash_bad:\n", "dash_bad:\n        conifg: "+canarySigning+"\n", `url: "http://u:`, `url: "htp://u:`, `base_url: "http://u:`, `base_url: "http:/u:`,
+		"  listen: 127.0.0.1:8080", "  listen: ${CANARY_QUERY}\n  public_url: https://u:"+canaryPassword+"@ship.example").Replace(string(text))
 	path := filepath.Join(filepath.Dir(cfg), "faulty.yaml")
 	if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	code, out, errs := command(t, nil, "config", "check", path)
-	if code != exitUsage || strings.Count(errs, "faulty.yaml:") < 3 {
+	if code != exitUsage || strings.Count(errs, "faulty.yaml:") < 7 {
 		t.Errorf("a faulty configuration: %d %s", code, errs)
 	}
 	return []byte(out + errs)
