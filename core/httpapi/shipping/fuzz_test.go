@@ -14,8 +14,16 @@ import (
 
 // serve asks the router without a socket in between.
 func serve(h *apitest.Harness, method, path string, body []byte) *httptest.ResponseRecorder {
+	return serveWith(h, method, path, body)
+}
+
+// serveWith is serve with further headers, names and values in turn.
+func serveWith(h *apitest.Harness, method, path string, body []byte, headers ...string) *httptest.ResponseRecorder {
 	q := httptest.NewRequest(method, path, strings.NewReader(string(body)))
 	q.Header.Set("x-api-key", h.Key)
+	for i := 0; i+1 < len(headers); i += 2 {
+		q.Header.Set(headers[i], headers[i+1])
+	}
 	w := httptest.NewRecorder()
 	h.Router.ServeHTTP(w, q)
 	return w

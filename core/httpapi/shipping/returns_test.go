@@ -11,11 +11,15 @@ import (
 
 // delivered makes an order of two watches and a strap that has reached its buyer.
 func delivered(h *apitest.Harness, id string) {
-	h.Do("POST", "/shipments", apitest.Order(id, "itemList", []any{
+	h.Do("POST", "/shipments", watches(id)).Want(201)
+	h.Do("POST", "/shipments/"+id+"/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
+}
+
+func watches(id string) string {
+	return apitest.Order(id, "itemList", []any{
 		map[string]any{"sku": "watch", "quantity": 2, "price": 4, "salePrice": 3.5, "title": "Watch"},
 		map[string]any{"sku": "strap", "quantity": 1, "price": 3, "title": "Strap"},
-	})).Want(201)
-	h.Do("POST", "/shipments/"+id+"/status", `{"status":"ORDER_DELIVERED"}`).Want(200)
+	})
 }
 
 func TestReturnOverHTTP(t *testing.T) {
