@@ -6,10 +6,6 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
-	"github.com/waybill-dev/waybill/core/shipment"
-	"github.com/waybill-dev/waybill/core/store"
-	"github.com/waybill-dev/waybill/core/tracker"
-	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 func TestReturnOfATracker(t *testing.T) {
@@ -22,15 +18,7 @@ func TestReturnOfATracker(t *testing.T) {
 func returnOfATracker(t *testing.T, method, gone string) {
 	h := apitest.New(t)
 	ctx := context.Background()
-	small := shipping.Parcel{Name: "small"}
-	kept := &tracker.Tracker{Schema: tracker.Schema, ID: "aaaaaaaaaaaaaaaaaaaaaaa1", Tenant: "shop", Surface: tracker.OfAPI, Type: "shipping", Number: "1Z",
-		Names: []string{tracker.Name("tracker", "t/1")}, Status: shipping.OrderDelivered, CreatedAt: apitest.Start, UpdatedAt: apitest.Start,
-		Order: &shipment.Order{ExternalID: "t/1", LocationID: "7709", Packages: []shipping.Parcel{small},
-			DeliveryContact: shipping.Contact{Name: "Ann Example", Phone: "+1 234-567-8900"},
-			DeliveryAddress: shipping.Address{Street1: "725 Albany Street", City: "Boston", State: "MA", PostalCode: "02118", CountryCode: "US"}}}
-	if err := h.Store.Commit(ctx, "shop", &store.Tx{Trackers: []*tracker.Tracker{kept}, Now: apitest.Start}); err != nil {
-		t.Fatal(err)
-	}
+	kept := keep(t, h, "aaaaaaaaaaaaaaaaaaaaaaa1", "t/1")
 	const path, body = "/trackers/t%2F1/return", `{"reason":"damaged"}`
 	h.Do("POST", path, `{}`).Want(400)
 	h.Do("POST", "/trackers/nothing/return", body).Want(404)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -88,4 +89,79 @@ func keepable(t *testing.T, d core.Delivery) {
 			}
 		}
 	}
+}
+
+// ask asks the router without a socket in between, with the shop's key.
+func ask(s *shop, method, path string, body []byte) *httptest.ResponseRecorder {
+	q := httptest.NewRequest(method, admin+path, bytes.NewReader(body))
+	q.Header.Set("x-api-key", s.Key)
+	w := httptest.NewRecorder()
+	s.Router.ServeHTTP(w, q)
+	return w
+}
+
+// refused fails unless w is a refusal of a body, in this surface's shape.
+func refused(t *testing.T, w *httptest.ResponseRecorder) {
+	t.Helper()
+	var b struct{ Error struct{ Code, Message string } }
+	if err := json.Unmarshal(w.Body.Bytes(), &b); err != nil || b.Error.Code == "" || b.Error.Message == "" || !slices.Contains([]int{400, 409, 413, 422}, w.Code) {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+}
+
+// FuzzUpdateBody sets where an order is: what is refused changes nothing, what is answered is what is read.
+func FuzzUpdateBody(f *testing.F) {
+	for _, body := range []string{``, `{}`, `[]`, `null`, `{"status":"in_transit"}`, `{"status":"delivered","is_automatic":false}`, `{"status":"no such"}`, `{"status":7}`,
+		`{"status":"in_transit","fulfillment_id":1069019862123456789}`, `{"status":"in_transit","fulfillment_id":1e400}`, `{"status":"in_transit","fulfillment_id":-1,"is_automatic":null}`,
+		`{"is_automatic":true}`, "{\"status\":\"\xff\"}"} {
+		f.Add([]byte(body))
+	}
+	s := open(f)
+	s.taken("orders/create", order(orderID, "2026-03-05T10:00:00-05:00"))
+	s.taken("fulfillments/create", fulfillment(fulfillmentID, orderID, "2026-03-06T10:00:00-05:00", "UPS", upsNumber))
+	path := fmt.Sprintf("orders/%d.json", orderID)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		before := ask(s, "GET", path, nil).Body.String()
+		w := ask(s, "POST", path, body)
+		now := ask(s, "GET", path, nil).Body.String()
+		if w.Code == 200 {
+			if w.Body.String() != now {
+				t.Fatalf("answered %s, read %s", w.Body, now)
+			}
+			return
+		}
+		if refused(t, w); now != before {
+			t.Fatalf("refused with %s and changed:\n%s\n%s", w.Body, before, now)
+		}
+	})
+}
+
+// FuzzWebhookBody asks for a webhook: what is refused stores nothing, what is taken is listed and can be removed.
+func FuzzWebhookBody(f *testing.F) {
+	for _, body := range []string{``, `{}`, `[]`, `null`, `{"topic":"order/all","address":"https://8.8.8.8/hook"}`, `{"topic":"order/all","address":"http://8.8.8.8"}`,
+		`{"topic":"none","address":" "}`, `{"topic":1,"address":[]}`, `{"topic":"order/all","address":"https://u:p@8.8.8.8"}`, `{"topic":"order/all","address":"ftp://8.8.8.8"}`,
+		"{\"topic\":\"order/all\",\"address\":\"https://8.8.8.8/\xff\"}", `{"topic":"fulfillment/all","address":"https://8.8.8.8/` + strings.Repeat("x", 3000) + `"}`} {
+		f.Add([]byte(body))
+	}
+	s := open(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		commits := s.Store.Commits()
+		w := ask(s, "POST", "webhooks.json", body)
+		if w.Code != 200 {
+			if refused(t, w); s.Store.Commits() != commits {
+				t.Fatalf("refused with %s, and something was stored", w.Body)
+			}
+			return
+		}
+		var made struct{ ID, Topic, Address string }
+		if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || made.ID == "" {
+			t.Fatalf("%v: %s", err, w.Body)
+		}
+		if list := ask(s, "GET", "webhooks.json", nil); !strings.Contains(list.Body.String(), made.ID) {
+			t.Fatalf("made %s, and the list is %s", w.Body, list.Body)
+		}
+		if w := ask(s, "DELETE", "webhooks/"+made.ID+".json", nil); w.Code != 200 {
+			t.Fatalf("it cannot be removed: %d %s", w.Code, w.Body)
+		}
+	})
 }
