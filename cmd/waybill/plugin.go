@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,13 +32,14 @@ func newPluginCmd(p *program) *cobra.Command {
 type foundAdapter struct {
 	Name     string            `json:"name"`
 	Path     string            `json:"path"`
-	State    string            `json:"state"` // ready, misnamed, failed
+	State    string            `json:"state"` // ready, misnamed, refused, failed
 	Problem  string            `json:"problem,omitempty"`
 	Manifest *carrier.Manifest `json:"-"`
 }
 
-// manifests starts every adapter of a folder once and asks for its manifest. One that does not start is told as such.
-func (p *program) manifests(ctx context.Context, dir string) ([]foundAdapter, error) {
+// manifests starts every adapter of a folder once and asks for its manifest. One that does not start is told as such, and so is one that
+// the lock refuses, which is not started; without a lock all are.
+func (p *program) manifests(ctx context.Context, dir string, lock *carrierhost.Lock) ([]foundAdapter, error) {
 	dir, err := adapterDir(dir)
 	if err != nil {
 		return nil, err
@@ -53,7 +56,7 @@ func (p *program) manifests(ctx context.Context, dir string) ([]foundAdapter, er
 	}
 	var wg sync.WaitGroup
 	for i := range found {
-		wg.Go(func() { found[i].ask(ctx) })
+		wg.Go(func() { found[i].ask(ctx, lock) })
 	}
 	wg.Wait()
 	return found, nil
@@ -71,9 +74,44 @@ func adapterDir(dir string) (string, error) {
 	return filepath.Join(filepath.Dir(exe), "plugins"), nil
 }
 
-// ask starts the adapter for as long as its manifest takes.
-func (f *foundAdapter) ask(ctx context.Context) {
-	proc, err := plugin.Dial(ctx, plugin.DialConfig{Path: f.Path, Env: os.Environ()})
+// lockFlag is which lock file says what may be started.
+type lockFlag struct{ path string }
+
+func (l *lockFlag) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&l.path, "lock", carrierhost.LockFile, "lock file that says which adapters may be started; where it is not there, all may, unless it is named")
+}
+
+func (l *lockFlag) read(cmd *cobra.Command) (*carrierhost.Lock, error) {
+	return lockNamed(l.path, cmd.Flags().Changed("lock"))
+}
+
+// lockNamed reads a lock file. One that is only looked for, because none was named, may be absent; then there is no lock.
+func lockNamed(path string, named bool) (*carrierhost.Lock, error) {
+	if _, err := os.Lstat(path); !named && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	lock, err := carrierhost.ReadLock(path)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	return lock, nil
+}
+
+// ask starts the adapter for as long as its manifest takes, unless the lock refuses it.
+func (f *foundAdapter) ask(ctx context.Context, lock *carrierhost.Lock) {
+	var sum []byte // the binary may change between the look at the lock and its start, so whoever starts it checks once more
+	if lock != nil {
+		err := lock.Verify(filepath.Dir(f.Path), f.Name)
+		if err == nil {
+			locked, _ := lock.Find(f.Name)
+			sum, err = hex.DecodeString(locked.SHA256)
+		}
+		if err != nil {
+			f.State, f.Problem = "refused", "not started: "+err.Error()
+			return
+		}
+	}
+	proc, err := plugin.Dial(ctx, plugin.DialConfig{Path: f.Path, Env: os.Environ(), Checksum: sum})
 	if err != nil {
 		f.State, f.Problem = "failed", err.Error()
 		return
@@ -132,10 +170,16 @@ func (f foundAdapter) view() adapterView {
 
 func newPluginListCmd(p *program, dir *string) *cobra.Command {
 	var asJSON bool
+	var l lockFlag
 	cmd := &cobra.Command{
 		Use: "list", Short: "Start each adapter once and show what it can do", Args: cobra.NoArgs, Example: "  waybill plugin list --plugins bin/plugins",
+		Long: "Start each adapter once and show what it can do. Where a lock file stands, an adapter that it refuses is told as such and not started.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := p.manifests(cmd.Context(), *dir)
+			lock, err := l.read(cmd)
+			if err != nil {
+				return err
+			}
+			found, err := p.manifests(cmd.Context(), *dir, lock)
 			if err != nil {
 				return err
 			}
@@ -143,6 +187,7 @@ func newPluginListCmd(p *program, dir *string) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	l.add(cmd)
 	return cmd
 }
 
@@ -190,10 +235,15 @@ func failedAdapters(found []foundAdapter) error {
 
 func newPluginDescribeCmd(p *program, dir *string) *cobra.Command {
 	var asJSON bool
+	var l lockFlag
 	cmd := &cobra.Command{
 		Use: "describe NAME", Short: "Show everything that an adapter says of itself", Args: cobra.ExactArgs(1), Example: "  waybill plugin describe ups",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			found, err := p.manifests(cmd.Context(), *dir)
+			lock, err := l.read(cmd)
+			if err != nil {
+				return err
+			}
+			found, err := p.manifests(cmd.Context(), *dir, lock)
 			if err != nil {
 				return err
 			}
@@ -214,6 +264,7 @@ func newPluginDescribeCmd(p *program, dir *string) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	l.add(cmd)
 	return cmd
 }
 

@@ -22,7 +22,7 @@ func newPluginLockCmd(p *program, dir *string) *cobra.Command {
 			"each later start of an adapter is checked again. A running engine keeps the lock that it began with.",
 		Example: "  waybill plugin lock --plugins /usr/lib/waybill/plugins --lock /etc/waybill/waybill.lock",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := p.manifests(cmd.Context(), *dir)
+			found, err := p.manifests(cmd.Context(), *dir, nil)
 			if err != nil {
 				return err
 			}

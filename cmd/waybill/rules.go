@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/waybill-dev/waybill/core/carrierhost"
 	"github.com/waybill-dev/waybill/rules"
 )
 
@@ -100,7 +101,11 @@ func (p *program) loadRules(ctx context.Context, dir, plugins string) (*rules.Bu
 	if err != nil || plugins == "" {
 		return plain, err
 	}
-	found, err := p.manifests(ctx, plugins)
+	lock, err := lockNamed(carrierhost.LockFile, false)
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.manifests(ctx, plugins, lock)
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func (p *program) verify(ctx context.Context, binary, config string, asJSON bool
 		}
 	}
 	f := foundAdapter{Path: binary}
-	if f.ask(ctx); f.Manifest == nil {
+	if f.ask(ctx, nil); f.Manifest == nil {
 		return errors.New(f.Problem)
 	}
 	if config == "" {

@@ -45,12 +45,13 @@ func (recorder) SetWriteDeadline(time.Time) error { return nil }
 // with a fault of the engine's, and in JSON where it says so.
 func FuzzRoutes(f *testing.F) {
 	h, routes := all(f)
-	routes = slices.DeleteFunc(routes, func(r string) bool { return strings.HasSuffix(r, "/track/{token}/events") }) // a stream, which ends with its reader
-	for i := range routes {
-		f.Add(uint16(i), "held", "", []byte(`{}`))
-		f.Add(uint16(i), "\xff\x00/%", "limit=-1&cursor=AAAA&limit=\xff;", []byte("[\xff"))
-		f.Add(uint16(i), strings.Repeat("a", 24), "page=1e9&from=now", []byte(`{"status":1,"reason":[],"trackingNumber":{},"url":null,"order":{"a":1e400}}`))
+	routes = slices.DeleteFunc(routes, func(r string) bool {
+		return strings.HasSuffix(r, " /track/{token}/events") || strings.HasPrefix(r, "HEAD ") // a stream that ends with its reader; what GET answers without its body
+	})
+	for i := range routes { // the fuzzer runs all seeds before it begins, so there are few
+		f.Add(uint16(i), "held", "limit=-1&cursor=AAAA&limit=\xff;", []byte(`{"status":1,"reason":[],"trackingNumber":{},"url":null,"order":{"a":1e400}}`))
 	}
+	f.Add(uint16(0), "\xff\x00/%", "page=1e9&from=now", []byte("[\xff"))
 	order := httptest.NewRequest(http.MethodPost, "/shipments", strings.NewReader(Order("held")))
 	order.Header.Set("x-api-key", h.Key)
 	h.Router.ServeHTTP(httptest.NewRecorder(), order)

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
 	"github.com/waybill-dev/waybill/sdk/carrier"
@@ -22,7 +24,7 @@ func FuzzReturnBody(f *testing.F) {
 		f.Add([]byte(body), "")
 	}
 	f.Add([]byte(`{"reason":"other"}`), "key")
-	f.Add([]byte(`{"reason":"other"}`), string(make([]byte, 300)))
+	f.Add([]byte(`{"reason":"other"}`), strings.Repeat("k", 300))
 	h := apitest.New(f)
 	h.Config.Tenants["shop"].Returns.Exchanges = true
 	h.UPS.SetManifest(func(m *carrier.Manifest) { m.Abilities = append(m.Abilities, carrier.CanReturn) })
@@ -40,6 +42,9 @@ func FuzzReturnBody(f *testing.F) {
 	}
 	path := next(f)
 	f.Fuzz(func(t *testing.T, body []byte, key string) {
+		if strings.ContainsFunc(key, unicode.IsControl) {
+			return // no such header comes through a connection
+		}
 		commits, before := h.Store.Commits(), serve(h, "GET", path, nil).Body.String()
 		w := serveWith(h, "POST", path+"/return", body, "Idempotency-Key", key)
 		refused := sound(t, w, http.StatusCreated, http.StatusAccepted)

@@ -103,7 +103,9 @@ func ask(s *shop, method, path string, body []byte) *httptest.ResponseRecorder {
 // refused fails unless w is a refusal of a body, in this surface's shape.
 func refused(t *testing.T, w *httptest.ResponseRecorder) {
 	t.Helper()
-	var b struct{ Error struct{ Code, Message string } }
+	var b struct {
+		Error struct{ Code, Message string }
+	}
 	if err := json.Unmarshal(w.Body.Bytes(), &b); err != nil || b.Error.Code == "" || b.Error.Message == "" || !slices.Contains([]int{400, 409, 413, 422}, w.Code) {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
