@@ -113,7 +113,7 @@ func (r *suiteReader) want(p pair) want {
 	case "map":
 		w.by = r.wantedBy(p)
 	default:
-		w.one = r.text(p.value, p.key)
+		w.one = r.wanted(p.key, "", p.value)
 	}
 	if len(*r.found) > before {
 		return w // the names in it are not what they seem
@@ -149,9 +149,24 @@ func (r *suiteReader) wantedBy(p pair) map[string]string {
 			r.fault(m.value, "E503", fmt.Sprintf("what is expected of %s must be a text", m.key), "write "+p.key+": "+wantedExamples[p.key])
 			continue
 		}
-		by[m.key] = r.text(m.value, m.key)
+		by[m.key] = r.wanted(p.key, m.key, m.value)
 	}
 	return by
+}
+
+// wanted reads what is expected of a key, or of a member of it, as a decision shows it: an amount may leave its currency out, as everywhere.
+func (r *suiteReader) wanted(key, member string, n *yaml.Node) string {
+	text := r.text(n, cmp.Or(member, key))
+	if text == "" || key != "charge" && key != "cost" && (key != "set" || member != "tip" && member != "tip_max") {
+		return text
+	}
+	v := &valueReader{source: r.source, currency: r.bundle.currency}
+	before := len(*r.found)
+	m := v.money(n, cmp.Or(member, key))
+	if key == "charge" && m.Minor == 0 && len(*r.found) == before {
+		return "" // nothing on top
+	}
+	return m.String()
 }
 
 // names refuses rules and providers that the bundle does not have: an expectation of one could never fail where it should.
