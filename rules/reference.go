@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/rules/trace"
 )
 
 // sources are the files whose structs expressions see; their comments are the reference.
@@ -124,9 +125,44 @@ var fieldComments = sync.OnceValue(func() map[string]string {
 	return comments
 })
 
+// Tried is an expression, or a part of one, with its value as people read it.
+type Tried struct {
+	Text string `json:"text"`
+	// Values are none where the part was not evaluated, and one for each item inside any(…), all(…), ….
+	Values []string `json:"values"`
+	Error  string   `json:"error,omitempty"` // of the whole expression, where it fails while it runs
+	Parts  []Tried  `json:"parts,omitempty"`
+}
+
+func triedOf(t *trace.Tree) Tried {
+	out := Tried{Text: t.Text, Values: []string{}}
+	for _, v := range t.Values {
+		out.Values = append(out.Values, trace.Format(v))
+	}
+	if t.Err != nil {
+		out.Error = t.Err.Error()
+	}
+	for _, part := range t.Parts {
+		out.Parts = append(out.Parts, triedOf(part))
+	}
+	return out
+}
+
 // Try computes an expression over a recorded decision and shows the value of every part. The option that it speaks of is that of the account, or the
 // winner's where account is "".
-func (b *Bundle) Try(d *Decision, account, expression string) (string, error) {
+func (b *Bundle) Try(d *Decision, account, expression string) (text string, err error) {
+	err = b.try(d, account, expression, func(t *trace.Tree) { text = t.String() })
+	return text, err
+}
+
+// TryParts is Try for programs.
+func (b *Bundle) TryParts(d *Decision, account, expression string) (parts Tried, err error) {
+	err = b.try(d, account, expression, func(t *trace.Tree) { parts = triedOf(t) })
+	return parts, err
+}
+
+// try hands over the tree, which is good for as long as show takes.
+func (b *Bundle) try(d *Decision, account, expression string, show func(*trace.Tree)) error {
 	env := &formula.Env{Vars: b.env.Vars, Enums: b.env.Enums, Usual: b.env.Usual, Members: b.env.Members, Elsewhere: b.env.Elsewhere, Currency: b.env.Currency} // with types of its own: others try too
 	f, problem := env.Compile(expression)
 	if problem != nil {
@@ -137,11 +173,11 @@ func (b *Bundle) Try(d *Decision, account, expression string) (string, error) {
 		if problem.Hint != "" {
 			text += " (" + problem.Hint + ")"
 		}
-		return "", &TryError{text, problem.From, problem.To}
+		return &TryError{text, problem.From, problem.To}
 	}
 	twin, err := f.Twin()
 	if err != nil {
-		return "", err
+		return err
 	}
 	r := b.start(&d.Plan.Input, d.Plan.Candidates, &d.Plan.Set)
 	defer r.close()
@@ -155,7 +191,8 @@ func (b *Bundle) Try(d *Decision, account, expression string) (string, error) {
 	}
 	r.m.Vars["option"] = &o
 	r.lets(b.optionLets, stageQuote)
-	return r.m.Run(twin).String(), nil
+	show(r.m.Run(twin))
+	return nil
 }
 
 // TryError says what is wrong with an expression, and with which characters of it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -161,11 +162,10 @@ func newRulesExplainCmd(p *program) *cobra.Command {
 }
 
 func (p *program) rulesExplain(ctx context.Context, f *clientFlags, what, dir string, round int) error {
-	if about, ok := rules.Codes()[what]; ok && f.raw {
-		return p.printJSON(map[string]string{"code": what, "about": about})
-	} else if ok {
-		_, err := fmt.Fprintf(p.out, "%s  %s\n", what, about)
-		return err
+	if problemCode.MatchString(what) {
+		if _, err := os.Stat(what); err != nil { // no record is called so
+			return p.explainCode(strings.ToUpper(what), f.raw)
+		}
 	}
 	record, err := p.decisionRecord(ctx, f, what, round)
 	if err != nil {
@@ -200,6 +200,21 @@ func (p *program) rulesExplain(ctx context.Context, f *clientFlags, what, dir st
 			return err
 		}
 	}
+	return err
+}
+
+// problemCode is how the codes of problems and findings look, in any case.
+var problemCode = regexp.MustCompile(`^[EeWw]\d{3}$`)
+
+func (p *program) explainCode(code string, asJSON bool) error {
+	about, ok := rules.Codes()[code]
+	switch {
+	case !ok:
+		return usageError(fmt.Errorf("there is no code %s; those that there are stand in brackets behind what waybill rules check and lint report", code))
+	case asJSON:
+		return p.printJSON(map[string]string{"code": code, "about": about})
+	}
+	_, err := fmt.Fprintf(p.out, "%s  %s\n", code, about)
 	return err
 }
 

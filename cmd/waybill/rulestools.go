@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -187,7 +188,7 @@ func newRulesDocCmd(p *program) *cobra.Command {
 	var format, schema string
 	cmd := &cobra.Command{
 		Use: "doc [NAME]", Short: "List what expressions may name", Args: cobra.MaximumNArgs(1),
-		Long:    "List what expressions may name: all of it, or what holds NAME. With --schema, print the JSON Schema of rule or test files, for editors.",
+		Long:    "List what expressions may name: all of it, NAME and its members, or where there is no such name all that has it in theirs. With --schema, print the JSON Schema of rule or test files, for editors.",
 		Example: "  waybill rules doc order.to\n  waybill rules doc --schema rules > rules.schema.json",
 		RunE: func(_ *cobra.Command, args []string) error {
 			switch {
@@ -211,7 +212,12 @@ func newRulesDocCmd(p *program) *cobra.Command {
 }
 
 func (p *program) rulesDoc(name, format string) error {
-	entries := slices.DeleteFunc(rules.Reference(), func(e rules.Entry) bool { return !strings.Contains(e.Name, name) })
+	entries := slices.DeleteFunc(rules.Reference(), func(e rules.Entry) bool {
+		return e.Name != name && e.Name != name+"()" && !strings.HasPrefix(e.Name, name+".")
+	})
+	if len(entries) == 0 { // it is no name, but perhaps a part of some
+		entries = slices.DeleteFunc(rules.Reference(), func(e rules.Entry) bool { return !strings.Contains(e.Name, name) })
+	}
 	if len(entries) == 0 {
 		return usageError(fmt.Errorf("nothing that expressions may name holds %q", name))
 	}
@@ -246,7 +252,7 @@ func newRulesTryCmd(p *program) *cobra.Command {
 		Use: "try ORDER_ID|RECORD.json", Short: "Compute expressions over a decided order, line by line", Args: cobra.ExactArgs(1),
 		Long: "Read expressions, one a line, and show the value of every part over the order of a decision record. option is that of the winner; a line\n" +
 			"'option ups' makes it that of another account. The record is a file, a line of 'rules export' in one too, or that of an order at a running\n" +
-			"engine. Nothing is changed.",
+			"engine. Nothing is changed. With --json each line of the answer is an object: expression, and result with its values and parts, or error.",
 		Example: "  echo 'order.total > usd(50) and option.fee < usd(12)' | waybill rules try record.json --rules rules",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.rulesTry(cmd.Context(), f, args[0], dir)
@@ -276,21 +282,27 @@ func (p *program) rulesTry(ctx context.Context, f *clientFlags, what, dir string
 	lines := bufio.NewScanner(p.in)
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
-		if name, ok := strings.CutPrefix(line, "option "); ok && !strings.ContainsAny(strings.TrimSpace(name), " .()") {
-			account = strings.TrimSpace(name)
-			continue
-		}
 		if line == "" {
 			continue
 		}
-		text, err := bundle.Try(&d, account, line)
-		if fault, ok := errors.AsType[*rules.TryError](err); ok {
-			failed++
-			text = fmt.Sprintf("%s\n%s%s %s\n", printable(line), strings.Repeat(" ", fault.From), strings.Repeat("^", max(fault.To-fault.From, 1)), fault.Message)
-		} else if err != nil {
+		one := tryLine{Expression: line, Option: account}
+		if name, ok := strings.CutPrefix(line, "option "); ok && !strings.ContainsAny(strings.TrimSpace(name), " .()") {
+			name = strings.TrimSpace(name)
+			known := accountsOf(&d)
+			if slices.Contains(known, name) {
+				account = name
+				continue
+			}
+			one.Error = &tryFault{Message: fmt.Sprintf("the decision has no account %q; it has %s", name, strings.Join(known, ", ")), From: len("option "), To: len([]rune(line))}
+		} else if err := one.compute(bundle, &d, f.raw); err != nil {
 			return err
 		}
-		fmt.Fprint(p.out, text)
+		if one.Error != nil {
+			failed++
+		}
+		if err := p.printTried(&one, f.raw); err != nil {
+			return err
+		}
 	}
 	if err := lines.Err(); err != nil {
 		return err
@@ -299,4 +311,64 @@ func (p *program) rulesTry(ctx context.Context, f *clientFlags, what, dir string
 		return fmt.Errorf("%s cannot be computed", count(failed, "expression"))
 	}
 	return nil
+}
+
+// tryLine is one line of `rules try` with what came of it; printed as one line of JSON.
+type tryLine struct {
+	Expression string       `json:"expression"`
+	Option     string       `json:"option,omitempty"` // the account, "" for the winner's
+	Result     *rules.Tried `json:"result,omitempty"`
+	Error      *tryFault    `json:"error,omitempty"`
+	text       string
+}
+
+// tryFault is what is wrong with a line, and with which characters of it.
+type tryFault struct {
+	Message string `json:"message"`
+	From    int    `json:"from"`
+	To      int    `json:"to"`
+}
+
+// compute fills in the value, or what is wrong with the expression. Any other error is not the expression's.
+func (l *tryLine) compute(b *rules.Bundle, d *rules.Decision, parts bool) error {
+	var err error
+	if parts {
+		var tried rules.Tried
+		if tried, err = b.TryParts(d, l.Option, l.Expression); err == nil {
+			l.Result = &tried
+		}
+	} else {
+		l.text, err = b.Try(d, l.Option, l.Expression)
+	}
+	if fault, ok := errors.AsType[*rules.TryError](err); ok {
+		l.Error = &tryFault{fault.Message, fault.From, fault.To}
+		return nil
+	}
+	return err
+}
+
+func (p *program) printTried(l *tryLine, asJSON bool) error {
+	if asJSON {
+		out := json.NewEncoder(p.out)
+		out.SetEscapeHTML(false) // comparisons are to be read
+		return out.Encode(l)
+	}
+	if e := l.Error; e != nil {
+		l.text = fmt.Sprintf("%s\n%s%s %s\n", printable(l.Expression), strings.Repeat(" ", e.From), strings.Repeat("^", max(e.To-e.From, 1)), e.Message)
+	}
+	_, err := fmt.Fprint(p.out, l.text)
+	return err
+}
+
+// accountsOf are those that a decision knows of, asked or not.
+func accountsOf(d *rules.Decision) []string {
+	var out []string
+	for _, c := range d.Plan.Candidates {
+		out = append(out, c.Account)
+	}
+	for _, o := range d.Options {
+		out = append(out, o.Account)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
