@@ -80,7 +80,7 @@ func (c *checker) read(files []File) {
 		docs = append(docs, d)
 		if v := d.get("rules"); v == nil {
 			s.report(Problem{Code: "E502", Line: 1, Column: 1, End: 2, Sentence: "the file does not say rules: 1", Hint: "begin it with rules: 1"})
-		} else if v.Value != "1" {
+		} else if !isOne(v) {
 			s.fault(v, "E505", fmt.Sprintf("rules: %s is not known", v.Value), "this version reads rules: 1")
 		}
 	}
@@ -112,12 +112,19 @@ func (c *checker) read(files []File) {
 	c.bundle.attributes = c.attributes
 }
 
-var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+var (
+	identifier = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	// attributeName is that of a member of orderAttributes, which shops name as they like: giftWrap.
+	attributeName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+)
 
 // header reads what names things: name, currency, providers, attributes, zones, lists.
 func (c *checker) header(d *document) {
 	if v := d.get("name"); v != nil && c.bundle.name == "" {
 		c.bundle.name = d.text(v, "name")
+	}
+	if v := d.get("about"); v != nil {
+		d.text(v, "about")
 	}
 	if v := d.get("currency"); v != nil {
 		code := d.text(v, "currency")
@@ -143,8 +150,8 @@ func (c *checker) header(d *document) {
 	}
 	if v := d.get("attributes"); v != nil {
 		for _, n := range d.items(v, "attributes") {
-			if name := d.text(n, "an attribute"); !identifier.MatchString(name) {
-				d.fault(n, "E505", fmt.Sprintf("%q cannot name an attribute", name), "use small letters, digits and _")
+			if name := d.text(n, "an attribute"); !attributeName.MatchString(name) {
+				d.fault(n, "E505", fmt.Sprintf("%q cannot name an attribute", name), "use letters, digits and _, as the shop writes it in orderAttributes")
 			} else {
 				c.attributes = append(c.attributes, name)
 			}

@@ -108,8 +108,18 @@ func TestAnUnknownVehicleIsNone(t *testing.T) {
 
 // TestNamesAreNoSlips: a name behind a dot means what it says.
 func TestNamesAreNoSlips(t *testing.T) {
-	text := "rules: 1\nattributes: [is, then]\nexclude:\n  - { name: A, when: order.attributes.is == order.attributes.then }\n"
-	if _, err := rules.Load(oneFile(text), rules.Options{}); err != nil {
+	text := "rules: 1\nattributes: [is, then, giftWrap]\nexclude:\n  - { name: A, when: order.attributes.is == order.attributes.then and order.attributes.giftWrap == \"yes\", enabled: True }\n"
+	b, err := rules.Load(oneFile(text), rules.Options{})
+	if err != nil || b.Size() != 1 { // True is true
+		t.Fatal(b, err)
+	}
+	src := source()
+	src.Attributes = map[string]string{"giftWrap": "yes"}
+	if d := b.Decide(b.Prepare(input(t, src), candidates()), offers()); d.Winner != nil {
+		t.Error("an attribute with a capital in its name is not seen: " + d.Sentence())
+	}
+	_, err = rules.Load(oneFile(strings.Replace(text, "order.attributes.giftWrap ==", "order.attributes.giftWarp ==", 1)), rules.Options{})
+	if err == nil || !strings.Contains(err.Error(), "did you mean giftWrap") {
 		t.Error(err)
 	}
 }

@@ -79,7 +79,7 @@ func LatePickup(event string) (minutes int, ok bool) {
 	span, late := strings.CutPrefix(event, latePickup)
 	number, whole := strings.CutSuffix(span, "m")
 	minutes, err := strconv.Atoi(number)
-	return minutes, late && whole && err == nil && minutes > 0 && number[0] != '+'
+	return minutes, late && whole && err == nil && minutes > 0 && minutes < 1_000_000 && number[0] != '+'
 }
 
 // event reads what a fallback rule can be about.
@@ -214,6 +214,8 @@ func (c *checker) readRank(d *document, n *yaml.Node) {
 			strategy = p.value
 		case "ties":
 			ties = p.value
+		case "about":
+			d.text(p.value, "about")
 		}
 	}
 	switch {

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/big"
 	"reflect"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/rules/unit"
@@ -23,7 +26,7 @@ func RuleSchema() []byte {
 // TestSchema is the JSON Schema of *.test.yaml.
 func TestSchema() []byte {
 	s := closed(object{
-		"tests": object{"const": 1}, "about": text(""), "options": settingSchema(),
+		"tests": versionSchema, "about": text(""), "options": settingSchema(),
 		"fixtures": closed(object{"orders": object{"type": "object", "additionalProperties": orderSchema()}, "quotes": object{"type": "object", "additionalProperties": quotesSchema()}}),
 		"cases":    some(list(caseSchema()), "minItems"),
 	}, "tests", "cases")
@@ -50,9 +53,9 @@ func closed(properties object, required ...string) object {
 
 func list(of any) object { return object{"type": "array", "items": of} }
 
-// text is any scalar that YAML may read out of what a person writes: 12.50, true, or a text.
+// text is any scalar that YAML may read out of what a person writes: 12.50, true, or a text that is not empty.
 func text(about string) object {
-	o := object{"type": []string{"string", "number", "boolean"}}
+	o := object{"type": []string{"string", "number", "boolean"}, "minLength": 1}
 	if about != "" {
 		o["description"] = about
 	}
@@ -68,19 +71,58 @@ func some(of object, bound string) object {
 
 func oneOf(values []string) object { return object{"enum": values} }
 
+// written is a text that looks like one of the patterns.
+func written(about string, patterns ...string) object {
+	any := make([]any, len(patterns))
+	for i, p := range patterns {
+		any[i] = object{"pattern": p}
+	}
+	o := object{"type": "string", "anyOf": any}
+	if len(any) == 1 {
+		o = object{"type": "string", "pattern": patterns[0]}
+	}
+	if about != "" {
+		o["description"] = about
+	}
+	return o
+}
+
+// measured is a number with one of the units behind it.
+func measured(about string, units map[string]*big.Rat) object {
+	return written(about, `^[0-9]+(\.[0-9]+)? ?(`+strings.Join(slices.Sorted(maps.Keys(units)), "|")+`)$`)
+}
+
+// named is a mapping whose keys are names that the file gives.
+func named(values any, names *regexp.Regexp) object {
+	return object{"type": "object", "additionalProperties": values, "propertyNames": object{"pattern": names.String(), "not": oneOf(reserved)}}
+}
+
+const (
+	// spanPattern is what parseDuration reads; that it is not zero is asked beside it.
+	spanPattern   = `^([0-9]+d)?(\+?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)?$`
+	momentPattern = `^[0-9]{4}-[0-9][0-9]-[0-9][0-9]([ T][0-9][0-9]:.*)?$`
+	moneyPattern  = `^\s*[-+]?[0-9]+(\.[0-9]+)?( ?[A-Z]{3})?\s*$`
+)
+
 var (
 	truthSchema    = object{"type": "boolean"}
-	durationSchema = object{"type": "string", "pattern": `^(\d+d)?([0-9.]+(h|m|s|ms))*$`, "description": "30s, 3m, 2h, 1d"}
+	durationSchema = object{"type": "string", "description": "30s, 3m, 2h, 1d", "allOf": []any{object{"pattern": spanPattern}, object{"pattern": "[1-9]"}}}
+	selectorSchema = object{"type": []string{"string", "boolean"}, "pattern": `^[a-z][a-z0-9_]*(/.+)?$`, "description": "ups, or ups/ground"}
+	serviceSchema  = written("ups/ground", `^[a-z][a-z0-9_]*/.+$`)
+	moneySchema    = object{"type": []string{"string", "number"}, "pattern": moneyPattern, "description": "12.50 or 12.50 USD"}
+	nowSchema      = written("2026-04-10 18:00", momentPattern)
+	versionSchema  = object{"enum": []any{1, "1"}}
 	amountSchema   = text("12.50, 12.50 USD, 10%, or an expression of money")
 	textsSchema    = list(text(""))
-	eventSchema    = object{"anyOf": []any{oneOf(FallbackEvents), object{"pattern": `^pickup_late_\d+m$`}}}
-	placeSchema    = object{"type": []string{"string", "number", "boolean"}, "not": object{"const": "tag:"}, "description": "an id, or tag:<tag>"}
+	eventSchema    = object{"anyOf": []any{oneOf(FallbackEvents), written("", `^pickup_late_0*[1-9][0-9]{0,5}m$`)}}
+	placeSchema    = object{"type": []string{"string", "number", "boolean"}, "minLength": 1, "not": object{"const": "tag:"}, "description": "an id, or tag:<tag>"}
 	// anyMap is a mapping whose keys are the merchant's own.
 	anyMap = object{"type": "object"}
 )
 
+// wholeSchema is a whole number; in quotes it is one too, whose bounds only the reader sees.
 func wholeSchema(least, most int) object {
-	return object{"type": "integer", "minimum": least, "maximum": most}
+	return object{"anyOf": []any{object{"type": "integer", "minimum": least, "maximum": most}, written("", `^\+?[0-9]+$`)}}
 }
 
 // shapes are the forms of the keys of a rule file, by phase and key; "" is any phase, "top" the file itself.
@@ -92,11 +134,11 @@ func shapes() map[string]any {
 		set[a] = amountSchema
 	}
 	set["signature"], set["label_format"], set["id_check"], set["vehicle"] = oneOf(shipping.Signatures), oneOf(labelFormats), oneOf(idChecks), oneOf(vehicles)
-	set["ship_date"], set["weight"] = text("next_business_day, 2026-12-24, or an expression: a moment"), text("2.5 lb: what each parcel weighs")
+	set["ship_date"], set["weight"] = text("next_business_day, 2026-12-24, or an expression: a moment"), written("2.5 lb: what each parcel weighs", weightText.String())
 	set["instructions"], set["pickup_instructions"] = text("{…} holds an expression"), text("{…} holds an expression")
 	assign := closed(set)
 	assign["minProperties"] = 1
-	doing := closed(object{"use": text("provider or provider/service"), "if_available": truthSchema, "hold_for": durationSchema, "notify": text("")})
+	doing := closed(object{"use": selectorSchema, "if_available": truthSchema, "hold_for": durationSchema, "notify": text("")})
 	doing["oneOf"] = having("use", "hold_for", "notify")
 	step := object{"anyOf": []any{oneOf([]string{"next_ranked"}), doing}}
 	rank := closed(object{"score": expression("number, lower is better"), "strategy": oneOf([]string{"cheapest", "fastest"}), "ties": list(expression("number or text")), "about": text("")})
@@ -106,21 +148,30 @@ func shapes() map[string]any {
 	days := object{"type": "string", "pattern": `^\d{4}-\d\d-\d\d$`, "description": "the first or last day, in the location's zone"}
 	return map[string]any{
 		"name": ruleName, "when": expression("true or false"), "enabled": truthSchema, "from": days, "until": days, "locations": some(list(placeSchema), "minItems"),
-		"about": text(""), "id": text("stable name for metrics"), "reason": text("{…} holds an expression"), "providers": some(list(text("")), "minItems"), "services": some(list(text("")), "minItems"),
+		"about": text(""), "id": text("stable name for metrics"), "reason": text("{…} holds an expression"), "providers": some(list(selectorSchema), "minItems"), "services": some(list(serviceSchema), "minItems"),
 		"hold.until": text("released, or an expression: a moment"), "hold.for": durationSchema, "set.set": assign,
-		"adjust.add": amountSchema, "adjust.charge": amountSchema, "choose.prefer": some(list(text("")), "minItems"), "choose.only": some(list(text("")), "minItems"),
-		"choose.split":  object{"type": "object", "description": "percentages by provider, rank for the ranking; by: the key, experiment: its name"},
+		"adjust.add": amountSchema, "adjust.charge": amountSchema, "choose.prefer": some(list(selectorSchema), "minItems"), "choose.only": some(list(selectorSchema), "minItems"),
+		"choose.split": object{"type": "object", "description": "percentages by provider, rank for the ranking; by: the key, experiment: its name",
+			"properties": object{"by": expression("text"), "experiment": text("")}, "additionalProperties": wholeSchema(0, 100), "propertyNames": object{"pattern": `^[a-z][a-z0-9_]*(/.+)?$`}, "minProperties": 1},
 		"guard.applies": expression("true or false, of the option"), "guard.max_fee": amountSchema, "guard.max_dropoff": durationSchema,
 		"guard.daily_budget": amountSchema, "guard.per": oneOf([]string{"location"}), "guard.on_breach": oneOf(breachActions),
 		"fallback.on":    some(list(eventSchema), "minItems"),
 		"fallback.steps": some(list(step), "minItems"), "fallback.requote": oneOf([]string{"always", "never", "expired"}), "fallback.use": oneOf([]string{"pinned", "latest"}),
 		"fallback.limit": closed(object{"attempts": wholeSchema(1, 50), "within": durationSchema, "extra_cost": amountSchema}),
 		"warn.message":   text("{…} holds an expression"), "warn.level": oneOf([]string{"low", "normal", "high"}),
-		"top.env": closed(object{"pii": object{"type": "boolean", "description": "recipient.name, phone, email and street may be named, and stand in the records"}}), "top.rules": object{"const": 1}, "top.name": text(""), "top.currency": object{"type": "string", "pattern": "^[A-Z]{3}$"}, "top.attributes": textsSchema,
-		"top.lists": object{"type": "object", "additionalProperties": textsSchema}, "top.zones": object{"type": "object", "additionalProperties": closed(object{
-			"center": text("latitude,longitude"), "radius": text("3 mi, 5 km, 500 m"), "corners": textsSchema})}, "top.let": object{"type": "object", "additionalProperties": expression("any")},
+		"top.env": closed(object{"pii": object{"type": "boolean", "description": "recipient.name, phone, email and street may be named, and stand in the records"}}), "top.rules": versionSchema, "top.name": text(""), "top.currency": object{"type": "string", "pattern": "^[A-Z]{3}$"}, "top.attributes": list(object{"type": []string{"string", "boolean"}, "pattern": attributeName.String()}),
+		"top.providers": list(object{"type": "string", "pattern": identifier.String(), "not": oneOf(reserved)}),
+		"top.lists":     object{"type": "object", "additionalProperties": textsSchema, "propertyNames": object{"pattern": identifier.String()}},
+		"top.zones":     object{"type": "object", "additionalProperties": zoneSchema(), "propertyNames": object{"pattern": identifier.String()}}, "top.let": named(expression("any"), identifier),
 		"top.rank": rank, "top.none": none,
 	}
+}
+
+func zoneSchema() object {
+	at := written("latitude,longitude", coordinates.String())
+	circle := closed(object{"center": at, "radius": object{"type": "string", "description": "3 mi, 5 km, 500 m", "allOf": []any{object{"pattern": radiusText.String()}, object{"pattern": "[1-9]"}}}}, "center", "radius")
+	corners := closed(object{"corners": object{"type": "array", "items": at, "minItems": 3, "maxItems": maxCorners}}, "corners")
+	return object{"oneOf": []any{circle, corners}}
 }
 
 // having is a list of alternatives: to have one of the keys.
@@ -190,17 +241,17 @@ func schemaOf(title string, keys, required []string) object {
 func valueSchema(t reflect.Type) any {
 	switch t {
 	case reflect.TypeFor[shipping.Money]():
-		return text("12.50 or 12.50 USD")
+		return moneySchema
 	case reflect.TypeFor[unit.Weight]():
-		return text("12 lb")
+		return measured("12 lb", unit.WeightUnits)
 	case reflect.TypeFor[unit.Length]():
-		return text("48 inch")
+		return measured("48 inch", unit.LengthUnits)
 	case reflect.TypeFor[unit.Distance]():
-		return text("3 mi")
+		return measured("3 mi", unit.DistanceUnits)
 	case reflect.TypeFor[unit.Volume]():
-		return text("2000 cm3")
+		return measured("2000 cm3", volumeUnits)
 	case reflect.TypeFor[time.Time]():
-		return text("2026-04-10 18:00 in the zone of options, or 2h for two hours from now")
+		return momentSchema()
 	case reflect.TypeFor[time.Duration]():
 		return durationSchema
 	}
@@ -208,17 +259,29 @@ func valueSchema(t reflect.Type) any {
 	case reflect.Bool:
 		return truthSchema
 	case reflect.Int:
-		return object{"type": "integer", "minimum": 0}
+		return wholeSchema(0, 1<<31)
 	case reflect.Float64:
 		return object{"type": "number", "minimum": 0, "maximum": 1}
 	case reflect.Slice:
+		if t.Elem().Kind() == reflect.String {
+			return textsSchema
+		}
 		return list(valueSchema(t.Elem()))
 	case reflect.Map:
-		return object{"type": "object", "additionalProperties": valueSchema(t.Elem())}
+		if t.Elem().Kind() == reflect.String {
+			return object{"type": "object", "additionalProperties": text("")}
+		}
+		return object{"type": "object", "additionalProperties": wholeSchema(0, noCap)}
 	case reflect.Struct:
 		return structSchema(t)
 	}
-	return text("")
+	return object{"type": []string{"string", "number", "boolean"}} // it may be empty
+}
+
+func momentSchema() object {
+	o := written("2026-04-10 18:00 in the zone of options, or 2h for two hours from now", momentPattern, spanPattern)
+	o["pattern"] = "[1-9]"
+	return o
 }
 
 func structSchema(t reflect.Type, required ...string) object {
@@ -232,7 +295,7 @@ func structSchema(t reflect.Type, required ...string) object {
 }
 
 func settingSchema() object {
-	return closed(object{"now": text("2026-04-10 18:00"), "zone": text("America/Denver"), "location": locationSchema()})
+	return closed(object{"now": nowSchema, "zone": text("America/Denver"), "location": locationSchema()})
 }
 
 func locationSchema() object {
@@ -246,7 +309,9 @@ func orderSchema() object {
 }
 
 func quotesSchema() object {
-	return object{"anyOf": []any{text("quotes of fixtures"), list(structSchema(reflect.TypeFor[quoteText](), "provider"))}}
+	quote := structSchema(reflect.TypeFor[quoteText](), "provider")
+	quote["properties"].(object)["provider"] = text("")
+	return list(quote)
 }
 
 func caseSchema() object {
@@ -267,7 +332,9 @@ func caseSchema() object {
 	}
 	one["excluded"] = object{"anyOf": []any{one["excluded"], some(textsSchema, "minItems")}}
 	one["guards"] = some(object{"type": "object", "additionalProperties": oneOf(breachActions)}, "minProperties")
-	one["set"] = some(object{"type": "object", "additionalProperties": text(""), "propertyNames": oneOf(settable)}, "minProperties")
+	one["set"] = some(object{"type": "object", "properties": object{"tip": moneySchema, "tip_max": moneySchema}, "additionalProperties": text(""), "propertyNames": oneOf(settable)}, "minProperties")
+	one["charge"], one["cost"] = moneySchema, some(object{"type": "object", "additionalProperties": moneySchema}, "minProperties")
+	one["golden"] = written("golden/heavy.txt", `\.txt$`)
 	for _, key := range expectNames() {
 		names = append(names, object{"required": []string{key}})
 	}
@@ -281,8 +348,8 @@ func caseSchema() object {
 	branches := some(list(branch), "minItems")
 	branches["contains"] = object{"not": object{"required": []string{"anything"}}}
 	known := object{
-		"name": text("what the rules must do"), "about": text(""), "now": text("2026-04-10 18:00"), "zone": text(""), "location": locationSchema(), "order": orderSchema(),
-		"quotes": quotesSchema(), "refused": list(closed(object{"provider": text(""), "service": text(""), "code": text(""), "message": text("")}, "provider")),
+		"name": text("what the rules must do"), "about": text(""), "now": nowSchema, "zone": text(""), "location": locationSchema(), "order": orderSchema(),
+		"quotes": object{"anyOf": []any{text("quotes of fixtures"), quotesSchema()}}, "refused": list(closed(object{"provider": text(""), "service": text(""), "code": text(""), "message": text("")}, "provider")),
 		"down": textsSchema, "with": anyMap, "matrix": object{"type": "object", "additionalProperties": some(object{"type": "array"}, "minItems")}, "event": eventSchema,
 		"expect": object{"anyOf": []any{branch, branches}},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -321,13 +322,37 @@ func (s *source) truth(n *yaml.Node, what string) bool {
 		s.fault(n, "E503", what+" must be true or false", "")
 		return false
 	}
-	return n.Value == "true"
+	return strings.EqualFold(n.Value, "true") // YAML knows True and TRUE too
+}
+
+// isOne reports whether a value is the number 1, in quotes or without.
+func isOne(n *yaml.Node) bool {
+	v, ok := wholeOf(n)
+	return ok && v == 1
+}
+
+// wholeOf is the whole number that a value is, as YAML and JSON write one: 16, 16.0, "16".
+func wholeOf(n *yaml.Node) (int, bool) {
+	var v any
+	if n.Kind != yaml.ScalarNode || n.Decode(&v) != nil {
+		return 0, false
+	}
+	switch v := v.(type) {
+	case int:
+		return v, true
+	case float64:
+		return int(v), v == math.Trunc(v) && math.Abs(v) < 1<<53
+	case string:
+		number, err := strconv.Atoi(v)
+		return number, err == nil
+	}
+	return 0, false
 }
 
 // whole reads a whole number of at least least.
 func (s *source) whole(n *yaml.Node, what string, least, most int) int {
-	v, err := strconv.Atoi(n.Value)
-	if n.Kind != yaml.ScalarNode || err != nil || v < least || v > most {
+	v, ok := wholeOf(n)
+	if !ok || v < least || v > most {
 		s.fault(n, "E503", fmt.Sprintf("%s must be a whole number from %d to %d", what, least, most), "")
 		return 0
 	}

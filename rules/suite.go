@@ -206,6 +206,8 @@ func (r *suiteReader) read(root *yaml.Node) {
 		switch p.key {
 		case "tests":
 			version = p.value
+		case "about":
+			r.text(p.value, "about")
 		case "cases":
 			cases = p.value
 		case "options":
@@ -217,7 +219,7 @@ func (r *suiteReader) read(root *yaml.Node) {
 	switch {
 	case version == nil:
 		r.report(Problem{Code: "E502", Line: 1, Column: 1, End: 2, Sentence: "the file does not say tests: 1", Hint: "begin it with tests: 1"})
-	case version.Value != "1":
+	case !isOne(version):
 		r.fault(version, "E505", fmt.Sprintf("tests: %s is not known", version.Value), "this version reads tests: 1; the tests themselves stand under cases:")
 	}
 	if cases == nil || cases.Kind == yaml.SequenceNode && len(cases.Content) == 0 {

@@ -46,6 +46,9 @@ func (r *suiteReader) readCase(n *yaml.Node, names map[string]bool) {
 		r.fault(v, "E504", fmt.Sprintf("two tests are named %q", c.name), "give each its own name")
 	}
 	names[c.name] = true
+	if v := get("about"); v != nil {
+		r.text(v, "about")
+	}
 	r.where = fmt.Sprintf("test %q", c.name)
 	at := r.options
 	for _, p := range members {
@@ -115,6 +118,10 @@ func (r *suiteReader) resolve(n *yaml.Node, seen []string) []pair {
 	}
 	var members []pair
 	for _, p := range r.mapping(n, "an order", append([]string{"like"}, fieldNames(reflect.TypeFor[Order]())...)) {
+		if p.key == "like" && p.value.Kind != yaml.ScalarNode {
+			r.fault(p.value, "E503", "like must name an order of fixtures", "like: small")
+			continue
+		}
 		if p.key == "like" {
 			members = append(r.resolve(p.value, seen), members...)
 			continue

@@ -97,8 +97,8 @@ func (r *valueReader) set(v reflect.Value, n *yaml.Node, what string) {
 	case *int:
 		*to = r.whole(n, what, 0, 1<<31)
 	case *string:
-		if *to = n.Value; n.Kind != yaml.ScalarNode {
-			r.fault(n, "E503", what+" must be a text", "")
+		if *to = n.Value; n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+			r.fault(n, "E503", what+" must be a text", "leave it out where there is none")
 		} else {
 			r.known(n)
 		}
@@ -152,7 +152,7 @@ func (r *valueReader) known(n *yaml.Node) {
 // fraction reads a share: 0.04.
 func (r *valueReader) fraction(n *yaml.Node, what string) float64 {
 	f, err := strconv.ParseFloat(n.Value, 64)
-	if err != nil || !(f >= 0 && f <= 1) {
+	if err != nil || n.Tag == "!!str" || !(f >= 0 && f <= 1) {
 		r.fault(n, "E503", what+" must be a share from 0 to 1", "write 0.04")
 		return 0
 	}

@@ -33,6 +33,8 @@ const maxCorners = 200
 
 var coordinates = regexp.MustCompile(`^(-?\d{1,2}(?:\.\d+)?), *(-?\d{1,3}(?:\.\d+)?)$`)
 
+var radiusText = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) +(` + strings.Join(slices.Sorted(maps.Keys(unit.DistanceUnits)), "|") + `)$`)
+
 // readZones reads zones: at the top of a file.
 func (c *checker) readZones(d *document, n *yaml.Node) {
 	for _, p := range d.mapping(n, "zones", nil) {
@@ -78,14 +80,16 @@ func (s *source) point(n *yaml.Node) point {
 
 // metres reads "3 mi".
 func (s *source) metres(n *yaml.Node) float64 {
-	number, name, _ := strings.Cut(s.text(n, "a radius"), " ")
-	value, err := strconv.ParseFloat(number, 64)
-	of := unit.DistanceUnits[strings.TrimSpace(name)]
-	if err != nil || of == nil || !(value > 0) || value > 1e6 {
+	m := radiusText.FindStringSubmatch(s.text(n, "a radius"))
+	var value float64
+	if m != nil {
+		value, _ = strconv.ParseFloat(m[1], 64)
+	}
+	if !(value > 0) || value > 1e6 {
 		s.fault(n, "E505", fmt.Sprintf("%q is not a distance", n.Value), "write 3 mi, 5 km or 500 m")
 		return 0
 	}
-	scale, _ := of.Float64()
+	scale, _ := unit.DistanceUnits[m[2]].Float64()
 	return value * scale
 }
 

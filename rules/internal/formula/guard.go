@@ -149,6 +149,8 @@ func (g *guard) member(n *ast.MemberNode) {
 			}
 			g.pointAtMember(p, n)
 			return
+		} else if closed {
+			return
 		}
 		if why, ok := g.env.Elsewhere[path]; ok {
 			p := g.fail(n, "E104", "there is no %s", path)
