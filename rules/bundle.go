@@ -204,8 +204,11 @@ func (c *checker) sizes(files []File) bool {
 		total += len(f.Data)
 		switch {
 		case len(f.Data) > maxFile:
-			s.report(Problem{Code: "E401", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("the file is larger than %d KiB", maxFile>>10),
-				Hint: "split it, or move values into lists/*.csv"})
+			hint := "split it, or move values into lists/*.csv"
+			if strings.HasSuffix(f.Name, ".csv") {
+				hint = "split it into lists of two names, and ask both: x in lists.a or x in lists.b"
+			}
+			s.report(Problem{Code: "E401", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("the file is larger than %d KiB", maxFile>>10), Hint: hint})
 		case strings.HasSuffix(f.Name, ".rules.yaml"):
 			yamls++
 		case path.Dir(f.Name) != "lists" || path.Ext(f.Name) != ".csv":

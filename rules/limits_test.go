@@ -148,3 +148,12 @@ func TestLimitsOfOrders(t *testing.T) {
 		t.Errorf("recomputed differently (%v)", err)
 	}
 }
+
+// TestALargeListSaysHowToSplitIt: values are moved into lists; out of a list they move into another.
+func TestALargeListSaysHowToSplitIt(t *testing.T) {
+	list := rules.File{Name: "lists/zips.csv", Data: bytes.Repeat([]byte("60637\n"), 256<<10/6+1)}
+	_, err := rules.Load(append(rules.DefaultFiles(), list), rules.Options{})
+	if err == nil || !strings.Contains(err.Error(), "lists of two names") || strings.Contains(err.Error(), "move values into") {
+		t.Error(err)
+	}
+}

@@ -347,9 +347,10 @@ func caseSchema() object {
 	branch["not"] = object{"required": []string{"when", "else"}}
 	branches := some(list(branch), "minItems")
 	branches["contains"] = object{"not": object{"required": []string{"anything"}}}
+	open := valueSchema(reflect.TypeFor[string]())
 	known := object{
 		"name": text("what the rules must do"), "about": text(""), "now": nowSchema, "zone": text(""), "location": locationSchema(), "order": orderSchema(),
-		"quotes": object{"anyOf": []any{text("quotes of fixtures"), quotesSchema()}}, "refused": list(closed(object{"provider": text(""), "service": text(""), "code": text(""), "message": text("")}, "provider")),
+		"quotes": object{"anyOf": []any{text("quotes of fixtures"), quotesSchema()}}, "refused": list(closed(object{"provider": text(""), "service": open, "code": open, "message": open}, "provider")),
 		"down": textsSchema, "with": anyMap, "matrix": object{"type": "object", "additionalProperties": some(object{"type": "array"}, "minItems")}, "event": eventSchema,
 		"expect": object{"anyOf": []any{branch, branches}},
 	}

@@ -21,7 +21,7 @@ var everything = flag.Bool("everything", false, "compare schemas and readers ove
 var mutants = []any{
 	nil, "", "x", "UPS", "ups/ground", 5, 0, -1, 2.5, true, false, "5", "0m", "1.2.3h", "5us", "3m", "1d12h", "-3m", "Big one", "9.50", "9.50 USD", "pickup_late_0m", "pickup_late_5m",
 	"41.8,-87.6", "2 lb", "3 mi", "2026-04-10", []any{}, []any{nil}, []any{5}, []any{""}, []any{"ups"}, []any{[]any{nil}}, []any{"1,1", "1,2"}, map[string]any{}, map[string]any{"x": "y"},
-	map[string]any{"ups": 100}, map[string]any{"center": "1,1", "radius": "3 mi", "corners": []any{"1,1", "1,2", "2,2"}},
+	map[string]any{"rank": 100}, map[string]any{"center": "1,1", "radius": "3 mi", "corners": []any{"1,1", "1,2", "2,2"}},
 }
 
 // keys are put in the place of the keys that a file chooses itself.

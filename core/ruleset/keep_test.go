@@ -3,6 +3,8 @@ package ruleset_test
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -77,6 +79,17 @@ func TestTheLastGoodRulesOutliveTheProcess(t *testing.T) {
 	}
 	if n := gauge(t, p.metrics, "waybill_rules_degraded"); n != 1 {
 		t.Errorf("the metric says %v", n)
+	}
+	write(t, dir, good)
+	failing := filepath.Join(dir, "a.test.yaml")
+	if err := os.WriteFile(failing, []byte("tests: 1\ncases: [{ name: A, expect: { none: false } }]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Load(); err == nil || strings.Contains(err.Error(), "rejected "+version) || !strings.Contains(err.Error(), version+", serve; with the tests") {
+		t.Errorf("only a test is at fault: %v", err)
+	}
+	if err := os.Remove(failing); err != nil {
+		t.Fatal(err)
 	}
 	write(t, dir, strings.Replace(good, "name: one", "name: two", 1))
 	if err := p.Load(); err != nil || p.Problem() != nil || p.Bundle("demo").Hash() == version {

@@ -186,6 +186,9 @@ func (r *Set) look(f folder, dir string, live map[folder]*rules.Bundle) error {
 	}
 	if b := live[f]; b != nil {
 		r.Log.Error("rules were not taken; the last good ones stay", "tenant", f.tenant, "trial", f.trial, "folder", dir, "version", b.Hash(), "rejected", rejected, "err", err)
+		if rejected == b.Hash() { // a test was changed, or an account
+			return fmt.Errorf("the rules of the folder, %s, serve; with the tests and accounts of now they would be rejected: %w", rejected, err)
+		}
 		return fmt.Errorf("rejected %s, %s serves: %w", rejected, b.Hash(), err)
 	}
 	r.Log.Error("rules were not taken, and there are none from before", "tenant", f.tenant, "trial", f.trial, "folder", dir, "rejected", rejected, "err", err)
