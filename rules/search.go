@@ -18,8 +18,8 @@ type trial struct {
 	d *Decision
 }
 
-// try decides an order that is given as a witness. No rule of hold stands in the way of a later phase: where one does, a person has released it.
-func (b *Bundle) try(witness map[string]string, phase string) (*trial, error) {
+// attempt decides an order that is given as a witness. No rule of hold stands in the way of a later phase: where one does, a person has released it.
+func (b *Bundle) attempt(witness map[string]string, phase string) (*trial, error) {
 	c, err := b.witnessCase(Finding{Witness: witness})
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ const (
 func (l *linter) search(c claim) (witness map[string]string, why string, refuted bool) {
 	bases, open := l.bases(c)
 	s := &search{work: &l.work, stop: l.stop, cost: 1 + l.b.Size(), fee: l.b.usualFee(), see: func(w map[string]string) string {
-		t, err := l.b.try(w, c.h.phase)
+		t, err := l.b.attempt(w, c.h.phase)
 		if err != nil {
 			return ""
 		}

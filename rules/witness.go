@@ -50,7 +50,7 @@ func (b *Bundle) Witness(f Finding) (Decision, error) {
 			phase = h.phase
 		}
 	}
-	t, err := b.try(f.Witness, phase)
+	t, err := b.attempt(f.Witness, phase)
 	if err != nil {
 		return Decision{}, err
 	}
