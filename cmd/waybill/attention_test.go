@@ -76,15 +76,7 @@ func TestAPersonDecides(t *testing.T) {
 	if out := waybill(exitFailure, "cancel", "there", "--confirm-number", "1Z999AA10123456785"); !strings.Contains(out, "as 1Z999AA10123456784, not as 1Z999AA10123456785") {
 		t.Errorf("another number is confirmed: %s", out)
 	}
-	// It was mistyped: the carrier has no such booking, and the cancellation waits for the person to say so.
-	out = waybill(0, "cancel", "there", "--confirm-number", "1Z999AA10123456784")
-	mend := "waybill shipments resolve there --attempt 1 --outcome absent"
-	if listed := waybill(0, "list", "--needs-attention"); !strings.Contains(out, mend) || !strings.Contains(listed, mend) || !needing("2") {
-		t.Errorf("confirmed, and the carrier was not asked, which has no such booking: %s\n%s", out, listed)
-	}
-	if out := waybill(0, "resolve", "there", "--outcome", "absent", "--attempt", "1"); !strings.Contains(out, "ORDER_CANCELLED") || !needing("1") {
-		t.Errorf("taken back: %s", out)
-	}
+	mistyped(t, waybill, needing)
 	waybill(0, "resolve", "gone", "--outcome", "absent", "--attempt", "1")
 	if err := d.wait("a second booking", func() bool { return strings.Contains(waybill(0, "get", "gone"), "ORDER_DISPATCHED") }); err != nil {
 		t.Fatal(err)
@@ -94,5 +86,18 @@ func TestAPersonDecides(t *testing.T) {
 	}
 	if out := waybill(exitFailure, "resolve", "gone", "--outcome", "absent"); !strings.Contains(out, "INVALID_OPERATION") {
 		t.Errorf("decided already: %s", out)
+	}
+}
+
+// mistyped confirms the number of the order "there" that the carrier does not know: the cancellation waits for the person to say so.
+func mistyped(t *testing.T, waybill func(int, ...string) string, needing func(string) bool) {
+	t.Helper()
+	out := waybill(0, "cancel", "there", "--confirm-number", "1Z999AA10123456784")
+	mend := "waybill shipments resolve there --attempt 1 --outcome absent"
+	if listed := waybill(0, "list", "--needs-attention"); !strings.Contains(out, mend) || !strings.Contains(listed, mend) || !needing("2") {
+		t.Errorf("confirmed, and the carrier was not asked, which has no such booking: %s\n%s", out, listed)
+	}
+	if out := waybill(0, "resolve", "there", "--outcome", "absent", "--attempt", "1"); !strings.Contains(out, "ORDER_CANCELLED") || !needing("1") {
+		t.Errorf("taken back: %s", out)
 	}
 }

@@ -212,36 +212,39 @@ func TestAnAccountThatComesBackIsLookedAtForSpares(t *testing.T) {
 	e.wantNoJobs()
 }
 
-// A person says that a spare is gone, and the carrier shows it alive: it needs that person again, and is cancelled when it can be. What the
-// carrier holds when the watch is over is the person's to judge.
+// keptSpare has an order with a spare booking that its carrier would not cancel.
+func keptSpare(t *testing.T) (*engine, *fakeCarrier) {
+	t.Helper()
+	f := newFake("doordash", "DoorDash", 975)
+	f.onBook = once(true)
+	e := newEngine(t, f)
+	if _, err := e.create("o1"); err != nil {
+		t.Fatal(err)
+	}
+	f.set(func(f *fakeCarrier) {
+		f.commit(f.booked[0])
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CancelRefused) }
+	})
+	e.pass(time.Hour)
+	return e, f
+}
+
+// gone has a person say that the spare is gone.
+func (e *engine) gone() {
+	e.t.Helper()
+	if _, err := e.resolve(absent); err != nil {
+		e.t.Fatal(err)
+	}
+	if len(e.needing()) != 0 {
+		e.t.Fatal("the order still needs a person")
+	}
+}
+
+// A person says that a spare is gone, and the carrier shows it alive: it needs that person again, and is cancelled when it can be.
 func TestASpareThatIsNotGoneComesBack(t *testing.T) {
-	begin := func(t *testing.T) (*engine, *fakeCarrier) {
-		t.Helper()
-		f := newFake("doordash", "DoorDash", 975)
-		f.onBook = once(true)
-		e := newEngine(t, f)
-		if _, err := e.create("o1"); err != nil {
-			t.Fatal(err)
-		}
-		f.set(func(f *fakeCarrier) {
-			f.commit(f.booked[0])
-			f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CancelRefused) }
-		})
-		e.pass(time.Hour)
-		return e, f
-	}
-	gone := func(e *engine) {
-		e.t.Helper()
-		if _, err := e.resolve(absent); err != nil {
-			e.t.Fatal(err)
-		}
-		if len(e.needing()) != 0 {
-			e.t.Fatal("the order still needs a person")
-		}
-	}
 	t.Run("at the next look", func(t *testing.T) {
-		e, f := begin(t)
-		gone(e)
+		e, f := keptSpare(t)
+		e.gone()
 		e.pass(time.Minute)
 		want := "SPARE_FOUND( DoorDash doordash000002: the carrier holds it still )"
 		if notes := e.notes("o1", "SPARE_FOUND"); len(e.needing()) != 1 || !slices.Contains(notes, want) {
@@ -259,7 +262,7 @@ func TestASpareThatIsNotGoneComesBack(t *testing.T) {
 		e.wantNoJobs()
 	})
 	t.Run("days later", func(t *testing.T) {
-		e, f := begin(t)
+		e, f := keptSpare(t)
 		down := true
 		f.set(func(f *fakeCarrier) {
 			f.onFind = func(carrier.FindRequest) error {
@@ -269,7 +272,7 @@ func TestASpareThatIsNotGoneComesBack(t *testing.T) {
 				return nil
 			}
 		})
-		gone(e)
+		e.gone()
 		e.pass(5 * 24 * time.Hour)
 		f.set(func(*fakeCarrier) { down = false })
 		e.pass(24 * time.Hour)
@@ -277,10 +280,15 @@ func TestASpareThatIsNotGoneComesBack(t *testing.T) {
 			t.Errorf("%d orders need a person", len(e.needing()))
 		}
 	})
+}
+
+// A person's word of a spare is final where the carrier shows nothing against it, or when the watch is over: what was carried out cannot be
+// cancelled.
+func TestAPersonsWordOfASpareCounts(t *testing.T) {
 	t.Run("it is gone", func(t *testing.T) {
-		e, f := begin(t)
+		e, f := keptSpare(t)
 		f.set(func(f *fakeCarrier) { f.bookings[f.booked[0].Reference][1].Cancelled = true })
-		gone(e)
+		e.gone()
 		e.pass(8 * 24 * time.Hour)
 		e.wantLive("o1", "doordash")
 		if notes := e.notes("o1", "SPARE_"); len(notes) != 2 || len(e.needing()) != 0 {
@@ -289,9 +297,9 @@ func TestASpareThatIsNotGoneComesBack(t *testing.T) {
 		e.wantNoJobs()
 	})
 	t.Run("when the watch is over", func(t *testing.T) {
-		e, _ := begin(t)
+		e, _ := keptSpare(t)
 		e.pass(8 * 24 * time.Hour)
-		gone(e)
+		e.gone()
 		e.pass(8 * 24 * time.Hour)
 		if len(e.needing()) != 0 {
 			t.Error("a person's word is not final")
