@@ -21,14 +21,16 @@ type Finding struct {
 	Witness map[string]string `json:"witness,omitempty"`
 	// NoWitness says why there is none, where there is none.
 	NoWitness string `json:"no_witness,omitempty"`
+
+	phase string // of the rule that it speaks of
 }
 
 // What one Lint may cost, whatever the rules. 500 rules that are written by hand are far from it.
 const (
 	maxLintSteps = 800_000 // of logic, over all questions
-	maxLintWork  = 250_000   // rules asked over all orders that are tried
-	maxAtoms     = 500       // comparisons of a condition whose lets are written out
-	maxTerms     = 64        // of it as an or of ands
+	maxLintWork  = 250_000 // rules asked over all orders that are tried
+	maxAtoms     = 500     // comparisons of a condition whose lets are written out
+	maxTerms     = 64      // of it as an or of ands
 )
 
 // Lint looks for rules that never or always hold, that others make useless, that contradict each other, and for what nothing uses. What it
@@ -107,7 +109,7 @@ func (l *linter) report(h *head, code, sentence, hint, why string) {
 	if h.at != "" {
 		where += " at " + h.at
 	}
-	l.found = append(l.found, Finding{NoWitness: why,
+	l.found = append(l.found, Finding{NoWitness: why, phase: h.phase,
 		Problem: Problem{Code: code, File: h.file, Line: h.line, Column: h.column, End: h.column + 1, Where: where, Sentence: sentence, Hint: hint}})
 }
 

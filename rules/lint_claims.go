@@ -29,6 +29,7 @@ func (l *linter) note(n note) {
 	for _, h := range l.b.heads() {
 		if n.rule != "" && h.name == n.rule && h.at == n.at {
 			n.Finding.Witness, n.NoWitness, _ = l.search(claim{h: h, bases: []*logic.Tree{l.scoped(h), l.trees[h]}, shows: applies(h)})
+			n.phase = h.phase
 			l.found = append(l.found, n.Finding)
 			return
 		}

@@ -186,6 +186,28 @@ exclude:
 	}
 }
 
+// TestWitnessesOfRulesOfHold are held, also where the finding is about the form of one at a place; and without any provider there is still an offer.
+func TestWitnessesOfRulesOfHold(t *testing.T) {
+	b, err := loaded(t, `rules: 1
+hold: [ { name: Gifts wait, when: order.gift, until: released } ]
+exclude: [ { name: Any, when: order.quantity >= 0 } ]
+locations: { x: { hold: { Gifts wait: { until: released } } } }
+`, rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := b.Lint(t.Context())
+	if len(found) != 2 || found[0].Code != "W602" || found[1].Code != "W614" {
+		t.Fatalf("%+v", found)
+	}
+	if d, err := b.Witness(found[0]); err != nil || len(d.Excluded) != 1 || d.Excluded[0].Rule != "Any" {
+		t.Errorf("%+v (%v)", d.Excluded, err)
+	}
+	if d, err := b.Witness(found[1]); err != nil || d.Plan.Hold == nil || d.Plan.Input.Location.ID != "x" {
+		t.Errorf("%+v (%v)", d.Plan.Hold, err)
+	}
+}
+
 // TestLintSaysNothingThatItsWitnessContradicts: here what stands in the way is a rule that sets what another asks for.
 func TestLintSaysNothingThatItsWitnessContradicts(t *testing.T) {
 	b, err := loaded(t, `rules: 1

@@ -21,10 +21,12 @@ func (b *Bundle) WitnessTest(f Finding) string {
 	if len(with) > 0 {
 		fmt.Fprintf(&s, "    with: %s\n", flow(with))
 	}
-	if len(b.providers) > 0 {
-		s.WriteString("    quotes:\n")
+	providers := b.providers
+	if len(providers) == 0 { // any will do
+		providers = []string{cmp.Or(offer["provider"], "carrier")}
 	}
-	for _, p := range b.providers {
+	s.WriteString("    quotes:\n")
+	for _, p := range providers {
 		q := map[string]string{"provider": p, "fee": b.usualFee()}
 		if who := offer["provider"]; who == "" || who == p {
 			maps.Copy(q, offer)
@@ -44,13 +46,7 @@ func (b *Bundle) Witness(f Finding) (Decision, error) {
 	if len(f.Witness) == 0 {
 		return Decision{}, fmt.Errorf("no order shows %s: %s", f.Code, cmp.Or(f.NoWitness, "the finding names none"))
 	}
-	phase := ""
-	for _, h := range b.heads() {
-		if f.Line == h.line && f.File == h.file {
-			phase = h.phase
-		}
-	}
-	t, err := b.attempt(f.Witness, phase)
+	t, err := b.attempt(f.Witness, f.phase)
 	if err != nil {
 		return Decision{}, err
 	}
