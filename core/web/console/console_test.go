@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
 	"github.com/waybill-dev/waybill/core/web/console"
 	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/rules/measure"
 )
 
 func TestMain(m *testing.M) { apitest.Leaks(m) }
@@ -354,6 +356,18 @@ func TestTryIsBounded(t *testing.T) {
 	s.get("POST", "/console/api/rules/try", question{Files: []file{{"a.rules.yaml", "rules: 1\nexclude: [{ name: A, when: '" + strings.Repeat("(", 1500) + "' }]\n"}}}, &a)
 	if len(a.Problems) == 0 || a.Problems[0].Code[:2] != "E4" {
 		t.Errorf("%+v", a.Problems)
+	}
+}
+
+// TestTryLooksIntoEndlessRules as quickly as into others, and says of what it has not looked at.
+func TestTryLooksIntoEndlessRules(t *testing.T) {
+	s := open(t)
+	for _, name := range []string{"lets that double", "lets that square", "nested choices"} {
+		var a answer
+		s.get("POST", "/console/api/rules/try", question{Files: []file{{"a.rules.yaml", measure.EndlessFiles()[name]}}, Foreign: true}, &a)
+		if !slices.ContainsFunc(a.Problems, func(p rules.Problem) bool { return p.Code == "W629" }) {
+			t.Errorf("%s: %+v", name, a.Problems)
+		}
 	}
 }
 
