@@ -138,7 +138,7 @@ func (d *diffing) find(h, g *head, yes, no *logic.Tree, differ func(was, is bool
 		bases = append(bases, readable(w.Values))
 	}
 	bases = append(bases, map[string]string{})
-	s := &search{work: &d.now.work, stop: d.now.stop, cost: 2 + d.old.b.Size() + d.now.b.Size(), fee: d.now.b.usualFee(), see: func(w map[string]string) string {
+	s := &search{work: &d.now.work, stop: d.now.stop, cost: d.old.cost + d.now.cost, fee: d.now.b.usualFee(), see: func(w map[string]string) string {
 		before, err1 := d.old.b.attempt(w, h.phase)
 		after, err2 := d.now.b.attempt(w, g.phase)
 		if err1 != nil || err2 != nil || len(before.d.Faults)+len(after.d.Faults) > 0 {

@@ -232,6 +232,14 @@ func FuzzExpr(f *testing.F) {
 		if _, err := rules.Explain(b, d); err != nil {
 			t.Fatalf("cannot explain: %v", err)
 		}
+		for _, f := range b.Lint(t.Context()) {
+			if (f.Witness == nil) == (f.NoWitness == "") {
+				t.Fatalf("%s has either an order or a reason why not: %+v", f.Code, f)
+			}
+			if _, err := b.Witness(f); (err == nil) != (f.Witness != nil) {
+				t.Fatalf("the witness of %s cannot be decided: %v", f.Code, err)
+			}
+		}
 	})
 }
 

@@ -90,6 +90,7 @@ type linter struct {
 	stop   func() bool
 	solver logic.Solver
 	work   int // that is left for trying orders
+	cost   int // of trying one
 	names  map[string]*logic.Tree
 	lists  map[string][]string
 	whens  map[*head]*logic.Tree // conditions by themselves; nil is always
@@ -123,7 +124,7 @@ var atLeastZero = map[string]int64{
 // newLinter reads every condition of a bundle. It stops working when ctx ends.
 func newLinter(ctx context.Context, b *Bundle) *linter {
 	l := &linter{
-		b: b, stop: func() bool { return ctx.Err() != nil }, work: maxLintWork, names: map[string]*logic.Tree{}, lists: map[string][]string{},
+		b: b, stop: func() bool { return ctx.Err() != nil }, work: maxLintWork, cost: costOf(b), names: map[string]*logic.Tree{}, lists: map[string][]string{},
 		whens: map[*head]*logic.Tree{}, trees: map[*head]*logic.Tree{}, huge: map[string]string{}, dead: map[*head]bool{},
 		scopes: map[*head]*logic.Tree{}, samples: map[*logic.Tree]*logic.Sample{},
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/internal/logic"
 )
 
@@ -103,7 +104,7 @@ const (
 // read. Every one is decided. It returns why there is none, or that an order speaks against the claim.
 func (l *linter) search(c claim) (witness map[string]string, why string, refuted bool) {
 	bases, open := l.bases(c)
-	s := &search{work: &l.work, stop: l.stop, cost: 1 + l.b.Size(), fee: l.b.usualFee(), see: func(w map[string]string) string {
+	s := &search{work: &l.work, stop: l.stop, cost: l.cost, fee: l.b.usualFee(), see: func(w map[string]string) string {
 		t, err := l.b.attempt(w, c.h.phase)
 		if err != nil {
 			return ""
@@ -126,6 +127,38 @@ func (l *linter) search(c claim) (witness map[string]string, why string, refuted
 		return w, "", false
 	}
 	return nil, s.why(open), false
+}
+
+// costOf is what deciding one order costs: one for each rule, and more for each long range, whose numbers are made one by one.
+func costOf(b *Bundle) int {
+	const numbers = 100 // that cost as much as a rule
+	cost := 1 + b.Size()
+	add := func(f *formula.Formula) {
+		if f == nil || !strings.Contains(f.Source, "..") {
+			return
+		}
+		most := big.NewRat(numbers, 1)
+		for _, c := range f.Constants().Numbers {
+			if c.Number.Cmp(most) > 0 {
+				most = c.Number
+			}
+		}
+		longest := big.NewRat(100_000, 1) // longer ones are refused while they run
+		if most.Cmp(longest) > 0 {
+			most = longest
+		}
+		cost += int(floor(most).Int64()) / numbers * max(len(b.providers), 1)
+	}
+	for _, h := range b.heads() {
+		add(h.when)
+	}
+	for _, x := range slices.Concat(b.orderLets, b.optionLets) {
+		add(x.formula)
+	}
+	for _, f := range slices.Concat(b.rank.terms, b.rank.ties) {
+		add(f)
+	}
+	return cost
 }
 
 // bases are the orders that logic gives for a claim, and what is not understood of the conditions that they are to fulfil.

@@ -147,14 +147,17 @@ func EndlessFiles() map[string]string {
 		nested = "(" + nested + " ? order.gift : order.paid)"
 	}
 	return map[string]string{
-		"lets that double":      chain("V and V"),
-		"lets that square":      chain("(V or order.gift) and (V or order.asap)"),
-		"lets that choose":      chain("V == true and V"),
-		"lets that are asked":   chain("V == V"),
-		"nested choices":        head + "exclude:\n  - { name: A, when: '" + nested + "', providers: [ups] }\n",
-		"many ands of ors":      many(150, terms("or", "and")),
-		"many ors of ands":      many(150, terms("and", "or")),
-		"as many as there may":  many(500, func(i int) string { return fmt.Sprintf(`order.quantity > %d and order.to.state == "S%d"`, i, i) }),
+		"lets that double":     chain("V and V"),
+		"lets that square":     chain("(V or order.gift) and (V or order.asap)"),
+		"lets that choose":     chain("V == true and V"),
+		"lets that are asked":  chain("V == V"),
+		"nested choices":       head + "exclude:\n  - { name: A, when: '" + nested + "', providers: [ups] }\n",
+		"many ands of ors":     many(150, terms("or", "and")),
+		"many ors of ands":     many(150, terms("and", "or")),
+		"as many as there may": many(500, func(i int) string { return fmt.Sprintf(`order.quantity > %d and order.to.state == "S%d"`, i, i) }),
+		"long ranges": many(20, func(i int) string {
+			return fmt.Sprintf(`order.quantity in 1..99000 and dollars(order.total) * %d == 7.51`, i+1)
+		}),
 		"many computed numbers": many(300, func(i int) string { return fmt.Sprintf(`dollars(order.total) * %d == 7.51`, i+1) }),
 	}
 }
