@@ -248,8 +248,9 @@ func FuzzParseDecision(f *testing.F) {
 	f.Add([]byte(`{"schema":1,"rules":"h","plan":{},"winner":{"account":"ups","service":"ground","fee":{"minor":975,"currency":"USD"}},"options":[{"account":"ups","service":"ground","rank":1}]}`))
 	f.Add([]byte(`{"schema":1,"excluded":[{"account":"a"}],"fallback":[{}],"none":{}}`))
 	f.Add([]byte(`{"schema":3}`))
+	f.Add([]byte(`{"orderExternalId":"o","record":{"schema":1,"rules":"h","plan":{}}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d, err := rules.ParseDecision(b)
+		d, err := rules.ParseRecord(b)
 		if err != nil {
 			return
 		}

@@ -232,3 +232,35 @@ func TestMistakesShowNoSecret(t *testing.T) {
 		}
 	}
 }
+
+// FuzzAdapterSchema holds an account against what an adapter says that it wants: schema and configuration may be anything, and a member
+// that the schema does not show stays hidden.
+func FuzzAdapterSchema(f *testing.F) {
+	f.Add(schema, `{ client_id: a, fee: { flat: 5.90 } }`)
+	f.Add(`{"type":7}`, `{ a: 1 }`)
+	f.Add(`{"properties":{"a":{"items":{"properties":{"b":{"x-secret":true}}}}},"additionalProperties":{"$ref":"#"}}`, `{ a: [ { b: 1 } ], c: [ [ null ] ] }`)
+	f.Add(`{"$ref":"http://example.com/x"}`, `text`)
+	f.Add(`{"properties":{"a":null},"items":true,"additionalProperties":[]}`, `{ a: b, c: { d: 1e400 } }`)
+	f.Add(`null`, `[1]`)
+	f.Fuzz(func(t *testing.T, schema, account string) {
+		if strings.ContainsAny(account, "\r\n#") {
+			return // it would say other members than the account's
+		}
+		text := strings.NewReplacer(`{ base_url: "https://ups.example" }`, account, "adapter: ups,", "adapter: ups, push_secret: canary_4711_canary_4711,").Replace(whole)
+		adapters := map[string]config.Adapter{"ups": {Schema: []byte(schema)}}
+		p := write(t, t.TempDir(), "waybill.yaml", text)
+		c, err := config.LoadWith(p, env(nil), func(*config.Config) map[string]config.Adapter { return adapters })
+		if (c == nil) == (err == nil) {
+			t.Fatalf("config %v, error %v", c, err)
+		}
+		if err != nil {
+			if strings.Contains(err.Error(), "4711") {
+				t.Fatal(err)
+			}
+			return
+		}
+		if b, err := c.Masked(adapters); err != nil || strings.Contains(string(b), "4711") {
+			t.Fatalf("%v\n%s", err, b)
+		}
+	})
+}

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/waybill-dev/waybill/simulator"
 	"github.com/waybill-dev/waybill/simulator/doordash"
@@ -198,16 +199,41 @@ func TestFaultsSpeakDoorDash(t *testing.T) {
 	}
 }
 
-func FuzzCreate(f *testing.F) {
+// FuzzRequests: whatever comes, the dialect answers as a carrier and does not fall over.
+func FuzzRequests(f *testing.F) {
 	d := open(f, doordash.Config{})
 	f.Add([]byte(with("a")))
 	f.Add([]byte(`{"external_delivery_id":"é","pickup_window":{"start_time":null},"dropoff_location":[]}`))
+	f.Add([]byte(`{"cancel_reason":1,"tip":-1,"dropoff_phone_number":null}`))
 	token := d.sign(d.clock.Now())
 	f.Fuzz(func(t *testing.T, body []byte) {
 		d.t = t
-		r := d.send(token, "POST", "/drive/v2/deliveries", string(body))
-		if r.status >= 500 {
-			t.Fatalf("answered %d %s", r.status, r.body)
+		for _, route := range []string{"POST quotes", "POST quotes/a/accept", "POST deliveries", "PATCH deliveries/a", "PUT deliveries/a/cancel", "POST serviceability"} {
+			method, path, _ := strings.Cut(route, " ")
+			if r := d.send(token, method, "/drive/v2/"+path, string(body)); r.status >= 500 {
+				t.Fatalf("%s answered %d %s", route, r.status, r.body)
+			}
+		}
+	})
+}
+
+// FuzzToken: whatever a caller shows as its token, only one that was signed as it must be opens anything.
+func FuzzToken(f *testing.F) {
+	d := open(f, doordash.Config{})
+	good := d.sign(d.clock.Now())
+	f.Add(good)
+	f.Add(good + "A")
+	f.Add("eyJhbGciOiJub25lIn0.e30.")
+	f.Add("..")
+	f.Fuzz(func(t *testing.T, token string) {
+		if strings.ContainsFunc(token, unicode.IsControl) {
+			return // no such header is sent
+		}
+		d.t = t
+		r := d.send(token, "GET", "/drive/v2/deliveries/a", "")
+		// The last two bits of a signature in base64 say nothing.
+		if r.status >= 500 || r.status != 401 && !strings.HasPrefix(strings.TrimSpace(token), good[:len(good)-1]) {
+			t.Fatalf("%q: answered %d %s", token, r.status, r.body)
 		}
 	})
 }
