@@ -123,7 +123,7 @@ func TestNothingFromOutsideShows(t *testing.T) {
 				}
 				out = string(masked)
 			}
-			if strings.Contains(out, "4711") {
+			if strings.Contains(strings.ReplaceAll(out, dir, ""), "4711") {
 				t.Errorf("%s = %s shows what came from the environment:\n%s", strings.Join(path, "."), text, out)
 			}
 		}
@@ -254,12 +254,12 @@ func FuzzAdapterSchema(f *testing.F) {
 			t.Fatalf("config %v, error %v", c, err)
 		}
 		if err != nil {
-			if strings.Contains(err.Error(), "4711") {
+			if strings.Contains(err.Error(), "canary") {
 				t.Fatal(err)
 			}
 			return
 		}
-		if b, err := c.Masked(adapters); err != nil || strings.Contains(string(b), "4711") {
+		if b, err := c.Masked(adapters); err != nil || strings.Contains(string(b), "canary") {
 			t.Fatalf("%v\n%s", err, b)
 		}
 	})
