@@ -61,7 +61,7 @@ func newConfigCheckCmd(p *program) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&show, "print", false, "print the effective configuration, defaults filled in and secrets masked; without adapters all of an account's own configuration")
+	cmd.Flags().BoolVar(&show, "print", false, "print the effective configuration, defaults filled in; masked are secrets, what came from the environment or a file, users and queries of URLs, and without adapters all of an account's own configuration")
 	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of the adapters that the accounts are checked against (default plugins.dir, else plugins beside this program)")
 	return cmd
 }

@@ -1,5 +1,6 @@
 // Package config turns one YAML file, what it includes and the environment into a validated Config. Every mistake is reported
 // at once with file, line, column and a hint; unknown members are mistakes. A Config is immutable: a reload makes a new one.
+// What came from the environment or a file of a secret is shown nowhere, neither in a dump nor in what is said of a mistake.
 package config
 
 import (
@@ -34,7 +35,7 @@ type Config struct {
 // Server is how the API is served.
 type Server struct {
 	Listen       string        `yaml:"listen"`     // default 127.0.0.1:8080
-	PublicURL    string        `yaml:"public_url"` // of links in answers; default http://<listen>
+	PublicURL    string        `yaml:"public_url"` // of links in answers, without user and query; default http://<listen>
 	TLS          *TLS          `yaml:"tls"`
 	MaxBody      int64         `yaml:"max_body"`      // bytes; default 1 MiB
 	ReadTimeout  time.Duration `yaml:"read_timeout"`  // default 10s

@@ -167,6 +167,7 @@ func TestFaults(t *testing.T) {
 		{"alerts of none", "    accounts:\n", "    notify: { alerts: { sms: { url: 'https://s.example/' } } }\n    accounts:\n", "", "at least one status is needed"},
 		{"gateway that is none", "    accounts:\n", "    notify: { alerts: { sms: { url: gateway, statuses: [IN_TRANSIT] } } }\n    accounts:\n", "3:37", "is not a URL"},
 		{"bad template of SMS", "    accounts:\n", "    notify: { alerts: { sms: { url: 'https://s.example/', statuses: [IN_TRANSIT], body: '{{.To' } } }\n    accounts:\n", "", "cannot be read"},
+		{"bad template of a gateway", "    accounts:\n", "    notify: { alerts: { sms: { url: 'https://s.example/{{.To', statuses: [IN_TRANSIT] } } }\n    accounts:\n", "3:37", "cannot be read"},
 		{"mail without a host", "    accounts:\n", "    notify: { alerts: { email: { statuses: [IN_TRANSIT], from: a@b.example } } }\n    accounts:\n", "", "is required"},
 		{"mail from nobody", "    accounts:\n", "    notify: { alerts: { email: { statuses: [IN_TRANSIT], host: h, from: shop } } }\n    accounts:\n", "3:73", "is not an address of mail"},
 		{"mail in the clear", "    accounts:\n", "    notify: { alerts: { email: { statuses: [IN_TRANSIT], host: h.example, from: a@b.example, security: none, username: u, password: p } } }\n    accounts:\n", "", "sent in the clear"},

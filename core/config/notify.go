@@ -97,7 +97,7 @@ func (e *EmailAlerts) Server() MailServer {
 // SMSAlerts posts to a gateway over HTTP.
 type SMSAlerts struct {
 	Statuses []string          `yaml:"statuses"`
-	URL      string            `yaml:"url"`
+	URL      string            `yaml:"url"`     // a template as Body is
 	Method   string            `yaml:"method"`  // POST (default), PUT or GET
 	Headers  map[string]Secret `yaml:"headers"` // such as Authorization
 	// Body is a template with .To .From .Text .ID and the functions json and query, which quote a value; default a JSON object
@@ -206,8 +206,10 @@ func checkSMS(s *SMSAlerts, path string, at reporter) {
 		at(path+".method", didYouMean(s.Method, methods), "must be POST, PUT or GET")
 	}
 	quote := func(any) string { return "" }
-	if _, err := template.New("").Funcs(template.FuncMap{"json": quote, "query": quote}).Parse(s.Body); err != nil {
-		at(path+".body", "it is a template of Go's text/template with .To .From .Text .ID", "cannot be read: %v", err)
+	for name, text := range map[string]string{"url": s.URL, "body": s.Body} {
+		if _, err := template.New("").Funcs(template.FuncMap{"json": quote, "query": quote}).Parse(text); err != nil {
+			at(path+"."+name, "it is a template of Go's text/template with .To .From .Text .ID", "cannot be read: %v", err)
+		}
 	}
 }
 
