@@ -251,7 +251,7 @@ func (s *Service) fillPackages(t *config.Tenant, sh *shipment.Shipment) {
 
 // barcode is the shape of the seed's example: 16 characters that Code 128 writes densely, unique by the shipment's id.
 func barcode(id shipment.ID, parcel int) string {
-	return strings.ToUpper(reference(string(id), "barcode", parcel))[:16]
+	return strings.ToUpper(reference(string(id), "barcode", parcel, ""))[:16]
 }
 
 // windows sets the windows in force. A null window means as soon as possible, and so does one that lies wholly in the past.

@@ -138,6 +138,7 @@ func (s *Service) candidates(e *estimate, sh *shipment.Shipment) []rules.Candida
 	for _, p := range sh.Order.Proposed {
 		unknown[p.Name] = true
 	}
+	asks := question(sh, rules.Settings{})
 	for _, id := range sh.Accounts {
 		cfg := e.tenant.Accounts[id]
 		acc, ok := s.Carriers.Account(e.tenant.ID, id)
@@ -145,7 +146,7 @@ func (s *Service) candidates(e *estimate, sh *shipment.Shipment) []rules.Candida
 			continue
 		}
 		m, started := acc.Manifest()
-		a := &asked{config: cfg, account: acc, manifest: m, reference: reference(string(sh.ID), id, e.round)}
+		a := &asked{config: cfg, account: acc, manifest: m, reference: reference(string(sh.ID), id, e.round, asks)}
 		if !started {
 			e.errors = append(e.errors, shipment.ProviderError{Provider: firstOf(cfg.Name, cfg.ID), Type: string(carrier.AdapterUnavailable),
 				Message: "The adapter has not started yet."})
