@@ -218,8 +218,8 @@ func (s *Service) fallBack(sh *shipment.Shipment, ev FallbackEvent, f rules.Fall
 		return nil, err
 	}
 	if sh.Cancel != nil || sh.Open(shipment.Forward) != nil || live != nil && (live != a || a.CancelIntent != nil || sh.Stage() != shipment.WithCarrier) ||
-		live == nil && (a.State != shipment.Ended || sh.Waiting()) || !sh.ErasedAt.IsZero() {
-		return nil, errUnchanged // it is somebody's already, or too late to be anybody's
+		live == nil && (a.State != shipment.Ended || a != sh.Last(shipment.Forward) || !sh.Retryable()) || !sh.ErasedAt.IsZero() {
+		return nil, errUnchanged // it is somebody's already, or too late to be anybody's: it may be delivered
 	}
 	next := shipment.Fallback{Since: a.IntendedAt, Fee: a.Quote.Amount}
 	if sh.Fallback != nil && slices.Contains(f.On, sh.Fallback.Event) && sh.Fallback.Rule == f.Rule {

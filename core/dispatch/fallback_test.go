@@ -60,7 +60,7 @@ func (e *engine) happens(id, event string) {
 		f := e.carriers[a.Account]
 		f.set(func(f *fakeCarrier) { f.bookings[a.Reference][0].Cancelled = true })
 		tx.Counts = tally.GivenUp(a)
-		tx.Changes = []store.Change{{Shipment: sh.ID, Change: sh.Move(shipping.OrderCancelled, e.clock.Now(), a.Provider, shipment.WithAttempt(a.Number))}}
+		tx.Changes = []store.Change{{Shipment: sh.ID, Change: sh.Move(shipping.ErrorException, e.clock.Now(), a.Provider, shipment.WithAttempt(a.Number))}}
 	}
 	if err := e.store.Commit(context.Background(), sh.Tenant, tx); err != nil {
 		e.t.Fatal(err)
@@ -194,7 +194,7 @@ func TestWhatHappensAfterABooking(t *testing.T) {
 			sh := e.get("o")
 			if event == "no_driver" {
 				e.wantLive("o", "dearest") // it keeps what it has
-			} else if e.wantLive("o", ""); sh.Status != shipping.OrderCancelled {
+			} else if e.wantLive("o", ""); sh.Status != shipping.ErrorException {
 				t.Errorf("the order is at %s", sh.Status)
 			}
 			_, history, err := e.History(context.Background(), caller, "o")

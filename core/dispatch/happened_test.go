@@ -111,6 +111,30 @@ func TestAMissingDriverIsNoticed(t *testing.T) {
 	}
 }
 
+// TestWhatIsDeliveredIsNotBookedAgain: a courier may be earlier than was promised, and what was to be looked at by the promised time is over
+// then, also where the carrier has told of nothing but the end.
+func TestWhatIsDeliveredIsNotBookedAgain(t *testing.T) {
+	for _, end := range []shipping.Status{shipping.OrderDelivered, shipping.OrderUndeliverable} {
+		t.Run(string(end), func(t *testing.T) {
+			cheap, dear := newFake("cheap", "Cheap", 500), newFake("dear", "Dear", 900)
+			cheap.manifest.Abilities = append(cheap.manifest.Abilities, carrier.CanTrack)
+			e := newEngine(t, cheap, dear)
+			at := shipping.At(e.clock.Now().Add(20 * time.Minute))
+			cheap.onBooked = func(_ context.Context, b *carrier.Booking) { b.Pickup = shipping.TimeWindow{StartsAt: at} }
+			e.bundle = rulesOf(t, "rules: 1\nfallback:\n  - { name: Late, on: [ no_driver, pickup_late_10m, provider_down ], steps: [ next_ranked ] }\n")
+			e.mustCreate("o")
+			e.says("o", end, nil)
+			if err := e.ProviderDown(context.Background(), "demo", "cheap"); err != nil {
+				t.Fatal(err)
+			}
+			e.pass(2 * time.Hour)
+			if sh := e.get("o"); sh.Status != end || len(sh.Attempts) != 1 {
+				t.Errorf("the order is %s and has %d attempts, want %s and 1", sh.Status, len(sh.Attempts), end)
+			}
+		})
+	}
+}
+
 // TestAnOutageMovesWhatIsNotPickedUp: the orders whose rules speak of it, where the booking can be cancelled.
 func TestAnOutageMovesWhatIsNotPickedUp(t *testing.T) {
 	cheap, dear := newFake("cheap", "Cheap", 500), newFake("dear", "Dear", 900)

@@ -61,15 +61,14 @@ func (s *Service) recordSpares(sh *shipment.Shipment, a *shipment.Attempt, found
 }
 
 // comesBack reports whether a spare that is noted as gone, and that its carrier shows alive, is to be cancelled after all: where a person
-// has said that it is gone, and once where the carrier has, which may be slow to show that. Later than an absence is watched a person's
-// word is final: of what was carried out and cannot be cancelled.
+// has said that it is gone. The carrier's own word is believed; it may be slow to show what it has done. Later than an absence is watched a
+// person's word is final: of what was carried out and cannot be cancelled.
 func (s *Service) comesBack(sp *shipment.Spare) bool {
-	return !sp.CancelledAt.IsZero() && (sp.ByPerson != "" || !sp.Back) && s.Clock.Now().Sub(sp.FoundAt) <= s.Config().Dispatch.WatchFor
+	return !sp.CancelledAt.IsZero() && sp.ByPerson != "" && s.Clock.Now().Sub(sp.FoundAt) <= s.Config().Dispatch.WatchFor
 }
 
 // bringBack has a spare counted and cancelled again.
 func (s *Service) bringBack(sh *shipment.Shipment, a *shipment.Attempt, sp *shipment.Spare, tx *store.Tx) {
-	sp.Back = sp.Back || sp.ByPerson == ""
 	sp.CancelledAt, sp.ByPerson = time.Time{}, ""
 	if a.State == shipment.Voided {
 		a.State = shipment.Absent
@@ -211,7 +210,6 @@ func (s *Service) lookForSpares(ctx context.Context, sh *shipment.Shipment, numb
 		if gone := s.sparesCancelled(sh, a, found, tx); !fresh && !gone {
 			return nil, errUnchanged
 		}
-		tx.PutJobs = slices.DeleteFunc(tx.PutJobs, func(j store.Job) bool { return j.Kind == JobWatch }) // this very job goes on
 		tx.Exchanges = exchangesOf(sh, a.Account, "find", number, a.Round, trace, nil)
 		return tx, nil
 	})

@@ -308,24 +308,6 @@ func TestAPersonsWordOfASpareCounts(t *testing.T) {
 	})
 }
 
-// A carrier that shows a spare after it has said that it is cancelled is asked once more, not for ever.
-func TestASpareThatTheCarrierShowsAfterItsCancellationIsCancelledOnceMore(t *testing.T) {
-	e, dash := undecided(t)
-	if _, err := e.resolve(absent); err != nil {
-		t.Fatal(err)
-	}
-	e.pass(time.Minute)
-	dash.set(func(f *fakeCarrier) {
-		f.commit(f.booked[0])
-		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, nil }
-	})
-	e.pass(8 * 24 * time.Hour)
-	if asked := dash.cancelled(); len(asked) != 2 || e.get("o1").Attempts[0].State != shipment.Voided {
-		t.Errorf("asked to cancel %q, attempt %s", asked, e.get("o1").Attempts[0].State)
-	}
-	e.wantNoJobs()
-}
-
 // A spare that a person has told of, and that its carrier does not know, is that person's again, and no other's.
 func TestAToldSpareThatTheCarrierDoesNotKnowIsAPersons(t *testing.T) {
 	f := newFake("doordash", "DoorDash", 975)

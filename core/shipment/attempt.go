@@ -184,8 +184,6 @@ type Spare struct {
 	Told        bool       `json:"told,omitempty"`  // a person has told of it, and the carrier has not
 	// ByPerson is the key of who said that it is gone (CancelledAt), "" where the carrier did.
 	ByPerson string `json:"byPerson,omitempty"`
-	// Back says that the carrier has shown it alive after having said that it is gone.
-	Back bool `json:"back,omitempty"`
 }
 
 // Attention is what Doubt.Needs, Spare.Needs and those of intents say where a person must decide.
@@ -296,6 +294,11 @@ func (s *Shipment) Shown() *Attempt {
 		return a
 	}
 	return s.last(s.Way(), func(a *Attempt) bool { return a.Booking != nil })
+}
+
+// Last returns the latest attempt of this kind, nil where there is none.
+func (s *Shipment) Last(k Kind) *Attempt {
+	return s.last(k, func(*Attempt) bool { return true })
 }
 
 func (s *Shipment) last(k Kind, is func(*Attempt) bool) *Attempt {
