@@ -179,7 +179,7 @@ func load(cfg Config, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	err = db.Load(plain, restoreBatches)
+	err = loadRows(db, plain)
 	if err == nil {
 		// Whatever follows the last record must read too: the checksum is at the end.
 		_, err = io.Copy(io.Discard, plain)
@@ -204,6 +204,43 @@ func load(cfg Config, r io.Reader) error {
 		return err
 	}
 	return errors.Join(os.Remove(mark), syncDir(cfg.Dir))
+}
+
+// maxRowList bounds a list of rows of a backup, in bytes: Badger cuts them near 4 MiB, and a row is below 64 MiB.
+const maxRowList = 256 << 20
+
+// loadRows has Badger load the rows. It believes the lengths that stand there.
+func loadRows(db *badger.DB, r io.Reader) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the backup does not read: %v", p)
+		}
+	}()
+	return db.Load(&rowLists{r: r}, restoreBatches)
+}
+
+// rowLists refuses lists whose length nobody has written.
+type rowLists struct {
+	r    io.Reader
+	left uint64 // of the list
+}
+
+func (l *rowLists) Read(b []byte) (int, error) {
+	if l.left > 0 {
+		n, err := l.r.Read(b[:min(uint64(len(b)), l.left)])
+		l.left -= uint64(n)
+		return n, err
+	}
+	if len(b) < 8 {
+		return 0, io.ErrShortBuffer // Badger reads through a buffer
+	}
+	if n, err := io.ReadFull(l.r, b[:8]); err != nil {
+		return n, err
+	}
+	if l.left = binary.LittleEndian.Uint64(b); l.left > maxRowList {
+		return 0, fmt.Errorf("the backup does not read: a list of rows of %d bytes", l.left)
+	}
+	return 8, nil
 }
 
 // unseal reads the first line, and returns the data as it was before it was compressed and encrypted.

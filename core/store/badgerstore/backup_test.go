@@ -2,6 +2,8 @@ package badgerstore_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -209,6 +211,34 @@ func TestNewerBackupsAreRefused(t *testing.T) {
 		}
 		b := append(append([]byte("waybill-backup "), append(line, '\n')...), data...)
 		says(t, badgerstore.Restore(badgerstore.Config{Dir: filepath.Join(t.TempDir(), "r")}, bytes.NewReader(b)), "newer one")
+	}
+}
+
+// TestABackupOfAbsurdLengthsIsRefused has checksums that hold, as somebody may have made it.
+func TestABackupOfAbsurdLengthsIsRefused(t *testing.T) {
+	head, _, _ := bytes.Cut(secretStore(t, nil), []byte{'\n'})
+	for name, rows := range map[string][]byte{
+		"more than there is memory": binary.LittleEndian.AppendUint64(nil, 1<<60),
+		"less than nothing":         binary.LittleEndian.AppendUint64(nil, 1<<63+1),
+		"more than follows":         append(binary.LittleEndian.AppendUint64(nil, 100), "short"...),
+		"no rows":                   append(binary.LittleEndian.AppendUint64(nil, 5), 0xff, 0xff, 0xff, 0xff, 0xff),
+		"half a length":             {1, 2, 3},
+	} {
+		var b bytes.Buffer
+		b.Write(append(head, '\n'))
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write(rows); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(t.TempDir(), "r")
+		err := badgerstore.Restore(badgerstore.Config{Dir: dir}, &b)
+		says(t, err, "the backup is not restored")
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Errorf("%s: %d files are left", name, len(left))
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/waybill-dev/waybill/core/store"
 )
@@ -13,9 +14,13 @@ import (
 // answer, reading ends the program with SIGBUS, unless the goroutine that reads has asked for a panic. Those of the store do. Badger's own,
 // which write, compact and collect garbage, cannot: there the program dies, and the next start names the file.
 
-var errFault = fmt.Errorf("%w: a file was cut short while it was in use, or the disk does not answer", errDamaged)
+var (
+	errFault   = fmt.Errorf("%w: a file was cut short while it was in use, or the disk does not answer", errDamaged)
+	errGarbled = fmt.Errorf("%w: a file holds what was never written to it", errDamaged)
+)
 
-// guarded returns errFault in place of a fault in a memory map. Badger may hold a lock for ever then: it is not to be closed.
+// guarded returns errFault in place of a fault in a memory map, and errGarbled where Badger itself panics as it has met what it never wrote.
+// Badger may hold a lock for ever then: it is not to be closed.
 func guarded(do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -23,15 +28,39 @@ func guarded(do func() error) (err error) {
 		if r == nil {
 			return
 		}
-		if _, ok := r.(interface {
+		_, fault := r.(interface {
 			runtime.Error
 			Addr() uintptr
-		}); !ok {
+		})
+		switch {
+		case fault:
+			err = errFault
+		case badgersOwn():
+			err = fmt.Errorf("%w: %v", errGarbled, r)
+		default:
 			panic(r)
 		}
-		err = errFault
 	}()
 	return do()
+}
+
+// badgersOwn reports, to who recovers, whether it was Badger that has panicked, and not what it calls.
+func badgersOwn() bool {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	panicked := false
+	for {
+		f, more := frames.Next()
+		switch {
+		case f.Function == "runtime.gopanic":
+			panicked = true
+		case panicked && !strings.HasPrefix(f.Function, "runtime."):
+			return strings.HasPrefix(f.Function, "github.com/dgraph-io/")
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 // noticed takes note of an error that says that a row is damaged, and says what is to be done.
@@ -46,7 +75,7 @@ func (s *Store) noticed(err error) error {
 
 // spoil makes the store refuse to write from the first damage on, and looks behind the caller which file it is in.
 func (s *Store) spoil(err error) {
-	if errors.Is(err, errFault) {
+	if errors.Is(err, errFault) || errors.Is(err, errGarbled) {
 		s.faulted.Store(true)
 	}
 	if !s.damaged.CompareAndSwap(nil, &err) {
@@ -61,8 +90,11 @@ func (s *Store) located(err error) error {
 	if err == nil {
 		return nil
 	}
+	if failed := sayDamaged(s.dir, err); failed != nil {
+		s.log.Warn("that the store is damaged could not be noted beside it; the next start may not see it", "err", failed)
+	}
 	err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
-	if errors.Is(err, errFault) {
+	if errors.Is(err, errFault) || errors.Is(err, errGarbled) {
 		s.faulted.Store(true)
 	}
 	s.damaged.Store(&err)

@@ -14,11 +14,6 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// verifyAtOpen is how many bytes, of tables and of the complete files of the value log, are read whole before the store opens, which takes
-// a moment on a slow disk too. Of larger stores only the tables' indexes are, and all else while they serve: a start must not take longer
-// with each order that was ever finished.
-const verifyAtOpen = 32 << 20
-
 // inspection is what a folder holds, found before Badger opens it: Badger removes tables that its manifest does not name, and what it
 // cannot read of a log with all that follows.
 type inspection struct {
@@ -79,6 +74,9 @@ func (in *inspection) readRecords() error {
 	} else if err != nil {
 		return err
 	}
+	if err := saidDamaged(dir); err != nil && !accepted {
+		return err
+	}
 	// The record of values is only ever written behind that of commits: a store with one of them has had both.
 	if _, err := os.Lstat(filepath.Join(dir, valuesName)); err == nil && !in.known && !accepted {
 		return fmt.Errorf("%w; %s", damage(dir, filepath.Join(dir, ackedName), "it is missing, and without it nothing tells whether commits that were acknowledged are missing"), orAccept(dir))
@@ -96,6 +94,9 @@ func (in *inspection) settle() error {
 		if err := in.values.write(in.cfg.Dir); err != nil {
 			return err
 		}
+	}
+	if err := os.Remove(filepath.Join(in.cfg.Dir, damagedName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("store: %w", err)
 	}
 	return in.removeEmpty(filepath.Join(in.cfg.Dir, acceptName))
 }
@@ -137,7 +138,7 @@ func (in *inspection) readAll() error {
 		}
 		in.bytes += st.Size()
 	}
-	if in.bytes > verifyAtOpen {
+	if in.bytes > in.cfg.ReadAtOpen {
 		return nil
 	}
 	short, err := verifyValues(context.Background(), in.cfg.Dir, in.recorded)

@@ -57,6 +57,11 @@ const (
 // ErrInUse: another process has the folder open. It is wrapped; test with errors.Is.
 var ErrInUse = errors.New("is in use")
 
+// DefaultReadAtOpen is what takes a quarter of a second where it is in memory, and some seconds on a disk. It is as large as that because
+// Badger compacts as soon as it is open, takes a block that does not read for one that is empty, and so makes a damage that nobody has seen
+// one that nobody can see any more.
+const DefaultReadAtOpen = 1 << 30
+
 // Config says where and how to keep the data.
 type Config struct {
 	// Dir is the folder; it is made where it does not exist, and closed to other users where it holds nothing else. It belongs to one
@@ -68,6 +73,10 @@ type Config struct {
 	EncryptionKey []byte
 	// MinFree is how many bytes must stay free on the disk: below, commits answer ErrUnavailable. 0 means DefaultMinFree.
 	MinFree uint64
+	// ReadAtOpen is how many bytes, of tables and of the complete files of the value log, are read whole before the store opens; 0 means
+	// DefaultReadAtOpen. Of a larger store only the tables' indexes are read before, and all else while it serves: a start must not take
+	// longer with each order that was ever finished.
+	ReadAtOpen int64
 	// Source names this opening; nil means clock.Crypto.
 	Source clock.Source
 	// Log is told what an operator should act on; nil means nobody.
@@ -102,9 +111,10 @@ type Store struct {
 	written    chan struct{}         // closed when the writer has ended
 	acked      *ackFile              // nil in memory
 	values     *valueRecord          // nil in memory
-	unsaid     bool                  // acked was not written, and that is told once; the writer's
-	unlisted   bool                  // the same of values
-	open       context.Context       // ends when the store is closed
+	tables     tableStamps
+	unsaid     bool            // acked was not written, and that is told once; the writer's
+	unlisted   bool            // the same of values
+	open       context.Context // ends when the store is closed
 	end        context.CancelFunc
 	verifying  sync.WaitGroup
 }
@@ -147,7 +157,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, errors.Join(err, db.Close(), acked.close(false))
 	}
 	go s.write()
-	if in.bytes > verifyAtOpen {
+	if in.bytes > cfg.ReadAtOpen {
 		s.verifyBehind()
 	}
 	return s, nil
@@ -178,6 +188,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.MinFree == 0 {
 		cfg.MinFree = DefaultMinFree
+	}
+	if cfg.ReadAtOpen == 0 {
+		cfg.ReadAtOpen = DefaultReadAtOpen
 	}
 	return cfg
 }

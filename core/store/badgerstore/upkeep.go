@@ -28,6 +28,11 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}
 	if s.values != nil {
+		if s.tables.changed(s.dir) {
+			if err := s.verify(ctx); err != nil {
+				return err
+			}
+		}
 		if _, err := s.values.compare(); err != nil {
 			err = s.located(err)
 			s.log.Error("store is damaged; nothing more is accepted", "err", err)
@@ -122,8 +127,9 @@ func (s *Store) verify(ctx context.Context) error {
 	cfg := Config{Dir: s.dir, EncryptionKey: s.key}
 	keys, err := readKeys(cfg)
 	if err == nil {
+		tables := verifyTables(ctx, s.dir, keys, true) // first: Badger compacts them meanwhile
 		short, verr := verifyValues(ctx, s.dir, s.values.size)
-		err = errors.Join(verifyTables(ctx, s.dir, keys, true), verr, s.values.check(ctx, short))
+		err = errors.Join(tables, verr, s.values.check(ctx, short))
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
