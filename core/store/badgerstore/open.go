@@ -6,7 +6,7 @@
 // Damage to the files is told and never passed over. Open compares them with the file ACKNOWLEDGED, which says up to which commit the
 // store has answered: a log, table, value or manifest behind which such commits are missing is refused by name, and nothing is changed;
 // a last write that a crash left torn was never acknowledged, and is cut off and logged. Tables and the
-// value log are read whole at Open, above 32 MiB while the store serves, before each backup and before garbage is collected. The file
+// value log are read whole at Open, above a gibibyte while the store serves, before each backup and before garbage is collected. The file
 // VALUES says which files of the value log there are; one that is missing, or shorter than it was, is refused as well, also when that
 // has happened under an open store: Check and Close compare, and forget nothing. The first row that does not read, whoever reads it,
 // makes the store refuse to write. A store without ACKNOWLEDGED is refused, but for one of before there was

@@ -31,7 +31,8 @@ type valueFiles struct {
 	Files map[string]int64 `json:"files"`
 	// Uncertain: files may be missing that no row needs, as while garbage is collected. The next opening asks the rows.
 	Uncertain bool `json:"uncertain,omitempty"`
-	// Sum is the CRC-32C of the record without it, in hexadecimal. Records of before there was one have none.
+	// Sum is the CRC-32C of the record without it, in hexadecimal. Of records of before there was one, or of somebody else's, the rows are
+	// asked once.
 	Sum string `json:"sum,omitempty"`
 }
 
@@ -56,7 +57,7 @@ func readValueFiles(dir string) (v valueFiles, ok bool, err error) {
 		return v, false, fmt.Errorf("store: %w", err)
 	}
 	err = json.Unmarshal(b, &v)
-	if again, _ := v.encode(); err != nil || v.Sum != "" && !bytes.Equal(b, again) {
+	if again, _ := v.encode(); err != nil || !bytes.Equal(b, again) {
 		return valueFiles{}, false, nil // the rows are asked, who know more
 	}
 	v.Sum = ""
