@@ -160,15 +160,23 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 	if ci := sh.Attempt(number).CancelIntent; ci != nil {
 		intent = *ci
 	}
+	var asked shipment.Booking // that the carrier is asked about; what the attempt is booked as may be corrected meanwhile
+	if b := sh.Attempt(number).Booking; b != nil {
+		asked = *b
+	}
 	done, trace, cerr := s.callCancel(ctx, sh, sh.Attempt(number), !waits)
+	other := false // the answer is about another number than the attempt's
 	sh, err := s.changeNamed(ctx, sh, "cancel-result", func(sh *shipment.Shipment, sameID bool) (*store.Tx, error) {
 		a := sh.Attempt(number)
 		ci := a.CancelIntent
 		kept := sh.Cancel != nil && sh.Cancel.Kept
 		tx := &store.Tx{}
+		other = a.Live() && (a.Booking.CarrierRef != asked.CarrierRef || a.Booking.TrackingID != asked.TrackingID)
 		switch {
 		case !a.Live():
 			return nil, errUnchanged
+		case other:
+			tx = s.answeredOther(sh, a, asked, cerr)
 		case cerr != nil && cerr.Effect == carrier.EffectNone && (ci == nil || ci.Asks != intent.Asks || waits && s.Clock.Now().After(ci.Deadline)):
 			// Another call was made, or may have been since the deadline. What that came to is not what this one says.
 			return nil, errUnchanged
@@ -205,7 +213,29 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 		tx.Exchanges = exchangesOf(sh, a.Account, "cancel", number, a.Round, trace, cerr)
 		return tx, nil
 	})
+	if other {
+		cerr = unknownAfter(nil)
+	}
 	return sh, cerr, err
+}
+
+// answeredOther takes the carrier's answer to a cancellation of asked, in place of which another number stands by now: it says nothing
+// of that one, so that a cancellation which is under way goes on about it.
+func (s *Service) answeredOther(sh *shipment.Shipment, a *shipment.Attempt, asked shipment.Booking, cerr *carrier.Error) *store.Tx {
+	tx := &store.Tx{}
+	mine := a.Booking.Bears(asked.CarrierRef) || a.Booking.Bears(asked.TrackingID)
+	if gone := cerr == nil; gone && !mine {
+		number := firstOf(asked.TrackingID, asked.CarrierRef)
+		tx = changed(sh, s.aside(sh, a, "NUMBER_CANCELLED( "+a.Provider+" "+number+": cancelled by a person's word, before the order's booking was seen to be another )"))
+		s.Log.Warn("a carrier has cancelled a booking that a person took for the order's, and that is not; look whose it was", "shipment_id", sh.ID,
+			"account", a.Account, "attempt", a.Number, "carrier_ref", asked.CarrierRef)
+	}
+	if ci := a.CancelIntent; ci != nil {
+		// By the number of one parcel the carrier may have cancelled what it is now asked to cancel as a whole.
+		ci.Unknown = ci.Unknown || mine && (cerr == nil || cerr.Effect != carrier.EffectNone)
+		plan(tx, sh, s.job(sh, JobCancel, s.Clock.Now()))
+	}
+	return tx
 }
 
 func (s *Service) reload(ctx context.Context, sh *shipment.Shipment) (*shipment.Shipment, error) {
