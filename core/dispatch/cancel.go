@@ -189,6 +189,7 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 				tx = changed(sh, s.stands(sh, a, cerr.Message, !waits)...)
 			}
 			a.CancelIntent, sh.Cancel = nil, nil
+			waitsNoMore(a)
 			a.Error = callError("cancel", cerr)
 			sh.UpdatedAt = s.Clock.Now()
 			tx.DropJobs = drop(sh, JobCancel)

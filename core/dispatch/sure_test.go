@@ -369,3 +369,31 @@ func TestAPersonsNumberIsNotRebooked(t *testing.T) {
 		}
 	})
 }
+
+// A person is not asked any more about a cancellation that the carrier has refused.
+func TestARefusedCancellationWaitsForNobody(t *testing.T) {
+	e, dash := undecided(t)
+	if res, err := e.cancel("o1"); err != nil || !res.Waiting {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if _, err := e.resolve(booked("D-77")); err != nil {
+		t.Fatal(err)
+	}
+	if len(e.needing()) != 1 {
+		t.Fatal("the cancellation waits for nobody")
+	}
+	dash.set(func(f *fakeCarrier) {
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CancelRefused) }
+	})
+	if _, err := e.confirm("D-77"); err == nil {
+		t.Fatal("it is cancelled")
+	}
+	sh := e.get("o1")
+	if len(e.needing()) != 0 || sh.Cancel != nil || sh.Status != shipping.OrderDispatched || len(e.notes("o1", "CANCELLATION_REFUSED")) != 1 {
+		t.Errorf("status %s, cancel %+v, doubt %+v", sh.Status, sh.Cancel, sh.Attempts[0].Doubt)
+	}
+	// The number is a person's word still, and may be taken back.
+	if _, err := e.resolve(dispatch.Resolution{Attempt: 1, Outcome: dispatch.OutcomeAbsent}); err != nil {
+		t.Error(err)
+	}
+}

@@ -50,6 +50,7 @@ func (s *Service) askedTold(sh *shipment.Shipment, a *shipment.Attempt, by strin
 			lines[i].User = by
 		}
 		a.CancelIntent, sh.Cancel = nil, nil
+		waitsNoMore(a)
 		tx := changed(sh, lines...)
 		tx.DropJobs = drop(sh, JobCancel)
 		return tx, nil

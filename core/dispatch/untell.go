@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
@@ -136,10 +137,24 @@ func (s *Service) retold(ctx context.Context, sh *shipment.Shipment, a *shipment
 	return tx, nil
 }
 
+// What a person is asked about a live booking because it is to be cancelled: with one of these Doubt.Last begins, with the second after
+// the provider's name.
+const (
+	cancelWaits = "the cancellation waits"
+	knowsNone   = " knows no booking "
+)
+
+// waitsNoMore takes back what a person is asked for the sake of a cancellation, which is over: the booking stands.
+func waitsNoMore(a *shipment.Attempt) {
+	if d := a.Doubt; d != nil && (strings.HasPrefix(d.Last, cancelWaits) || strings.HasPrefix(d.Last, a.Provider+knowsNone)) {
+		d.Needs = ""
+	}
+}
+
 // unheardOf leaves a booking to a person that its carrier does not know by the number that a person has told, when it is asked to cancel
 // that. The cancellation waits for the person.
 func (s *Service) unheardOf(sh *shipment.Shipment, a *shipment.Attempt, cerr *carrier.Error) *store.Tx {
-	why := a.Provider + " knows no booking " + firstOf(a.Booking.TrackingID, a.Booking.CarrierRef) + ", of which a person has told; look there what it has under the order's reference, then: " +
+	why := a.Provider + knowsNone + firstOf(a.Booking.TrackingID, a.Booking.CarrierRef) + ", of which a person has told; look there what it has under the order's reference, then: " +
 		resolveCommand(sh, a)
 	tx := &store.Tx{}
 	if a.Doubt.Needs == "" || a.Doubt.Last != why {
