@@ -293,6 +293,10 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 	doubtful, edit := a.EditIntent, editing(a)
 	usage, counts := ended(sh, a, shipment.Cancelled, now), tally.Back(a)
 	a.Refund, a.Error = done.Refund, nil
+	var watch []store.Job
+	if byWord(a) { // nothing is proven of what is under the reference
+		watch = append(watch, s.watchJob(sh, a, now.Add(firstPause)))
+	}
 	if wish != nil && sh.Cancel == nil {
 		id := sh.Order.ExternalID
 		lines := s.become(sh, a, wish, doubtful, by)
@@ -302,7 +306,7 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 		sh.Progress = shipment.Progress{}
 		sh.Retries = 0
 		tx := changed(sh, lines...)
-		tx.Usage, tx.Counts = usage, counts
+		tx.Usage, tx.Counts, tx.PutJobs = usage, counts, append(tx.PutJobs, watch...)
 		if own != nil {
 			own.put(s, tx, sh)
 		} else {
@@ -323,7 +327,7 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: s.aside(sh, a, "EDIT_REFUSED( "+a.Provider+": the order is cancelled )")})
 	}
 	sh.Cancel = nil
-	tx.Usage, tx.Counts = usage, counts
+	tx.Usage, tx.Counts, tx.PutJobs = usage, counts, watch
 	tx.DropJobs = drop(sh, JobDispatch, JobReconcile, JobCancel, JobEdit, JobFallback)
 	return tx
 }

@@ -32,8 +32,12 @@ func own(a *shipment.Attempt, b carrier.Booking) bool {
 	return a.Booking != nil && slices.ContainsFunc(numbers(b), a.Booking.Bears)
 }
 
-// known reports whether the attempt has this booking already, as its own or as a spare.
-func known(a *shipment.Attempt, b carrier.Booking) bool { return own(a, b) || a.Spare(refOf(b)) != nil }
+// known reports whether the attempt has this booking already, as its own or as a spare. A booking that lives is not the one which was
+// cancelled by a person's word, though that was the number of one parcel of it.
+func known(a *shipment.Attempt, b carrier.Booking) bool {
+	parcelOnly := byWord(a) && a.State == shipment.Cancelled && refOf(b) != a.Booking.CarrierRef
+	return own(a, b) && !parcelOnly || a.Spare(refOf(b)) != nil
+}
 
 // recordSpares notes what the carrier has booked beyond what the attempt knows, with the job that has it cancelled, and reports
 // whether there was any.
@@ -144,8 +148,9 @@ func (s *Service) unasked(a *shipment.Attempt) time.Duration {
 // watchedSince is from when it counts how long an attempt is watched, and since when nothing of it has shown.
 func watchedSince(a *shipment.Attempt) (begun, quiet time.Time) {
 	begun, quiet = a.IntendedAt, a.EndedAt
-	if told(a) { // a person may have taken long
-		begun, quiet = a.Booking.BookedAt, a.Booking.BookedAt
+	if byWord(a) { // a person may have taken long
+		begun = clock.Later(a.Booking.BookedAt, a.EndedAt)
+		quiet = begun
 	}
 	for _, sp := range a.Spares {
 		if sp.ByPerson != "" {
@@ -156,9 +161,9 @@ func watchedSince(a *shipment.Attempt) (begun, quiet time.Time) {
 }
 
 // watched reports whether the attempt's absence was believed without proof, so that its booking may still show, or a person's word: of a
-// booking, which the carrier is yet to show, or of a spare that is gone.
+// booking, which the carrier is yet to show, whatever has become of the number that was told, or of a spare that is gone.
 func watched(a *shipment.Attempt, m carrier.Manifest) bool {
-	if told(a) || slices.ContainsFunc(a.Spares, func(sp shipment.Spare) bool { return sp.ByPerson != "" }) {
+	if byWord(a) || slices.ContainsFunc(a.Spares, func(sp shipment.Spare) bool { return sp.ByPerson != "" }) {
 		return m.Has(carrier.CanFind)
 	}
 	return (a.State == shipment.Absent || a.State == shipment.Voided) && (m.Absence != carrier.Proven || a.Doubt != nil && a.Doubt.ByPerson != "")
