@@ -175,6 +175,9 @@ func (u *Auditor) Add(o Order) {
 				claims = append(claims, c)
 			}
 		}
+		if givenUp(o, a, claims) {
+			a.State = shipment.Ended
+		}
 		held := u.attempt(o, a, claims)
 		for _, c := range held {
 			holding[a.Kind] = append(holding[a.Kind], holder{c, a.Number, c.Entity == a.Entity && counts(o, a)})
@@ -236,6 +239,13 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
 // counts reports whether the order counts on the attempt's booking.
 func counts(o Order, a Attempt) bool {
 	return live(a) && !without(o.Status) || a.State == shipment.Ended
+}
+
+// givenUp reports whether a carrier has ended the booking of an order that it could not deliver, and has no other of it: a way back that
+// fails, or is not gone, is no difference. The store keeps the attempt as it was, for the order may be delivered yet.
+func givenUp(o Order, a Attempt, claims []Claim) bool {
+	return o.Status == shipping.OrderUndeliverable && live(a) && slices.ContainsFunc(claims, func(c Claim) bool { return c.Entity == a.Entity }) &&
+		!slices.ContainsFunc(claims, func(c Claim) bool { return c.Live })
 }
 
 func b2i(b bool) int {

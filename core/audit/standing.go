@@ -116,6 +116,9 @@ func mendUnheld(o Order, a Attempt) string {
 		return fmt.Sprintf("ask %s for what it has under %s, then: waybill shipments resolve %s --attempt %d --outcome absent, or --outcome booked --tracking NUMBER",
 			a.Adapter, a.Reference, o.ID, a.Number)
 	}
+	if o.Status == shipping.OrderUndeliverable { // nobody may cancel it any more
+		return fmt.Sprintf("ask %s what became of %s; what was heard of it: waybill shipments history %s", a.Adapter, a.Entity, o.ID)
+	}
 	return "waybill shipments cancel " + o.ID
 }
 

@@ -26,6 +26,11 @@ func TestTheOrderAndItsBookingsContradictEachOther(t *testing.T) {
 	booked, ended, cancelled := attempt(1, shipment.Booked), attempt(1, shipment.Ended), attempt(1, shipment.Cancelled)
 	live, dead := []audit.Claim{claim(1, true)}, []audit.Claim{claim(1, false)}
 	both := []audit.Claim{claim(1, false), claim(2, true)}
+	owed := func(minor int64) []audit.Claim {
+		c := claim(1, false)
+		c.Charged, c.Refunded = minor, 0
+		return []audit.Claim{c}
+	}
 	type world struct {
 		status   shipping.Status
 		attempts []audit.Attempt
@@ -47,25 +52,41 @@ func TestTheOrderAndItsBookingsContradictEachOther(t *testing.T) {
 		"delivered, and the carrier cancelled":     {shipping.OrderDelivered, of(ended), dead, "status e1"},
 		"delivered, and the carrier knows nothing": {shipping.OrderDelivered, of(ended), nil, "status e1"},
 		"in trouble without an attempt":            {shipping.ErrorException, of(cancelled), dead, "status "},
+		"undeliverable, and billed for more":       {shipping.OrderUndeliverable, of(booked), owed(1900), "money e1"},
+		"undeliverable, and nobody knows of it":    {shipping.OrderUndeliverable, of(booked), nil, "status e1"},
 
-		"dispatched":                             {shipping.OrderDispatched, of(booked), live, ""},
-		"dispatched by own drivers":              {shipping.OrderDispatched, of(own(booked)), nil, ""},
-		"delivered":                              {shipping.OrderDelivered, of(ended), live, ""},
-		"delivered by the second":                {shipping.OrderDelivered, of(ended, attempt(2, shipment.Ended)), both, ""},
-		"delivered by own drivers":               {shipping.OrderDelivered, of(own(ended)), nil, ""},
-		"delivered by own drivers in the end":    {shipping.OrderDelivered, of(ended, own(attempt(2, shipment.Ended))), dead, ""},
-		"cancelled":                              {shipping.OrderCancelled, of(cancelled), dead, ""},
-		"cancelled after the carrier gave it up": {shipping.OrderCancelled, of(ended), dead, ""},
-		"failed after the carrier gave it up":    {shipping.OrderFailed, of(ended), dead, ""},
-		"in trouble":                             {shipping.ErrorException, of(booked), live, ""},
-		"given up by the carrier":                {shipping.ErrorException, of(ended), dead, ""},
-		"undeliverable, with its return":         {shipping.OrderUndeliverable, of(attempt(1, shipment.Ended), back), []audit.Claim{claim(1, true), claim(2, true)}, ""},
+		"dispatched":                                          {shipping.OrderDispatched, of(booked), live, ""},
+		"dispatched by own drivers":                           {shipping.OrderDispatched, of(own(booked)), nil, ""},
+		"delivered":                                           {shipping.OrderDelivered, of(ended), live, ""},
+		"delivered by the second":                             {shipping.OrderDelivered, of(ended, attempt(2, shipment.Ended)), both, ""},
+		"delivered by own drivers":                            {shipping.OrderDelivered, of(own(ended)), nil, ""},
+		"delivered by own drivers in the end":                 {shipping.OrderDelivered, of(ended, own(attempt(2, shipment.Ended))), dead, ""},
+		"cancelled":                                           {shipping.OrderCancelled, of(cancelled), dead, ""},
+		"cancelled after the carrier gave it up":              {shipping.OrderCancelled, of(ended), dead, ""},
+		"failed after the carrier gave it up":                 {shipping.OrderFailed, of(ended), dead, ""},
+		"in trouble":                                          {shipping.ErrorException, of(booked), live, ""},
+		"given up by the carrier":                             {shipping.ErrorException, of(ended), dead, ""},
+		"undeliverable, on its way back":                      {shipping.OrderUndeliverable, of(booked), live, ""},
+		"undeliverable, and ended by the carrier for its fee": {shipping.OrderUndeliverable, of(booked), owed(900), ""},
+		"undeliverable, and ended by the carrier for nothing": {shipping.OrderUndeliverable, of(booked), dead, ""},
+		"undeliverable, with its return":                      {shipping.OrderUndeliverable, of(attempt(1, shipment.Ended), back), []audit.Claim{claim(1, true), claim(2, true)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := audit.New(c.claims, audit.Covered([]string{"ups"}), overdue)
 			u.Add(audit.Order{Tenant: "acme", ID: "o1", Status: c.status, Attempts: c.attempts})
 			tells(t, u.Report(), c.want)
 		})
+	}
+}
+
+// TestAnUndeliverableOrderIsNotToBeCancelled: the engine refuses to cancel it, so that no row says so.
+func TestAnUndeliverableOrderIsNotToBeCancelled(t *testing.T) {
+	u := audit.New(nil, all, overdue)
+	u.Add(audit.Order{Tenant: "acme", ID: "o1", Status: shipping.OrderUndeliverable, Attempts: []audit.Attempt{attempt(1, shipment.Booked)}})
+	r := u.Report()
+	tells(t, r, "status e1")
+	if !strings.Contains(r.Differences[0].Mend, "waybill shipments history o1") {
+		t.Errorf("%+v", r.Differences)
 	}
 }
 
