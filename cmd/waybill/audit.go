@@ -35,7 +35,7 @@ func newAuditCmd(p *program) *cobra.Command {
 			"same money on both sides. Each difference is told with the command that mends it:\n\n" +
 			"  lost       a carrier holds a booking on which its order does not count\n" +
 			"  duplicate  carriers hold more than one booking for an order\n" +
-			"  orphan     a carrier holds a booking that no order has asked for\n" +
+			"  orphan     a carrier holds a booking that no order has asked for, and whose number none knows\n" +
 			"  money      the amounts differ; with --ledger also of what is cancelled, which is to cost nothing, unless the carrier has said that\n" +
 			"             it gives back less\n" +
 			"  status     an order and its bookings contradict each other: it counts on one that its carrier does not hold, was delivered by one\n" +

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -120,14 +121,17 @@ func tip(sh *shipment.Shipment, a *shipment.Attempt) shipping.Money {
 	return given
 }
 
-// Auditor compares orders, one after another, with the claims of the carriers.
+// Auditor compares orders with the claims of the carriers.
 type Auditor struct {
 	untold   func(a Attempt) string
 	overdue  time.Time
 	claims   map[string][]Claim // by carrier and reference
-	asked    map[string]bool
+	numbered map[string][]Claim // the same, by carrier and number
+	orders   []Order
+	asked    map[string]int   // by carrier and reference: the order that has asked under it, counted from 1
+	known    map[string]whose // by carrier and number: the attempt that has the booking
+	found    map[string]bool  // by carrier and number: what an order has under a reference of nobody's
 	rows     []Row
-	orders   int
 	compared int
 	skipped  []Uncompared
 }
@@ -135,19 +139,28 @@ type Auditor struct {
 // New returns an Auditor over all that the carriers claim. untold says why the claims tell nothing of an attempt, "" where they do.
 // An order that waits, or an attempt at which nobody can look, is told where it should have come to an end before overdue.
 func New(claims []Claim, untold func(a Attempt) string, overdue time.Time) *Auditor {
-	u := &Auditor{untold: untold, overdue: overdue, claims: map[string][]Claim{}, asked: map[string]bool{}}
+	u := &Auditor{untold: untold, overdue: overdue, claims: map[string][]Claim{}, numbered: map[string][]Claim{}}
 	for _, c := range claims {
-		k := key(c.Carrier, c.Reference)
+		k, n := key(c.Carrier, c.Reference), numberKey(c.Carrier, c.Entity)
 		u.claims[k] = append(u.claims[k], c)
+		u.numbered[n] = append(u.numbered[n], c)
 	}
 	return u
 }
 
+// Add gives one order to be compared.
+func (u *Auditor) Add(o Order) { u.orders = append(u.orders, o) }
+
+// whose is an attempt of the order with this number, counted from 1.
+type whose struct{ order, attempt int }
+
+func numberKey(carrier, number string) string { return key(carrier, tracker.PlainNumber(number)) }
+
 func key(carrier, reference string) string { return carrier + "\x00" + reference }
 
-// Add compares one order.
-func (u *Auditor) Add(o Order) {
-	u.orders++
+// compare compares the order with this number, counted from 1.
+func (u *Auditor) compare(number int) {
+	o := u.orders[number-1]
 	holding := map[shipment.Kind][]holder{}
 	// Attempts at several services of one account in one round have one reference: a booking is the one's that names it, else
 	// the last one's.
@@ -168,17 +181,22 @@ func (u *Auditor) Add(o Order) {
 		}
 		u.compared++
 		k := key(a.Adapter, a.Reference)
-		u.asked[k] = true
 		var claims []Claim
 		for _, c := range u.claims[k] {
 			if n := named[key(c.Carrier, c.Entity)]; n == a.Number || n == 0 && last[k] == a.Number {
 				claims = append(claims, c)
 			}
 		}
+		elsewhere := ""
+		if !slices.ContainsFunc(claims, func(c Claim) bool { return c.Entity == a.Entity }) {
+			var more []Claim
+			a, more, elsewhere = u.byNumber(number, a)
+			claims = append(claims, more...)
+		}
 		if givenUp(o, a, claims) {
 			a.State = shipment.Ended
 		}
-		held := u.attempt(o, a, claims)
+		held := u.attempt(o, a, claims, elsewhere)
 		for _, c := range held {
 			holding[a.Kind] = append(holding[a.Kind], holder{c, a.Number, c.Entity == a.Entity && counts(o, a)})
 		}
@@ -200,8 +218,38 @@ func (u *Auditor) Add(o Order) {
 	u.delivered(o, carried)
 }
 
-// attempt compares one attempt with what its carrier claims, and returns the bookings that the carrier holds.
-func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
+// byNumber returns what the carrier has of an attempt's booking under a reference that is not the attempt's: what a person has booked at
+// the carrier's by hand, say. The attempt returned has the number as the carrier writes it. What another order has asked for, or has
+// as its own, is not the attempt's: elsewhere says so, and is "" where that is not so.
+func (u *Auditor) byNumber(order int, a Attempt) (_ Attempt, claims []Claim, elsewhere string) {
+	for _, number := range []string{a.Entity, a.Tracking} {
+		if number == "" {
+			continue
+		}
+		n := numberKey(a.Adapter, number)
+		for _, c := range u.numbered[n] {
+			has := u.known[n]
+			if asked := u.asked[key(c.Carrier, c.Reference)]; asked != 0 && asked != order {
+				has = whose{order: asked}
+			}
+			switch {
+			case has != whose{} && has.order != order:
+				elsewhere = fmt.Sprintf("has it under the reference %s, as order %s's", c.Reference, u.orders[has.order-1].ID)
+			case has == whose{} || has.attempt == a.Number:
+				u.known[n], u.found[n], a.Entity = whose{order, a.Number}, true, c.Entity
+				claims = append(claims, c)
+			}
+		}
+		if len(claims) > 0 {
+			return a, claims, ""
+		}
+	}
+	return a, nil, elsewhere
+}
+
+// attempt compares one attempt with what its carrier claims, and returns the bookings that the carrier holds. elsewhere is what the
+// carrier has instead of its booking, "" where that is nothing.
+func (u *Auditor) attempt(o Order, a Attempt, claims []Claim, elsewhere string) (held []Claim) {
 	row := Row{Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity}
 	for _, c := range claims {
 		if c.Live {
@@ -221,7 +269,7 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim) (held []Claim) {
 		row.Detail += a.Witness.says()
 		u.row(row)
 	case counted && len(held) == 0 && a.State != shipment.Ended:
-		row.Kind, row.Detail = Status, fmt.Sprintf("the order counts on %s, and the carrier %s", a.Entity, says(claims))
+		row.Kind, row.Detail = Status, fmt.Sprintf("the order counts on %s, and the carrier %s", a.Entity, cmp.Or(elsewhere, says(claims)))
 		row.Mend = mendUnheld(o, a)
 		u.row(row)
 	case !counted && len(held) > 0:
@@ -301,25 +349,53 @@ type Uncompared struct {
 	Reason  string                `json:"reason"`
 }
 
-// Report adds the bookings that no order has asked for, and returns everything, sorted by kind and order.
+// Report compares all orders, adds the bookings that no order has asked for or knows, and returns everything, sorted by kind and order.
 func (u *Auditor) Report() Report {
-	rows := slices.Clone(u.rows)
+	u.asked, u.known, u.found, u.rows, u.compared, u.skipped = map[string]int{}, map[string]whose{}, map[string]bool{}, nil, 0, nil
+	for i, o := range u.orders {
+		u.ask(i+1, o)
+	}
+	for i := range u.orders {
+		u.compare(i + 1)
+	}
 	for k, claims := range u.claims {
-		if u.asked[k] {
+		if u.asked[k] != 0 {
 			continue
 		}
 		for _, c := range claims {
-			if bill, kept := c.kept(); kept {
-				rows = append(rows, bill)
-			}
-			if c.Live {
-				rows = append(rows, Row{Kind: Orphan, Carrier: c.Carrier, Reference: c.Reference, Entity: c.Entity,
-					Detail: fmt.Sprintf("%s holds %s, and no order has asked for it", c.Carrier, c.Entity), Mend: c.mendOrphan()})
+			if !u.found[numberKey(c.Carrier, c.Entity)] {
+				u.orphan(c)
 			}
 		}
 	}
-	slices.SortFunc(rows, func(a, b Row) int {
+	slices.SortFunc(u.rows, func(a, b Row) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Order, b.Order), cmp.Compare(a.Attempt, b.Attempt), cmp.Compare(a.Entity, b.Entity))
 	})
-	return Report{Orders: u.orders, Attempts: u.compared, NotCompared: len(u.skipped), Uncompared: slices.Clone(u.skipped), Differences: rows}
+	return Report{Orders: len(u.orders), Attempts: u.compared, NotCompared: len(u.skipped), Uncompared: u.skipped, Differences: u.rows}
+}
+
+// ask notes what an order has asked for, and the bookings that it counts on.
+func (u *Auditor) ask(number int, o Order) {
+	for _, a := range o.Attempts {
+		if u.untold(a) != "" {
+			continue
+		}
+		u.asked[key(a.Adapter, a.Reference)] = number
+		for _, n := range []string{a.Entity, a.Tracking} {
+			if k := numberKey(a.Adapter, n); n != "" && counts(o, a) && u.known[k] == (whose{}) {
+				u.known[k] = whose{number, a.Number}
+			}
+		}
+	}
+}
+
+// orphan tells of a booking that no order has asked for, where it lives or costs something.
+func (u *Auditor) orphan(c Claim) {
+	if bill, kept := c.kept(); kept {
+		u.row(bill)
+	}
+	if c.Live {
+		u.row(Row{Kind: Orphan, Carrier: c.Carrier, Reference: c.Reference, Entity: c.Entity,
+			Detail: fmt.Sprintf("%s holds %s, and no order has asked for it", c.Carrier, c.Entity), Mend: c.mendOrphan()})
+	}
 }

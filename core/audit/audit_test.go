@@ -277,3 +277,74 @@ func TestTheSpareIsTheOneThatNobodyCountsOn(t *testing.T) {
 		}
 	}
 }
+
+// TestABookingIsTheOrdersThatKnowsItsNumber: what a person has booked at the carrier's by hand, and told of, stands there under a reference
+// that no order has asked under. It is no orphan; a row says what differs, once.
+func TestABookingIsTheOrdersThatKnowsItsNumber(t *testing.T) {
+	hand := func(n int, live bool) audit.Claim { c := claim(n, live); c.Reference = "by hand"; return c }
+	order := func(id string, status shipping.Status, a ...audit.Attempt) audit.Order {
+		return audit.Order{Tenant: "acme", ID: id, Status: status, Attempts: a}
+	}
+	told := func(reference string, state shipment.AttemptState) audit.Attempt {
+		a := attempt(1, state)
+		a.Reference, a.Tracking, a.Told = reference, "e1", state == shipment.Adopted
+		return a
+	}
+	written := told("r7", shipment.Adopted)
+	written.Entity, written.Tracking = "E-1", "E-1"
+	again := told("r8", shipment.Adopted)
+	again.Number = 2
+	dear := hand(1, true)
+	dear.Charged = 901
+	for name, c := range map[string]struct {
+		orders []audit.Order
+		claims []audit.Claim
+		want   string // kind, order and number of each row
+		says   string // of the first
+		mend   string
+	}{
+		"held":            {[]audit.Order{order("o1", shipping.OrderDispatched, told("r7", shipment.Adopted))}, []audit.Claim{hand(1, true)}, "", "", ""},
+		"written another": {[]audit.Order{order("o1", shipping.OrderDispatched, written)}, []audit.Claim{hand(1, true)}, "", "", ""},
+		"delivered":       {[]audit.Order{order("o1", shipping.OrderDelivered, told("r7", shipment.Ended))}, []audit.Claim{hand(1, true)}, "", "", ""},
+		"cancelled":       {[]audit.Order{order("o1", shipping.OrderCancelled, told("r7", shipment.Cancelled))}, []audit.Claim{hand(1, false)}, "", "", ""},
+		"told again":      {[]audit.Order{order("o1", shipping.OrderDispatched, told("r7", shipment.Cancelled), again)}, []audit.Claim{hand(1, true)}, "", "", ""},
+		"under a reference of an attempt before": {[]audit.Order{order("o1", shipping.OrderDispatched, attempt(2, shipment.Refused), told("r7", shipment.Adopted))},
+			[]audit.Claim{{Carrier: "ups", Entity: "e1", Reference: "r2", Live: true, Charged: 900, Currency: "USD"}}, "", "", ""},
+		"beside another that is nobody's": {[]audit.Order{order("o1", shipping.OrderDispatched, told("r7", shipment.Adopted))}, []audit.Claim{hand(1, true), hand(9, true)},
+			"orphan  e9", "no order has asked for it", "waybill audit void ups e9"},
+		"beside one of its own": {[]audit.Order{order("o1", shipping.OrderDispatched, told("r2", shipment.Adopted))}, []audit.Claim{hand(1, true), claim(2, true)},
+			"duplicate o1 e2", "ups holds e2 beside e1", "--outcome spare --tracking e2"},
+		"cancelled at the carrier's": {[]audit.Order{order("o1", shipping.OrderDispatched, told("r7", shipment.Adopted))}, []audit.Claim{hand(1, false)},
+			"status o1 e1", "has it as cancelled", "waybill shipments resolve o1 --attempt 1 --outcome absent"},
+		"held, and the order is cancelled": {[]audit.Order{order("o1", shipping.OrderCancelled, told("r7", shipment.Cancelled))}, []audit.Claim{hand(1, true)},
+			"lost o1 e1", "the carrier holds e1", "waybill shipments resolve o1 --attempt 1 --outcome spare --tracking e1"},
+		"dearer": {[]audit.Order{order("o1", shipping.OrderDispatched, told("r7", shipment.Adopted))}, []audit.Claim{dear},
+			"money o1 e1", "the carrier asks 9.01 USD", "waybill shipments trace o1"},
+		"another order has asked for it": {[]audit.Order{order("o1", shipping.OrderDispatched, told("r7", shipment.Adopted)), order("o2", shipping.OrderDispatched, attempt(1, shipment.Booked))},
+			[]audit.Claim{claim(1, true)}, "status o1 e1", "has it under the reference r1, as order o2's", "waybill shipments resolve o1 --attempt 1 --outcome absent"},
+		"another order has it by hand": {[]audit.Order{order("o1", shipping.OrderDispatched, told("r7", shipment.Adopted)), order("o2", shipping.OrderDispatched, told("r8", shipment.Adopted))},
+			[]audit.Claim{hand(1, true)}, "status o2 e1", "has it under the reference by hand, as order o1's", "waybill shipments resolve o2 --attempt 1 --outcome absent"},
+		"another order had it": {[]audit.Order{order("o1", shipping.OrderCancelled, told("r7", shipment.Cancelled)), order("o2", shipping.OrderDispatched, told("r8", shipment.Adopted))},
+			[]audit.Claim{hand(1, true)}, "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := audit.New(c.claims, all, overdue)
+			for _, o := range c.orders {
+				u.Add(o)
+			}
+			for range 2 { // a report asked for twice is the same
+				var got []string
+				rows := u.Report().Differences
+				for _, r := range rows {
+					got = append(got, string(r.Kind)+" "+r.Order+" "+r.Entity)
+				}
+				if g := strings.Join(got, ", "); g != c.want {
+					t.Fatalf("differences: %s; want %s\n%+v", g, c.want, rows)
+				}
+				if c.want != "" && (!strings.Contains(rows[0].Detail, c.says) || !strings.Contains(rows[0].Mend, c.mend)) {
+					t.Errorf("%+v", rows[0])
+				}
+			}
+		})
+	}
+}
