@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"math/big"
@@ -189,7 +190,7 @@ func (l *linter) means(h *head) string {
 			}
 			seen[name] = true
 			if list, ok := strings.CutPrefix(name, "lists."); ok {
-				fmt.Fprintf(&out, "%s: %q\n", name, l.lists[list])
+				fmt.Fprintf(&out, "%s: %x\n", name, l.digest(list))
 			}
 			for _, x := range slices.Concat(l.b.orderLets, l.b.optionLets) {
 				if x.name == name {
@@ -203,6 +204,16 @@ func (l *linter) means(h *head) string {
 		read(h.when)
 	}
 	return out.String()
+}
+
+// digest stands for the entries of a list, which may be many and are asked by many rules.
+func (l *linter) digest(list string) [sha256.Size]byte {
+	known, ok := l.digests[list]
+	if !ok {
+		known = sha256.Sum256(fmt.Appendf(nil, "%q", l.lists[list].Texts))
+		l.digests[list] = known
+	}
+	return known
 }
 
 // diffNames compares what rules name: lets and lists.

@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"math/big"
@@ -92,10 +93,12 @@ type linter struct {
 	work   int // that is left for trying orders
 	cost   int // of trying one
 	names  map[string]*logic.Tree
-	lists  map[string][]string
-	whens  map[*head]*logic.Tree // conditions by themselves; nil is always
-	trees  map[*head]*logic.Tree // and with dates and, as a path of its own, the place
-	scopes map[*head]*logic.Tree // and with the options that it is about
+	lists  map[string]logic.Entries
+	// digests are of lists that are compared with those of another bundle.
+	digests map[string][sha256.Size]byte
+	whens   map[*head]*logic.Tree // conditions by themselves; nil is always
+	trees   map[*head]*logic.Tree // and with dates and, as a path of its own, the place
+	scopes  map[*head]*logic.Tree // and with the options that it is about
 	// samples are of trees that were asked for what they imply.
 	samples map[*logic.Tree]*logic.Sample
 	held    *logic.Tree       // some rule of hold applies; nil where there is none
@@ -124,13 +127,13 @@ var atLeastZero = map[string]int64{
 // newLinter reads every condition of a bundle. It stops working when ctx ends.
 func newLinter(ctx context.Context, b *Bundle) *linter {
 	l := &linter{
-		b: b, stop: func() bool { return ctx.Err() != nil }, work: maxLintWork, cost: costOf(b), names: map[string]*logic.Tree{}, lists: map[string][]string{},
+		b: b, stop: func() bool { return ctx.Err() != nil }, work: maxLintWork, cost: costOf(b), names: map[string]*logic.Tree{}, lists: map[string]logic.Entries{}, digests: map[string][sha256.Size]byte{},
 		whens: map[*head]*logic.Tree{}, trees: map[*head]*logic.Tree{}, huge: map[string]string{}, dead: map[*head]bool{},
 		scopes: map[*head]*logic.Tree{}, samples: map[*logic.Tree]*logic.Sample{},
 	}
 	l.solver = logic.Solver{Domains: l.domains(), Steps: maxLintSteps, Stop: l.stop}
 	for name, list := range b.lists {
-		l.lists[name] = slices.Sorted(maps.Keys(list.Set))
+		l.lists[name] = logic.Entries{Texts: slices.Sorted(maps.Keys(list.Set)), Known: list.Set}
 	}
 	for _, lets := range [][]let{b.orderLets, b.optionLets} {
 		for _, x := range lets {

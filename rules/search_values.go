@@ -91,7 +91,7 @@ func (d *drawing) read(f *formula.Formula) {
 		root, rest, deeper := strings.Cut(path, ".")
 		switch {
 		case root == "lists":
-			d.texts = append(d.texts, d.lists[rest][:min(len(d.lists[rest]), 10)]...)
+			d.texts = append(d.texts, d.lists[rest].Texts[:min(len(d.lists[rest].Texts), 10)]...)
 		case root == "chosen", root == "best":
 			path = "option." + rest
 		case !deeper:

@@ -146,7 +146,14 @@ func EndlessFiles() map[string]string {
 	for range 30 {
 		nested = "(" + nested + " ? order.gift : order.paid)"
 	}
+	var entries strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&entries, "Z%05d, ", i)
+	}
+	listed := strings.Replace(many(400, func(i int) string { return fmt.Sprintf(`order.to.postal_code in lists.z and order.quantity > %d`, i) }),
+		"exclude:", "lists: { z: ["+entries.String()+"] }\nexclude:", 1)
 	return map[string]string{
+		"a long list":          listed,
 		"lets that double":     chain("V and V"),
 		"lets that square":     chain("(V or order.gift) and (V or order.asap)"),
 		"lets that choose":     chain("V == true and V"),

@@ -11,7 +11,6 @@ package logic
 import (
 	"math/big"
 	"slices"
-	"strings"
 )
 
 // Op is the kind of a node.
@@ -40,7 +39,8 @@ type Tree struct {
 	Number *big.Rat
 	Unit   string // "USD", "weight", …; amounts in two currencies are not compared
 	Texts  []string
-	Ref    string // of a Name and a List what they stand for
+	Known  map[string]bool // the Texts again, where they are many and shared; nil where looking through them is as good
+	Ref    string          // of a Name and a List what they stand for
 	Truth  bool
 	Text   string // as the author wrote it
 }
@@ -67,8 +67,14 @@ func Negate(t *Tree) *Tree {
 	return &Tree{Op: Not, Kids: []*Tree{t}}
 }
 
+// Entries are what a list holds: sorted, and as a set. All conditions that ask the list share them.
+type Entries struct {
+	Texts []string
+	Known map[string]bool
+}
+
 // Resolve replaces names and lists. What it does not know becomes Free.
-func (t *Tree) Resolve(names map[string]*Tree, lists map[string][]string) *Tree {
+func (t *Tree) Resolve(names map[string]*Tree, lists map[string]Entries) *Tree {
 	return t.replace(map[*Tree]*Tree{}, func(t *Tree) *Tree {
 		switch t.Op {
 		case Name:
@@ -77,8 +83,8 @@ func (t *Tree) Resolve(names map[string]*Tree, lists map[string][]string) *Tree 
 			}
 			return &Tree{Op: Free, Ref: t.Ref, Text: t.Ref}
 		case List:
-			if texts, ok := lists[t.Ref]; ok {
-				return &Tree{Op: In, Path: t.Path, Texts: texts, Text: t.Text}
+			if list, ok := lists[t.Ref]; ok {
+				return &Tree{Op: In, Path: t.Path, Texts: list.Texts, Known: list.Known, Text: t.Text}
 			}
 			return &Tree{Op: Free, Ref: t.Text, Text: t.Text}
 		}
@@ -86,11 +92,19 @@ func (t *Tree) Resolve(names map[string]*Tree, lists map[string][]string) *Tree 
 	})
 }
 
+// has reports whether a text is one of those of an In.
+func (t *Tree) has(text string) bool {
+	if t.Known != nil {
+		return t.Known[text]
+	}
+	return slices.Contains(t.Texts, text)
+}
+
 // Fix replaces the comparisons of a text with what they come to when it has a value.
 func (t *Tree) Fix(path, value string) *Tree {
 	return t.replace(map[*Tree]*Tree{}, func(t *Tree) *Tree {
 		if t.Op == In && t.Path == path {
-			return &Tree{Op: Fixed, Truth: slices.Contains(t.Texts, value)}
+			return &Tree{Op: Fixed, Truth: t.has(value)}
 		}
 		return t
 	})
@@ -307,292 +321,10 @@ func (s *search) find(todo []*literal, st state, free bool) state {
 			}
 			return nil
 		default:
-			if !st.add(t, l.want, s.domains, free) {
+			if !st.add(t, l.want, s, free) {
 				return nil
 			}
 		}
 	}
 	return st
-}
-
-// state is what is settled of each path.
-type state map[string]*limits
-
-// limits are the values that a path may still have.
-type limits struct {
-	truth               *bool
-	text                string // of what is not understood
-	unit                string
-	least, most         *big.Rat
-	openLeast, openMost bool
-	notNumbers          []*big.Rat
-	texts               []string // nil is any
-	notTexts            []string
-	weekdays            *weekdays // nil is any
-}
-
-// weekdays are days of the week, Thursday first, as day 0 was one; those that are set are left.
-type weekdays [7]bool
-
-var weekdayNames = [len(weekdays{})]string{"thu", "fri", "sat", "sun", "mon", "tue", "wed"}
-
-func weekdayOf(day *big.Rat) int {
-	return int(new(big.Int).Mod(day.Num(), big.NewInt(int64(len(weekdayNames)))).Int64())
-}
-
-func (st state) clone() state {
-	out := make(state, len(st))
-	for k, v := range st {
-		c := *v
-		c.notNumbers, c.notTexts = slices.Clip(c.notNumbers), slices.Clip(c.notTexts)
-		out[k] = &c
-	}
-	return out
-}
-
-// add settles one atom and reports whether that is possible.
-func (st state) add(t *Tree, want bool, domains map[string]Domain, free bool) bool {
-	switch t.Op {
-	case Fixed:
-		return t.Truth == want
-	case Free:
-		return free && st.open(t, want)
-	case Is:
-		return st.is(t.Path, want)
-	case Compare:
-		if key := t.Path + " " + t.Unit; true {
-			return st.compare(key, t, want, domains[t.Path])
-		}
-	case In:
-		if d := domains[t.Path]; d.DayOf != "" {
-			return st.onWeekday(t, want, d.DayOf, domains[d.DayOf])
-		}
-		return st.in(t, want, domains[t.Path])
-	}
-	return free // a name that nobody resolved
-}
-
-func (st state) at(path string, d Domain) *limits {
-	l := st[path]
-	if l == nil {
-		l = &limits{least: d.Least, most: d.Most, texts: d.Texts}
-		st[path] = l
-	}
-	return l
-}
-
-func (st state) is(path string, want bool) bool {
-	l := st.at(path, Domain{})
-	if l.truth != nil {
-		return *l.truth == want
-	}
-	l.truth = &want
-	return true
-}
-
-// open settles what is not understood.
-func (st state) open(t *Tree, want bool) bool {
-	if !st.is("?"+t.Ref, want) {
-		return false
-	}
-	st["?"+t.Ref].text = t.Text
-	return true
-}
-
-var opposite = map[string]string{"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
-
-func (st state) compare(key string, t *Tree, want bool, d Domain) bool {
-	l := st.at(key, d)
-	l.unit = t.Unit
-	op := t.Cmp
-	if !want {
-		op = opposite[op]
-	}
-	n := t.Number
-	switch op {
-	case "==":
-		l.atLeast(n, false)
-		l.atMost(n, false)
-	case "!=":
-		l.notNumbers = append(l.notNumbers, n)
-	case "<":
-		l.atMost(n, true)
-	case "<=":
-		l.atMost(n, false)
-	case ">":
-		l.atLeast(n, true)
-	case ">=":
-		l.atLeast(n, false)
-	}
-	return l.number(d.Whole) != nil
-}
-
-func (l *limits) atLeast(n *big.Rat, open bool) {
-	if l.least == nil || l.least.Cmp(n) < 0 || l.least.Cmp(n) == 0 && open {
-		l.least, l.openLeast = n, open
-	}
-}
-
-func (l *limits) atMost(n *big.Rat, open bool) {
-	if l.most == nil || l.most.Cmp(n) > 0 || l.most.Cmp(n) == 0 && open {
-		l.most, l.openMost = n, open
-	}
-}
-
-// number picks a value within the limits, nil where there is none.
-func (l *limits) number(whole bool) *big.Rat {
-	one := big.NewRat(1, 1)
-	if !whole && l.least != nil && l.most != nil {
-		one = new(big.Rat).Sub(l.most, l.least)
-		one.Quo(one, big.NewRat(int64(len(l.notNumbers)+2), 1))
-		if one.Sign() == 0 {
-			one.SetInt64(1)
-		}
-	}
-	start, step := new(big.Rat), one
-	switch {
-	case l.least != nil:
-		start.Set(l.least)
-		if whole && !start.IsInt() {
-			start.SetInt(ceil(start))
-		} else if l.openLeast {
-			start.Add(start, step)
-		}
-	case l.most != nil:
-		start.Set(l.most)
-		step = new(big.Rat).Neg(one)
-		if whole && !start.IsInt() {
-			start.SetInt(new(big.Int).Sub(ceil(start), big.NewInt(1)))
-		} else if l.openMost {
-			start.Add(start, step)
-		}
-	}
-	tries := len(l.notNumbers) + 2
-	if l.weekdays != nil {
-		tries *= len(l.weekdays)
-	}
-	for range tries {
-		if !l.within(start) {
-			return nil
-		}
-		if l.falls(start) && !slices.ContainsFunc(l.notNumbers, func(n *big.Rat) bool { return n.Cmp(start) == 0 }) {
-			return start
-		}
-		start = new(big.Rat).Add(start, step)
-	}
-	return nil
-}
-
-// falls reports whether a day is on one of the days of the week that are left.
-func (l *limits) falls(day *big.Rat) bool {
-	return l.weekdays == nil || day.IsInt() && l.weekdays[weekdayOf(day)]
-}
-
-func ceil(r *big.Rat) *big.Int {
-	q := new(big.Int).Div(r.Num(), r.Denom()) // floor
-	return q.Add(q, big.NewInt(1))
-}
-
-func (l *limits) within(n *big.Rat) bool {
-	if l.least != nil {
-		if c := n.Cmp(l.least); c < 0 || c == 0 && l.openLeast {
-			return false
-		}
-	}
-	if l.most != nil {
-		if c := n.Cmp(l.most); c > 0 || c == 0 && l.openMost {
-			return false
-		}
-	}
-	return true
-}
-
-func (st state) in(t *Tree, want bool, d Domain) bool {
-	l := st.at(t.Path, d)
-	if !want {
-		l.notTexts = append(l.notTexts, t.Texts...)
-	} else if l.texts == nil {
-		l.texts = append([]string{}, t.Texts...)
-	} else {
-		l.texts = slices.DeleteFunc(slices.Clone(l.texts), func(x string) bool { return !slices.Contains(t.Texts, x) })
-	}
-	_, ok := l.pick()
-	return ok
-}
-
-// onWeekday settles the day of the week of a field that counts days.
-func (st state) onWeekday(t *Tree, want bool, path string, d Domain) bool {
-	l := st.at(path+" "+dayUnit, d)
-	l.unit = dayUnit
-	left := weekdays{}
-	for i, name := range weekdayNames {
-		left[i] = (l.weekdays == nil || l.weekdays[i]) && slices.Contains(t.Texts, name) == want
-	}
-	l.weekdays = &left
-	return l.number(d.Whole) != nil
-}
-
-const dayUnit = "day"
-
-// pick picks a text within the limits.
-func (l *limits) pick() (string, bool) {
-	if l.texts != nil {
-		for _, x := range l.texts {
-			if !slices.Contains(l.notTexts, x) {
-				return x, true
-			}
-		}
-		return "", false
-	}
-	other := "other"
-	for slices.Contains(l.notTexts, other) {
-		other += "x"
-	}
-	return other, true
-}
-
-// witness writes the settled values by path.
-func (st state) witness(domains map[string]Domain) Witness {
-	out := map[string]string{}
-	var open []Part
-	for key, l := range st {
-		switch {
-		case strings.HasPrefix(key, "?"):
-			open = append(open, Part{l.text, *l.truth})
-		case l.truth != nil:
-			out[key] = "false"
-			if *l.truth {
-				out[key] = "true"
-			}
-		case strings.Contains(key, " ") && !strings.HasPrefix(key, `"`):
-			path, _, _ := strings.Cut(key, " ")
-			if of := weekdayPath(domains, path); of != "" && l.least == nil && l.most == nil && len(l.notNumbers) == 0 {
-				out[of] = weekdayNames[weekdayOf(l.number(true))] // any week will do
-				continue
-			}
-			out[path] = strings.TrimSpace(decimal(l.number(domains[path].Whole)) + " " + l.unit)
-		default:
-			text, _ := l.pick()
-			out[key] = text
-		}
-	}
-	slices.SortFunc(open, func(a, b Part) int { return strings.Compare(a.Text, b.Text) })
-	return Witness{out, open}
-}
-
-// weekdayPath is the field with the days of the week of another, "" where there is none.
-func weekdayPath(domains map[string]Domain, path string) string {
-	for of, d := range domains {
-		if d.DayOf == path {
-			return of
-		}
-	}
-	return ""
-}
-
-func decimal(r *big.Rat) string {
-	if r.IsInt() {
-		return r.Num().String()
-	}
-	return strings.TrimRight(strings.TrimRight(r.FloatString(6), "0"), ".")
 }

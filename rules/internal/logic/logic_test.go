@@ -3,6 +3,7 @@ package logic_test
 import (
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,7 +36,14 @@ func random(t *rapid.T, depth int) *logic.Tree {
 	case 0:
 		return &logic.Tree{Op: logic.Is, Path: "b"}
 	case 1:
-		return &logic.Tree{Op: logic.In, Path: rapid.SampledFrom([]string{"t", "u"}).Draw(t, "path"), Texts: rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 0, 3).Draw(t, "texts")}
+		in := &logic.Tree{Op: logic.In, Path: rapid.SampledFrom([]string{"t", "u"}).Draw(t, "path"), Texts: rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 0, 3).Draw(t, "texts")}
+		if rapid.Bool().Draw(t, "of a list") {
+			in.Known = map[string]bool{}
+			for _, text := range in.Texts {
+				in.Known[text] = true
+			}
+		}
+		return in
 	}
 	return &logic.Tree{Op: logic.Compare, Path: rapid.SampledFrom([]string{"n", "r"}).Draw(t, "path"),
 		Cmp: rapid.SampledFrom([]string{"==", "!=", "<", "<=", ">", ">="}).Draw(t, "cmp"), Number: big.NewRat(rapid.Int64Range(-2, 4).Draw(t, "number"), 2), Unit: "kg"}
@@ -104,6 +112,34 @@ func TestSolveIsRight(t *testing.T) {
 	}
 }
 
+// TestLongListsAreAskedOnce: what many conditions ask the same list costs as many steps as what is looked at, and no more than a question may.
+func TestLongListsAreAskedOnce(t *testing.T) {
+	list := func(from, n int) *logic.Tree {
+		in := &logic.Tree{Op: logic.In, Path: "u", Known: map[string]bool{}}
+		for i := range n {
+			in.Texts = append(in.Texts, strconv.Itoa(from+i))
+			in.Known[in.Texts[i]] = true
+		}
+		return in
+	}
+	steps := func(tree *logic.Tree) (logic.Verdict, int) {
+		s := logic.Solver{Domains: domains, Steps: logic.MaxSteps * 10}
+		v, _ := s.Solve(tree)
+		return v, logic.MaxSteps*10 - s.Steps
+	}
+	long, short := list(0, 20_000), list(19_990, 20)
+	if v, n := steps(logic.All(long, long, long, short)); v != logic.Possible || n > 100 {
+		t.Errorf("verdict %v after %d steps", v, n)
+	}
+	if v, n := steps(logic.All(long, logic.Negate(long))); v != logic.Impossible || n < 20_000/8 || n > 20_000 {
+		t.Errorf("verdict %v after %d steps: what is looked at must count", v, n)
+	}
+	huge := list(0, 200_000)
+	if v, n := steps(logic.All(huge, logic.Negate(huge))); v != logic.TooLarge || n > 2*logic.MaxSteps {
+		t.Errorf("verdict %v after %d steps", v, n)
+	}
+}
+
 func TestWhatIsNotUnderstoodIsNeverSure(t *testing.T) {
 	free := &logic.Tree{Op: logic.Free, Ref: "f(x)", Text: "f( x )"}
 	for _, c := range []struct {
@@ -113,7 +149,7 @@ func TestWhatIsNotUnderstoodIsNeverSure(t *testing.T) {
 		{free, logic.Perhaps}, {logic.Negate(free), logic.Perhaps}, {logic.All(free, logic.Negate(free)), logic.Impossible},
 		{logic.Any(free, &logic.Tree{Op: logic.Fixed, Truth: true}), logic.Possible},
 		{(&logic.Tree{Op: logic.Name, Ref: "x"}).Resolve(nil, nil), logic.Perhaps},
-		{(&logic.Tree{Op: logic.List, Path: "t", Ref: "l"}).Resolve(nil, map[string][]string{"l": {"a"}}), logic.Possible},
+		{(&logic.Tree{Op: logic.List, Path: "t", Ref: "l"}).Resolve(nil, map[string]logic.Entries{"l": {Texts: []string{"a"}, Known: map[string]bool{"a": true}}}), logic.Possible},
 		{(&logic.Tree{Op: logic.In, Path: "t", Texts: []string{"a"}}).Fix("t", "b"), logic.Impossible}, {nil, logic.Possible}, {logic.Negate(nil), logic.Impossible},
 	} {
 		if got, _ := solve(c.tree); got != c.want {

@@ -2,7 +2,6 @@ package logic
 
 import (
 	"math/big"
-	"slices"
 	"strings"
 )
 
@@ -35,7 +34,7 @@ func (s *Solver) Sample(t *Tree) *Sample {
 			path, _, _ := strings.Cut(key, " ")
 			out.numbers[key] = l.number(s.Domains[path].Whole)
 		default:
-			out.texts[key], _ = l.pick()
+			out.texts[key] = l.text()
 		}
 	}
 	return out
@@ -108,7 +107,7 @@ func (s *evaluation) atom(t *Tree) verdict {
 		if d := s.domains[t.Path]; !known && (d.Texts != nil || d.DayOf != "") {
 			return verdict{}
 		}
-		return verdict{known && slices.Contains(t.Texts, text), true} // one that is open is a text that nobody names
+		return verdict{known && t.has(text), true} // one that is open is a text that nobody names
 	case Compare:
 		n := s.numbers[t.Path+" "+t.Unit]
 		if n == nil {
