@@ -8,7 +8,6 @@ package formula
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -83,14 +82,22 @@ func (e *Env) config() *conf.Config {
 // List is a named list of a bundle; expressions ask whether a text is in it.
 type List struct{ Set map[string]bool }
 
-// String shows the first entries, and how many there are.
+// String shows the first entries, and how many there are. It is asked wherever the list is: entries that are not shown are not sorted.
 func (l List) String() string {
 	const most = 10
-	entries := slices.Sorted(maps.Keys(l.Set))
-	if len(entries) <= most {
-		return "[" + strings.Join(entries, ", ") + "]"
+	first := make([]string, 0, most+1)
+	for entry := range l.Set {
+		if len(first) == most && entry > first[most-1] {
+			continue
+		}
+		at, _ := slices.BinarySearch(first, entry)
+		first = slices.Insert(first, at, entry)
+		first = first[:min(len(first), most)]
 	}
-	return fmt.Sprintf("[%s, … %d in all]", strings.Join(entries[:most], ", "), len(entries))
+	if len(l.Set) <= most {
+		return "[" + strings.Join(first, ", ") + "]"
+	}
+	return fmt.Sprintf("[%s, … %d in all]", strings.Join(first, ", "), len(l.Set))
 }
 
 var kinds = map[reflect.Type]string{
