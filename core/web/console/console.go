@@ -19,6 +19,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/store"
@@ -39,7 +40,7 @@ type Live struct {
 	Problem error         // what is wrong with the files as they are now; nil where nothing is
 }
 
-// Settings is what the console works with. Examples may be nil.
+// Settings is what the console works with. Examples and Clock may be nil.
 type Settings struct {
 	Orders Orders
 	Live   func(tenant string) Live
@@ -47,6 +48,8 @@ type Settings struct {
 	Providers func(t *config.Tenant) map[string]rules.Provider
 	// Examples are folders of rules with tests, to begin from.
 	Examples fs.FS
+	// Clock bounds how long a try is computed. The real one where nil: computing takes the processor's time, whatever the orders' time is.
+	Clock clock.Clock
 }
 
 //go:embed assets
@@ -68,6 +71,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 
 // Mount mounts the console.
 func Mount(r *httpapi.Router, s Settings) {
+	if s.Clock == nil {
+		s.Clock = clock.Real()
+	}
 	c := &console{Settings: s, slots: make(chan struct{}, concurrent)}
 	tags := map[string]string{} // a changed file has another address
 	for name, kind := range map[string]string{"rules.css": "text/css; charset=utf-8", "rules.js": "text/javascript; charset=utf-8"} {

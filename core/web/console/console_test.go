@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/httpapi/apitest"
 	"github.com/waybill-dev/waybill/core/web/console"
@@ -57,7 +58,10 @@ type site struct {
 	live   atomic.Pointer[console.Live]
 }
 
-func open(t testing.TB) *site {
+func open(t testing.TB) *site { return openOn(t, nil) }
+
+// openOn opens a site whose tries are bounded by a clock, the real one where nil.
+func openOn(t testing.TB, c clock.Clock) *site {
 	s := &site{Harness: apitest.New(t), t: t, folder: t.TempDir()}
 	for name, text := range map[string]string{"shop.rules.yaml": shopRules, "shop.test.yaml": shopTests} {
 		if err := os.WriteFile(filepath.Join(s.folder, name), []byte(text), 0o600); err != nil {
@@ -75,7 +79,7 @@ func open(t testing.TB) *site {
 		Providers: func(*config.Tenant) map[string]rules.Provider {
 			return map[string]rules.Provider{"ups": {}, "doordash": {}}
 		},
-		Examples: os.DirFS("../../../examples/rules"),
+		Examples: os.DirFS("../../../examples/rules"), Clock: c,
 	})
 	return s
 }
@@ -368,6 +372,27 @@ func TestTryLooksIntoEndlessRules(t *testing.T) {
 		if !slices.ContainsFunc(a.Problems, func(p rules.Problem) bool { return p.Code == "W629" }) {
 			t.Errorf("%s: %+v", name, a.Problems)
 		}
+	}
+}
+
+// hurried is a clock on which everything that is waited for has come.
+type hurried struct{ clock.Clock }
+
+func (h hurried) NewTimer(time.Duration) clock.Timer { return h.Clock.NewTimer(0) }
+
+// TestTryEndsInTime: lint of a long list that many rules ask says that it was not finished when its time is over, and the chosen test is decided all the same.
+func TestTryEndsInTime(t *testing.T) {
+	s := openOn(t, hurried{clock.NewManual(time.Date(2026, 3, 7, 9, 0, 0, 0, time.UTC))})
+	files := []file{{"a.rules.yaml", measure.EndlessFiles()["a long list"]}, {"shop.test.yaml", shopTests}}
+	var a answer
+	s.get("POST", "/console/api/rules/try", question{Files: files, Test: "shop.test.yaml", Foreign: true}, &a)
+	if !slices.ContainsFunc(a.Problems, func(p rules.Problem) bool {
+		return p.Code == "W630" && strings.Contains(p.Sentence, "was not finished")
+	}) {
+		t.Errorf("%+v", a.Problems)
+	}
+	if len(a.Cases) != 2 || a.Cases[0].State == "" || a.Decision == nil {
+		t.Errorf("%+v, decision %v", a.Cases, a.Decision)
 	}
 }
 

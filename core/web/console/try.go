@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/httpapi"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
@@ -29,6 +31,9 @@ const (
 	maxFiles    = 50
 	maxRun      = 100       // tests run at once; the others are offered, and run when they are chosen
 	maxExplains = 512 << 10 // bytes of one explanation
+
+	maxLint  = 3 * time.Second // that rules are looked into
+	maxTests = 3 * time.Second // that tests are run, those that are left are offered
 )
 
 // tryView is the answer. Without problems of the rules there is a hash; without problems of the order, a decision.
@@ -101,7 +106,15 @@ func (c *console) load(q *httpapi.Request, body tryBody, v *tryView) (*rules.Bun
 	if live := c.Live(q.Tenant.ID).Bundle; live != nil {
 		v.Live = live.Hash() == b.Hash()
 	}
-	for _, f := range b.Lint(q.Context()) {
+	ctx, done := c.within(q.Context(), maxLint)
+	defer done()
+	findings := b.Lint(ctx)
+	if ctx.Err() != nil {
+		v.Problems = append(v.Problems, rules.Problem{Code: "W630", File: files[0].Name, Line: 1, Column: 1, End: 2,
+			Sentence: fmt.Sprintf("lint was not finished: here it stops after %s, and what it has found by then is true, and is not all", maxLint),
+			Hint:     "run waybill rules lint on the files, which takes the time that it needs"})
+	}
+	for _, f := range findings {
 		p := f.Problem
 		if text := f.WitnessText(); text != "" {
 			p.Hint += "; an order that shows it: " + text
@@ -111,6 +124,17 @@ func (c *console) load(q *httpapi.Request, body tryBody, v *tryView) (*rules.Bun
 		v.Problems = append(v.Problems, p)
 	}
 	return b, q.Context().Err() // whoever asked has left
+}
+
+// within is a context that ends after a time: a slot is not held longer than people wait for an answer.
+func (c *console) within(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		if clock.Sleep(ctx, c.Clock, most) == nil {
+			cancel()
+		}
+	}()
+	return ctx, cancel
 }
 
 // faults takes over what is wrong with files; any other error is the engine's.
@@ -125,6 +149,8 @@ func (v *tryView) faults(err error) error {
 
 // tryCase runs the tests of the chosen file, and shows the decision of the chosen one. It ends with the question.
 func (c *console) tryCase(ctx context.Context, body tryBody, b *rules.Bundle, v *tryView) error {
+	running, done := c.within(ctx, maxTests)
+	defer done()
 	for _, f := range body.Files {
 		if f.Name != body.Test {
 			continue
@@ -141,7 +167,7 @@ func (c *console) tryCase(ctx context.Context, body tryBody, b *rules.Bundle, v 
 				return err
 			}
 			one := caseView{Name: name}
-			if i < maxRun || i == chosen {
+			if i < maxRun && running.Err() == nil || i == chosen {
 				r := suite.RunCase(i, nil)
 				if one.State = "passed"; !r.Passed() {
 					one.State = "failed"
