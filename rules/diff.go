@@ -19,7 +19,8 @@ import (
 // Change is one difference between two bundles.
 type Change struct {
 	Kind string `json:"kind"` // added, removed, changed
-	What string `json:"what"` // a phase, or let, list, rank, none
+	// What is a phase, "order of " and a phase, or let, list, zone, rank, none, name, currency, providers, attributes, env.
+	What string `json:"what"`
 	Name string `json:"name,omitempty"`
 	At   string `json:"at,omitempty"` // location or tag of a patched form
 	// Position is where the rule stands: in the new bundle, in the old one where it was removed. Nil for what is no rule.
@@ -31,7 +32,11 @@ type Change struct {
 	// was found.
 	NoLonger map[string]string `json:"no_longer,omitempty"`
 	Now      map[string]string `json:"now,omitempty"`
-	// NotFound says why there is neither, where the condition of a rule may mean something else and it is not known for which order.
+	// Otherwise is an order about which rules that changed places decide otherwise, where the change is one of their order; both bundles have
+	// decided it. It is given as the other two are.
+	Otherwise map[string]string `json:"otherwise,omitempty"`
+	// NotFound says why there is none of them, where the condition of a rule or the order of some may mean something else and it is not known
+	// for which order.
 	NotFound string `json:"not_found,omitempty"`
 }
 
@@ -55,9 +60,11 @@ func (b *Bundle) Position(rule string) *Position {
 }
 
 // Diff tells how two bundles differ: rule by rule, and for a rule whose condition means something else, with an order that shows it, be the
-// change in the rule itself or in what it names. It looks for no more orders when ctx ends.
+// change in the rule itself or in what it names; where rules stand in another order and it is the first or the last that speaks; and what is
+// said at the top of the files. It looks for no more orders when ctx ends.
 func Diff(ctx context.Context, a, b *Bundle) []Change {
-	changes := append(diffRules(ctx, a, b), diffNames(a, b)...)
+	d := &diffing{old: newLinter(ctx, a), now: newLinter(ctx, b)}
+	changes := slices.Concat(d.rules(), d.orders(), diffNames(a, b), diffHeaders(a, b))
 	for _, x := range []struct{ what, old, now string }{{"rank", a.rankText, b.rankText}, {"none", a.noneText, b.noneText}} {
 		changes = appendChange(changes, Change{What: x.what, Old: x.old, New: x.now})
 	}
@@ -79,8 +86,8 @@ func appendChange(list []Change, c Change) []Change {
 	return append(list, c)
 }
 
-func diffRules(ctx context.Context, a, b *Bundle) []Change {
-	d := &diffing{old: newLinter(ctx, a), now: newLinter(ctx, b)}
+// rules compares rule by rule.
+func (d *diffing) rules() []Change {
 	find := func(list []*head, h *head) *head {
 		i := slices.IndexFunc(list, func(x *head) bool { return x.phase == h.phase && x.name == h.name && x.at == h.at })
 		if i < 0 {
@@ -88,7 +95,7 @@ func diffRules(ctx context.Context, a, b *Bundle) []Change {
 		}
 		return list[i]
 	}
-	before, after := a.heads(), b.heads()
+	before, after := d.old.b.heads(), d.now.b.heads()
 	var changes []Change
 	for _, h := range before {
 		c := Change{What: h.phase, Name: h.name, At: h.at, Old: nodeText(h.node), Position: h.position()}

@@ -119,3 +119,82 @@ func TestDiffOfComputedParts(t *testing.T) {
 		t.Errorf("%+v", changes)
 	}
 }
+
+// TestDiffTellsTheOrderOfRules: where it decides, with an order that both bundles decide, otherwise.
+func TestDiffTellsTheOrderOfRules(t *testing.T) {
+	for phase, c := range map[string]struct {
+		first, second string
+		effect        func(d rules.Decision) string
+	}{
+		"choose": {"{ name: A, when: order.gift, prefer: [ups] }", "{ name: B, prefer: [doordash] }", func(d rules.Decision) string { return d.Winner.Account }},
+		"set": {"{ name: A, when: order.gift, set: { signature: direct } }", "{ name: B, when: order.total > usd(5), set: { signature: adult } }",
+			func(d rules.Decision) string { return d.Plan.Set.Signature }},
+		"hold": {"{ name: A, when: order.gift, until: released }", "{ name: B, when: order.asap, until: released }", func(d rules.Decision) string { return d.Plan.Hold.Rule }},
+		"fallback": {"{ name: A, when: order.gift, on: [booking_failed], steps: [ next_ranked ] }", "{ name: B, on: [booking_failed], steps: [ { notify: manager } ] }",
+			func(d rules.Decision) string { f, _ := d.FallbackFor("booking_failed"); return f.Rule }},
+	} {
+		load := func(list ...string) *rules.Bundle {
+			b, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\n"+phase+":\n  - "+strings.Join(list, "\n  - ")+"\n", rules.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		a, b := load(c.first, c.second), load(c.second, c.first)
+		changes := rules.Diff(t.Context(), a, b)
+		if len(changes) != 1 || changes[0].What != "order of "+phase || changes[0].Old != "A, B" || changes[0].New != "B, A" || changes[0].Otherwise == nil {
+			t.Errorf("%s: %+v", phase, changes)
+			continue
+		}
+		f := rules.Finding{Witness: changes[0].Otherwise}
+		if phase == "hold" {
+			continue // a witness of no phase is released from holds
+		}
+		before, err1 := a.Witness(f)
+		after, err2 := b.Witness(f)
+		if err1 != nil || err2 != nil || c.effect(before) == c.effect(after) {
+			t.Errorf("%s: %v is decided alike (%v, %v)", phase, f.Witness, err1, err2)
+		}
+	}
+}
+
+// TestDiffOfOrdersThatDecideNothing: excludes in another order are the same; rules that cannot apply together are told, without an order.
+func TestDiffOfOrdersThatDecideNothing(t *testing.T) {
+	load := func(text string) *rules.Bundle {
+		b, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\n"+text, rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	if changes := rules.Diff(t.Context(), load("exclude: [ { name: A, when: order.gift }, { name: B, when: order.asap } ]\n"),
+		load("exclude: [ { name: B, when: order.asap }, { name: A, when: order.gift } ]\n")); len(changes) > 0 {
+		t.Errorf("%+v", changes)
+	}
+	changes := rules.Diff(t.Context(), load("choose: [ { name: A, when: order.gift, prefer: [ups] }, { name: B, when: not order.gift, prefer: [doordash] } ]\n"),
+		load("choose: [ { name: B, when: not order.gift, prefer: [doordash] }, { name: A, when: order.gift, prefer: [ups] } ]\n"))
+	if len(changes) != 1 || changes[0].Otherwise != nil || !strings.Contains(changes[0].NotFound, "can apply together") {
+		t.Errorf("%+v", changes)
+	}
+}
+
+// TestDiffTellsWhatStandsAtTheTop of the files: it decides as well.
+func TestDiffTellsWhatStandsAtTheTop(t *testing.T) {
+	load := func(text string) *rules.Bundle {
+		b, err := loaded(t, "rules: 1\n"+text, rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	var got []string
+	for _, c := range rules.Diff(t.Context(), load("currency: USD\nproviders: [ups]\nzones: { near: { center: \"42.3, -71.0\", radius: 5 km } }\n"),
+		load("name: shop\ncurrency: EUR\nproviders: [ups, doordash]\nattributes: [plan]\nenv: { pii: true }\nzones: { near: { center: \"42.3, -71.0\", radius: 6 km } }\n")) {
+		got = append(got, strings.Join([]string{c.Kind, c.What, c.Name, c.Old, c.New}, "|"))
+	}
+	want := []string{"added|name|||shop", "changed|currency||USD|EUR", "changed|providers||ups|doordash, ups", "added|attributes|||plan", "added|env|||pii: true",
+		"changed|zone|near|center: 42.3, -71; radius: 5000 m|center: 42.3, -71; radius: 6000 m"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -94,7 +94,7 @@ func changeText(c rules.Change) string {
 	for _, w := range []struct {
 		text  string
 		order map[string]string
-	}{{"does not apply any more to", c.NoLonger}, {"applies now to", c.Now}} {
+	}{{"does not apply any more to", c.NoLonger}, {"applies now to", c.Now}, {"decides otherwise about", c.Otherwise}} {
 		if w.order != nil {
 			fmt.Fprintf(&out, "    %s %s\n", w.text, printable(rules.OrderText(w.order)))
 		}
