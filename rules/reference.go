@@ -86,6 +86,8 @@ func Reference() []Entry {
 	walk("local.", reflect.TypeFor[Local]())
 	walk("option.", reflect.TypeFor[option]())
 	walk("best.", reflect.TypeFor[bestOffer]())
+	walk("chosen.", reflect.TypeFor[option]())
+	out = append(out, Entry{Name: "reasons", Kind: formula.Text, About: "in the message of none: why each option is out"})
 	walk("<provider>.", reflect.TypeFor[health]())
 	for _, name := range formula.FunctionNames() {
 		out = append(out, Entry{Name: name + "()", Kind: functionReference[name][0], About: functionReference[name][1]})

@@ -24,10 +24,15 @@ func TestReferenceIsComplete(t *testing.T) {
 	if e := seen["order.to.type"]; e.Kind != "text" || len(e.Values) == 0 {
 		t.Errorf("%+v", e)
 	}
+	for name, e := range seen { // what guard and warn are told of the chosen option is what the others are told of one
+		if of, ok := strings.CutPrefix(name, "option."); ok && (seen["chosen."+of].Kind != e.Kind || seen["chosen."+of].About != e.About) {
+			t.Errorf("chosen.%s is %+v, and %s is %+v", of, seen["chosen."+of], name, e)
+		}
+	}
 	if e := seen["order.weight"]; e.Kind != "weight" || e.About != "of all parcels" {
 		t.Errorf("%+v", e)
 	}
-	for _, name := range []string{"option.cost", "best.fee", "local.weekday", "order.items.sku", "<provider>.available", "quota()", "any()"} {
+	for _, name := range []string{"option.cost", "best.fee", "chosen.fee", "reasons", "local.weekday", "order.items.sku", "<provider>.available", "quota()", "any()"} {
 		if seen[name].Name == "" {
 			t.Errorf("%s is missing", name)
 		}
