@@ -10,7 +10,7 @@ import (
 // YAML does, and reports the first that cannot be meant. Where only texts without quotes are in its way it reports them all, and returns the
 // file with these in quotes, so that the rest can be read.
 func (s *source) misread() (mended []byte) {
-	m := &misreader{source: s, lines: append([]string(nil), s.lines...), text: -1}
+	m := &misreader{source: s, lines: append([]string(nil), s.lines...), text: -1, block: -1}
 	for m.row = 0; m.row < len(m.lines) && !m.done; m.row++ {
 		m.line(m.lines[m.row])
 	}
@@ -34,6 +34,7 @@ type misreader struct {
 	levels []level
 	awaits bool // the line before ends with a key or a dash, and its value follows
 	text   int  // the indentation of the key whose block of text the lines are part of, -1 where they are none
+	block  int  // the indentation of the first line of that block, -1 before it, and where the file says what it is
 	mends  int
 	done   bool // something was found that the rest hangs on
 }
@@ -60,7 +61,10 @@ func (m *misreader) line(line string) {
 	case !utf8.ValidString(line):
 		m.fatal(m.row, 0, 1, "this line is not UTF-8", "save the file again as UTF-8")
 		return
-	case m.text >= 0 && (column > m.text || rest == ""):
+	case m.text >= 0 && rest == "":
+		return
+	case m.text >= 0 && column > m.text:
+		m.within(line, column)
 		return
 	}
 	m.text = -1
@@ -84,6 +88,17 @@ func (m *misreader) line(line string) {
 		}
 	}
 	m.member(line, column)
+}
+
+// within reads a line of a block of text. YAML ends the block before one that is indented less than its first.
+func (m *misreader) within(line string, column int) {
+	switch {
+	case m.block < 0:
+		m.block = column
+	case column < m.block && line[column] != '#':
+		m.fatal(m.row, column, len(strings.TrimRight(line, " \t")), fmt.Sprintf("this line is indented by %s, and the first of the text that it goes on with by %s", blanks(column), blanks(m.block)),
+			fmt.Sprintf("put %s before it; before a key, %s", blanks(m.block), blanks(m.text)))
+	}
 }
 
 // member reads what stands behind the dashes of a line: a key with its value, or a value.
@@ -209,7 +224,10 @@ func (m *misreader) value(line string, at, key int) {
 	m.awaits = false
 	switch c := line[at]; {
 	case c == '|' || c == '>':
-		m.text = key
+		m.text, m.block = key, -1
+		if mark, _, _ := strings.Cut(line[at:], "#"); strings.ContainsAny(mark, "123456789") {
+			m.block = 0 // every line may begin where it likes
+		}
 	case c == '"' || c == '\'':
 		m.quoted(at)
 	case c == '[' || c == '{':
@@ -255,76 +273,4 @@ func (m *misreader) quoted(at int) {
 		}
 	}
 	m.fatal(row, at, at+1, "the quotes that begin here are not closed", fmt.Sprintf("close them with %c", quote))
-}
-
-// flow goes to the end of what stands in brackets, which may be lines below, but not behind the next key in the column of theirs.
-func (m *misreader) flow(at, key int) {
-	f := &brackets{misreader: m}
-	for i := at; m.row < len(m.lines) && !m.done; m.row, i = m.row+1, 0 {
-		line := m.lines[m.row]
-		if column := len(line) - len(strings.TrimLeft(line, " ")); len(f.open) > 0 && column < len(line) && column <= key && (line[column] == '-' || keyEnd(line, column) > column) {
-			break
-		}
-		for ; !m.done && i < len(m.lines[m.row]); i++ {
-			if i = f.sign(i); len(f.open) == 0 {
-				return
-			}
-		}
-	}
-	if !m.done {
-		from := f.open[len(f.open)-1]
-		m.fatal(from.row, from.at, from.at+1, "the bracket that opens here is not closed", fmt.Sprintf("close it with %c", from.closes))
-	}
-}
-
-// brackets are those that are open.
-type brackets struct {
-	*misreader
-	open []bracket
-	last byte // the last sign that is no blank
-}
-
-type bracket struct {
-	row, at int
-	closes  byte
-	colons  int // since the last comma
-}
-
-// sign reads one sign, or a text in quotes, and gives the place of its end.
-func (f *brackets) sign(i int) int {
-	line := f.lines[f.row]
-	c := line[i]
-	begins := f.last == 0 || strings.IndexByte("[{,:", f.last) >= 0
-	switch {
-	case c == ' ' || c == '\t':
-		return i
-	case c == '#' && i > 0 && line[i-1] == ' ':
-		return len(line)
-	case begins && (c == '"' || c == '\''):
-		end := closing(line, i)
-		if end < 0 {
-			f.quoted(i)
-			f.done = true
-			return i
-		}
-		i = end - 1
-	case c == '[' || c == '{':
-		f.open = append(f.open, bracket{row: f.row, at: i, closes: c + 2}) // as ASCII has them
-	case c == ']' || c == '}':
-		top := f.open[len(f.open)-1]
-		if top.closes != c {
-			f.fatal(f.row, i, i+1, fmt.Sprintf("%c closes a bracket that %c has opened", c, top.closes-2), fmt.Sprintf("write %c; a text with brackets in it stands in single quotes", top.closes))
-			return i
-		}
-		f.open = f.open[:len(f.open)-1]
-	case c == ',':
-		f.open[len(f.open)-1].colons = 0
-	case c == ':' && (i+1 == len(line) || strings.IndexByte(" \t", line[i+1]) >= 0):
-		top := &f.open[len(f.open)-1]
-		if top.colons++; top.colons > 1 {
-			f.fatal(f.row, i, i+1, "to YAML a colon with a blank behind it ends a key, and this text has a key already", "put the whole text into single quotes")
-		}
-	}
-	f.last = c
-	return i
 }

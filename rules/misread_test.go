@@ -18,6 +18,7 @@ import (
 
 // TestMisreadByYAML: what YAML cannot read is told where it stands, in words about the file, with what to do.
 func TestMisreadByYAML(t *testing.T) {
+	const flowed = "rules: 1\nexclude:\n  - {name: a, reason: x, when: order.gift}\n  - {name: b, reason: (x, when: order.paid}\n"
 	const head = "rules: 1\nwarn:\n  - name: A\n    message: m\n"
 	for _, s := range []measure.Slip{
 		{Text: head + "    when: order.gift ? order.paid «:» order.asap\n    id: x\n", Want: "'order.gift ? order.paid : order.asap'"},
@@ -46,6 +47,14 @@ func TestMisreadByYAML(t *testing.T) {
 		{Text: head + "    about: |\n      a: b: c\n    id: x«:» y\n", Want: "'x: y'"},
 		{Text: "rules: 1\nexclude:\n- name: A\n  when: order.gift\n «reason»: x\n", Want: "put 2 blanks before it"},
 		{Text: "rules: 1\nname: a\x01b\n", Code: "none"},
+		{Text: flowed + "  - {name: c, reason: x, when: time_between(\"16:00\"«,» \"21:00\")}\n", Want: `single quotes: 'time_between("16:00", "21:00")'`},
+		{Text: flowed + "  - {name: c, reason: x, when: time_between(\"16:00\"«,» \"21:00\")}\n  - {name: d, when: order.asap}\n", Want: "single quotes"},
+		{Text: flowed + "  - {name: c, when: any(order.items«,» .sku == \"A\"), reason: x}\n", Want: `single quotes: 'any(order.items, .sku == "A")'`},
+		{Text: flowed + "  - {name: c, when: order.id matches \"a«,» b\", reason: x}\n", Want: `single quotes: 'order.id matches "a, b"'`},
+		{Text: flowed + "  - {name: c, when: order.group in «[»\"a\", \"b\"], reason: x}\n", Want: `single quotes: 'order.group in ["a", "b"]'`},
+		{Text: flowed + "  - {name: c, when: any(order.items«,»\n      .sku == \"A\"), reason: x}\n", Want: "single quotes"},
+		{Text: head + "    when: |\n      order.gift\n     «and order.paid»\n", Want: "put 6 blanks before it"},
+		{Text: flowed + "  - name: c\n    when: |\n\n       order.gift\n      # why\n     «and order.paid»\n    reason: x\n", Want: "put 7 blanks before it"},
 	} {
 		t.Run(s.Text, func(t *testing.T) {
 			if s.Code == "none" { // what is found elsewhere: it must only be refused
@@ -124,5 +133,21 @@ func TestMisreadNearby(t *testing.T) {
 	}
 	if tried < 100 || near*100 < tried*95 {
 		t.Errorf("%d of %d refusals are about the line that is broken", near, tried)
+	}
+}
+
+// TestMisreadTwiceInALine: what stands behind a text that wanted quotes is told at its own place.
+func TestMisreadTwiceInALine(t *testing.T) {
+	_, err := rules.Load(oneFile("rules: 1\nexclude:\n  - {name: A, reason: is (a, b), when: any(order.items, .wieght > lb(1))}\n"), rules.Options{})
+	check, ok := errors.AsType[*rules.CheckError](err)
+	if !ok {
+		t.Fatalf("it was not refused: %v", err)
+	}
+	var got []string
+	for _, p := range check.Problems {
+		got = append(got, fmt.Sprintf("%d:%d-%d %s", p.Line, p.Column, p.End, p.Code))
+	}
+	if len(got) < 2 || got[0] != "3:27-28 E501" || got[1] != "3:52-53 E501" {
+		t.Errorf("%q\n%v", got, err)
 	}
 }

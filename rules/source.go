@@ -87,6 +87,16 @@ func (s *source) parseYAML(data []byte) *yaml.Node {
 	if err := s.plain(doc.Content[0], 0); err != nil {
 		return nil
 	}
+	if !cutShort(doc.Content[0]) {
+		return doc.Content[0]
+	}
+	before, second := len(*s.found), yaml.Node{}
+	switch mended := s.misread(); {
+	case mended != nil && yaml.Unmarshal(mended, &second) == nil && len(second.Content) > 0 && s.plain(second.Content[0], 0) == nil:
+		return second.Content[0]
+	case len(*s.found) > before: // what is read on would be told of what is cut
+		return nil
+	}
 	return doc.Content[0]
 }
 
