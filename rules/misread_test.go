@@ -136,18 +136,24 @@ func TestMisreadNearby(t *testing.T) {
 	}
 }
 
-// TestMisreadTwiceInALine: what stands behind a text that wanted quotes is told at its own place.
+// TestMisreadTwiceInALine: what stands behind or in a text that wanted quotes is told at its own place.
 func TestMisreadTwiceInALine(t *testing.T) {
-	_, err := rules.Load(oneFile("rules: 1\nexclude:\n  - {name: A, reason: is (a, b), when: any(order.items, .wieght > lb(1))}\n"), rules.Options{})
-	check, ok := errors.AsType[*rules.CheckError](err)
-	if !ok {
-		t.Fatalf("it was not refused: %v", err)
-	}
-	var got []string
-	for _, p := range check.Problems {
-		got = append(got, fmt.Sprintf("%d:%d-%d %s", p.Line, p.Column, p.End, p.Code))
-	}
-	if len(got) < 2 || got[0] != "3:27-28 E501" || got[1] != "3:52-53 E501" {
-		t.Errorf("%q\n%v", got, err)
+	for line, want := range map[string][]string{
+		"  - {name: A, reason: is (a, b), when: any(order.items, .sku == order.id)}": {"3:28-29 E501", "3:55-56 E501"},
+		"  - {name: A, reason: is (a, b), when: order.asap ]}":                       {"3:28-29 E501", "3:51-52 E501"},
+		"  - {name: A, when: any(order.items, .wieght > lb(1)), reason: x}":          {"3:36-37 E501", "3:39-45 E102"},
+	} {
+		_, err := rules.Load(oneFile("rules: 1\nexclude:\n"+line+"\n"), rules.Options{})
+		check, ok := errors.AsType[*rules.CheckError](err)
+		if !ok {
+			t.Fatalf("it was not refused: %v", err)
+		}
+		var got []string
+		for _, p := range check.Problems {
+			got = append(got, fmt.Sprintf("%d:%d-%d %s", p.Line, p.Column, p.End, p.Code))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q\n%v", got, want, err)
+		}
 	}
 }

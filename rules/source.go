@@ -242,10 +242,10 @@ func (s *source) place(n *yaml.Node, from, to int) (line, column, end int) {
 		return n.Line + 1 + row, at + from - start + 1, at + min(to-start, utf8.RuneCountInString(text)) + 1
 	}
 	column = n.Column
-	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+	text := []rune(s.lines[n.Line-1])
+	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 && column <= len(text) && strings.ContainsRune(`"'`, text[column-1]) { // those that were added to read on are not there
 		column++
 	}
-	text := []rune(s.lines[n.Line-1])
 	if column-1+len(runes) > len(text) || string(text[column-1:column-1+len(runes)]) != n.Value {
 		return whole()
 	}
