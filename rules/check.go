@@ -41,6 +41,8 @@ type let struct {
 	formula *formula.Formula
 	stage   int
 	zero    any
+	file    string
+	line    int
 }
 
 // document is one YAML file with its top-level members.
@@ -282,7 +284,7 @@ func (c *checker) compileLet(d *document, p pair, env *formula.Env) {
 		stage = c.stageOf(f.Uses)
 	}
 	c.letStage[p.key] = stage
-	l := let{p.key, f, stage, zero}
+	l := let{p.key, f, stage, zero, d.name, p.node.Line}
 	c.lets = append(c.lets, l)
 	if stage == stageOrder {
 		c.bundle.orderLets = append(c.bundle.orderLets, l)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/trace"
 )
 
@@ -13,6 +14,9 @@ import (
 type Coverage struct {
 	bundle *Bundle
 	rules  map[*head]*ruleCount
+
+	formulas map[*formula.Formula]*ruleCount // lets, and values of rules
+
 	lists  map[string]map[string]int
 	orders int
 }
@@ -26,12 +30,12 @@ type clauseCount struct{ yes, no, skipped int }
 
 // NewCoverage begins to count for a bundle.
 func NewCoverage(b *Bundle) *Coverage {
-	return &Coverage{bundle: b, rules: map[*head]*ruleCount{}, lists: map[string]map[string]int{}}
+	return &Coverage{bundle: b, rules: map[*head]*ruleCount{}, formulas: map[*formula.Formula]*ruleCount{}, lists: map[string]map[string]int{}}
 }
 
 // Add counts one decision of the bundle.
 func (c *Coverage) Add(d *Decision) error {
-	e := &explaining{saw: c.saw, ran: c.entries, out: &trace.Writer{}}
+	e := &explaining{saw: c.saw, ran: c.entries, valued: c.values, out: &trace.Writer{}}
 	e.explain(c.bundle, d)
 	c.orders++
 	return e.err
@@ -122,12 +126,13 @@ type CoverageReport struct {
 	Seen    int            `json:"seen"`     // outcomes
 	Of      int            `json:"of"`       // outcomes
 	Percent float64        `json:"percent"`  // Seen of Of; 100 where there is nothing to see
-	Rules   []RuleCoverage `json:"rules"`    // in the order of the phases
+	Rules   []RuleCoverage `json:"rules"`    // lets, then rules in the order of the phases, then the score
 	Lists   []ListCoverage `json:"lists"`    // sorted
 	NotSeen []string       `json:"not_seen"` // what is missing, one sentence each
 }
 
-// RuleCoverage is one rule, or one form that it has at a location.
+// RuleCoverage is one rule, or one form that it has at a location; or a let ("let <name>") or the score ("rank") in which something is joined or
+// chosen: then Hit counts how often it was looked at and not false.
 type RuleCoverage struct {
 	Name    string           `json:"name"`
 	At      string           `json:"at,omitempty"` // location or tag of a patched form
@@ -139,7 +144,7 @@ type RuleCoverage struct {
 	Clauses []ClauseCoverage `json:"clauses,omitempty"`
 }
 
-// ClauseCoverage is one part of a condition.
+// ClauseCoverage is one part of a condition, or what decides a choice between two values.
 type ClauseCoverage struct {
 	Text         string `json:"text"`
 	True         int    `json:"true"`
@@ -157,8 +162,17 @@ type ListCoverage struct {
 // Report sums up what was counted.
 func (c *Coverage) Report() CoverageReport {
 	r := CoverageReport{Orders: c.orders, Rules: []RuleCoverage{}, Lists: []ListCoverage{}, NotSeen: []string{}}
+	values := c.bundle.valuesOf()
+	for _, lets := range [][]let{c.bundle.orderLets, c.bundle.optionLets} {
+		for i := range lets {
+			r.addShared("let "+lets[i].name, lets[i].file, lets[i].line, c.seen(lets[i].formula))
+		}
+	}
 	for _, h := range c.bundle.heads() {
-		r.add(h, c.rules[h])
+		r.add(h, c.rules[h], c.seen(values[h]...))
+	}
+	if rank := &c.bundle.rank; rank.file != "" {
+		r.addShared("rank", rank.file, rank.line, c.seen(append([]*formula.Formula{rank.whole}, rank.ties...)...))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.bundle.lists)) {
 		r.Lists = append(r.Lists, ListCoverage{name, len(c.lists[name]), len(c.bundle.lists[name].Set)})
@@ -170,7 +184,7 @@ func (c *Coverage) Report() CoverageReport {
 	return r
 }
 
-func (r *CoverageReport) add(h *head, n *ruleCount) {
+func (r *CoverageReport) add(h *head, n, values *ruleCount) {
 	if n == nil {
 		n = &ruleCount{}
 	}
@@ -186,12 +200,8 @@ func (r *CoverageReport) add(h *head, n *ruleCount) {
 		r.Of += 2
 		r.NotSeen = append(r.NotSeen, who+" was never asked")
 	}
-	for _, text := range slices.Sorted(maps.Keys(n.clauses)) {
-		cl := n.clauses[text]
-		rule.Clauses = append(rule.Clauses, ClauseCoverage{text, cl.yes, cl.no, cl.skipped})
-		r.outcome(cl.yes, who+": never true: "+text)
-		r.outcome(cl.no, who+": never false: "+text)
-	}
+	r.addClauses(&rule, who, n)
+	r.addClauses(&rule, who, values)
 	r.Rules = append(r.Rules, rule)
 }
 

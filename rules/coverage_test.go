@@ -151,3 +151,36 @@ func TestCoverageSeesBothWaysOfAChoice(t *testing.T) {
 		}
 	}
 }
+
+// TestCoverageOpensLets: what a let joins is counted once, where a rule has come to it, and so is what decides the choices of values.
+func TestCoverageOpensLets(t *testing.T) {
+	const both = "  - { name: A, order: { id: a, gift: true, paid: true }, quotes: [ { provider: ups, fee: 5 } ], expect: { faults: [] } }\n" +
+		"  - { name: B, order: { id: b, gift: true, paid: false }, quotes: [ { provider: ups, fee: 5 } ], expect: { faults: [] } }\n"
+	choice := []string{"never false: order.gift", "never false: order.asap", "never true: order.asap"}
+	for text, want := range map[string]map[string][]string{
+		"let: { z: 'order.gift ? order.paid : order.asap' }\nexclude: [ { name: R, reason: x, when: z } ]":                                           {"let z": choice},
+		"let: { z: 'order.gift ? order.paid : order.asap', w: not z }\nwarn: [ { name: R, message: x, when: w }, { name: S, message: x, when: z } ]": {"let z": choice},
+		"let: { y: order.gift or order.asap }\nexclude: [ { name: R, reason: x, when: y and order.paid } ]":                                          {"let y": choice, `"R"`: {"never false: y"}},
+		"let: { y: order.gift or order.asap }\nexclude: [ { name: R, reason: x, when: order.gift or y } ]": { // nobody has come to y
+			"let y": append([]string{"never true: order.gift"}, choice...), `"R"`: {"never false: order.gift", "never true: y", "never false: y"}},
+		"let: { fee: 'order.gift ? usd(1) : usd(2)' }\nadjust: [ { name: R, add: fee } ]":             {"let fee": {"never false: order.gift"}},
+		"adjust: [ { name: R, add: 'order.gift ? usd(1) : usd(2)' } ]":                                {`"R"`: {"never false: order.gift"}},
+		"adjust: [ { name: R, when: order.has_promise, add: 'order.gift ? usd(1) : usd(2)' } ]":       {`"R"`: {"never true: order.has_promise", "never false: order.gift", "never true: order.gift"}},
+		"guard: [ { name: R, max_fee: 'order.gift ? usd(90) : usd(20)', on_breach: warn } ]":          {`"R"`: {"never false: order.gift"}},
+		"set: [ { name: R, set: { tip: 'order.gift ? usd(1) : usd(2)' } } ]":                          {`"R"`: {"never false: order.gift"}},
+		"rank: { score: 'dollars(option.fee) + (order.gift ? 1 : 2)', ties: ['order.asap ? 1 : 2'] }": {"rank": {"never false: order.gift", "never false: order.asap"}},
+		"let: { plain: order.gift }\nexclude: [ { name: R, reason: x, when: plain } ]":                {`"R"`: {"never false: plain"}},
+	} {
+		r := covered(t, "rules: 1\ncurrency: USD\nproviders: [ups]\n"+text+"\n", "cases:\n"+both)
+		var missing []string
+		for who, list := range want {
+			for _, m := range list {
+				missing = append(missing, who+": "+m)
+			}
+		}
+		slices.Sort(missing)
+		if got := slices.Sorted(slices.Values(r.NotSeen)); !slices.Equal(got, missing) {
+			t.Errorf("%s: not seen\n%q, want\n%q", text, got, missing)
+		}
+	}
+}

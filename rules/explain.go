@@ -62,12 +62,16 @@ type explaining struct {
 	speaks *head                        // the rule whose parts are being shown, nil where it is none
 	saw    func(h *head, t *trace.Tree) // is told what the condition of a rule came to; t is nil for a rule without
 	ran    func(t *trace.Tree)          // is told what any expression came to, those of lets too
+
+	valued func(f *formula.Formula, t *trace.Tree) // is told what a value came to that was asked for, and a let that was
+	held   bool                                    // the rule applies of which values are being shown
 }
 
 // tree writes what the parts of a formula come to.
 func (e *explaining) tree(f *formula.Formula) {
 	if f == nil {
 		e.tell(nil)
+		e.held = true
 		e.line("    always")
 		return
 	}
@@ -77,13 +81,17 @@ func (e *explaining) tree(f *formula.Formula) {
 		return
 	}
 	t := e.m.Run(twin)
-	e.tell(t)
+	if e.tell(t); e.speaks != nil {
+		e.held = t.Err == nil && len(t.Values) == 1 && t.Values[0] == true
+	}
+	used := e.counted(f, t)
 	if e.ran != nil {
 		e.ran(t)
 	}
 	clocks(t)
 	e.skipped += unreached(t)
 	e.out.Tree(t, "    ")
+	e.open(used) // which ends the tree
 }
 
 // tell hands the condition of the rule that speaks to whoever wants to know.
@@ -96,6 +104,7 @@ func (e *explaining) tell(t *trace.Tree) {
 func (e *explaining) line(format string, args ...any) { fmt.Fprintf(e.out, format+"\n", args...) }
 
 func (e *explaining) rule(verdict string, h *head) {
+	e.held = false
 	if !e.inVariant(&h.variant) {
 		return // another form of the rule speaks at this location
 	}
@@ -136,7 +145,7 @@ func (e *explaining) orderRules() {
 		if held {
 			e.unasked("set", h, "because the order is held")
 		} else if e.inVariant(&h.variant) {
-			e.set(h)
+			e.set(&e.bundle.sets[i])
 		}
 	}
 }
@@ -172,11 +181,11 @@ func (e *explaining) hold(rule *holdRule, held bool) bool {
 }
 
 // set explains one rule of set, in the form that it has at this location.
-func (e *explaining) set(h *head) {
+func (e *explaining) set(rule *setRule) {
 	verdict := "set passed over"
 	var did []string
 	for _, a := range e.d.Plan.Set.By {
-		if a.Rule != h.name {
+		if a.Rule != rule.name {
 			continue
 		}
 		verdict = "SET by"
@@ -186,7 +195,8 @@ func (e *explaining) set(h *head) {
 		}
 		did = append(did, a.Attribute+" = "+a.Value+over)
 	}
-	e.rule(verdict, h)
+	e.rule(verdict, &rule.head)
+	e.values(rule.formulas()...)
 	for _, what := range did {
 		e.line("    -> %s", what)
 	}
@@ -200,6 +210,7 @@ func (e *explaining) unasked(what string, h *head, because string) {
 }
 
 func (e *explaining) lets() {
+	e.held = false
 	for _, l := range e.bundle.orderLets {
 		e.line("let %s", l.name)
 		e.tree(l.formula)
@@ -208,6 +219,7 @@ func (e *explaining) lets() {
 
 // optionLets explains the named expressions of some stages that speak of the option.
 func (e *explaining) optionLets(least, most int) {
+	e.held = false
 	for _, l := range e.bundle.optionLets {
 		if l.stage >= least && l.stage <= most {
 			e.line("  let %s", l.name)
@@ -293,7 +305,10 @@ func (e *explaining) option(i int) {
 	vars.Cost = o.Cost
 	e.m.Vars["best"] = e.again.best()
 	e.line("  score")
+	e.held = true
 	e.tree(e.bundle.rank.whole)
+	e.values(e.bundle.rank.ties...)
+	e.held = false
 	e.m.Vars["chosen"] = &vars
 	e.guards(i)
 }
@@ -343,6 +358,10 @@ func (e *explaining) guard(rule *guardRule, i int) {
 	e.bounds(rule, o)
 	for _, f := range rule.formulas() {
 		e.tree(f)
+		if f == rule.applies {
+			v, err := e.eval(f)
+			e.held = e.held && err == nil && v.(bool)
+		}
 	}
 	if reason != "" {
 		e.line("    %s", reason)
@@ -452,6 +471,7 @@ func (e *explaining) rest() {
 			continue
 		}
 		e.rule("fallback", &rule.head)
+		e.values(rule.formulas()...)
 		for _, f := range e.d.Fallback {
 			if f.Rule == rule.name && e.inVariant(&rule.variant) {
 				e.line("    -> %s", f)
@@ -480,6 +500,7 @@ func (e *explaining) chooses() {
 			e.unasked("choose", h, fmt.Sprintf("because %q has spoken", c.Rule))
 		case c != nil && c.Rule == h.name && e.inVariant(&h.variant):
 			e.rule(strings.TrimSpace(map[bool]string{true: "CHOSEN (", false: "ASKED FOR ("}[e.d.Winner != nil && e.d.Heeded()]+c.Kind+" "+c.Arm)+") by", h)
+			e.values(e.bundle.chooses[i].formulas()...)
 			e.chosen(c)
 			spoke = true
 		default:

@@ -54,6 +54,8 @@ type rankRule struct {
 	texts []string
 	whole *formula.Formula
 	ties  []*formula.Formula
+	file  string
+	line  int
 }
 
 type chooseRule struct {

@@ -249,6 +249,7 @@ func (c *checker) readRank(d *document, n *yaml.Node) {
 			}
 		}
 	}
+	rule.file, rule.line = d.name, n.Line
 	c.bundle.rank = rule
 }
 

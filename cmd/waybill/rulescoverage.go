@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"html/template"
@@ -21,8 +22,10 @@ func newRulesCoverageCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "coverage DIR", Short: "Show which rules and clauses the tests have seen hold and fail", Args: cobra.ExactArgs(1),
 		Long: "Run the tests of a folder, or replay stored decisions with --orders, and count for every rule how often its condition held, and for\n" +
-			"every clause how often it was true, false and not evaluated. The clauses are what and, or, not and a ? b : c join. A rule that another one\n" +
-			"left no say is not asked, and not counted: those after a hold that holds, or after a choose that has spoken.",
+			"every clause how often it was true, false and not evaluated. The clauses are what and, or, not and a ? b : c join. Those of a let are\n" +
+			"counted under the let, once, where a rule came to it. Of values (add, charge, score, max_fee, set, ...) what decides a ? b : c is counted too,\n" +
+			"under the rule; of reasons and messages nothing is. A rule that another one left no say is not asked, and not counted: those after a hold\n" +
+			"that holds, or after a choose that has spoken.",
 		Example: "  waybill rules coverage examples/rules --min 90\n  waybill rules coverage rules --format html > coverage.html",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"text", "json", "lcov", "html"}, format) {
@@ -143,8 +146,9 @@ func (p *program) coverageLCOV(dir string, r rules.CoverageReport) error {
 				continue
 			}
 			fmt.Fprintf(&b, "DA:%d,%d\n", x.Line, x.Hit)
+			line := cmp.Or(x.When, x.Line) // a rule without a condition has values
 			for n, c := range x.Clauses {
-				fmt.Fprintf(&b, "BRDA:%d,%d,0,%d\nBRDA:%d,%d,1,%d\n", x.When, n, c.True, x.When, n, c.False)
+				fmt.Fprintf(&b, "BRDA:%d,%d,0,%d\nBRDA:%d,%d,1,%d\n", line, n, c.True, line, n, c.False)
 			}
 		}
 		b.WriteString("end_of_record\n")

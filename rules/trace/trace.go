@@ -134,6 +134,14 @@ func CompileTree(tree *parser.Tree, config *conf.Config, check func(*parser.Tree
 // Run evaluates the twin over env and returns what every part came to.
 func (p *Program) Run(env any) *Tree { return p.RunIn(&Room{}, env) }
 
+// Shape is the tree of a run that has not begun: no part has a value.
+func (p *Program) Shape() *Tree {
+	room := &Room{}
+	room.take(len(p.parts))
+	links := room.links
+	return room.tree(p.root, &links)
+}
+
 // RunIn is Run where the tree is built in a room, and is good until the next run in it.
 func (p *Program) RunIn(room *Room, env any) *Tree {
 	p.mu.Lock()
