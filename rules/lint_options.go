@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -76,15 +77,20 @@ func (l *linter) outWithout(provider string) *logic.Tree {
 	return logic.Any(any...)
 }
 
-// alwaysOut is an exclude that speaks of a provider.
+// alwaysOut is the exclude that by itself takes a provider out of every order; where only several do together, the first that speaks of it.
 func (l *linter) alwaysOut(provider string) *head {
+	var first *head
 	for i := range l.b.excludes {
 		x := &l.b.excludes[i]
-		if x.stage <= stageProvider && !l.dead[&x.head] && (x.only == nil || selects(x.only, provider, "")) {
+		if x.stage > stageProvider || l.dead[&x.head] || x.only != nil && !selects(x.only, provider, "") {
+			continue
+		}
+		if possible, _ := l.can(logic.Negate(l.trees[&x.head].Fix("option.provider", provider))); !possible {
 			return &x.head
 		}
+		first = cmp.Or(first, &x.head)
 	}
-	return &head{}
+	return cmp.Or(first, &head{})
 }
 
 func (l *linter) adjusts() {

@@ -247,3 +247,38 @@ func TestLintHelpsWithWhatFails(t *testing.T) {
 		}
 	}
 }
+
+// TestAlwaysOutNamesTheRuleThatIs: of the excludes that speak of a provider, the one that always applies.
+func TestAlwaysOutNamesTheRuleThatIs(t *testing.T) {
+	b, err := loaded(t, `rules: 1
+currency: USD
+providers: [ups, own_fleet]
+exclude:
+  - { name: gift, when: order.gift, providers: [ups] }
+  - { name: all, when: order.quantity >= 0, providers: [ups] }
+`, rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := slices.DeleteFunc(b.Lint(t.Context()), func(f rules.Finding) bool { return f.Code != "W608" })
+	if len(found) != 1 || found[0].Where != `rule "all"` {
+		t.Errorf("%+v", found)
+	}
+}
+
+// TestAWitnessMayBeTheWordNull: what is a text in a condition is given as one.
+func TestAWitnessMayBeTheWordNull(t *testing.T) {
+	for _, word := range []string{"null", "NULL", "true", "1e3", "2026-01-05"} {
+		b, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups]\nexclude:\n  - { name: A, when: 'order.id == \""+word+"\"' }\n", rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups]\nexclude:\n  - { name: A, when: 'order.id == \"before\"' }\n", rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changes := rules.Diff(t.Context(), before, b); len(changes) != 1 || changes[0].Now["order.id"] != word {
+			t.Errorf("%s: %+v", word, changes)
+		}
+	}
+}

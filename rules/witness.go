@@ -129,7 +129,7 @@ func flow(members map[string]string) string {
 	parts := make([]string, 0, len(members))
 	for _, path := range slices.Sorted(maps.Keys(members)) {
 		value := members[path]
-		if !plainText.MatchString(value) && !strings.HasPrefix(value, "[") {
+		if (!plainText.MatchString(value) || strings.EqualFold(value, "null")) && !strings.HasPrefix(value, "[") {
 			value = strconv.Quote(value)
 		}
 		parts = append(parts, path+": "+value)
