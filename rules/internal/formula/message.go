@@ -85,6 +85,11 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 	if stray(p, at.Message) {
 		return p
 	}
+	if from := openQuotes(src); from >= 0 && strings.HasPrefix(at.Message, "literal not terminated") {
+		p.From, p.To, p.Message, p.DidYouMean = from, from+1, "the quotes that begin here are not closed", ""
+		p.Hint = "close them with " + string([]rune(src)[from])
+		return p
+	}
 	p.Message = friendly(at.Message)
 	if strings.Contains(p.Message, "EOF") {
 		p.Message = "the expression ends too early"
@@ -354,6 +359,10 @@ func mismatched(p *Problem, tree *parser.Tree, at file.Location, m []string) {
 		p.Hint = "dollars(…) makes a number of money"
 	case left == Number && right == Duration || left == Duration && right == Number:
 		p.Hint = "mins(…) makes a number of a duration"
+	case left == Text && right == Number && pathOf(find.found.Left) == "local.date":
+		p.Hint = `a day stands in quotes: local.date ` + op + ` "2026-12-24"`
+	case left == Text && right == Number && pathOf(find.found.Left) != "":
+		p.Hint = "a text stands in quotes; what is compared with it too"
 	case left == Number && right == Text || left == Text && right == Number:
 		p.Hint = "a number stands without quotes"
 	case left == Moment && right == Text || left == Text && right == Moment:

@@ -26,12 +26,12 @@ var slips = []struct {
 	{regexp.MustCompile(`=>`), has("=>"), true, `"=>" is not an operator`, "write >=", ">="},
 	{regexp.MustCompile(`<>`), has("<>"), true, `"<>" is not an operator`, "write !=", "!="},
 	{regexp.MustCompile(`===`), has("==="), true, `"===" is not an operator`, "write ==", "=="},
-	{regexp.MustCompile(`\b(AND|And)\b`), has("AND", "And"), true, "and is written in lower case", "write and", "and"},
-	{regexp.MustCompile(`\b(OR|Or)\b`), has("OR", "Or"), true, "or is written in lower case", "write or", "or"},
-	{regexp.MustCompile(`\b(NOT|Not)\b`), has("NOT", "Not"), true, "not is written in lower case", "write not", "not"},
+	{regexp.MustCompile(`\b(AND|And|ANd|AnD|aND|aNd|anD)\b`), has("AND", "And", "ANd", "AnD", "aND", "aNd", "anD"), true, "and is written in lower case", "write and", "and"},
+	{regexp.MustCompile(`\b(OR|Or|oR)\b`), has("OR", "Or", "oR"), true, "or is written in lower case", "write or", "or"},
+	{regexp.MustCompile(`\b(NOT|Not|NOt|NoT|nOT|nOt|noT)\b`), has("NOT", "Not", "NOt", "NoT", "nOT", "nOt", "noT"), true, "not is written in lower case", "write not", "not"},
 	{regexp.MustCompile(`\b(TRUE|True)\b`), has("TRUE", "True"), true, "true is written in lower case", "write true", "true"},
 	{regexp.MustCompile(`\b(FALSE|False)\b`), has("FALSE", "False"), true, "false is written in lower case", "write false", "false"},
-	{regexp.MustCompile(`\b(IN|In)\b`), has("IN", "In"), true, "in is written in lower case", "write in", "in"},
+	{regexp.MustCompile(`\b(IN|In|iN)\b`), has("IN", "In", "iN"), true, "in is written in lower case", "write in", "in"},
 	{regexp.MustCompile(`\blet\s+[A-Za-z_]\w*\s*=`), has("let"), true, "an expression is one line, without let", "name it under let: at the top of the file, and use the name here", ""},
 	{regexp.MustCompile(`\b(is|Is|IS)\s+(not|Not|NOT)\b`), has("is", "Is", "IS"), true, `"is not" is not an operator`, "write !=", "!="},
 	{regexp.MustCompile(`\b(is|Is|IS)\b`), has("is", "Is", "IS"), true, `"is" is not an operator`, "write ==", "=="},
@@ -100,6 +100,23 @@ func hintFor(src string) (hint, means string) {
 		}
 	}
 	return "", ""
+}
+
+// openQuotes is the place of the quotes that are not closed, in characters, -1 where all are.
+func openQuotes(src string) int {
+	quote, escaped, from, at := rune(0), false, -1, 0
+	for _, r := range src {
+		switch {
+		case quote == 0 && (r == '"' || r == '\'' || r == '`'):
+			quote, from = r, at
+		case quote != 0 && !escaped && r == quote:
+			quote, from = 0, -1
+		default:
+			escaped = quote != 0 && quote != '`' && !escaped && r == '\\'
+		}
+		at++
+	}
+	return from
 }
 
 // outsideQuotes replaces what stands in quotes by blanks, character for character.
