@@ -145,7 +145,7 @@ func shapes() map[string]any {
 	rank["not"] = object{"required": []string{"score", "strategy"}}
 	none := closed(object{"hold_for": durationSchema, "retry": wholeSchema(1, 1000), "then": closed(object{"hold": truthSchema, "notify": text(""), "message": text("")})})
 	none["dependencies"] = object{"retry": []string{"hold_for"}}
-	days := object{"type": "string", "pattern": `^\d{4}-\d\d-\d\d$`, "description": "the first or last day, in the location's zone"}
+	days := object{"type": "string", "pattern": `^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$`, "description": "the first or last day, in the location's zone"}
 	return map[string]any{
 		"name": ruleName, "when": expression("true or false"), "enabled": truthSchema, "from": days, "until": days, "locations": some(list(placeSchema), "minItems"),
 		"about": text(""), "id": text("stable name for metrics"), "reason": text("{…} holds an expression"), "providers": some(list(selectorSchema), "minItems"), "services": some(list(serviceSchema), "minItems"),

@@ -140,6 +140,18 @@ func TestSchemaAndReaderAgree(t *testing.T) {
 	}
 }
 
+// TestSchemaKnowsMonthsAndDays: days that no calendar has are refused by both.
+func TestSchemaKnowsMonthsAndDays(t *testing.T) {
+	s := schema(t, "rules.json", rules.RuleSchema())
+	for day, want := range map[string]bool{"2026-12-31": true, "2026-01-10": true, "2026-13-01": false, "2026-00-01": false, "2026-01-32": false, "2026-01-00": false} {
+		verdicts := map[bool]int{}
+		agree(t, s, map[string]any{"rules": 1, "warn": []any{map[string]any{"name": "A", "message": "m", "from": day}}}, verdicts)
+		if verdicts[want] != 1 {
+			t.Errorf("%s: taken %v", day, verdicts)
+		}
+	}
+}
+
 // agree compares the verdicts over one file.
 func agree(t *testing.T, s *jsonschema.Schema, file map[string]any, verdicts map[bool]int) {
 	t.Helper()
