@@ -64,6 +64,8 @@ type Subject struct {
 	// Now is the carrier's clock; nil for the real one.
 	Now  func() time.Time
 	Fake Fake
+
+	tries int // how often a check that measures time has failed
 }
 
 // Of makes a subject of an adapter in this program, served through real gRPC.

@@ -81,7 +81,7 @@ var faultChecks = func() []Check {
 // patiently repeats a check that measures time: a busy machine fails it now and then, a faulty adapter always.
 func patiently(f func(context.Context, Subject, *plugin.Account) error) func(context.Context, Subject, *plugin.Account) error {
 	return func(ctx context.Context, s Subject, a *plugin.Account) (err error) {
-		for range 5 {
+		for s.tries = range 5 {
 			if err = f(ctx, s, a); err == nil || errors.As(err, new(skip)) {
 				return err
 			}
@@ -134,6 +134,10 @@ const (
 	tolerance = 100 * time.Millisecond
 )
 
+// short is how long a call may take that is to end at its deadline: the longer the busier the machine has shown itself, as the adapter must
+// have asked its carrier by then.
+func (s Subject) short() time.Duration { return shortCall * time.Duration(s.tries+1) }
+
 func checkDeadline(ctx context.Context, s Subject, a *plugin.Account) error {
 	if _, err := s.warm(ctx, a); err != nil {
 		return err
@@ -141,7 +145,7 @@ func checkDeadline(ctx context.Context, s Subject, a *plugin.Account) error {
 	if err := s.fault(Hang); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, shortCall)
+	ctx, cancel := context.WithTimeout(ctx, s.short())
 	defer cancel()
 	ctx, trace := carrier.WithTrace(ctx)
 	ended := make(chan error, 1)
@@ -149,8 +153,8 @@ func checkDeadline(ctx context.Context, s Subject, a *plugin.Account) error {
 		_, err := a.Quote(ctx, carrier.QuoteRequest{Consignment: s.consignment()})
 		ended <- err
 	}()
-	if !promptly(shortCall, func() bool { return len(ended) > 0 }) {
-		return fmt.Errorf("the call had %s and still runs %s later", shortCall, tolerance)
+	if !promptly(s.short(), func() bool { return len(ended) > 0 }) {
+		return fmt.Errorf("the call had %s and still runs %s later", s.short(), tolerance)
 	}
 	err := <-ended
 	if err := (reaction{[]carrier.Code{carrier.DeadlineExceeded}, none, ""}).check(err); err != nil {
@@ -236,7 +240,7 @@ func checkBookHang(ctx context.Context, s Subject, a *plugin.Account) error {
 	if err := s.fault(Hang); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, shortCall)
+	ctx, cancel := context.WithTimeout(ctx, s.short())
 	defer cancel()
 	ctx, trace := carrier.WithTrace(ctx)
 	_, err = a.Book(ctx, r)
