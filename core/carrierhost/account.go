@@ -200,6 +200,7 @@ func (c *Account) open(ctx context.Context, r *run, stale *session) (*session, e
 	s := &session{remote: remote, run: r, terms: t}
 	c.note(problem{})
 	c.session.Store(s)
+	c.adapter.moved.broadcast()
 	return s, nil
 }
 
@@ -212,6 +213,7 @@ func (c *Account) refused(r *run, t *terms, err error) *carrier.Error {
 	if s := c.session.Load(); s != nil && (s.run != r || s.terms != t) {
 		c.session.CompareAndSwap(s, nil)
 	}
+	c.adapter.moved.broadcast()
 	if !r.over() {
 		c.host.log.Error("account not opened", "tenant", c.key.tenant, "account", c.key.id, "carrier", c.adapter.name,
 			"code", e.Code, "field", e.Field, "err", e.Message)
@@ -227,11 +229,11 @@ func (c *Account) depart() {
 	}
 }
 
+// note keeps what hinders the account. Who waits for it is told by the caller, once all that has changed can be seen.
 func (c *Account) note(p problem) {
 	c.mu.Lock()
 	c.problem = p
 	c.mu.Unlock()
-	c.adapter.moved.broadcast()
 }
 
 func (c *Account) trouble() problem {

@@ -2,6 +2,7 @@ package carrierhost
 
 import (
 	"context"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -241,6 +242,23 @@ func TestAMendedConfigurationStartsWithClosedBreakers(t *testing.T) {
 		ready(t, h)
 		if got, err := service(t, t.Context(), account(t, h, "a")); err != nil || got != "mended" {
 			t.Errorf("quote = %q, %v", got, err)
+		}
+	})
+}
+
+// Who is woken before the session can be seen looks, sees none, and sleeps until somebody has another reason to wake it.
+func TestWhoWaitsForAnAccountIsWokenOnceItIsOpen(t *testing.T) {
+	inBubble(t, &plant{}, nil, []*config.Account{acct("a")}, func(t *testing.T, h *Host) {
+		ready(t, h)
+		began := wall.Now()
+		for n := range 5_000 {
+			if err := h.Apply([]*config.Account{acct("a", func(a *config.Account) { a.Config = config.Secret(strconv.Itoa(n)) })}); err != nil {
+				t.Fatal(err)
+			}
+			ready(t, h)
+		}
+		if waited := wall.Now().Sub(began); waited != 0 {
+			t.Errorf("waited %v for accounts that open at once", waited)
 		}
 	})
 }
