@@ -158,14 +158,3 @@ func (a *ackFile) close(clean bool) error {
 	}
 	return errors.Join(err, a.f.Close())
 }
-
-// damage is the error for a file of the store that is not as it was written.
-func damage(dir, path, what string, args ...any) error {
-	return fmt.Errorf("store: %s is damaged: %w; the disk or somebody has changed it: move the folder %s away and restore a backup: waybill restore FILE",
-		path, fmt.Errorf(what, args...), dir)
-}
-
-// orAccept says how to go on without a backup.
-func orAccept(dir string) string {
-	return fmt.Sprintf("or, to serve what is found, which may be less than was acknowledged, make an empty file %s and start again", filepath.Join(dir, acceptName))
-}

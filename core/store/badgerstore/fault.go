@@ -75,28 +75,38 @@ func (s *Store) noticed(err error) error {
 
 // spoil makes the store refuse to write from the first damage on, and looks behind the caller which file it is in.
 func (s *Store) spoil(err error) {
-	if errors.Is(err, errFault) || errors.Is(err, errGarbled) {
-		s.faulted.Store(true)
-	}
+	s.unsafe(err)
 	if !s.damaged.CompareAndSwap(nil, &err) {
 		return
 	}
-	s.log.Error("store is damaged; nothing more is accepted", "err", err)
+	s.logDamage(err)
 	s.verifyBehind()
 }
 
-// located makes the store refuse to write, for a damage whose file is known.
+// located makes the store refuse to write, for a damage whose file is known, and logs it once however often it is
+// found. Where it was the process that could not look, nothing says that the store is damaged.
 func (s *Store) located(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || hindered(err) && !errors.As(err, new(fileDamage)) {
+		return err
 	}
 	if failed := sayDamaged(s.dir, err); failed != nil {
 		s.log.Warn("that the store is damaged could not be noted beside it; the next start may not see it", "err", failed)
 	}
 	err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	s.unsafe(err)
+	if before := s.damaged.Swap(&err); before == nil || (*before).Error() != err.Error() {
+		s.logDamage(err)
+	}
+	return err
+}
+
+// unsafe notes that Badger may hold a lock for ever, as guarded says.
+func (s *Store) unsafe(err error) {
 	if errors.Is(err, errFault) || errors.Is(err, errGarbled) {
 		s.faulted.Store(true)
 	}
-	s.damaged.Store(&err)
-	return err
+}
+
+func (s *Store) logDamage(err error) {
+	s.log.Error("store is damaged; nothing more is accepted", "err", err)
 }

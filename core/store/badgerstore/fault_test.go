@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/store/badgerstore"
 	"github.com/waybill-dev/waybill/core/store/storetest"
+	"golang.org/x/sys/unix"
 )
 
 // cutDir makes the test binary open the folder named by this variable, and cut its file named by cutFile to nothing while it reads.
@@ -76,4 +77,50 @@ func TestAFileThatIsCutUnderARead(t *testing.T) {
 			says(t, err, filepath.Join(dir, file), "damaged", "restore a backup")
 		})
 	}
+}
+
+// A process that has no files left cannot look at its store. To take that for damage would send the operator to a backup, which has less.
+func TestAProcessWithoutFilesIsNoDamage(t *testing.T) {
+	dir := closedWith(t, 5)
+	s := open(t, badgerstore.Config{Dir: dir})
+	withoutFiles(t, func() {
+		if err := s.CollectGarbage(t.Context()); !errors.Is(err, unix.EMFILE) {
+			t.Errorf("upkeep without files: %v", err)
+		}
+	})
+	if err := s.CollectGarbage(t.Context()); err != nil {
+		t.Errorf("upkeep with files again: %v", err)
+	}
+	bigOrders(t, s, 5, 1)
+	if _, err := os.Lstat(filepath.Join(dir, "DAMAGED")); err == nil {
+		t.Error("the store is said to be damaged")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	withoutFiles(t, func() {
+		_, err := badgerstore.Open(badgerstore.Config{Dir: dir})
+		if !errors.Is(err, unix.EMFILE) || strings.Contains(err.Error(), "damaged") {
+			t.Errorf("opening without files: %v", err)
+		}
+	})
+	open(t, badgerstore.Config{Dir: dir})
+}
+
+// withoutFiles runs do where no file can be opened beyond those that are.
+func withoutFiles(t *testing.T, do func()) {
+	t.Helper()
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	do()
 }

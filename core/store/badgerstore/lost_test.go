@@ -25,6 +25,18 @@ func bigOrders(t testing.TB, s *badgerstore.Store, from, n int) {
 	}
 }
 
+// closedWith is the folder of a closed store that has n orders with values in the value log.
+func closedWith(t testing.TB, n int) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	s := open(t, badgerstore.Config{Dir: dir})
+	bigOrders(t, s, 0, n)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func bigOrder(i int) *shipment.Shipment {
 	sh := storetest.NewShipment("acme", i)
 	sh.Order.Attributes = map[string]any{"text": strange(i)}
@@ -56,12 +68,7 @@ func TestAFileThatIsLostWhileItServesIsNotForgotten(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			s := open(t, badgerstore.Config{Dir: dir})
-			bigOrders(t, s, 0, 5)
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
+			dir := closedWith(t, 5)
 			s, err := badgerstore.Open(badgerstore.Config{Dir: dir})
 			if err != nil {
 				t.Fatal(err)
@@ -191,13 +198,8 @@ func TestTheFirstDamagedReadEndsWriting(t *testing.T) {
 	}
 	for name, read := range reads {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := closedWith(t, 5)
 			s := open(t, badgerstore.Config{Dir: dir})
-			bigOrders(t, s, 0, 5)
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-			s = open(t, badgerstore.Config{Dir: dir})
 			path := only(t, dir, "*1.vlog")
 			flip(t, path, len(readFile(t, path))-200)
 			if err := s.Check(t.Context()); err != nil {

@@ -496,11 +496,7 @@ func (s *Store) lost() error {
 	if s.values == nil || s.damaged.Load() != nil {
 		return nil
 	}
-	err := s.located(s.values.check(context.Background(), nil))
-	if err != nil {
-		s.log.Error("store is damaged, and is left as it is", "err", err)
-	}
-	return err
+	return s.located(s.values.check(context.Background(), nil))
 }
 
 // enter begins a method; the caller calls the returned function when it ends.

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/fb"
@@ -221,4 +223,39 @@ func trailer(f io.ReaderAt, end int64) (sum []byte, number, at int64, err error)
 		_, err = f.ReadAt(sum, at+4)
 	}
 	return sum, number, at, err
+}
+
+// tableStamps are the sizes of the tables and when each was last written. A table is written once.
+type tableStamps struct {
+	mu   sync.Mutex
+	seen map[string]tableStamp
+}
+
+type tableStamp struct {
+	size    int64
+	written time.Time
+}
+
+// changed reports whether somebody else has written to a table since it was seen first. Tables that are not there any more were compacted,
+// which the manifest knows.
+func (t *tableStamps) changed(dir string) bool {
+	paths, err := numbered(dir, ".sst")
+	if err != nil {
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now, changed := make(map[string]tableStamp, len(paths)), false
+	for _, path := range paths {
+		st, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		have := tableStamp{st.Size(), st.ModTime()}
+		before, known := t.seen[path]
+		changed = changed || known && before != have
+		now[path] = have
+	}
+	t.seen = now
+	return changed
 }

@@ -34,9 +34,7 @@ func (s *Store) Check(ctx context.Context) error {
 			}
 		}
 		if _, err := s.values.compare(); err != nil {
-			err = s.located(err)
-			s.log.Error("store is damaged; nothing more is accepted", "err", err)
-			return err
+			return s.located(err)
 		}
 	}
 	// An empty group goes through the writer: it answers as long as it lives.
@@ -140,8 +138,8 @@ func (s *Store) verify(ctx context.Context) error {
 // verifyBehind verifies while the store serves, until it is closed.
 func (s *Store) verifyBehind() {
 	s.verifying.Go(func() {
-		if err := s.verify(s.open); err != nil && s.open.Err() == nil {
-			s.log.Error("store is damaged; nothing more is accepted", "err", err)
+		if err := s.verify(s.open); hindered(err) {
+			s.log.Warn("the store's files could not be verified; the daily upkeep tries again", "err", err)
 		}
 	})
 }
