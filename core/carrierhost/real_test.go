@@ -80,8 +80,8 @@ func TestKillingAnAdapterCostsOnlyTheCallsInFlight(t *testing.T) {
 			t.Errorf("booking %d: %v", i, err)
 		}
 	}
-	s := h.Status()[0]
-	if s.State != Ready || s.PID == pid || s.Restarts != 1 || s.LastDeath.Cause != CauseSignal || s.LastDeath.Signal != "killed" {
+	s := await(t, h, Ready) // who called has opened the accounts before the supervisor has
+	if s.PID == pid || s.Restarts != 1 || s.LastDeath.Cause != CauseSignal || s.LastDeath.Signal != "killed" {
 		t.Errorf("status = %+v, death %+v", s, s.LastDeath)
 	}
 	for _, id := range []string{"a", "b"} {
