@@ -231,7 +231,7 @@ func TestServerDrains(t *testing.T) {
 		fmt.Fprint(w, "done")
 	})
 	ctx, stop := context.WithCancel(t.Context())
-	s := &httpapi.Server{Handler: handler, Log: hclog.NewNullLogger(), Config: config.Server{ReadTimeout: time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Second}}
+	s := &httpapi.Server{Handler: handler, Log: hclog.NewNullLogger(), Config: config.Server{ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: time.Minute}}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, ln) }()
 	answered := make(chan string, 1)
