@@ -84,9 +84,12 @@ func (f *fake) account(t testing.TB, change func(*Config)) *Account {
 	return a
 }
 
+// patience bounds what has no reason to take long. It only ends what would never end: on a busy machine everything takes long.
+const patience = 2 * time.Minute
+
 // call is the context of one call, at a moment of the engine's clock.
 func call(t testing.TB, at time.Time) context.Context {
-	ctx, cancel := context.WithTimeout(carrier.WithNow(t.Context(), at), 10*time.Second)
+	ctx, cancel := context.WithTimeout(carrier.WithNow(t.Context(), at), patience)
 	t.Cleanup(cancel)
 	ctx, _ = carrier.WithTrace(ctx)
 	return ctx

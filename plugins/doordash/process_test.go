@@ -22,9 +22,9 @@ func TestInAProcessOfItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := newFake(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	p, err := plugin.Dial(ctx, plugin.DialConfig{Path: self, Now: func() time.Time { return now }})
+	p, err := plugin.Dial(ctx, plugin.DialConfig{Path: self, StartTimeout: patience, Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,9 +126,12 @@ func openAccount(t testing.TB, cfg Config) *Account {
 	return a
 }
 
+// patience bounds what has no reason to take long. It only ends what would never end: on a busy machine everything takes long.
+const patience = 2 * time.Minute
+
 // callContext is what a method is called with.
 func callContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	ctx, _ = carrier.WithTrace(ctx)
 	return ctx

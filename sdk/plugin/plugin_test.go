@@ -187,6 +187,7 @@ func dial(t testing.TB, c plugin.DialConfig) *plugin.Process {
 	if c.Path == "" {
 		c.Path = link(t, "adapter")
 	}
+	c.StartTimeout = patience
 	p, err := plugin.Dial(within(t, patience), c)
 	if err != nil {
 		t.Fatal(err)
