@@ -18,19 +18,9 @@ func (s *Service) askTold(ctx context.Context, sh *shipment.Shipment) (_ *shipme
 	if a == nil || !told(a) || a.CancelIntent != nil {
 		return sh, nil, nil
 	}
-	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
-	if !ok {
-		return sh, nil, nil
-	}
-	if m, started := acc.Manifest(); !started || !m.Has(carrier.CanFind) {
-		return sh, nil, nil
-	}
 	number := a.Number
-	fctx, stop := context.WithTimeout(ctx, callTime(a))
-	defer stop()
-	fctx, trace := carrier.WithTrace(fctx)
-	shown, ferr := s.find(fctx, a, acc)
-	if ferr != nil || len(shown) == 0 {
+	fctx, trace := carrier.WithTrace(ctx)
+	if shown = s.shown(fctx, sh, a); len(shown) == 0 {
 		return sh, nil, nil
 	}
 	sh, err = s.change(ctx, sh, "spare", func(sh *shipment.Shipment) (*store.Tx, error) {
