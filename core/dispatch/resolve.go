@@ -99,10 +99,10 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 // resolvable is the attempt of which a person may say what became of it: one that needs that, else one that is booked by such a word alone,
 // which may have been a mistake.
 func resolvable(sh *shipment.Shipment, number int) *shipment.Attempt {
-	if a := needing(sh, number); a != nil {
+	if a := latest(sh, number, (*shipment.Attempt).NeedsPerson); a != nil {
 		return a
 	}
-	return retellable(sh, number)
+	return latest(sh, number, told)
 }
 
 // lookFirst asks the carrier about the attempt that is resolved, where what it shows under the reference is more than a person's word, and
@@ -120,10 +120,10 @@ func (s *Service) lookFirst(ctx context.Context, sh *shipment.Shipment, r *Resol
 	return sighted(a, found, r.TrackingID)
 }
 
-// needing returns the attempt with this number, or the last where that is 0, if it needs a person.
-func needing(sh *shipment.Shipment, number int) *shipment.Attempt {
+// latest is the last attempt of which something is true, or the one with this number where that is not 0; nil where it is true of none.
+func latest(sh *shipment.Shipment, number int, is func(*shipment.Attempt) bool) *shipment.Attempt {
 	for i := len(sh.Attempts) - 1; i >= 0; i-- {
-		if a := &sh.Attempts[i]; a.NeedsPerson() && (number == 0 || number == a.Number) {
+		if a := &sh.Attempts[i]; (number == 0 || number == a.Number) && is(a) {
 			return a
 		}
 	}

@@ -14,16 +14,6 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// retellable returns the attempt with this number, or the last where that is 0, that is booked by a person's word alone: it may be taken back.
-func retellable(sh *shipment.Shipment, number int) *shipment.Attempt {
-	for i := len(sh.Attempts) - 1; i >= 0; i-- {
-		if a := &sh.Attempts[i]; told(a) && (number == 0 || number == a.Number) {
-			return a
-		}
-	}
-	return nil
-}
-
 // asTold is the booking of which a person tells, as far as that goes.
 func asTold(a *shipment.Attempt, number string) []carrier.Booking {
 	return []carrier.Booking{{Reference: a.Reference, CarrierRef: number, TrackingID: number, ServiceID: a.ServiceID,
