@@ -52,29 +52,42 @@ func (s *Service) untell(sh *shipment.Shipment, a *shipment.Attempt, tx *store.T
 	tx.DropJobs = append(tx.DropJobs, drop(sh, JobCancel, JobEdit, JobLabel, JobFallback)...)
 }
 
+// withdrawn is what was taken back of a person's word: what goes on with the order begins with done, frees the numbers that were typed, and
+// does away with the tracker that followed them, nil where there was none.
+type withdrawn struct {
+	done     *store.Tx
+	typed    []string
+	follower *tracker.Tracker
+}
+
 // withdraw takes back what a person has told of an attempt, at a person's word, with the line that says so.
-func (s *Service) withdraw(sh *shipment.Shipment, a *shipment.Attempt, by string, tx *store.Tx) error {
+func (s *Service) withdraw(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, by string) (withdrawn, error) {
 	number := firstOf(a.Booking.TrackingID, a.Booking.CarrierRef)
 	switch {
 	case a.CancelIntent != nil && a.CancelIntent.Needs == "":
-		return usecase.Failf(usecase.InvalidOperation, "%s is being asked to cancel %s. Nothing was changed. Resolve attempt %d when it is known what came of that.",
+		return withdrawn{}, usecase.Failf(usecase.InvalidOperation, "%s is being asked to cancel %s. Nothing was changed. Resolve attempt %d when it is known what came of that.",
 			a.Provider, number, a.Number)
 	case !a.EndedAt.IsZero():
-		return usecase.Failf(usecase.InvalidOperation, "The order is in state %s by what was heard of %s. Nothing was changed.", sh.Status, number)
+		return withdrawn{}, usecase.Failf(usecase.InvalidOperation, "The order is in state %s by what was heard of %s. Nothing was changed.", sh.Status, number)
 	}
-	s.untell(sh, a, tx)
+	follower, err := s.followerOf(ctx, sh, a)
+	if err != nil {
+		return withdrawn{}, err
+	}
+	w := withdrawn{done: &store.Tx{}, typed: bookingNumbers(a.Booking), follower: follower}
+	s.untell(sh, a, w.done)
 	a.Doubt.ByPerson = by
 	line := sh.Move(shipping.PendingDispatch, s.Clock.Now(), by, shipment.WithAttempt(a.Number),
 		shipment.WithNote("NUMBER_WITHDRAWN( "+a.Provider+" "+number+": a person has found that it is not the order's )"))
-	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
-	return nil
+	w.done.Changes = append(w.done.Changes, store.Change{Shipment: sh.ID, Change: line})
+	return w, nil
 }
 
-// after adds what was done to the order before to the transaction that goes on with it.
-func after(done, tx *store.Tx) *store.Tx {
-	tx.Changes = append(done.Changes, tx.Changes...)
-	tx.DropTrackers = append(done.DropTrackers, tx.DropTrackers...)
-	tx.DropJobs = append(done.DropJobs, tx.DropJobs...)
+// then is the transaction that goes on with the order, with what was taken back before.
+func (w *withdrawn) then(a *shipment.Attempt, tx *store.Tx) *store.Tx {
+	tx.Changes = append(w.done.Changes, tx.Changes...)
+	tx.DropJobs = append(w.done.DropJobs, tx.DropJobs...)
+	letGo(a, tx, w.typed...)
 	return tx
 }
 
@@ -85,20 +98,15 @@ func (s *Service) absentAfterAll(ctx context.Context, sh *shipment.Shipment, a *
 		return nil, usecase.Failf(usecase.InvalidOperation, "%s shows of attempt %d: %s. Nothing was changed. Resolve it as booked with the number of the one that is to be kept, or cancel the order.",
 			a.Provider, a.Number, listed(found))
 	}
-	t, err := s.followerOf(ctx, sh, a)
+	w, err := s.withdraw(ctx, sh, a, by)
 	if err != nil {
 		return nil, err
 	}
-	typed, done := bookingNumbers(a.Booking), &store.Tx{}
-	if err := s.withdraw(sh, a, by, done); err != nil {
-		return nil, err
-	}
-	if t != nil {
-		done.DropTrackers = append(done.DropTrackers, t.ID)
-	}
 	m, known := s.manifest(sh.Tenant, a.Account)
-	tx := after(done, s.absent(sh, a, !known || m.Has(carrier.CanFind)))
-	letGo(a, tx, typed...)
+	tx := w.then(a, s.absent(sh, a, !known || m.Has(carrier.CanFind)))
+	if t := w.follower; t != nil {
+		tx.DropTrackers = append(tx.DropTrackers, t.ID)
+	}
 	return tx, nil
 }
 
@@ -108,22 +116,17 @@ func (s *Service) retold(ctx context.Context, sh *shipment.Shipment, a *shipment
 		return nil, usecase.Failf(usecase.InvalidOperation, "The order is booked as %s by a person's word already, and %s does not show that under the order's reference, %s. Nothing was changed. If it is wrong: %s. To cancel it: %s",
 			number, a.Provider, a.Reference, resolveCommand(sh, a), confirmCommand(sh, a))
 	}
-	t, err := s.followerOf(ctx, sh, a)
+	w, err := s.withdraw(ctx, sh, a, by)
 	if err != nil {
 		return nil, err
 	}
-	typed, done := bookingNumbers(a.Booking), &store.Tx{}
-	if err := s.withdraw(sh, a, by, done); err != nil {
-		return nil, err
-	}
 	a.Doubt.Told = true
-	tx := after(done, s.success(sh, a, asTold(a, number), shipment.Adopted, by))
-	if t != nil { // nothing that was heard of the number before is this one's
+	tx := w.then(a, s.success(sh, a, asTold(a, number), shipment.Adopted, by))
+	if t := w.follower; t != nil { // nothing that was heard of the number before is this one's
 		for _, now := range tx.Trackers {
 			now.ID, now.Revision = t.ID, t.Revision
 		}
 	}
-	letGo(a, tx, typed...)
 	return tx, nil
 }
 
