@@ -225,7 +225,7 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 func (s *Service) answeredOther(sh *shipment.Shipment, a *shipment.Attempt, asked shipment.Booking, cerr *carrier.Error) *store.Tx {
 	tx := &store.Tx{}
 	mine := a.Booking.Bears(asked.CarrierRef) || a.Booking.Bears(asked.TrackingID)
-	if gone := cerr == nil; gone && !mine {
+	if cerr == nil && !mine {
 		number := firstOf(asked.TrackingID, asked.CarrierRef)
 		tx = changed(sh, s.aside(sh, a, "NUMBER_CANCELLED( "+a.Provider+" "+number+": cancelled by a person's word, before the order's booking was seen to be another )"))
 		s.Log.Warn("a carrier has cancelled a booking that a person took for the order's, and that is not; look whose it was", "shipment_id", sh.ID,

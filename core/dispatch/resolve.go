@@ -36,9 +36,9 @@ type Resolution struct {
 	TrackingID string // of a booked or spare one
 }
 
-// Resolve ends an attempt that needs a person, or takes back what one has said of it, as long as its carrier has not confirmed that. An absent one lets the order be dispatched anew, and is watched as long as any absence
-// that is not proven; a booked one is adopted. A cancellation that was asked for meanwhile wins in either case. A spare booking is cancelled
-// at the carrier by a job, which the history tells of.
+// Resolve ends an attempt that needs a person, or takes back what one has said of it, as long as its carrier has not confirmed that. An absent
+// one lets the order be dispatched anew, and is watched as long as any absence that is not proven; a booked one is adopted. A cancellation
+// that was asked for meanwhile wins in either case. A spare booking is cancelled at the carrier by a job, which the history tells of.
 func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID string, r Resolution) (Result, error) {
 	begun := s.Clock.Now()
 	sh, err := s.load(ctx, c, externalID)

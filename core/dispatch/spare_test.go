@@ -36,17 +36,7 @@ func TestASpareOutlivesTheProcess(t *testing.T) {
 }
 
 func TestASpareThatTheCarrierKeepsIsAPersons(t *testing.T) {
-	f := newFake("doordash", "DoorDash", 975)
-	f.onBook = once(true)
-	e := newEngine(t, f)
-	if _, err := e.create("o1"); err != nil {
-		t.Fatal(err)
-	}
-	f.set(func(f *fakeCarrier) {
-		f.commit(f.booked[0])
-		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CancelRefused) }
-	})
-	e.pass(time.Hour)
+	e, _ := keptSpare(t)
 	p, err := e.List(context.Background(), caller, store.ShipmentQuery{NeedsPerson: true})
 	if err != nil || len(p.Shipments) != 1 {
 		t.Errorf("%d orders need a person, %v", len(p.Shipments), err)
