@@ -23,8 +23,9 @@ func rulesSettings(set shipment.Settings) rules.Settings {
 		ShipAt: set.ShipAt, Weight: set.Weight}
 }
 
-// booked commits what came of asking a carrier to book: the booking, a refusal, or doubt.
-func (s *Service) booked(ctx context.Context, sh *shipment.Shipment, attempt int, user string, b carrier.Booking, trace *carrier.Trace, cerr *carrier.Error) (*shipment.Shipment, error) {
+// booked commits what came of asking a carrier to book: the booking, a refusal, or doubt. next is how far the fallback has come should it be
+// a refusal, nil for as far as before.
+func (s *Service) booked(ctx context.Context, sh *shipment.Shipment, attempt int, user string, b carrier.Booking, trace *carrier.Trace, cerr *carrier.Error, next *shipment.Fallback) (*shipment.Shipment, error) {
 	if cerr == nil && b.Cancelled {
 		// What the carrier has under the reference is no booking any more; whether there is another must be found out.
 		cerr = &carrier.Error{Source: carrier.SourceCarrier, Effect: carrier.EffectUnknown, Retry: carrier.RetryNever, Code: carrier.CarrierProtocol,
@@ -47,7 +48,9 @@ func (s *Service) booked(ctx context.Context, sh *shipment.Shipment, attempt int
 		case cerr == nil:
 			tx = s.success(sh, a, []carrier.Booking{b}, shipment.Booked, user)
 		case cerr.Effect == carrier.EffectNone:
-			tx = s.refused(sh, a, cerr)
+			if tx = s.refused(sh, a, cerr); next != nil && sh.Waiting() {
+				sh.Fallback = next
+			}
 		default:
 			tx = s.doubt(sh, a, cerr)
 		}

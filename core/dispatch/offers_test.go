@@ -320,3 +320,55 @@ func TestKeptOffersEndWithTheOrder(t *testing.T) {
 		t.Errorf("a cancelled order keeps %+v", kept)
 	}
 }
+
+// TestKeptOffersOutliveTheEngine that stops between a refusal and the intent to book the next: nobody is asked anew, and who has refused is not
+// tried again. Where nobody is left, the order fails as it would have.
+func TestKeptOffersOutliveTheEngine(t *testing.T) {
+	for name, c := range map[string]struct {
+		steps  string
+		refuse int // so many carriers refuse
+		after  int // the commit that fails
+		want   string
+		down   bool // the rule is on carriers that are out of order
+	}{
+		"one has refused":                      {"[ next_ranked, next_ranked ]", 1, 4, "dear", false},
+		"two have":                             {"[ next_ranked, next_ranked ]", 2, 6, "dearest", false},
+		"all have":                             {"[ next_ranked, next_ranked ]", 3, 8, "", false},
+		"the rule has no step left":            {"[ next_ranked ]", 2, 6, "", false},
+		"by the rule of carriers out of order": {"[ next_ranked ]", 1, 4, "dear", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, fs := keepers(t, c.steps)
+			if c.down {
+				e.bundle = rulesOf(t, "rules: 1\nname: careful\ncurrency: USD\nfallback:\n  - { name: Down, on: [ provider_down ], steps: [ next_ranked ], requote: never }\n")
+			}
+			for _, f := range fs[:c.refuse] {
+				refuses(f, true)
+			}
+			e.store.fail(c.after, 1, false)
+			if _, err := e.create("o"); err == nil {
+				t.Fatal("a commit failed, and nobody heard of it")
+			}
+			if sh := e.get("o"); len(sh.Attempts) != c.refuse || sh.Attempts[c.refuse-1].State != shipment.Refused {
+				t.Fatalf("attempts %+v", sh.Attempts)
+			}
+			e.store.heal()
+			version := e.Version
+			e = e.crash()
+			e.Version = version
+			e.pass(10 * time.Minute)
+			e.wantLive("o", c.want)
+			wantAsked(t, 1, fs...)
+			for _, f := range fs {
+				if len(f.booked) > 1 {
+					t.Errorf("%s was asked to book %d times", f.manifest.Name, len(f.booked))
+				}
+			}
+			if sh := e.get("o"); c.want == "" && sh.Status != shipping.OrderFailed {
+				t.Errorf("the order is at %s: %+v", sh.Status, sh.Failure)
+			}
+			e.pass(time.Hour)
+			e.wantNoJobs()
+		})
+	}
+}

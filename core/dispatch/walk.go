@@ -226,13 +226,12 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		begun := s.Clock.Now()
 		booking, trace, cerr := s.book(ctx, sh, sh.Attempt(attempt), a.account, e.plan.Set)
 		spent += s.Clock.Now().Sub(begun)
-		sh, err = s.booked(ctx, sh, attempt, user, booking, trace, cerr)
+		next := e.onward(course, past, n, cerr, begun, s.Clock.Now())
+		sh, err = s.booked(ctx, sh, attempt, user, booking, trace, cerr, next.kept())
 		switch {
-		case err != nil:
+		case err != nil || cerr == nil || cerr.Effect != carrier.EffectNone:
 			return sh, finished, spent, err
-		case cerr == nil || cerr.Effect != carrier.EffectNone:
-			return sh, finished, spent, nil
-		case cerr.Code == carrier.QuoteExpired && !past.expired[choice.Account] && !course.keeps():
+		case next.anew:
 			past.expired[choice.Account] = true
 			return sh, quoteExpired, spent, nil
 		case !sh.Waiting():
@@ -240,7 +239,7 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		}
 		errs = append(errs, providerError(a.name(), cerr))
 		unmapped = cerr.Code == carrier.CarrierRejected || cerr.Code == carrier.Internal
-		n = e.fails(&course, past, n, cerr, begun, s.Clock.Now())
+		course, n = past.goOn(choice.Account, next)
 		if course.rule != nil && course.rule.Requote == "always" && n+1 < len(course.queue) {
 			return sh, refused, spent, nil
 		}
@@ -249,19 +248,47 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 	return sh, end, spent, err
 }
 
-// fails notes that the booking of a place in the course has come to nothing, and answers the place before the next. The course is another one then
-// where the rules have one for carriers that are out of order and none is at work.
-func (e *estimate) fails(c *course, p *past, place int, cerr *carrier.Error, begun, now time.Time) int {
-	choice := c.queue[place]
-	p.failed[choice.Account] = true
+// onward is how a walk goes on when the booking of a place in its course has come to nothing: on which course, behind which place of that,
+// how far the fallback has come then, and of how many of its steps the notices are sent.
+type onward struct {
+	course   course
+	place    int
+	fallback *shipment.Fallback
+	told     int
+	anew     bool // instead, the carrier is asked for another quote: the one that was booked had expired
+}
+
+// kept is the fallback that an engine which stops before the next intent must find again: one that asks nobody anew. Any other begins afresh,
+// as all are asked then.
+func (o onward) kept() *shipment.Fallback {
+	if o.fallback == nil || !o.fallback.Keeps {
+		return nil
+	}
+	return o.fallback
+}
+
+// onward is how the walk goes on by a carrier's answer to the booking of a place in its course, should that come to nothing. The course is
+// another one then where the rules have one for carriers that are out of order and none is at work.
+func (e *estimate) onward(c course, p *past, place int, cerr *carrier.Error, begun, now time.Time) onward {
+	switch {
+	case cerr == nil:
+		return onward{}
+	case cerr.Code == carrier.QuoteExpired && !p.expired[c.queue[place].Account] && !c.keeps():
+		return onward{anew: true}
+	}
 	if p.fallback == nil && c.rule == nil && down(cerr) {
-		if turned, done, ok := e.turn(choice, begun, now); ok {
-			*c, p.fallback, p.told = turned, done, 0
-			return -1
+		if turned, done, ok := e.turn(c.queue[place], begun, now); ok {
+			return onward{course: turned, place: -1, fallback: done}
 		}
 	}
-	p.fallback = c.failed(p.fallback, place, begun)
-	return place
+	return onward{course: c, place: place, fallback: c.failed(p.fallback, place, begun), told: p.told}
+}
+
+// goOn notes that an account has failed, and gives the course on which the walk goes on, and the place in it behind which it does.
+func (p *past) goOn(account string, next onward) (course, int) {
+	p.failed[account] = true
+	p.fallback, p.told = next.fallback, next.told
+	return next.course, next.place
 }
 
 // tell notes that the notices up to a place of the course are committed with the intent to book it.
@@ -276,7 +303,7 @@ func (s *Service) nothingToBook(ctx context.Context, sh *shipment.Shipment, e *e
 	switch h := e.held(); {
 	case h != nil:
 		return s.hold(ctx, sh, e, h)
-	case e.decision.Winner != nil || c.hold > 0:
+	case e.decision.Winner != nil || c.hold > 0 || e.kept != nil: // who could be asked has been, in an earlier round
 		return s.exhausted(ctx, sh, e, c, past, true, user, placeFailure(nil, false))
 	}
 	return s.nobody(ctx, sh, e, past, user)
