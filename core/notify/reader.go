@@ -207,7 +207,7 @@ func (r *reader) takeWaiting(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read what is due: %w", err)
 	}
-	r.waiting, r.next = len(due) > 0 || !next.IsZero(), next
+	r.next = time.Time{} // so that what fails below is looked at again
 	slices.SortFunc(due, func(a, b store.Delivery) int { return cmp.Compare(a.Position, b.Position) })
 	var again []store.Delivery
 	left := false // some that are due find no room now
@@ -247,10 +247,13 @@ func (r *reader) takeWaiting(ctx context.Context, now time.Time) error {
 		if err := r.put(ctx, now, part, nil); err != nil {
 			return err
 		}
-		r.next = time.Time{}
 	}
-	if left {
-		r.next = time.Time{}
+	if len(again) > 0 { // it is not known any more when the next is due, and nobody wakes a reader to find out
+		return r.takeWaiting(ctx, now)
+	}
+	r.waiting = len(due) > 0 || !next.IsZero()
+	if !left {
+		r.next = next
 	}
 	return nil
 }

@@ -161,9 +161,8 @@ func (r *reader) run(ctx context.Context, h *handle) {
 	defer cut()
 	var err error
 	for ctx.Err() == nil {
-		now := r.s.Clock.Now()
 		if err == nil {
-			err = r.step(ctx, work, now)
+			err = r.step(ctx, work, r.s.Clock.Now())
 		}
 		if errors.Is(err, errStopped) {
 			break
@@ -171,16 +170,16 @@ func (r *reader) run(ctx context.Context, h *handle) {
 		if err != nil && ctx.Err() == nil {
 			r.s.Log.Error("deliveries are held up by the store, trying again", "tenant", r.tenant, "subscription", r.sub.ID, "err", err)
 		}
-		err = r.wait(ctx, h, now, err != nil)
+		err = r.wait(ctx, h, err != nil)
 	}
 	r.drain(ctx, cut)
 }
 
 // wait ends when something has come back or is written, when there is news, or when something is due. Its error is that of what could
 // not be written.
-func (r *reader) wait(ctx context.Context, h *handle, now time.Time, ill bool) (err error) {
+func (r *reader) wait(ctx context.Context, h *handle, ill bool) (err error) {
 	var elapsed <-chan time.Time
-	pause := r.next.Sub(now)
+	pause := r.next.Sub(r.s.Clock.Now()) // a step may have taken long
 	if ill {
 		pause = storeRetry
 	}
