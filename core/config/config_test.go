@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -476,6 +477,43 @@ func TestRulesFolderMustBeThere(t *testing.T) {
 	wants("has no rule file")
 	write(t, filepath.Join(dir, "policies"), "a.rules.yaml", "rules: 1\n")
 	wants("")
+}
+
+// What is saved while what was read before is still being held against the adapters is taken all the same.
+func TestWatcherSeesWhatIsSavedDuringAReload(t *testing.T) {
+	t.Parallel()
+	const account = "        config:\n          client_id: a\n          fee: { flat: 5.90 }\n"
+	dir := t.TempDir()
+	p := write(t, dir, "waybill.yaml", withAccount(account))
+	w, err := config.Watch(p, env(nil), nil, hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var saved sync.Once
+	w.CheckAccounts(func(*config.Config) map[string]config.Adapter {
+		saved.Do(func() { write(t, dir, "waybill.yaml", strings.Replace(withAccount(account), "5.90", "7.90", 1)) })
+		return nil
+	})
+	if err := w.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	changed := make(chan *config.Config, 1)
+	w.OnChange(func(c *config.Config) { changed <- c })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	select {
+	case c := <-changed:
+		if got := c.Tenants["demo"].Accounts["ups"].Config.Reveal(); !strings.Contains(got, "7.9") {
+			t.Errorf("the account has %s", got)
+		}
+	case <-time.After(time.Minute): // reached only where the test fails
+		t.Error("the change was not seen")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }
 
 // A file that comes to be where the include's pattern looks is taken within seconds.

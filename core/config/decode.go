@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -23,7 +22,7 @@ type decoder struct {
 	dir    string // relative files are meant from here
 	// nodes remembers where a path stands, for checks that come after decoding.
 	nodes map[string]*yaml.Node
-	files []string // that ${file:…} names
+	read  *watched // with what ${file:…} names
 }
 
 var (
@@ -242,8 +241,7 @@ func (d *decoder) resolve(n *yaml.Node, path, inner string) (value string, outsi
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(d.dir, file)
 		}
-		d.files = append(d.files, file)
-		b, err := os.ReadFile(file)
+		b, err := d.read.file(file)
 		if err != nil {
 			d.at(n, path, "put the file there, or correct its name", "the file %q cannot be read", file)
 			return "", false

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -31,52 +30,45 @@ func LoadWith(path string, getenv func(string) (string, bool), adapters Adapters
 	return c, err
 }
 
-// watched is what a configuration was read from, those of secrets among the files, and where files may come to be included.
-type watched struct {
-	files    []string
-	patterns []string
-}
-
 // load also returns what was read, for watching.
 func load(path string, getenv func(string) (string, bool), adapters Adapters) (*Config, watched, error) {
 	f := &faults{sources: map[*yaml.Node]*source{}}
-	root, files, err := readTree(f, path)
+	var read watched
+	root, err := readTree(f, path, &read)
 	if err != nil {
-		return nil, files, err
+		return nil, read, err
 	}
-	d := &decoder{faults: f, getenv: getenv, dir: filepath.Dir(path), nodes: map[string]*yaml.Node{}}
+	d := &decoder{faults: f, read: &read, getenv: getenv, dir: filepath.Dir(path), nodes: map[string]*yaml.Node{}}
 	c := &Config{}
 	if root != nil {
 		d.decode(root, reflect.ValueOf(c).Elem(), "")
 	}
 	c.defaults(d.dir)
-	files.files = append(files.files, d.files...)
 	at := d.reporter()
 	check(c, at)
 	if adapters != nil {
 		checkAccounts(c, adapters(c), at)
 	}
 	if err := f.err(); err != nil {
-		return nil, files, err
+		return nil, read, err
 	}
 	c.hidden = f.hidden
 	c.index()
-	return c, files, nil
+	return c, read, nil
 }
 
 // readTree reads the file and its includes and merges them into one mapping.
-func readTree(f *faults, path string) (*yaml.Node, watched, error) {
-	data, err := os.ReadFile(path)
+func readTree(f *faults, path string, read *watched) (*yaml.Node, error) {
+	data, err := read.file(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, watched{}, fmt.Errorf("there is no configuration file %s; name one with --config, or begin with examples/waybill.yaml", path)
+			return nil, fmt.Errorf("there is no configuration file %s; name one with --config, or begin with examples/waybill.yaml", path)
 		}
-		return nil, watched{}, fmt.Errorf("read configuration: %w", err)
+		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	read := watched{files: []string{path}}
 	root := parse(f, path, data)
 	if root == nil {
-		return nil, read, nil
+		return nil, nil
 	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		if root.Content[i].Value != "include" {
@@ -84,48 +76,45 @@ func readTree(f *faults, path string) (*yaml.Node, watched, error) {
 		}
 		globs := root.Content[i+1]
 		root.Content = append(root.Content[:i:i], root.Content[i+2:]...)
-		included := include(f, root, globs, filepath.Dir(path))
-		read.files, read.patterns = append(read.files, included.files...), included.patterns
+		include(f, root, globs, filepath.Dir(path), read)
 		break
 	}
-	return root, read, nil
+	return root, nil
 }
 
-func include(f *faults, root, globs *yaml.Node, dir string) (read watched) {
+func include(f *faults, root, globs *yaml.Node, dir string, read *watched) {
 	list := globs.Content
 	if globs.Kind == yaml.ScalarNode {
 		list = []*yaml.Node{globs}
 	}
+	files := 0
 	for _, g := range list {
 		pattern := g.Value
 		if !filepath.IsAbs(pattern) {
 			pattern = filepath.Join(dir, pattern)
 		}
-		read.patterns = append(read.patterns, pattern)
-		matches, err := filepath.Glob(pattern)
+		matches, err := read.glob(pattern)
 		if err != nil {
 			f.at(g, "include", "", "%q is not a pattern of file names", g.Value)
 		}
 		if len(matches) == 0 && !strings.ContainsAny(g.Value, "*?[") {
 			f.at(g, "include", "", "there is no file %s", pattern)
 		}
-		if len(read.files)+len(matches) > maxFiles {
+		if files += len(matches); files > maxFiles {
 			f.at(g, "include", "", "more than %d files are included", maxFiles)
-			return read
+			return
 		}
 		for _, m := range matches {
-			data, err := os.ReadFile(m)
+			data, err := read.file(m)
 			if err != nil {
 				f.at(g, "include", "", "%s cannot be read: %v", m, err)
 				continue
 			}
-			read.files = append(read.files, m)
 			if n := parse(f, m, data); n != nil {
 				merge(f, root, n, "")
 			}
 		}
 	}
-	return read
 }
 
 // parse reads one file into its root mapping, nil where it is empty or faulty.

@@ -3,9 +3,6 @@ package config
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,30 +86,29 @@ func (w *Watcher) Reload() error {
 
 func (w *Watcher) reload() error {
 	c, read, err := load(w.path, w.getenv, w.adapters)
-	if len(read.files) > 0 {
-		w.watched = read
-	}
-	w.seen = w.watched.digest()
-	w.problem.Store(&err)
+	w.watched, w.seen = read, read.digest()
 	if err != nil {
+		w.problem.Store(&err)
 		w.log.Error("configuration was not taken; the last good one stays", "err", err)
 		return err
 	}
 	w.put(c)
+	w.problem.Store(nil) // nobody hears that all is well before it is
 	for _, f := range w.onChange {
 		f(w.Current())
 	}
-	w.log.Info("configuration was taken", "files", len(read.files))
+	w.log.Info("configuration was taken", "files", read.files())
 	return nil
 }
 
 // Run looks at the files until ctx ends. A change is taken when it has stood still for one look, so that a file that is being
 // written is not read by half.
 func (w *Watcher) Run(ctx context.Context) error {
-	last := w.seen
+	var last [sha256.Size]byte
 	for clock.Sleep(ctx, clock.Real(), watchEvery) == nil {
 		w.mu.Lock()
-		now := w.watched.digest()
+		again := w.watched.again()
+		now := again.digest()
 		if now != w.seen && now == last {
 			_ = w.reload() // logged and kept in problem
 			now = w.seen
@@ -121,23 +117,4 @@ func (w *Watcher) Run(ctx context.Context) error {
 		last = now
 	}
 	return nil
-}
-
-// digest is what the files hold together, and which files there are to include; a file that cannot be read counts as such.
-func (w watched) digest() [sha256.Size]byte {
-	h := sha256.New()
-	for _, p := range w.patterns {
-		names, _ := filepath.Glob(p) // a pattern that is none was told when it was read
-		fmt.Fprintf(h, "%d %q\n", len(names), names)
-	}
-	for _, f := range w.files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			b = []byte(err.Error())
-		}
-		sum := sha256.Sum256(b)
-		h.Write([]byte(f))
-		h.Write(sum[:])
-	}
-	return [sha256.Size]byte(h.Sum(nil))
 }
