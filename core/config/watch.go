@@ -93,10 +93,10 @@ func (w *Watcher) reload() error {
 		return err
 	}
 	w.put(c)
-	w.problem.Store(nil) // nobody hears that all is well before it is
 	for _, f := range w.onChange {
 		f(w.Current())
 	}
+	w.problem.Store(nil) // nobody hears that all is well before it is
 	w.log.Info("configuration was taken", "files", read.files())
 	return nil
 }
