@@ -34,6 +34,9 @@ type Resolution struct {
 	Attempt    int // number, from 1; 0 for the last that needs a person
 	Outcome    Outcome
 	TrackingID string // of a booked or spare one
+	// Withdraw is the number that a person has told of the attempt, given again to take it back although its parcel has come to its end: that
+	// was another's. Reason says how that is known; it stands in the history. Both are "" elsewhere.
+	Withdraw, Reason string
 }
 
 // Resolve ends an attempt that needs a person, or takes back what one has said of it, as long as its carrier has not confirmed that. An absent
@@ -55,22 +58,24 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 		if r.Outcome == OutcomeSpare {
 			return s.spareTold(ctx, sh, c.Key, r)
 		}
-		a := resolvable(sh, r.Attempt)
+		a := resolvable(sh, r)
 		if a == nil {
-			return nil, usecase.Failf(usecase.InvalidOperation, "Nothing about the order needs a person's decision, or not about attempt %d.", r.Attempt)
+			return nil, s.nothingToResolve(ctx, sh, r)
 		}
 		number = a.Number
 		switch {
+		case r.Withdraw != "":
+			return s.takeBack(ctx, sh, a, found, c.Key, r)
 		case told(a) && r.Outcome == OutcomeBooked && !own(a, carrier.Booking{CarrierRef: r.TrackingID, TrackingID: r.TrackingID}):
-			return s.tellBooked(ctx, sh, a, found, c.Key, r.TrackingID)
+			return s.tellBooked(ctx, sh, a, found, c.Key, r)
 		case a.Live() && a.Undecided() != a.Doubt: // not whether it is booked, but what was asked about that
 			return s.askedTold(sh, a, c.Key, r, sameID)
 		case r.Outcome == OutcomeBooked && awaitsNumber(a):
-			return s.tellBooked(ctx, sh, a, found, c.Key, r.TrackingID)
+			return s.tellBooked(ctx, sh, a, found, c.Key, r)
 		case r.Outcome == OutcomeBooked:
 			return nil, usecase.Failf(usecase.InvalidOperation, "Attempt %d is decided; what is left is a spare booking. Have it cancelled at %s, then resolve the attempt as absent.", number, a.Provider)
 		case told(a) && (a.Doubt.Needs != "" || !a.SpareNeeds()):
-			return s.absentAfterAll(ctx, sh, a, found, c.Key)
+			return s.absentAfterAll(ctx, sh, a, found, c.Key, r)
 		case a.State != shipment.InDoubt:
 			return s.sparesGone(sh, a, c.Key), nil
 		}
@@ -97,19 +102,22 @@ func (s *Service) Resolve(ctx context.Context, c usecase.Caller, externalID stri
 }
 
 // resolvable is the attempt of which a person may say what became of it: one that needs that, else one that is booked by such a word alone,
-// which may have been a mistake.
-func resolvable(sh *shipment.Shipment, number int) *shipment.Attempt {
-	if a := latest(sh, number, (*shipment.Attempt).NeedsPerson); a != nil {
+// which may have been a mistake. One that takes a number back means the attempt that has it.
+func resolvable(sh *shipment.Shipment, r Resolution) *shipment.Attempt {
+	if r.Withdraw != "" {
+		return latest(sh, r.Attempt, carriedByWord)
+	}
+	if a := latest(sh, r.Attempt, (*shipment.Attempt).NeedsPerson); a != nil {
 		return a
 	}
-	return latest(sh, number, told)
+	return latest(sh, r.Attempt, told)
 }
 
 // lookFirst asks the carrier about the attempt that is resolved, where what it shows under the reference is more than a person's word, and
 // names the attempt in r.
 func (s *Service) lookFirst(ctx context.Context, sh *shipment.Shipment, r *Resolution) ([]carrier.Booking, error) {
-	a := resolvable(sh, r.Attempt)
-	if a == nil || !awaitsNumber(a) || r.Outcome == OutcomeSpare || r.Outcome == OutcomeAbsent && !told(a) {
+	a := resolvable(sh, *r)
+	if a == nil || r.Withdraw == "" && !awaitsNumber(a) || r.Outcome == OutcomeSpare || r.Outcome == OutcomeAbsent && a.State == shipment.InDoubt {
 		return nil, nil
 	}
 	r.Attempt = a.Number

@@ -80,5 +80,5 @@ func unconfirmed() *carrier.Error {
 
 // confirmCommand is the command that cancels a booking of which a person alone has told.
 func confirmCommand(sh *shipment.Shipment, a *shipment.Attempt) string {
-	return "waybill shipments cancel " + sh.Order.ExternalID + " --confirm-number " + firstOf(a.Booking.TrackingID, a.Booking.CarrierRef)
+	return usecase.CancelCommand(sh.Order.ExternalID, toldNumber(a))
 }

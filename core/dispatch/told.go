@@ -128,13 +128,13 @@ func listed(found []carrier.Booking) string {
 }
 
 // tellBooked takes a person's word of a booking, and what the carrier has shown of it.
-func (s *Service) tellBooked(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by, number string) (*store.Tx, error) {
-	if err := s.othersOwn(ctx, sh, a, number); err != nil {
+func (s *Service) tellBooked(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by string, r Resolution) (*store.Tx, error) {
+	if err := s.othersOwn(ctx, sh, a, r.TrackingID); err != nil {
 		return nil, err
 	}
 	a.Doubt.ByPerson = by
 	if a.Live() && len(found) == 0 {
-		return s.retold(ctx, sh, a, by, number)
+		return s.retold(ctx, sh, a, nil, by, r)
 	}
 	if a.Live() {
 		tx := &store.Tx{}
@@ -144,6 +144,11 @@ func (s *Service) tellBooked(ctx context.Context, sh *shipment.Shipment, a *ship
 		s.recordSpares(sh, a, found, tx)
 		return tx, nil
 	}
+	return s.adopt(sh, a, found, by, r.TrackingID), nil
+}
+
+// adopt has an attempt in doubt adopt what the carrier shows of it, or, where that is nothing, the booking of which a person tells.
+func (s *Service) adopt(sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by, number string) *store.Tx {
 	if a.Doubt.Told = len(found) == 0; a.Doubt.Told {
 		found = asTold(a, number)
 	}
@@ -152,7 +157,7 @@ func (s *Service) tellBooked(ctx context.Context, sh *shipment.Shipment, a *ship
 	if line, differs := s.corrected(sh, a, number); differs {
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
 	}
-	return tx, nil
+	return tx
 }
 
 // recordFound notes what the carrier shows under the attempt's reference: first which of it is the booking that a person told of, where

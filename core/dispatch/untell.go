@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tally"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
@@ -20,9 +22,17 @@ func asTold(a *shipment.Attempt, number string) []carrier.Booking {
 		Parcels: []carrier.BookedParcel{{Number: number}}}}
 }
 
+// toldNumber is the number that a person has told of a booking.
+func toldNumber(a *shipment.Attempt) string {
+	return firstOf(a.Booking.TrackingID, a.Booking.CarrierRef)
+}
+
 // resolveCommand is the command that takes back what a person has told of an attempt.
 func resolveCommand(sh *shipment.Shipment, a *shipment.Attempt) string {
-	return fmt.Sprintf("waybill shipments resolve %s --attempt %d --outcome absent, or --outcome booked --tracking NUMBER", sh.Order.ExternalID, a.Number)
+	if !a.EndedAt.IsZero() {
+		return usecase.WithdrawCommand(sh.Order.ExternalID, a.Number, toldNumber(a))
+	}
+	return usecase.ResolveCommand(sh.Order.ExternalID, a.Number, "")
 }
 
 // followerOf is the tracker that follows the booking of an attempt, nil where there is none.
@@ -43,6 +53,13 @@ func (s *Service) untell(sh *shipment.Shipment, a *shipment.Attempt, tx *store.T
 	if b := a.Booking.Amount; b.Currency == a.Fee.Currency && b.Currency == a.Quote.Amount.Currency {
 		a.Fee.Minor -= b.Minor - a.Quote.Amount.Minor
 	}
+	if !a.EndedAt.IsZero() { // by what was heard of another's parcel
+		tx.Usage = append(tx.Usage, store.UsageDelta{Account: a.Account, Day: sh.Day(a.IntendedAt), Open: 1})
+		if sh.Status == shipping.OrderDelivered && a.Kind == shipment.Forward {
+			tx.Counts = append(tx.Counts, tally.Undelivered(a, a.Quote.Delivery.EndsAt.Time, sh.Progress.ActualDelivery.Time)...)
+		}
+		a.EndedAt, a.EndedBy = time.Time{}, ""
+	}
 	a.State, a.Booking, a.CancelIntent, a.EditIntent = shipment.InDoubt, nil, nil, nil
 	a.Doubt.Told, a.Doubt.Needs, a.Doubt.Misses = false, "", 0
 	if sh.Cancel != nil {
@@ -61,15 +78,15 @@ type withdrawn struct {
 }
 
 // withdraw takes back what a person has told of an attempt, at a person's word, with the line that says so.
-func (s *Service) withdraw(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, by string) (withdrawn, error) {
-	number := firstOf(a.Booking.TrackingID, a.Booking.CarrierRef)
-	switch {
-	case a.CancelIntent != nil && a.CancelIntent.Needs == "":
-		return withdrawn{}, usecase.Failf(usecase.InvalidOperation, "%s is being asked to cancel %s. Nothing was changed. Resolve attempt %d when it is known what came of that.",
-			a.Provider, number, a.Number)
-	case !a.EndedAt.IsZero():
-		return withdrawn{}, usecase.Failf(usecase.InvalidOperation, "The order is in state %s by what was heard of %s. Nothing was changed.", sh.Status, number)
+func (s *Service) withdraw(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, by string, r Resolution) (withdrawn, error) {
+	if err := s.withdrawable(ctx, sh, a, r); err != nil {
+		return withdrawn{}, err
 	}
+	why := "a person has found that it is not the order's"
+	if r.Reason != "" {
+		why += ": " + r.Reason
+	}
+	number := toldNumber(a)
 	follower, err := s.followerOf(ctx, sh, a)
 	if err != nil {
 		return withdrawn{}, err
@@ -78,7 +95,7 @@ func (s *Service) withdraw(ctx context.Context, sh *shipment.Shipment, a *shipme
 	s.untell(sh, a, w.done)
 	a.Doubt.ByPerson = by
 	line := sh.Move(shipping.PendingDispatch, s.Clock.Now(), by, shipment.WithAttempt(a.Number),
-		shipment.WithNote("NUMBER_WITHDRAWN( "+a.Provider+" "+number+": a person has found that it is not the order's )"))
+		shipment.WithNote("NUMBER_WITHDRAWN( "+a.Provider+" "+number+": "+why+" )"))
 	w.done.Changes = append(w.done.Changes, store.Change{Shipment: sh.ID, Change: line})
 	return w, nil
 }
@@ -87,18 +104,19 @@ func (s *Service) withdraw(ctx context.Context, sh *shipment.Shipment, a *shipme
 func (w *withdrawn) then(a *shipment.Attempt, tx *store.Tx) *store.Tx {
 	tx.Changes = append(w.done.Changes, tx.Changes...)
 	tx.DropJobs = append(w.done.DropJobs, tx.DropJobs...)
+	tx.Usage, tx.Counts = append(w.done.Usage, tx.Usage...), append(w.done.Counts, tx.Counts...)
 	letGo(a, tx, w.typed...)
 	return tx
 }
 
 // absentAfterAll takes a person's word that there is no such booking as one has told of. Where the carrier shows one under the order's
 // reference, that is not so.
-func (s *Service) absentAfterAll(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by string) (*store.Tx, error) {
+func (s *Service) absentAfterAll(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by string, r Resolution) (*store.Tx, error) {
 	if liveBooking(found) != nil {
 		return nil, usecase.Failf(usecase.InvalidOperation, "%s shows of attempt %d: %s. Nothing was changed. Resolve it as booked with the number of the one that is to be kept, or cancel the order.",
 			a.Provider, a.Number, listed(found))
 	}
-	w, err := s.withdraw(ctx, sh, a, by)
+	w, err := s.withdraw(ctx, sh, a, by, r)
 	if err != nil {
 		return nil, err
 	}
@@ -110,18 +128,19 @@ func (s *Service) absentAfterAll(ctx context.Context, sh *shipment.Shipment, a *
 	return tx, nil
 }
 
-// retold takes another number of a person's for a booking of which the carrier shows nothing.
-func (s *Service) retold(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, by, number string) (*store.Tx, error) {
+// retold takes another number of a person's for a booking of which the carrier shows nothing; or what it shows, found, where the number
+// before is taken back.
+func (s *Service) retold(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by string, r Resolution) (*store.Tx, error) {
+	number := r.TrackingID
 	if own(a, carrier.Booking{CarrierRef: number, TrackingID: number}) {
 		return nil, usecase.Failf(usecase.InvalidOperation, "The order is booked as %s by a person's word already, and %s does not show that under the order's reference, %s. Nothing was changed. If it is wrong: %s. To cancel it: %s",
 			number, a.Provider, a.Reference, resolveCommand(sh, a), confirmCommand(sh, a))
 	}
-	w, err := s.withdraw(ctx, sh, a, by)
+	w, err := s.withdraw(ctx, sh, a, by, r)
 	if err != nil {
 		return nil, err
 	}
-	a.Doubt.Told = true
-	tx := w.then(a, s.success(sh, a, asTold(a, number), shipment.Adopted, by))
+	tx := w.then(a, s.adopt(sh, a, found, by, number))
 	if t := w.follower; t != nil { // nothing that was heard of the number before is this one's
 		for _, now := range tx.Trackers {
 			now.ID, now.Revision = t.ID, t.Revision

@@ -65,18 +65,25 @@ func GivenUp(a *shipment.Attempt) []store.Count {
 		return nil
 	}
 	day := a.Counted.Day
-	return append(Back(a), one(cancelled, a.Account, day))
+	return append(Back(a), rate(cancelled, a.Account, day, 1))
 }
 
 // Delivered is what the delivery of a booking adds to the account's rate of those in time. by is when it was promised, zero where nothing was.
 // It is to be called when the booking becomes delivered, once.
-func Delivered(a *shipment.Attempt, by, at time.Time) []store.Count {
+func Delivered(a *shipment.Attempt, by, at time.Time) []store.Count { return deliveries(a, by, at, 1) }
+
+// Undelivered takes back what Delivered has added: it was not this booking that was delivered.
+func Undelivered(a *shipment.Attempt, by, at time.Time) []store.Count {
+	return deliveries(a, by, at, -1)
+}
+
+func deliveries(a *shipment.Attempt, by, at time.Time, n int64) []store.Count {
 	if a.Counted == nil {
 		return nil
 	}
-	out := []store.Count{one(delivered, a.Account, a.Counted.Day)}
+	out := []store.Count{rate(delivered, a.Account, a.Counted.Day, n)}
 	if by.IsZero() || !at.After(by) {
-		out = append(out, one(onTime, a.Account, a.Counted.Day))
+		out = append(out, rate(onTime, a.Account, a.Counted.Day, n))
 	}
 	return out
 }
@@ -92,8 +99,8 @@ func rateKey(what, account, day string) store.CountKey {
 	return store.CountKey{Name: what + "/" + account, Period: day}
 }
 
-func one(what, account, day string) store.Count {
-	return store.Count{CountKey: rateKey(what, account, day), Add: 1}
+func rate(what, account, day string, n int64) store.Count {
+	return store.Count{CountKey: rateKey(what, account, day), Add: n}
 }
 
 // How many days, today included, rates look back.

@@ -44,7 +44,7 @@ func TestWhatIsTakenBackLeavesNothing(t *testing.T) {
 		for range rapid.IntRange(0, 20).Draw(t, "bookings") {
 			a := attempt("ups", today.AddDate(0, 0, -rapid.IntRange(0, 6).Draw(t, "days ago")))
 			b.add(tally.Booked(a))
-			switch rapid.SampledFrom([]string{"kept", "back", "given up", "in time", "late"}).Draw(t, "end") {
+			switch rapid.SampledFrom([]string{"kept", "back", "given up", "in time", "late", "not it"}).Draw(t, "end") {
 			case "kept":
 				kept++
 			case "back":
@@ -60,6 +60,11 @@ func TestWhatIsTakenBackLeavesNothing(t *testing.T) {
 			case "late":
 				kept, came = kept+1, came+1
 				b.add(tally.Delivered(a, today, today.Add(time.Second)))
+			case "not it":
+				kept++
+				at := today.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "late")) * time.Second)
+				b.add(tally.Delivered(a, today, at))
+				b.add(tally.Undelivered(a, today, at))
 			}
 		}
 		var spent, booked int64
