@@ -91,7 +91,8 @@ func howToResolve(out io.Writer) error {
 		"  one:   waybill shipments resolve ORDER --attempt N --outcome booked --tracking NUMBER\n"+
 		"  spare: have it cancelled there, then resolve the attempt as absent\n"+
 		"Of a number that the carrier does not show under the reference a cancellation waits: waybill shipments cancel ORDER --confirm-number NUMBER\n"+
-		"A number that was told by mistake is taken back by resolving the attempt again, as absent or as booked with the right one.\n"+
+		"A number that was told by mistake is taken back by resolving the attempt again, as absent or as booked with the right one;\n"+
+		"of a parcel that has come to its end: with --withdraw NUMBER --reason WHY.\n"+
 		"Of a cancellation or a change that is not known to be done: absent if the booking is gone, or the change not made; else booked.\n")
 	return err
 }

@@ -82,9 +82,10 @@ func TestAnAnswerOfSomethingElse(t *testing.T) {
 
 func TestWhatAPersonDecidesIsSent(t *testing.T) {
 	for args, want := range map[string]string{
-		"resolve a/b --outcome absent":                          `POST /shipments/a%2Fb/resolve {"outcome":"absent"}`,
-		"resolve o --outcome booked --tracking 1Z9 --attempt 2": `POST /shipments/o/resolve {"attempt":2,"outcome":"booked","trackingId":"1Z9"}`,
-		"return o --reason other":                               `POST /shipments/o/return {"reason":"other"}`,
+		"resolve a/b --outcome absent":                            `POST /shipments/a%2Fb/resolve {"outcome":"absent"}`,
+		"resolve o --outcome absent --withdraw 1Z9 --reason typo": `POST /shipments/o/resolve {"outcome":"absent","withdraw":"1Z9","reason":"typo"}`,
+		"resolve o --outcome booked --tracking 1Z9 --attempt 2":   `POST /shipments/o/resolve {"attempt":2,"outcome":"booked","trackingId":"1Z9"}`,
+		"return o --reason other":                                 `POST /shipments/o/return {"reason":"other"}`,
 		"return a/b --items shirt=2,hat --reason damaged --note sorry --exchange a=b=3": `POST /shipments/a%2Fb/return {"reason":"damaged","note":"sorry",` +
 			`"itemList":[{"sku":"shirt","quantity":2},{"sku":"hat","quantity":1}],"exchangeItems":[{"sku":"a=b","quantity":3}]}`,
 		"list --needs-attention":                                 `POST /shipments/list {"limit":50,"needsAttention":true}`,

@@ -118,6 +118,8 @@ func newResolveCmd(p *program, f *clientFlags) *cobra.Command {
 		Attempt    int    `json:"attempt,omitzero"`
 		Outcome    string `json:"outcome"`
 		TrackingID string `json:"trackingId,omitempty"`
+		Withdraw   string `json:"withdraw,omitempty"`
+		Reason     string `json:"reason,omitempty"`
 	}
 	cmd := &cobra.Command{
 		Use: "resolve ORDER_ID --outcome absent|booked|spare", Short: "Say what became of a booking that nobody else can tell", Args: cobra.ExactArgs(1),
@@ -126,13 +128,15 @@ func newResolveCmd(p *program, f *clientFlags) *cobra.Command {
 			"booked: the carrier has booked it, as --tracking. The order counts on that. A number that another order has is refused; where\n" +
 			"        the carrier tells later that it is another's, the order needs a decision again. As long as the carrier does not show\n" +
 			"        the booking under the order's reference, it is only cancelled with 'cancel --confirm-number', and what was told by\n" +
-			"        mistake is taken back by resolving the attempt again: as absent, or as booked with another number.\n" +
+			"        mistake is taken back by resolving the attempt again: as absent, or as booked with another number. Once the parcel\n" +
+			"        of that number was delivered, or has come to another end, --withdraw with the number and --reason are needed too.\n" +
 			"spare:  the carrier holds --tracking, on which the order does not count, as `waybill audit` tells. The engine has it\n" +
 			"        cancelled there; the history tells what became of it.\n" +
 			"Of a cancellation or an edit that is not known to be done: absent where the booking is gone, or the edit not taken; booked\n" +
 			"where the booking, --tracking, stands, or the edit is taken.\n\n" +
 			"`waybill shipments list --needs-attention` lists the orders that wait for this.",
-		Example: "  waybill shipments resolve 7709-001 --outcome absent\n  waybill shipments resolve 7709-001 --outcome booked --tracking 1Z999AA10123456784 --attempt 2",
+		Example: "  waybill shipments resolve 7709-001 --outcome absent\n  waybill shipments resolve 7709-001 --outcome booked --tracking 1Z999AA10123456784 --attempt 2\n" +
+			"  waybill shipments resolve 7709-001 --withdraw 1Z999AA10123456784 --reason \"a digit was wrong\" --outcome booked --tracking 1Z999AA10123456775",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if body.Outcome == "" {
 				return usageError(errors.New("--outcome is needed: absent, booked or spare"))
@@ -146,6 +150,8 @@ func newResolveCmd(p *program, f *clientFlags) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&body.Outcome, "outcome", "", "absent, booked or spare")
 	cmd.Flags().StringVar(&body.TrackingID, "tracking", "", "the carrier's number, with --outcome booked or spare")
+	cmd.Flags().StringVar(&body.Withdraw, "withdraw", "", "number that was told by mistake, of a parcel that has come to its end, to take it back")
+	cmd.Flags().StringVar(&body.Reason, "reason", "", "how it is known that the number is not the order's, for its history; needed with --withdraw")
 	cmd.Flags().IntVar(&body.Attempt, "attempt", 0, "number of the attempt (default the one that needs a decision); needed with --outcome spare")
 	return cmd
 }

@@ -138,7 +138,7 @@ func FuzzStatusBody(f *testing.F) {
 // FuzzResolveBody asks about an order that waits for a person's word, and for the next one once a body was taken.
 func FuzzResolveBody(f *testing.F) {
 	for _, body := range []string{``, `{}`, `[]`, `{"outcome":"absent"}`, `{"outcome":"booked","trackingId":"D-77"}`, `{"attempt":1,"outcome":"absent"}`,
-		`{"attempt":2,"outcome":"absent"}`, `{"attempt":"1","outcome":"absent"}`, `{"outcome":"absent","trackingId":"x"}`, `{"attempt":1e3,"outcome":null}`} {
+		`{"attempt":2,"outcome":"absent"}`, `{"attempt":"1","outcome":"absent"}`, `{"outcome":"absent","trackingId":"x"}`, `{"outcome":"absent","withdraw":"D-77","reason":"x"}`, `{"attempt":1e3,"outcome":null}`} {
 		f.Add([]byte(body))
 	}
 	var ids []string

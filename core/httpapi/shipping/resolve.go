@@ -13,7 +13,12 @@ type resolveBody struct {
 	Attempt    int              `json:"attempt"`
 	Outcome    dispatch.Outcome `json:"outcome"`
 	TrackingID string           `json:"trackingId"`
+	Withdraw   string           `json:"withdraw"`
+	Reason     string           `json:"reason"`
 }
+
+// maxReason bounds the words with which a number is taken back, in characters.
+const maxReason = 500
 
 // resolve takes a person's word about an attempt that nobody else can decide.
 func (s *surface) resolve(q *httpapi.Request, id string) (httpapi.Answer, error) {
@@ -41,10 +46,20 @@ func (s *surface) resolve(q *httpapi.Request, id string) (httpapi.Answer, error)
 	default:
 		more.Add("outcome", "must be absent, booked or spare")
 	}
+	switch {
+	case b.Withdraw == "" && b.Reason != "":
+		more.Add("reason", "is only taken with withdraw")
+	case b.Withdraw != "" && b.Outcome == dispatch.OutcomeSpare:
+		more.Add("withdraw", "is only taken with outcome absent or booked")
+	case b.Withdraw != "":
+		more.Line("withdraw", b.Withdraw, shipping.MaxText)
+		more.Required("reason", b.Reason, maxReason)
+	}
 	if f = shape.Add(f, more); len(f) > 0 {
 		return httpapi.Answer{}, invalid(f)
 	}
-	res, err := s.cases.Resolve(q.Context(), q.Caller, id, dispatch.Resolution{Attempt: b.Attempt, Outcome: b.Outcome, TrackingID: b.TrackingID})
+	res, err := s.cases.Resolve(q.Context(), q.Caller, id,
+		dispatch.Resolution{Attempt: b.Attempt, Outcome: b.Outcome, TrackingID: b.TrackingID, Withdraw: b.Withdraw, Reason: b.Reason})
 	if err != nil {
 		return httpapi.Answer{}, err
 	}

@@ -71,6 +71,11 @@ func TestResolveRefusals(t *testing.T) {
 		`{"outcome":"spare","attempt":1}`:       "trackingId",
 		`{"outcome":"absent","attempt":-1}`:     "attempt",
 		`{"outcome":"absent","attempt":"1"}`:    "attempt",
+		`{"outcome":"absent","withdraw":"x"}`:   "reason",
+		`{"outcome":"absent","reason":"x"}`:     "reason",
+		`{"outcome":"absent","withdraw":"x","reason":"` + strings.Repeat("x", 501) + `"}`: "reason",
+		`{"outcome":"absent","withdraw":"x\ny","reason":"x"}`:                             "withdraw",
+		`{"outcome":"spare","attempt":1,"trackingId":"x","withdraw":"x","reason":"x"}`:    "withdraw",
 	} {
 		a := h.Do("POST", "/shipments/o/resolve", body).Want(400)
 		if p := parameters(a); len(p) != 1 || p[0] != fault {
@@ -81,6 +86,17 @@ func TestResolveRefusals(t *testing.T) {
 	h.Do("POST", "/shipments/nobody/resolve", `{"outcome":"absent"}`).Want(404)
 	h.Do("POST", "/shipments/o/resolve", `{"outcome":"absent"}`, "x-api-key", h.OtherKey).Want(404)
 	h.Do("POST", "/shipments/o/resolve", `{"outcome":"absent"}`, "x-api-key", "wrong").Want(401)
+}
+
+// TestADeliveryIsTakenBack that was of another's parcel, whose number a person had told.
+func TestADeliveryIsTakenBack(t *testing.T) {
+	h := undecided(t, "o")
+	h.Do("POST", "/shipments/o/resolve", `{"outcome":"booked","trackingId":"D-77"}`).Want(200)
+	h.Do("POST", "/shipments/o/status", `{"status":"ORDER_DELIVERED","override":true,"note":"the buyer says so"}`).Want(200)
+	is(t, h.Do("POST", "/shipments/o/resolve", `{"outcome":"absent"}`).Want(409), map[string]any{"type": "INVALID_OPERATION"})
+	is(t, h.Do("POST", "/shipments/o/resolve", `{"outcome":"booked","trackingId":"D-78","withdraw":"D-77","reason":"a digit was wrong"}`).Want(200),
+		map[string]any{"status": "ORDER_DISPATCHED", "trackingId": "D-78"})
+	is(t, h.Do("POST", "/shipments/o/status", `{"status":"ORDER_DELIVERED","override":true,"note":"the buyer says so"}`).Want(200), map[string]any{"status": "ORDER_DELIVERED"})
 }
 
 // TestASpareIsShown with its attempt, and what the carrier said when it would not cancel it.
