@@ -389,6 +389,9 @@ func (c *checker) selector(s *source, n *yaml.Node, service bool) (selector, boo
 	switch {
 	case text == "":
 		return sel, false
+	case n.Tag == "!!bool":
+		s.fault(n, "E503", fmt.Sprintf("%q is neither a provider nor a service", text), "write ups, or ups/ground")
+		return sel, false
 	case service && !both:
 		s.fault(n, "E505", fmt.Sprintf("%q is not a service", text), "write provider/service, such as ups/ground")
 		return sel, false

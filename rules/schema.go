@@ -69,6 +69,13 @@ func some(of object, bound string) object {
 	return out
 }
 
+// formulaText is an expression: a text, or what YAML reads as a value of another type and is one of the kinds that may come of it.
+func formulaText(about string, kinds ...string) object {
+	o := text("an expression: " + about)
+	o["type"] = append([]string{"string"}, kinds...)
+	return o
+}
+
 func oneOf(values []string) object { return object{"enum": values} }
 
 // written is a text that looks like one of the patterns.
@@ -107,12 +114,15 @@ const (
 var (
 	truthSchema    = object{"type": "boolean"}
 	durationSchema = object{"type": "string", "description": "30s, 3m, 2h, 1d", "allOf": []any{object{"pattern": spanPattern}, object{"pattern": "[1-9]"}}}
-	selectorSchema = object{"type": []string{"string", "boolean"}, "pattern": `^[a-z][a-z0-9_]*(/.+)?$`, "description": "ups, or ups/ground"}
+	selectorSchema = written("ups, or ups/ground", `^[a-z][a-z0-9_]*(/.+)?$`)
+	// providerSchema is a name of a test that rules declare, mostly a provider.
+	providerSchema = written("", identifier.String())
 	serviceSchema  = written("ups/ground", `^[a-z][a-z0-9_]*/.+$`)
 	moneySchema    = object{"type": []string{"string", "number"}, "pattern": moneyPattern, "description": "12.50 or 12.50 USD"}
 	nowSchema      = written("2026-04-10 18:00", momentPattern)
 	versionSchema  = object{"enum": []any{1, "1"}}
-	amountSchema   = text("12.50, 12.50 USD, 10%, or an expression of money")
+	amountSchema   = object{"type": []string{"string", "number"}, "minLength": 1, "description": "12.50, 12.50 USD, 10%, or an expression of money"}
+	zoneName       = written("America/Denver", "/|^[A-Z]")
 	textsSchema    = list(text(""))
 	eventSchema    = object{"anyOf": []any{oneOf(FallbackEvents), written("", `^pickup_late_0*[1-9][0-9]{0,5}m$`)}}
 	placeSchema    = object{"type": []string{"string", "number", "boolean"}, "minLength": 1, "not": object{"const": "tag:"}, "description": "an id, or tag:<tag>"}
@@ -127,33 +137,32 @@ func wholeSchema(least, most int) object {
 
 // shapes are the forms of the keys of a rule file, by phase and key; "" is any phase, "top" the file itself.
 func shapes() map[string]any {
-	expression := func(kind string) object { return text("an expression: " + kind) }
 	ruleName := text("what the rule does, in words; shown wherever it applied")
 	set := object{}
 	for _, a := range settable {
 		set[a] = amountSchema
 	}
 	set["signature"], set["label_format"], set["id_check"], set["vehicle"] = oneOf(shipping.Signatures), oneOf(labelFormats), oneOf(idChecks), oneOf(vehicles)
-	set["ship_date"], set["weight"] = text("next_business_day, 2026-12-24, or an expression: a moment"), written("2.5 lb: what each parcel weighs", weightText.String())
+	set["ship_date"], set["weight"] = formulaText("a moment; or next_business_day, or 2026-12-24"), written("2.5 lb: what each parcel weighs", weightText.String())
 	set["instructions"], set["pickup_instructions"] = text("{…} holds an expression"), text("{…} holds an expression")
 	assign := closed(set)
 	assign["minProperties"] = 1
 	doing := closed(object{"use": selectorSchema, "if_available": truthSchema, "hold_for": durationSchema, "notify": text("")})
 	doing["oneOf"] = having("use", "hold_for", "notify")
 	step := object{"anyOf": []any{oneOf([]string{"next_ranked"}), doing}}
-	rank := closed(object{"score": expression("number, lower is better"), "strategy": oneOf([]string{"cheapest", "fastest"}), "ties": list(expression("number or text")), "about": text("")})
+	rank := closed(object{"score": formulaText("number, lower is better", "number"), "strategy": oneOf([]string{"cheapest", "fastest"}), "ties": list(formulaText("number or text", "number")), "about": text("")})
 	rank["not"] = object{"required": []string{"score", "strategy"}}
 	none := closed(object{"hold_for": durationSchema, "retry": wholeSchema(1, 1000), "then": closed(object{"hold": truthSchema, "notify": text(""), "message": text("")})})
 	none["dependencies"] = object{"retry": []string{"hold_for"}}
 	days := object{"type": "string", "pattern": `^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$`, "description": "the first or last day, in the location's zone"}
 	return map[string]any{
-		"name": ruleName, "when": expression("true or false"), "enabled": truthSchema, "from": days, "until": days, "locations": some(list(placeSchema), "minItems"),
+		"name": ruleName, "when": formulaText("true or false", "boolean"), "enabled": truthSchema, "from": days, "until": days, "locations": some(list(placeSchema), "minItems"),
 		"about": text(""), "id": text("stable name for metrics"), "reason": text("{…} holds an expression"), "providers": some(list(selectorSchema), "minItems"), "services": some(list(serviceSchema), "minItems"),
-		"hold.until": text("released, or an expression: a moment"), "hold.for": durationSchema, "set.set": assign,
+		"hold.until": formulaText("a moment; or released"), "hold.for": durationSchema, "set.set": assign,
 		"adjust.add": amountSchema, "adjust.charge": amountSchema, "choose.prefer": some(list(selectorSchema), "minItems"), "choose.only": some(list(selectorSchema), "minItems"),
 		"choose.split": object{"type": "object", "description": "percentages by provider, rank for the ranking; by: the key, experiment: its name",
-			"properties": object{"by": expression("text"), "experiment": text("")}, "additionalProperties": wholeSchema(0, 100), "propertyNames": object{"pattern": `^[a-z][a-z0-9_]*(/.+)?$`}, "minProperties": 1},
-		"guard.applies": expression("true or false, of the option"), "guard.max_fee": amountSchema, "guard.max_dropoff": durationSchema,
+			"properties": object{"by": formulaText("text"), "experiment": text("")}, "additionalProperties": wholeSchema(0, 100), "propertyNames": object{"pattern": `^[a-z][a-z0-9_]*(/.+)?$`}, "minProperties": 1},
+		"guard.applies": formulaText("true or false, of the option", "boolean"), "guard.max_fee": amountSchema, "guard.max_dropoff": durationSchema,
 		"guard.daily_budget": amountSchema, "guard.per": oneOf([]string{"location"}), "guard.on_breach": oneOf(breachActions),
 		"fallback.on":    some(list(eventSchema), "minItems"),
 		"fallback.steps": some(list(step), "minItems"), "fallback.requote": oneOf([]string{"always", "never", "expired"}), "fallback.use": oneOf([]string{"pinned", "latest"}),
@@ -162,7 +171,7 @@ func shapes() map[string]any {
 		"top.env": closed(object{"pii": object{"type": "boolean", "description": "recipient.name, phone, email and street may be named, and stand in the records"}}), "top.rules": versionSchema, "top.name": text(""), "top.currency": object{"type": "string", "pattern": "^[A-Z]{3}$"}, "top.attributes": list(object{"type": []string{"string", "boolean"}, "pattern": attributeName.String()}),
 		"top.providers": list(object{"type": "string", "pattern": identifier.String(), "not": oneOf(reserved)}),
 		"top.lists":     object{"type": "object", "additionalProperties": textsSchema, "propertyNames": object{"pattern": identifier.String()}},
-		"top.zones":     object{"type": "object", "additionalProperties": zoneSchema(), "propertyNames": object{"pattern": identifier.String()}}, "top.let": named(expression("any"), identifier),
+		"top.zones":     object{"type": "object", "additionalProperties": zoneSchema(), "propertyNames": object{"pattern": identifier.String()}}, "top.let": named(formulaText("any", "number", "boolean"), identifier),
 		"top.rank": rank, "top.none": none,
 	}
 }
@@ -237,8 +246,14 @@ func schemaOf(title string, keys, required []string) object {
 	return s
 }
 
-// valueSchema is the form in which a test gives a value of a Go type.
-func valueSchema(t reflect.Type) any {
+// testTexts are the values that texts of a test can have whatever the rules are, by the path that expressions know them by.
+var testTexts = (&checker{}).baseEnv().Enums
+
+// testNames are lists whose entries are names that rules declare.
+var testNames = []string{"order.failed_providers", "order.to.zones", "order.from.zones"}
+
+// valueSchema is the form in which a test gives a value of a Go type that stands at a path.
+func valueSchema(t reflect.Type, at string) any {
 	switch t {
 	case reflect.TypeFor[shipping.Money]():
 		return moneySchema
@@ -263,17 +278,23 @@ func valueSchema(t reflect.Type) any {
 	case reflect.Float64:
 		return object{"type": "number", "minimum": 0, "maximum": 1}
 	case reflect.Slice:
-		if t.Elem().Kind() == reflect.String {
+		switch {
+		case slices.Contains(testNames, at):
+			return list(providerSchema)
+		case t.Elem().Kind() == reflect.String:
 			return textsSchema
 		}
-		return list(valueSchema(t.Elem()))
+		return list(valueSchema(t.Elem(), "item"))
 	case reflect.Map:
 		if t.Elem().Kind() == reflect.String {
 			return object{"type": "object", "additionalProperties": text("")}
 		}
 		return object{"type": "object", "additionalProperties": wholeSchema(0, noCap)}
 	case reflect.Struct:
-		return structSchema(t)
+		return structSchema(t, at)
+	}
+	if values := testTexts[at]; len(values) > 0 {
+		return oneOf(slices.Compact(append(slices.Clone(values), "")))
 	}
 	return object{"type": []string{"string", "number", "boolean"}} // it may be empty
 }
@@ -284,33 +305,33 @@ func momentSchema() object {
 	return o
 }
 
-func structSchema(t reflect.Type, required ...string) object {
+func structSchema(t reflect.Type, at string, required ...string) object {
 	properties := object{}
 	for i := range t.NumField() {
 		if tag := t.Field(i).Tag.Get("expr"); tag != "" {
-			properties[tag] = valueSchema(t.Field(i).Type)
+			properties[tag] = valueSchema(t.Field(i).Type, at+"."+tag)
 		}
 	}
 	return closed(properties, required...)
 }
 
 func settingSchema() object {
-	return closed(object{"now": nowSchema, "zone": text("America/Denver"), "location": locationSchema()})
+	return closed(object{"now": nowSchema, "zone": zoneName, "location": locationSchema()})
 }
 
 func locationSchema() object {
-	return object{"anyOf": []any{text("the id"), structSchema(reflect.TypeFor[Location]())}}
+	return object{"anyOf": []any{text("the id"), structSchema(reflect.TypeFor[Location](), "location")}}
 }
 
 func orderSchema() object {
-	o := structSchema(reflect.TypeFor[Order]())
+	o := structSchema(reflect.TypeFor[Order](), "order")
 	o["properties"].(object)["like"] = text("another order of fixtures")
 	return object{"anyOf": []any{o, text("an order of fixtures")}}
 }
 
 func quotesSchema() object {
-	quote := structSchema(reflect.TypeFor[quoteText](), "provider")
-	quote["properties"].(object)["provider"] = text("")
+	quote := structSchema(reflect.TypeFor[quoteText](), "option", "provider")
+	quote["properties"].(object)["provider"] = providerSchema
 	return list(quote)
 }
 
@@ -330,10 +351,18 @@ func caseSchema() object {
 			one[key] = text("")
 		}
 	}
-	one["excluded"] = object{"anyOf": []any{one["excluded"], some(textsSchema, "minItems")}}
+	for _, key := range []string{"ranked", "asked", "not_asked", "not_excluded"} {
+		form := maps.Clone(one[key].(object))
+		form["items"] = selectorSchema
+		one[key] = form
+	}
+	one["chosen"], one["next"], one["arm"] = selectorSchema, selectorSchema, selectorSchema
+	offers := object{"pattern": selectorSchema["pattern"]}
+	one["excluded"].(object)["propertyNames"] = offers
+	one["excluded"] = object{"anyOf": []any{one["excluded"], some(list(selectorSchema), "minItems")}}
 	one["guards"] = some(object{"type": "object", "additionalProperties": oneOf(breachActions)}, "minProperties")
 	one["set"] = some(object{"type": "object", "properties": object{"tip": moneySchema, "tip_max": moneySchema}, "additionalProperties": text(""), "propertyNames": oneOf(settable)}, "minProperties")
-	one["charge"], one["cost"] = moneySchema, some(object{"type": "object", "additionalProperties": moneySchema}, "minProperties")
+	one["charge"], one["cost"] = moneySchema, some(object{"type": "object", "additionalProperties": moneySchema, "propertyNames": offers}, "minProperties")
 	one["golden"] = written("golden/heavy.txt", `\.txt$`)
 	for _, key := range expectNames() {
 		names = append(names, object{"required": []string{key}})
@@ -347,11 +376,11 @@ func caseSchema() object {
 	branch["not"] = object{"required": []string{"when", "else"}}
 	branches := some(list(branch), "minItems")
 	branches["contains"] = object{"not": object{"required": []string{"anything"}}}
-	open := valueSchema(reflect.TypeFor[string]())
+	open := valueSchema(reflect.TypeFor[string](), "")
 	known := object{
-		"name": text("what the rules must do"), "about": text(""), "now": nowSchema, "zone": text(""), "location": locationSchema(), "order": orderSchema(),
-		"quotes": object{"anyOf": []any{text("quotes of fixtures"), quotesSchema()}}, "refused": list(closed(object{"provider": text(""), "service": open, "code": open, "message": open}, "provider")),
-		"down": textsSchema, "with": anyMap, "matrix": object{"type": "object", "additionalProperties": some(object{"type": "array"}, "minItems")}, "event": eventSchema,
+		"name": text("what the rules must do"), "about": text(""), "now": nowSchema, "zone": zoneName, "location": locationSchema(), "order": orderSchema(),
+		"quotes": object{"anyOf": []any{text("quotes of fixtures"), quotesSchema()}}, "refused": list(closed(object{"provider": providerSchema, "service": open, "code": open, "message": open}, "provider")),
+		"down": list(providerSchema), "with": anyMap, "matrix": object{"type": "object", "additionalProperties": some(object{"type": "array"}, "minItems")}, "event": eventSchema,
 		"expect": object{"anyOf": []any{branch, branches}},
 	}
 	for _, k := range caseKeys {

@@ -42,7 +42,7 @@ hold:
   - { name: H1, when: order.asap, from: "2026-01-01", locations: [ "7709", "tag:a" ], about: a, id: h1, enabled: true, for: 1d12h, reason: r }
   - { name: H2, until: released }
 set: [ { name: S, set: { signature: adult, tip: 10%, tip_max: 5.00, instructions: i, vehicle: car, weight: 2.5 lb, label_format: PDF, id_check: age_21 } } ]
-exclude: [ { name: E, when: heavy, providers: [ups], services: [ups/ground], reason: r } ]
+exclude: [ { name: E, when: order.weight > lb(60), providers: [ups], services: [ups/ground], reason: r } ]
 adjust: [ { name: A, providers: [ups], add: 1.00, charge: 2.00 USD } ]
 rank: { score: dollars(option.cost), ties: [option.provider], about: a }
 choose:

@@ -250,7 +250,7 @@ func (r *suiteReader) setOption(p pair, s *setting) {
 		s.location = p.value
 	case "zone":
 		zone, err := time.LoadLocation(p.value.Value)
-		if err != nil || p.value.Value == "" {
+		if err != nil || p.value.Value == "" || p.value.Value == "Local" { // that of the machine would decide
 			r.fault(p.value, "E505", fmt.Sprintf("there is no time zone %q", p.value.Value), "write America/Denver")
 			return
 		}

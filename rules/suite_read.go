@@ -331,7 +331,7 @@ func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
 				r.fault(n, "E502", "the quote has no provider", "{ provider: ups, fee: 9.50 }")
 				continue
 			}
-			r.known(n, q.Provider)
+			r.known(memberOf(n, "provider"), q.Provider)
 			c.offers = append(c.offers, q.offer(c.input.Local.Now))
 			c.currency = cmp.Or(c.currency, q.Fee.Currency) // where neither the rules nor the order say one
 			if q.OnTime < 1 || q.Cancelled > 0 {
@@ -354,7 +354,7 @@ func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
 		}
 		v.at = "a refusal"
 		v.set(reflect.ValueOf(&f).Elem(), n, "a refusal")
-		r.known(n, f.Provider)
+		r.known(memberOf(n, "provider"), f.Provider)
 		c.refuse = append(c.refuse, Refused{f.Provider, f.Service, cmp.Or(f.Code, "REFUSED"), f.Message})
 	}
 }
@@ -381,13 +381,27 @@ func (r *suiteReader) account(n *yaml.Node) (string, bool) {
 	return account, account != "" && r.known(n, account)
 }
 
-// known refuses a provider that the bundle does not have.
+// memberOf is the value of a key, the mapping itself where it has none.
+func memberOf(n *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return n
+}
+
+// known refuses what is no provider, or none of the bundle. n holds its name, and perhaps a service behind it.
 func (r *suiteReader) known(n *yaml.Node, provider string) bool {
-	if list := r.bundle.providers; len(list) > 0 && !slices.Contains(list, provider) {
-		p := Problem{Code: "E105", Line: n.Line, Column: n.Column, End: n.Column + width(n), Sentence: fmt.Sprintf("unknown provider %q", provider),
-			DidYouMean: formula.Suggest(provider, list), Hint: "known here: " + strings.Join(list, ", ")}
-		r.report(p)
+	list := r.bundle.providers
+	switch {
+	case len(list) == 0 && identifier.MatchString(provider) && n.Tag != "!!bool", slices.Contains(list, provider):
+		return true
+	case len(list) == 0:
+		r.fault(n, "E505", fmt.Sprintf("%q is no provider", provider), "a provider is an account id: small letters, digits and _")
 		return false
 	}
-	return true
+	r.report(Problem{Code: "E105", Line: n.Line, Column: n.Column, End: n.Column + width(n), Sentence: fmt.Sprintf("unknown provider %q", provider),
+		DidYouMean: formula.Suggest(provider, list), Hint: "known here: " + strings.Join(list, ", ")})
+	return false
 }

@@ -200,7 +200,7 @@ var suiteSlips = []measure.Slip{
 	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, order: «smal», expect: { chosen: ups } }\nfixtures: { orders: { small: {} } }\n", Want: "small"},
 	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, quotes: «usul», expect: { chosen: ups } }\nfixtures: { quotes: { usual: [] } }\n", Want: "usual"},
 	{Code: "E507", Text: "tests: 1\ncases:\n  - { name: A, order: a, expect: { chosen: ups } }\nfixtures: { orders: { a: { like: «a» } } }\n", Want: "itself"},
-	{Code: "E105", Text: "tests: 1\ncases:\n  - { name: A, quotes: [«{» provider: upps, fee: 1.00 }], expect: { chosen: ups } }\n", Want: "ups"},
+	{Code: "E105", Text: "tests: 1\ncases:\n  - { name: A, quotes: [{ provider: «upps», fee: 1.00 }], expect: { chosen: ups } }\n", Want: "ups"},
 	{Code: "E105", Text: "tests: 1\ncases:\n  - { name: A, expect: { excluded: { «dordash»: cap } } }\n", Want: "doordash"},
 	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, expect: { rule_hits: [«Capp»] } }\n", Want: "Cap"},
 	{Code: "E109", Text: "tests: 1\ncases:\n  - { name: A, expect: { guards: { «Budgett»: warn } } }\n", Want: "Budget"},

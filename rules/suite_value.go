@@ -138,7 +138,11 @@ func (r *valueReader) set(v reflect.Value, n *yaml.Node, what string) {
 
 // known refuses a text that what is read can never be.
 func (r *valueReader) known(n *yaml.Node) {
-	if r.env == nil || n.Value == "" {
+	if r.env == nil || n.Value == "" || r.at == "option.provider" { // which whoever reads the quote looks at
+		return
+	}
+	if slices.Contains(testNames, r.at) && (n.Tag == "!!bool" || !identifier.MatchString(n.Value)) {
+		r.fault(n, "E505", fmt.Sprintf("%q is no name that rules can declare", n.Value), "use small letters, digits and _")
 		return
 	}
 	if odd := r.env.Odd(r.at, n.Value); odd != nil {
