@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/trace"
 )
@@ -67,8 +69,8 @@ type Bundle struct {
 	env                *formula.Env    // of the order and the options
 	used               map[string]bool // names and paths that some expression uses
 	notes              []note
-	file               string // the first one
-	rankText, noneText string
+	file               string     // the first one
+	rankNode, noneNode *yaml.Node // as they stand in the files
 }
 
 // language is part of a bundle's hash: the same files under another language are another bundle.

@@ -65,8 +65,12 @@ func (b *Bundle) Position(rule string) *Position {
 func Diff(ctx context.Context, a, b *Bundle) []Change {
 	d := &diffing{old: newLinter(ctx, a), now: newLinter(ctx, b)}
 	changes := slices.Concat(d.rules(), d.orders(), diffNames(a, b), diffHeaders(a, b))
-	for _, x := range []struct{ what, old, now string }{{"rank", a.rankText, b.rankText}, {"none", a.noneText, b.noneText}} {
-		changes = appendChange(changes, Change{What: x.what, Old: x.old, New: x.now})
+	for _, x := range []struct {
+		what     string
+		old, now *yaml.Node
+	}{{"rank", a.rankNode, b.rankNode}, {"none", a.noneNode, b.noneNode}} {
+		old := nodeText(x.old)
+		changes = appendChange(changes, Change{What: x.what, Old: old, New: sameOr(old, x.old, x.now)})
 	}
 	return changes
 }
@@ -100,7 +104,7 @@ func (d *diffing) rules() []Change {
 	for _, h := range before {
 		c := Change{What: h.phase, Name: h.name, At: h.at, Old: nodeText(h.node), Position: h.position()}
 		if g := find(after, h); g != nil {
-			c.New, c.Position = nodeText(g.node), g.position()
+			c.New, c.Position = sameOr(c.Old, h.node, g.node), g.position()
 			d.compare(h, g, &c)
 		}
 		changes = appendChange(changes, c)
@@ -259,8 +263,54 @@ func diffNames(a, b *Bundle) []Change {
 	return changes
 }
 
+// sameOr is the text of a part of a file, or that of the old one where they differ in nothing but an order that decides nothing.
+func sameOr(text string, old, now *yaml.Node) string {
+	if old != nil && now != nil && nodeText(inOrder(old)) == nodeText(inOrder(now)) {
+		return text
+	}
+	return nodeText(now)
+}
+
+// anyOrder are the keys of lists whose entries may stand in any order.
+var anyOrder = []string{"providers", "services", "only", "on", "locations"}
+
+// inOrder is a node with everything sorted whose order decides nothing: the keys of mappings, but not the parts of a split, which take their
+// numbers of a hundred in turn; and some lists.
+func inOrder(n *yaml.Node) *yaml.Node {
+	out := *n
+	out.Content = nil
+	if n.Kind != yaml.MappingNode {
+		for _, c := range n.Content {
+			out.Content = append(out.Content, inOrder(c))
+		}
+		return &out
+	}
+	var pairs [][2]*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Value == "split": // as it stands
+		case slices.Contains(anyOrder, key.Value) && value.Kind == yaml.SequenceNode:
+			sorted := *value
+			sorted.Content = slices.SortedFunc(slices.Values(value.Content), func(a, b *yaml.Node) int { return strings.Compare(a.Value, b.Value) })
+			value = &sorted
+		default:
+			value = inOrder(value)
+		}
+		pairs = append(pairs, [2]*yaml.Node{key, value})
+	}
+	slices.SortStableFunc(pairs, func(a, b [2]*yaml.Node) int { return strings.Compare(a[0].Value, b[0].Value) })
+	for _, p := range pairs {
+		out.Content = append(out.Content, p[0], p[1])
+	}
+	return &out
+}
+
 // nodeText is a part of a file as text that does not depend on how it was laid out.
 func nodeText(n *yaml.Node) string {
+	if n == nil {
+		return ""
+	}
 	plain := bare(n)
 	text, err := yaml.Marshal(plain)
 	if err != nil {

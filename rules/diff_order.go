@@ -34,8 +34,9 @@ func (d *diffing) orders() []Change {
 			continue
 		}
 		c := Change{Kind: "changed", What: "order of " + phase, Old: namesOf(was), New: namesOf(is), Position: is[0].position()}
-		c.Otherwise, c.NotFound = d.swapped(phase, was, is)
-		changes = append(changes, c)
+		if c.Otherwise, c.NotFound = d.swapped(phase, was, is); c.Otherwise != nil || c.NotFound != "" {
+			changes = append(changes, c)
+		}
 	}
 	return changes
 }
@@ -67,7 +68,7 @@ func namesOf(list []*head) string {
 }
 
 // swapped looks for an order about which two rules decide that have changed places: what one said, the other says otherwise. Those that
-// stand near each other now are looked into first. Where there is none it says why.
+// stand near each other now are looked into first. Where none is found it says why, and nothing where there can be none.
 func (d *diffing) swapped(phase string, was, is []*head) (map[string]string, string) {
 	before := map[string]int{}
 	for i, h := range was {
@@ -75,12 +76,14 @@ func (d *diffing) swapped(phase string, was, is []*head) (map[string]string, str
 	}
 	pairs, why := 0, ""
 	for gap := 1; gap < len(is); gap++ {
-		for i := 0; i+gap < len(is) && pairs < maxPairs && !d.now.stop(); i++ {
+		for i := 0; i+gap < len(is); i++ {
 			x, y := is[i], is[i+gap]
-			if before[x.name] < before[y.name] {
+			if before[x.name] < before[y.name] || !d.now.b.meet(x, y) {
 				continue
 			}
-			pairs++
+			if pairs++; pairs > maxPairs || d.now.stop() {
+				return nil, cmp.Or(why, "not all of the rules that changed places were looked into")
+			}
 			w, reason := d.decides(phase, [2]*head{was[before[x.name]], was[before[y.name]]}, [2]*head{x, y})
 			if w != nil {
 				return w, ""
@@ -88,17 +91,45 @@ func (d *diffing) swapped(phase string, was, is []*head) (map[string]string, str
 			why = cmp.Or(why, reason)
 		}
 	}
-	return nil, cmp.Or(why, "no two of the rules that changed places can apply together")
+	return nil, why
+}
+
+// meet reports whether two rules can be about the same: of set some attribute, of fallback some event.
+func (b *Bundle) meet(x, y *head) bool {
+	if len(x.patches)+len(y.patches) > 0 || !slices.Contains([]string{"set", "fallback"}, x.phase) { // other forms may be about something else
+		return true
+	}
+	about := b.about(y)
+	return slices.ContainsFunc(b.about(x), func(one string) bool { return slices.Contains(about, one) })
+}
+
+// about are the attributes that a rule sets, or the events that it speaks of.
+func (b *Bundle) about(h *head) []string {
+	for i := range b.sets {
+		if &b.sets[i].head == h {
+			var out []string
+			for _, a := range b.sets[i].assign {
+				out = append(out, a.attribute)
+			}
+			return out
+		}
+	}
+	for i := range b.fallbacks {
+		if &b.fallbacks[i].head == h {
+			return b.fallbacks[i].fallback.On
+		}
+	}
+	return nil
 }
 
 // decides looks for an order about which one of two rules had its way in the old bundle, and the other has it in the new one.
 func (d *diffing) decides(phase string, was, is [2]*head) (map[string]string, string) {
 	v, w := d.now.solver.Solve(logic.All(d.now.trees[is[0]], d.now.trees[is[1]]))
-	if v == logic.Impossible {
+	if v == logic.Impossible && len(is[0].patches)+len(is[1].patches) == 0 {
 		return nil, ""
 	}
 	bases := []map[string]string{{}}
-	if v != logic.TooLarge {
+	if v != logic.TooLarge && v != logic.Impossible {
 		bases = append([]map[string]string{readable(w.Values)}, bases...)
 	}
 	s := &search{work: &d.now.work, stop: d.now.stop, cost: d.old.cost + d.now.cost, fee: d.now.b.usualFee(), see: func(w map[string]string) string {

@@ -158,24 +158,57 @@ func TestDiffTellsTheOrderOfRules(t *testing.T) {
 	}
 }
 
-// TestDiffOfOrdersThatDecideNothing: excludes in another order are the same; rules that cannot apply together are told, without an order.
-func TestDiffOfOrdersThatDecideNothing(t *testing.T) {
-	load := func(text string) *rules.Bundle {
-		b, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\n"+text, rules.Options{})
-		if err != nil {
-			t.Fatal(err)
+// TestDiffOfOrdersOfLists: of every list in a file the order is told where it decides, and only there.
+func TestDiffOfOrdersOfLists(t *testing.T) {
+	for _, c := range []struct{ old, now, want string }{
+		{"exclude: [ { name: A, when: order.gift }, { name: B, when: order.asap } ]", "exclude: [ { name: B, when: order.asap }, { name: A, when: order.gift } ]", ""},
+		{"adjust: [ { name: A, add: 1.00 }, { name: B, charge: 2.00 } ]", "adjust: [ { name: B, charge: 2.00 }, { name: A, add: 1.00 } ]", ""},
+		{"warn: [ { name: A, message: m }, { name: B, message: n } ]", "warn: [ { name: B, message: n }, { name: A, message: m } ]", ""},
+		// TestOrderOfRulesNeverMatters holds that guards judge alike in any order
+		{"guard: [ { name: A, max_fee: 9.00, on_breach: hold }, { name: B, max_fee: 8.00, on_breach: next } ]", "guard: [ { name: B, max_fee: 8.00, on_breach: next }, { name: A, max_fee: 9.00, on_breach: hold } ]", ""},
+		{"exclude: [ { name: A, when: order.gift, providers: [ups, doordash] } ]", "exclude: [ { providers: [doordash, ups], name: A, when: order.gift } ]", ""},
+		{"exclude: [ { name: A, services: [ups/a, ups/b], locations: [x, y] } ]", "exclude: [ { name: A, services: [ups/b, ups/a], locations: [y, x] } ]", ""},
+		{"choose: [ { name: A, only: [ups, doordash] } ]", "choose: [ { name: A, only: [doordash, ups] } ]", ""},
+		{"choose: [ { name: A, prefer: [ups, doordash] } ]", "choose: [ { name: A, prefer: [doordash, ups] } ]", "choose A"},
+		{"choose: [ { name: A, split: { ups: 20, doordash: 80 } } ]", "choose: [ { name: A, split: { doordash: 80, ups: 20 } } ]", "choose A"},
+		{"choose: [ { name: A, when: order.gift, prefer: [ups] }, { name: B, when: not order.gift, prefer: [doordash] } ]",
+			"choose: [ { name: B, when: not order.gift, prefer: [doordash] }, { name: A, when: order.gift, prefer: [ups] } ]", ""},
+		{"choose: [ { name: A, when: order.gift, prefer: [ups] }, { name: B, when: order.asap, prefer: [doordash] } ]",
+			"choose: [ { name: B, when: order.asap, prefer: [doordash] }, { name: A, when: order.gift, prefer: [ups] } ]", "order of choose"},
+		{"set: [ { name: A, set: { tip: 1.00, tip_max: 9.00 } }, { name: B, set: { vehicle: car } } ]", "set: [ { name: B, set: { vehicle: car } }, { name: A, set: { tip_max: 9.00, tip: 1.00 } } ]", ""},
+		{"set: [ { name: A, set: { tip: 1.00 } }, { name: B, set: { tip: 2.00 } } ]", "set: [ { name: B, set: { tip: 2.00 } }, { name: A, set: { tip: 1.00 } } ]", "order of set"},
+		{"fallback: [ { name: A, on: [no_driver, booking_failed], steps: [next_ranked, { notify: m }] } ]", "fallback: [ { name: A, on: [booking_failed, no_driver], steps: [next_ranked, { notify: m }] } ]", ""},
+		{"fallback: [ { name: A, on: [no_driver], steps: [next_ranked, { notify: m }] } ]", "fallback: [ { name: A, on: [no_driver], steps: [{ notify: m }, next_ranked] } ]", "fallback A"},
+		{"fallback: [ { name: A, on: [no_driver], steps: [next_ranked] }, { name: B, on: [booking_failed], steps: [{ notify: m }] } ]",
+			"fallback: [ { name: B, on: [booking_failed], steps: [{ notify: m }] }, { name: A, on: [no_driver], steps: [next_ranked] } ]", ""},
+		{"fallback: [ { name: A, on: [no_driver], steps: [next_ranked] }, { name: B, on: [no_driver], steps: [{ notify: m }] } ]",
+			"fallback: [ { name: B, on: [no_driver], steps: [{ notify: m }] }, { name: A, on: [no_driver], steps: [next_ranked] } ]", "order of fallback"},
+		{"rank: { score: dollars(option.cost), ties: [option.provider, option.service] }", "rank: { ties: [option.provider, option.service], score: dollars(option.cost) }", ""},
+		{"rank: { score: dollars(option.cost), ties: [option.provider, option.service] }", "rank: { score: dollars(option.cost), ties: [option.service, option.provider] }", "rank "},
+		{"none: { hold_for: 3m, retry: 2 }", "none: { retry: 2, hold_for: 3m }", ""},
+		{"let: { a: order.gift, b: order.asap }\nlists: { l: [MA, NY], m: [x] }", "let: { b: order.asap, a: order.gift }\nlists: { m: [x], l: [NY, MA] }", ""},
+		{"exclude: [ { name: A, when: order.gift } ]\nlocations: { x: { exclude: { A: { when: order.asap } } }, y: { exclude: { A: { enabled: false } } } }",
+			"exclude: [ { name: A, when: order.gift } ]\nlocations: { y: { exclude: { A: { enabled: false } } }, x: { exclude: { A: { when: order.asap } } } }", ""},
+		{"exclude: [ { name: A, when: order.gift } ]\nlocations: { tag:x: { exclude: { A: { when: order.asap } } }, tag:y: { exclude: { A: { when: order.paid } } } }",
+			"exclude: [ { name: A, when: order.gift } ]\nlocations: { tag:y: { exclude: { A: { when: order.paid } } }, tag:x: { exclude: { A: { when: order.asap } } } }", "exclude A"},
+	} {
+		var got []string
+		for _, x := range rules.Diff(t.Context(), diffed(t, c.old), diffed(t, c.now)) {
+			got = append(got, x.What+strings.TrimRight(" "+x.Name, " "))
 		}
-		return b
+		if told := slices.Contains(got, strings.TrimSpace(c.want)); told != (c.want != "") || !told && len(got) > 0 {
+			t.Errorf("%s\n%s\ngot %q, want %q", c.old, c.now, got, c.want)
+		}
 	}
-	if changes := rules.Diff(t.Context(), load("exclude: [ { name: A, when: order.gift }, { name: B, when: order.asap } ]\n"),
-		load("exclude: [ { name: B, when: order.asap }, { name: A, when: order.gift } ]\n")); len(changes) > 0 {
-		t.Errorf("%+v", changes)
+}
+
+func diffed(t *testing.T, text string) *rules.Bundle {
+	t.Helper()
+	b, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\n"+text+"\n", rules.Options{})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
 	}
-	changes := rules.Diff(t.Context(), load("choose: [ { name: A, when: order.gift, prefer: [ups] }, { name: B, when: not order.gift, prefer: [doordash] } ]\n"),
-		load("choose: [ { name: B, when: not order.gift, prefer: [doordash] }, { name: A, when: order.gift, prefer: [ups] } ]\n"))
-	if len(changes) != 1 || changes[0].Otherwise != nil || !strings.Contains(changes[0].NotFound, "can apply together") {
-		t.Errorf("%+v", changes)
-	}
+	return b
 }
 
 // TestDiffTellsWhatStandsAtTheTop of the files: it decides as well.

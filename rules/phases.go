@@ -128,14 +128,14 @@ func (c *checker) phases(d *document) {
 				d.fault(p.node, "E504", "the bundle ranks twice", "keep one rank:")
 			}
 			c.rankSeen = true
-			c.bundle.rankText = nodeText(p.value)
+			c.bundle.rankNode = p.value
 			c.readRank(d, p.value)
 		case "none":
 			d.where = "none"
 			if c.bundle.none != nil {
 				d.fault(p.node, "E504", "the bundle has two none:", "keep one of them")
 			}
-			c.bundle.noneText = nodeText(p.value)
+			c.bundle.noneNode = p.value
 			c.readNone(d, p.value)
 		}
 		d.where = ""
