@@ -16,6 +16,7 @@ type Coverage struct {
 	rules  map[*head]*ruleCount
 
 	formulas map[*formula.Formula]*ruleCount // lets, and values of rules
+	once     map[string]bool                 // lets whose parts say all that is to be said of them: see lone
 
 	lists  map[string]map[string]int
 	orders int
@@ -30,7 +31,9 @@ type clauseCount struct{ yes, no, skipped int }
 
 // NewCoverage begins to count for a bundle.
 func NewCoverage(b *Bundle) *Coverage {
-	return &Coverage{bundle: b, rules: map[*head]*ruleCount{}, formulas: map[*formula.Formula]*ruleCount{}, lists: map[string]map[string]int{}}
+	c := &Coverage{bundle: b, rules: map[*head]*ruleCount{}, formulas: map[*formula.Formula]*ruleCount{}, lists: map[string]map[string]int{}}
+	c.once = c.lone()
+	return c
 }
 
 // Add counts one decision of the bundle.
@@ -69,6 +72,9 @@ func (c *Coverage) clauses(r *ruleCount, t *trace.Tree) {
 		return
 	}
 	text := strings.Join(strings.Fields(t.Text), " ")
+	if c.once[text] {
+		return
+	}
 	n := r.clauses[text]
 	if n == nil {
 		n = &clauseCount{}
@@ -196,7 +202,7 @@ func (r *CoverageReport) add(h *head, n, values *ruleCount) {
 	switch {
 	case h.when == nil:
 		r.outcome(n.hit, who+" never applied")
-	case len(n.clauses) == 0:
+	case n.hit+n.miss == 0:
 		r.Of += 2
 		r.NotSeen = append(r.NotSeen, who+" was never asked")
 	}

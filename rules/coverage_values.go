@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/trace"
@@ -205,6 +206,46 @@ func (c *Coverage) seen(list ...*formula.Formula) *ruleCount {
 		}
 	}
 	return sum
+}
+
+// lone finds the lets that one expression alone names and whose parts are counted. To count the name there as well would be to count the same
+// twice; where several name a let, each of them is to see it hold and fail.
+func (c *Coverage) lone() map[string]bool {
+	b, places := c.bundle, map[string]int{}
+	for _, f := range b.expressions() {
+		for name := range f.Uses {
+			places[name]++
+		}
+	}
+	once := map[string]bool{}
+	lets := slices.Concat(b.orderLets, b.optionLets)
+	for range lets { // one may be the name of another, in any order
+		for _, l := range lets {
+			if places[l.name] == 1 && (once[strings.TrimSpace(l.formula.Source)] || len(c.seen(l.formula).clauses) > 0) {
+				once[l.name] = true
+			}
+		}
+	}
+	return once
+}
+
+// expressions are all whose clauses are counted.
+func (b *Bundle) expressions() []*formula.Formula {
+	var out []*formula.Formula
+	for _, l := range slices.Concat(b.orderLets, b.optionLets) {
+		out = append(out, l.formula)
+	}
+	values := b.valuesOf()
+	for _, h := range b.heads() {
+		if h.when != nil {
+			out = append(out, h.when)
+		}
+		out = append(out, values[h]...)
+	}
+	if b.rank.whole != nil {
+		out = append(out, b.rank.whole)
+	}
+	return append(out, b.rank.ties...)
 }
 
 // addClauses adds the clauses that were counted for a rule, or for what stands beside its condition.
