@@ -71,18 +71,25 @@ func TestMisreadByYAML(t *testing.T) {
 
 // TestMisreadHidesNothing: texts that want quotes are all told, and the other mistakes of the file too.
 func TestMisreadHidesNothing(t *testing.T) {
-	_, err := rules.Load(oneFile("rules: 1\nexclude:\n  - name: A\n    when: order.gift ? order.paid : order.asap\n  - name: B\n    when: order.wieght > lb(1)\n    reason: heavy: too much\n"), rules.Options{})
+	got, err := places(t, "rules: 1\nexclude:\n  - name: A\n    when: order.gift ? order.paid : order.asap\n  - name: B\n    when: order.wieght > lb(1)\n    reason: heavy: too much\n")
+	if diff := cmp.Diff([]string{"4:35-36 E501", "6:17-23 E102", "7:18-19 E501"}, got); diff != "" {
+		t.Errorf("%s\n%v", diff, err)
+	}
+}
+
+// places are those of the problems of a file that is refused, each with its code.
+func places(t *testing.T, text string) ([]string, error) {
+	t.Helper()
+	_, err := rules.Load(oneFile(text), rules.Options{})
 	check, ok := errors.AsType[*rules.CheckError](err)
 	if !ok {
 		t.Fatalf("it was not refused: %v", err)
 	}
-	var got []string
+	var list []string
 	for _, p := range check.Problems {
-		got = append(got, fmt.Sprintf("%d:%d-%d %s", p.Line, p.Column, p.End, p.Code))
+		list = append(list, fmt.Sprintf("%d:%d-%d %s", p.Line, p.Column, p.End, p.Code))
 	}
-	if diff := cmp.Diff([]string{"4:35-36 E501", "6:17-23 E102", "7:18-19 E501"}, got); diff != "" {
-		t.Errorf("%s\n%v", diff, err)
-	}
+	return list, err
 }
 
 // TestMisreadNearby breaks every line of the examples in some ways: each refusal is about that line or one beside it, and none speaks the parser's words.
@@ -143,15 +150,7 @@ func TestMisreadTwiceInALine(t *testing.T) {
 		"  - {name: A, reason: is (a, b), when: order.asap ]}":                       {"3:28-29 E501", "3:51-52 E501"},
 		"  - {name: A, when: any(order.items, .wieght > lb(1)), reason: x}":          {"3:36-37 E501", "3:39-45 E102"},
 	} {
-		_, err := rules.Load(oneFile("rules: 1\nexclude:\n"+line+"\n"), rules.Options{})
-		check, ok := errors.AsType[*rules.CheckError](err)
-		if !ok {
-			t.Fatalf("it was not refused: %v", err)
-		}
-		var got []string
-		for _, p := range check.Problems {
-			got = append(got, fmt.Sprintf("%d:%d-%d %s", p.Line, p.Column, p.End, p.Code))
-		}
+		got, err := places(t, "rules: 1\nexclude:\n"+line+"\n")
 		if !slices.Equal(got, want) {
 			t.Errorf("%q, want %q\n%v", got, want, err)
 		}
