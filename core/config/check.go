@@ -71,6 +71,7 @@ func (c *Config) defaults(dir string) {
 	fill(&c.Dispatch.QuoteTimeout, 8*time.Second)
 	fill(&c.Dispatch.BookTimeout, 30*time.Second)
 	fill(&c.Dispatch.WatchFor, 7*day)
+	fill(&c.Dispatch.WatchEvery, 10*time.Minute)
 	fill(&c.Dispatch.DownAfter, time.Minute)
 	fill(&c.Retention.Exchanges, 30*day)
 	fill(&c.Retention.Labels, 180*day)

@@ -114,6 +114,7 @@ type Dispatch struct {
 	QuoteTimeout time.Duration `yaml:"quote_timeout"` // per account, unless the account says otherwise; default 8s
 	BookTimeout  time.Duration `yaml:"book_timeout"`  // likewise; default 30s
 	WatchFor     time.Duration `yaml:"watch_for"`     // how long a booking that was not found is looked for; default 7 days
+	WatchEvery   time.Duration `yaml:"watch_every"`   // how long after it was not found it is looked for first, then ever more seldom; default 10m
 	DriverLead   time.Duration `yaml:"driver_lead"`   // how long before the pickup a driver must be known, for fallback on no_driver; default 0
 	DownAfter    time.Duration `yaml:"down_after"`    // how long a carrier must be out of order, for fallback on provider_down; default 1m
 }

@@ -60,7 +60,7 @@ func TestExampleLoads(t *testing.T) {
 	if cfg["base_url"] != "http://127.0.0.1:8081/ups" || cfg["negotiated_rates"] != true {
 		t.Errorf("adapter configuration = %v", cfg)
 	}
-	if c.Dispatch.AnswerWithin != 20*time.Second || c.Server.MaxBody != 1<<20 || c.Retention.Labels != 180*24*time.Hour {
+	if c.Dispatch.AnswerWithin != 20*time.Second || c.Dispatch.WatchEvery != 10*time.Minute || c.Server.MaxBody != 1<<20 || c.Retention.Labels != 180*24*time.Hour {
 		t.Errorf("defaults: %+v %+v %+v", c.Dispatch, c.Server, c.Retention)
 	}
 }

@@ -139,6 +139,17 @@ func TestACarrierLaterThanItsGraceIsFound(t *testing.T) {
 			}
 		})
 	}
+	t.Run("as soon as the configuration says", func(t *testing.T) {
+		e, dash, _ := doubtful(t, false, nil)
+		e.config.Dispatch.WatchEvery = 30 * time.Second
+		e.pass(5 * time.Minute)
+		dash.set(func(f *fakeCarrier) { f.commit(f.booked[0]) })
+		e.pass(5 * time.Minute)
+		e.wantLive("o1", "doordash")
+		if a := e.get("o1").Attempts[0]; a.State != shipment.Voided {
+			t.Errorf("the attempt is %s with %+v", a.State, a.Spares)
+		}
+	})
 	t.Run("few looks", func(t *testing.T) {
 		e, dash, _ := doubtful(t, false, nil)
 		e.pass(5 * time.Minute)

@@ -79,7 +79,7 @@ func engineOn(t tb, st *faultyStore, clk *clock.Manual, carriers ...*fakeCarrier
 	}
 	tenant.Locations["7709"], tenant.Locations["301"] = loc, &back
 	e.config = &config.Config{Tenants: map[string]*config.Tenant{"demo": tenant, "other": {ID: "other", Currency: "USD"}},
-		Dispatch: config.Dispatch{AnswerWithin: 0, QuoteTimeout: 2 * time.Second, BookTimeout: 10 * time.Second, WatchFor: 7 * 24 * time.Hour}}
+		Dispatch: config.Dispatch{AnswerWithin: 0, QuoteTimeout: 2 * time.Second, BookTimeout: 10 * time.Second, WatchFor: 7 * 24 * time.Hour, WatchEvery: 10 * time.Minute}}
 	placer, err := geo.New(geo.Config{})
 	if err != nil {
 		t.Fatal(err)

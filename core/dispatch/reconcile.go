@@ -301,8 +301,8 @@ func (s *Service) absent(sh *shipment.Shipment, a *shipment.Attempt, watch bool)
 		tx = &store.Tx{DropJobs: drop(sh, JobReconcile), PutJobs: []store.Job{s.job(sh, JobDispatch, now)}}
 	}
 	tx.Usage = append(tx.Usage, uncounted(sh, a))
-	if watch {
-		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, now.Add(longPause)))
+	if watch && !failpoint.WithoutWatch {
+		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, now.Add(s.Config().Dispatch.WatchEvery)))
 	}
 	tx.Counts = tally.Back(a)
 	return tx

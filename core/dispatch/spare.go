@@ -133,9 +133,9 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 	case watched(a, m):
 		// The longer nothing has shown, the less often it is looked for.
 		_, quiet := watchedSince(a)
-		return s.watchOn(a, min(max(s.Clock.Now().Sub(quiet)/4, longPause), watchPause)), nil
+		return s.watchOn(a, max(min(s.Clock.Now().Sub(quiet)/4, watchPause), s.Config().Dispatch.WatchEvery)), nil
 	case a.State == shipment.Absent && m.Has(carrier.CanFind): // proven, and the carrier may be later than it says
-		return s.watchOn(a, max(s.Clock.Now().Sub(a.EndedAt), longPause)), nil
+		return s.watchOn(a, max(s.Clock.Now().Sub(a.EndedAt), s.Config().Dispatch.WatchEvery)), nil
 	}
 	return jobs.Done(), nil
 }

@@ -9,4 +9,6 @@ const (
 	WithoutDoubt = noDoubtRule
 	// WithoutReconcile: nobody finds out what became of an attempt in doubt (tag noreconcile).
 	WithoutReconcile = noReconcile
+	// WithoutWatch: what was believed to be absent is never looked for again (tag nowatch).
+	WithoutWatch = noWatch
 )

@@ -1,0 +1,5 @@
+//go:build nowatch
+
+package failpoint
+
+const noWatch = true
