@@ -38,28 +38,29 @@ func NewCoverage(b *Bundle) *Coverage {
 
 // Add counts one decision of the bundle.
 func (c *Coverage) Add(d *Decision) error {
-	e := &explaining{saw: c.saw, ran: c.entries, valued: c.values, out: &trace.Writer{}}
+	e := &explaining{saw: c.saw, spoke: c.spoke, ran: c.entries, valued: c.values, out: &trace.Writer{}}
 	e.explain(c.bundle, d)
 	c.orders++
 	return e.err
 }
 
-func (c *Coverage) saw(h *head, t *trace.Tree) {
+func (c *Coverage) saw(h *head, t *trace.Tree) { c.clauses(c.rule(h), t) }
+
+func (c *Coverage) spoke(h *head, held bool) {
+	if r := c.rule(h); held {
+		r.hit++
+	} else {
+		r.miss++
+	}
+}
+
+func (c *Coverage) rule(h *head) *ruleCount {
 	r := c.rules[h]
 	if r == nil {
 		r = &ruleCount{clauses: map[string]*clauseCount{}}
 		c.rules[h] = r
 	}
-	if t == nil {
-		r.hit++
-		return
-	}
-	if len(t.Values) == 1 && t.Values[0] == true {
-		r.hit++
-	} else {
-		r.miss++
-	}
-	c.clauses(r, t)
+	return r
 }
 
 // clauses counts the parts of a condition that and, or, not and a choice between two join. What decides a choice within a part is counted too:
@@ -175,7 +176,7 @@ func (c *Coverage) Report() CoverageReport {
 		}
 	}
 	for _, h := range c.bundle.heads() {
-		r.add(h, c.rules[h], c.seen(values[h]...))
+		r.add(h, len(c.bundle.conditions(h)) == 0, c.rules[h], c.seen(values[h]...))
 	}
 	if rank := &c.bundle.rank; rank.file != "" {
 		r.addShared("rank", rank.file, rank.line, c.seen(append([]*formula.Formula{rank.whole}, rank.ties...)...))
@@ -190,7 +191,7 @@ func (c *Coverage) Report() CoverageReport {
 	return r
 }
 
-func (r *CoverageReport) add(h *head, n, values *ruleCount) {
+func (r *CoverageReport) add(h *head, always bool, n, values *ruleCount) {
 	if n == nil {
 		n = &ruleCount{}
 	}
@@ -200,7 +201,7 @@ func (r *CoverageReport) add(h *head, n, values *ruleCount) {
 		who += " at " + h.at
 	}
 	switch {
-	case h.when == nil:
+	case always:
 		r.outcome(n.hit, who+" never applied")
 	case n.hit+n.miss == 0:
 		r.Of += 2

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -202,6 +203,33 @@ func TestCoverageCountsNoLetTwice(t *testing.T) {
 		got, want := covered(t, "rules: 1\ncurrency: USD\nproviders: [ups]\n"+named+"\n", cases), covered(t, "rules: 1\ncurrency: USD\nproviders: [ups]\n"+plain+"\n", cases)
 		if got.Of != want.Of || got.Seen != want.Seen {
 			t.Errorf("%s: %d of %d, without the let %d of %d: %q", named, got.Seen, got.Of, want.Seen, want.Of, got.NotSeen)
+		}
+	}
+}
+
+// A guard that speaks of some options only holds for those: it is not covered by one of which it does not speak.
+func TestCoverageOfAGuardThatSpeaksOfSomeOptions(t *testing.T) {
+	for _, c := range []struct{ when, mode, want string }{
+		{"", "ground", `hit 0 miss 1 [{option.mode == "air" 0 1 0}]`},
+		{"", "air", `hit 1 miss 0 [{option.mode == "air" 1 0 0}]`},
+		{"when: order.asap, ", "air", `hit 0 miss 1 [{option.mode == "air" 0 0 1} {order.asap 0 1 0}]`},
+	} {
+		b, d := decided(t, "rules: 1\ncurrency: USD\nproviders: [ups]\nguard:\n  - { name: Air cap, "+c.when+"applies: option.mode == \"air\", max_fee: 10.00, on_breach: next }\n",
+			"{ name: A, order: { id: a, total: 20, asap: false }, quotes: [ { provider: ups, service: ground, fee: 9, mode: "+c.mode+" } ], expect: { chosen: ups } }")
+		cov := rules.NewCoverage(b)
+		if err := cov.Add(&d); err != nil {
+			t.Fatal(err)
+		}
+		r := cov.Report().Rules[0]
+		if got := fmt.Sprintf("hit %d miss %d %v", r.Hit, r.Miss, r.Clauses); got != c.want {
+			t.Errorf("%s%s: %s, want %s", c.when, c.mode, got, c.want)
+		}
+		text, err := rules.Explain(b, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if over := strings.Contains(text, `guard passed over "Air cap"`); over != (r.Hit == 0) {
+			t.Errorf("%s%s: it is explained as\n%s", c.when, c.mode, text)
 		}
 	}
 }

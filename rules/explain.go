@@ -60,7 +60,8 @@ type explaining struct {
 	skipped int // parts of conditions that were not evaluated
 
 	speaks *head                        // the rule whose parts are being shown, nil where it is none
-	saw    func(h *head, t *trace.Tree) // is told what the condition of a rule came to; t is nil for a rule without
+	saw    func(h *head, t *trace.Tree) // is told what each condition of a rule came to
+	spoke  func(h *head, held bool)     // is told whether all of them hold; of a rule without, that it speaks
 	ran    func(t *trace.Tree)          // is told what any expression came to, those of lets too
 
 	valued func(f *formula.Formula, t *trace.Tree) // is told what a value came to that was asked for, and a let that was
@@ -69,20 +70,12 @@ type explaining struct {
 
 // tree writes what the parts of a formula come to.
 func (e *explaining) tree(f *formula.Formula) {
-	if f == nil {
-		e.tell(nil)
-		e.held = true
-		e.line("    always")
-		return
+	t := e.silent(f)
+	if t == nil {
+		return // why is in e.err
 	}
-	twin, err := e.bundle.twin(f)
-	if err != nil {
-		e.err = fmt.Errorf("explain %q: %w", f.Source, err)
-		return
-	}
-	t := e.m.Run(twin)
-	if e.tell(t); e.speaks != nil {
-		e.held = t.Err == nil && len(t.Values) == 1 && t.Values[0] == true
+	if e.speaks != nil {
+		e.tell(t)
 	}
 	used := e.counted(f, t)
 	if e.ran != nil {
@@ -94,9 +87,10 @@ func (e *explaining) tree(f *formula.Formula) {
 	e.open(used) // which ends the tree
 }
 
-// tell hands the condition of the rule that speaks to whoever wants to know.
+// tell hands a condition of the rule that speaks to whoever wants to know, and notes whether it holds.
 func (e *explaining) tell(t *trace.Tree) {
-	if e.saw != nil && e.speaks != nil {
+	e.held = t.Err == nil && len(t.Values) == 1 && t.Values[0] == true
+	if e.saw != nil {
 		e.saw(e.speaks, t)
 	}
 }
@@ -117,7 +111,7 @@ func (e *explaining) rule(verdict string, h *head) {
 		return
 	}
 	e.speaks = h
-	e.tree(h.when)
+	e.conditions(h)
 	e.speaks = nil
 }
 
@@ -349,18 +343,18 @@ func (e *explaining) guard(rule *guardRule, i int) {
 	if reason == "" {
 		if over, err := e.again.breach(rule, i); over != "" || err != nil {
 			verdict, reason = "guard without effect", "-> "+e.spared(rule, o)
+		} else if ok, _ := e.again.bounded(rule); !ok {
+			verdict = "guard passed over"
 		}
 	}
 	e.rule(verdict, &rule.head)
 	if !e.inForce(&rule.head) {
 		return
 	}
-	e.bounds(rule, o)
-	for _, f := range rule.formulas() {
-		e.tree(f)
-		if f == rule.applies {
-			v, err := e.eval(f)
-			e.held = e.held && err == nil && v.(bool)
+	if e.held {
+		e.bounds(rule, o)
+		for _, f := range rule.formulas() {
+			e.tree(f)
 		}
 	}
 	if reason != "" {
@@ -379,19 +373,8 @@ func (e *explaining) spared(rule *guardRule, o *Option) string {
 	return "it warns of the option that leads alone"
 }
 
-// formulas are what a guard computes beside its condition.
-func (g *guardRule) formulas() []*formula.Formula {
-	var out []*formula.Formula
-	if g.applies != nil {
-		out = append(out, g.applies)
-	}
-	for _, a := range []*amount{g.maxFee, g.budget} {
-		if a != nil && a.formula != nil {
-			out = append(out, a.formula)
-		}
-	}
-	return out
-}
+// formulas are what a guard computes beside its conditions.
+func (g *guardRule) formulas() []*formula.Formula { return formulasOf(g.maxFee, g.budget) }
 
 func charged(m shipping.Money) string {
 	if m.IsZero() {

@@ -36,16 +36,27 @@ func unreached(t *trace.Tree) int {
 	return n
 }
 
-// bounds writes what a guard bounds, and how the option stands to it.
-func (e *explaining) bounds(rule *guardRule, o *Option) {
-	if !e.inVariant(&rule.variant) {
-		return
+// conditions writes what the conditions of the rule that speaks come to, hands them to whoever wants to know, and notes whether all hold.
+func (e *explaining) conditions(h *head) {
+	list := e.bundle.conditions(h)
+	if len(list) == 0 {
+		e.line("    always")
 	}
-	if rule.applies != nil {
-		if v, err := e.eval(rule.applies); err != nil || !v.(bool) {
-			return
+	e.held = true
+	for _, f := range list {
+		if e.held {
+			e.tree(f)
+		} else if twin, err := e.bundle.twin(f); err == nil {
+			e.tell(twin.Shape()) // nobody asks it
 		}
 	}
+	if e.spoke != nil {
+		e.spoke(h, e.held)
+	}
+}
+
+// bounds writes what a guard bounds, and how the option stands to it.
+func (e *explaining) bounds(rule *guardRule, o *Option) {
 	if m := rule.maxFee; m != nil {
 		if most, err := m.eval(e.m, e.order.Total); err == nil {
 			e.line("    the fee is %s, the bound %s", o.Fee, most)

@@ -140,13 +140,8 @@ func (r *deciding) bound(rule *guardRule, i int, leads bool) bool {
 
 // breach says what is wrong with an option, "" where nothing is. A guard that fails counts as gone beyond: it is there to be safe.
 func (r *deciding) breach(rule *guardRule, i int) (string, error) {
-	if ok, err := r.applies(&rule.head); err != nil || !ok {
+	if ok, err := r.bounded(rule); err != nil || !ok {
 		return "", err
-	}
-	if rule.applies != nil {
-		if v, err := r.eval(rule.applies); err != nil || !v.(bool) {
-			return "", err
-		}
 	}
 	var broken []string
 	o := &r.vars[i]
@@ -180,6 +175,15 @@ func (r *deciding) breach(rule *guardRule, i int) (string, error) {
 		}
 	}
 	return strings.Join(broken, "; "), nil
+}
+
+// bounded reports whether a guard speaks of the option that is looked at.
+func (r *deciding) bounded(rule *guardRule) (bool, error) {
+	if ok, err := r.applies(&rule.head); err != nil || !ok || rule.applies == nil {
+		return ok, err
+	}
+	v, err := r.eval(rule.applies)
+	return err == nil && v.(bool), err
 }
 
 func (r *deciding) overBudget(rule *guardRule, i int) (string, error) {
