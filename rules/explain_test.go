@@ -223,3 +223,39 @@ choose: [ { name: Choose, split: { ups: 100, by: 'order.content[3]' } } ]
 		}
 	}
 }
+
+// TestCallsAreExplainedAsTheyAreWritten: what a call was turned into while compiling is not the author's.
+func TestCallsAreExplainedAsTheyAreWritten(t *testing.T) {
+	for when, want := range map[string][]string{
+		`date_between("2026-11-23", "2027-01-17")`: {
+			`date_between("2026-11-23", "2027-01-17") = false`, `local.date = "2026-06-01"`},
+		`not within(order.to, "downtown") and supports("alcohol")`: {
+			`not within(order.to, "downtown") and supports("alcohol") = false`, `not within(order.to, "downtown") = true`,
+			`within(order.to, "downtown") = false`, `order.to.zones = []`, `supports("alcohol") = false`, `option.supports = []`},
+	} {
+		b, d := decided(t, "rules: 1\ncurrency: USD\nproviders: [ups]\nzones: { downtown: { center: \"42.3452369,-71.0639399\", radius: 3 mi } }\nexclude: [ { name: R, reason: r, when: '"+when+"' } ]\n",
+			`{ name: A, now: "2026-06-01 12:00", order: { id: a, total: 20 }, quotes: [ { provider: ups, fee: 9 } ], expect: { chosen: ups } }`)
+		text, err := rules.Explain(b, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, tree, _ := strings.Cut(text, `exclude passed over "R"`+"\n")
+		tree, _, _ = strings.Cut(tree, "  score\n")
+		var got []string
+		for line := range strings.Lines(tree) {
+			got = append(got, strings.Join(strings.Fields(strings.TrimLeft(line, " |`-")), " "))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s is explained as\n%s", when, tree)
+		}
+		c := rules.NewCoverage(b)
+		if err := c.Add(&d); err != nil {
+			t.Fatal(err)
+		}
+		for _, cl := range c.Report().Rules[0].Clauses {
+			if !strings.Contains(when, cl.Text) {
+				t.Errorf("%s: coverage speaks of %s", when, cl.Text)
+			}
+		}
+	}
+}

@@ -5,8 +5,10 @@ package trace
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -218,6 +220,11 @@ func (w *wrapper) wrap(node *ast.Node) *part {
 			return w.add(node, below)
 		}
 	case *ast.BinaryNode:
+		if w.made(n) {
+			p := w.add(node, w.facts(node, nil))
+			p.op = ""
+			return p
+		}
 		if below := w.all(&n.Left, &n.Right); below != nil {
 			return w.add(node, below)
 		}
@@ -244,6 +251,30 @@ func (w *wrapper) wrap(node *ast.Node) *part {
 		}
 	}
 	return nil
+}
+
+// made reports whether a node was put in the place of a call while compiling: with what it is made of it has the place of the call's name.
+func (w *wrapper) made(n *ast.BinaryNode) bool {
+	at := n.Location()
+	return at.From < len(w.source) && unicode.IsLetter(w.source[at.From]) && (n.Left.Location() == at || n.Right.Location() == at)
+}
+
+// facts are what such a node hangs on, each once: the comparisons in between are not what the author wrote.
+func (w *wrapper) facts(node *ast.Node, have []*part) []*part {
+	if n, ok := (*node).(*ast.BinaryNode); ok && w.made(n) {
+		return w.facts(&n.Right, w.facts(&n.Left, have))
+	}
+	m, ok := (*node).(*ast.MemberNode)
+	if !ok {
+		return append(have, w.all(node)...)
+	}
+	text := m.String()
+	if slices.ContainsFunc(have, func(p *part) bool { return p.text == text }) {
+		return have
+	}
+	fact := w.wrap(node)
+	fact.text = text // where the author has written it, the call stands
+	return append(have, fact)
 }
 
 func (w *wrapper) all(nodes ...*ast.Node) []*part {
