@@ -224,10 +224,10 @@ func BenchmarkBacktest(b *testing.B) {
 }
 
 // processorTime is what this process has used so far.
-func processorTime(b *testing.B) time.Duration {
+func processorTime(t testing.TB) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -16,16 +16,17 @@ import (
 	"github.com/waybill-dev/waybill/rules/measure"
 )
 
-// muchTooLong is far beyond what any machine needs, however busy: it tells work that explodes from work that is bounded.
+// muchTooLong is far beyond what any machine needs of its processors: it tells work that explodes from work that is bounded. What the
+// clock shows says nothing on a busy machine.
 // measure.Hostile measures what it really takes.
 const muchTooLong = 10 * time.Second
 
 func TestHostileFilesAreRefused(t *testing.T) {
 	for name, text := range measure.HostileFiles() {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
+			before := processorTime(t)
 			_, err := rules.Load([]rules.File{{Name: "hostile.rules.yaml", Data: []byte(text)}}, rules.Options{})
-			if took := time.Since(start); took > muchTooLong {
+			if took := processorTime(t) - before; took > muchTooLong {
 				t.Errorf("refused after %v", took)
 			}
 			var check *rules.CheckError
@@ -98,9 +99,9 @@ func TestRunawayExpressionsAreStopped(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			start := time.Now()
+			before := processorTime(t)
 			plan := b.Prepare(input(t, src), candidates())
-			if took := time.Since(start); took > muchTooLong {
+			if took := processorTime(t) - before; took > muchTooLong {
 				t.Errorf("it took %v", took)
 			}
 			if len(plan.Faults) == 0 {
@@ -112,7 +113,7 @@ func TestRunawayExpressionsAreStopped(t *testing.T) {
 			if _, err := rules.Explain(b, b.Decide(plan, nil)); err != nil {
 				t.Error(err)
 			}
-			if took := time.Since(start); took > muchTooLong {
+			if took := processorTime(t) - before; took > muchTooLong {
 				t.Errorf("with the explanation it took %v", took)
 			}
 		})
@@ -129,7 +130,7 @@ func TestEndlessFilesAreLookedInto(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			start := time.Now()
+			before := processorTime(t)
 			said := slices.ContainsFunc(b.Lint(t.Context()), func(f rules.Finding) bool { return f.Code == "W629" })
 			if said != unread[name] {
 				t.Errorf("it says that a condition was not looked at: %v", said)
@@ -151,7 +152,7 @@ func TestEndlessFilesAreLookedInto(t *testing.T) {
 			if r, err := rules.RunBacktest(b, bytes.NewReader(encode(t, d)), rules.BacktestOptions{Workers: 1}); err != nil || r.Orders != 1 {
 				t.Errorf("%+v (%v)", r, err)
 			}
-			if took := time.Since(start); took > 3*muchTooLong {
+			if took := processorTime(t) - before; took > 3*muchTooLong {
 				t.Errorf("it took %v", took)
 			}
 		})

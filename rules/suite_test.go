@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -454,14 +453,14 @@ func TestOffersInAnotherCurrencyAreLeftOut(t *testing.T) {
 
 // TestHugeQuantitiesAreNoWork gives an order more pieces than anybody could count.
 func TestHugeQuantitiesAreNoWork(t *testing.T) {
-	start := time.Now()
+	before := processorTime(t)
 	s, err := loadSuite(t, "tests: 1\ncases:\n  - { name: A, order: { items: [ { sku: a, price: 0.01, quantity: 2000000000 }, { sku: b, price: 1.00, quantity: 2 } ] }, "+
 		"quotes: [], expect: { none: true, faults: [] } }\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := s.Run(noGolden)[0]
-	if took := time.Since(start); took > muchTooLong {
+	if took := processorTime(t) - before; took > muchTooLong {
 		t.Errorf("it took %v", took)
 	}
 	if got := r.Decision.Plan.Input.Order.Subtotal; got != usd(2_000_000_200) {
