@@ -78,11 +78,25 @@ var faultChecks = func() []Check {
 		Check{"book_lost_response", "A booking whose answer is lost has effect unknown, and Find finds it.", carrier.CanBook, with(checkLostResponse)})
 }()
 
+// A check that measures time is tried a few times, and more often where the machine was too busy for a try to say anything: that is, where
+// this program itself was woken late by a good part of what an adapter has to answer in once its time is over.
+const (
+	fewTries  = 5
+	mostTries = 15
+	tooLate   = 20 * time.Millisecond
+)
+
 // patiently repeats a check that measures time: a busy machine fails it now and then, a faulty adapter always.
 func patiently(f func(context.Context, Subject, *plugin.Account) error) func(context.Context, Subject, *plugin.Account) error {
 	return func(ctx context.Context, s Subject, a *plugin.Account) (err error) {
-		for s.tries = range 5 {
-			if err = f(ctx, s, a); err == nil || errors.As(err, new(skip)) {
+		for told, all := 0, 0; told < fewTries && all < mostTries && ctx.Err() == nil; all++ {
+			s.tries = min(all, fewTries-1)
+			late := watchLateness()
+			err = f(ctx, s, a)
+			if late() < tooLate {
+				told++
+			}
+			if err == nil || errors.As(err, new(skip)) {
 				return err
 			}
 			if err := s.fault(NoFault); err != nil {
@@ -90,6 +104,29 @@ func patiently(f func(context.Context, Subject, *plugin.Account) error) func(con
 			}
 		}
 		return err
+	}
+}
+
+// watchLateness begins to measure how late this program is woken. stop ends that, and returns by how much it was at worst.
+func watchLateness() (stop func() time.Duration) {
+	const nap = time.Millisecond
+	done, worst := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		var late time.Duration
+		for last := time.Now(); ; {
+			select {
+			case <-done:
+				worst <- late
+				return
+			case <-time.After(nap):
+			}
+			now := time.Now()
+			late, last = max(late, now.Sub(last)-2*nap), now
+		}
+	}()
+	return func() time.Duration {
+		close(done)
+		return <-worst
 	}
 }
 
