@@ -26,7 +26,7 @@ func TestAudit(t *testing.T) {
 	binary, plugins := built(t)
 	const operator = "wb_an-operators-key"
 	sum := sha256.Sum256([]byte(operator))
-	cfg := withMembers(t, thirds(t), "  admin_keys: [{ name: ops, sha256: "+hex.EncodeToString(sum[:])+" }]\n")
+	cfg := withMembers(t, hasty(t), "  admin_keys: [{ name: ops, sha256: "+hex.EncodeToString(sum[:])+" }]\n")
 	run := func(env []string, args ...string) *devProcess {
 		d, err := launch(binary, t.TempDir(), env, args)
 		if err != nil {
@@ -225,7 +225,7 @@ func TestAnAuditThatComparedNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		closeStore(t, st)
-		args := []string{"audit", "--config", thirds(t), "--data", data, "--ledger", sim.SimURL}
+		args := []string{"audit", "--config", hasty(t), "--data", data, "--ledger", sim.SimURL}
 		code, out, errs := command(t, nil, args...)
 		if code != exitFailure || !strings.Contains(out, want) || strings.Contains(errs, "nothing was compared") != (state == shipment.Refused) {
 			t.Errorf("%s: %d %s%s", state, code, out, errs)

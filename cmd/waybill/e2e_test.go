@@ -44,7 +44,23 @@ func boston(id string) string {
 "pickupTime":null,"deliveryTime":null}`
 }
 
-// thirds writes a configuration in which each carrier wins a third of the orders, and doubts are cleared up within seconds.
+// hasty is thirds where doubts are cleared up within seconds. On a busy machine there may be doubts, then, that no fault has caused.
+func hasty(t testing.TB) string {
+	t.Helper()
+	path := thirds(t)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := strings.NewReplacer("book_timeout: 30s", "book_timeout: 4s", "quote_timeout: 8s", "quote_timeout: 4s", "answer_within: 20s", "answer_within: 1s",
+		"adapter: ups\n", "adapter: ups\n        grace: 1s\n", "adapter: doordash\n", "adapter: doordash\n        grace: 1s\n").Replace(string(text))
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// thirds writes a configuration in which each carrier wins a third of the orders.
 func thirds(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -52,9 +68,7 @@ func thirds(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := strings.NewReplacer("book_timeout: 30s", "book_timeout: 4s", "quote_timeout: 8s", "quote_timeout: 4s", "answer_within: 20s", "answer_within: 1s",
-		"adapter: ups\n", "adapter: ups\n        grace: 1s\n", "adapter: doordash\n", "adapter: doordash\n        grace: 1s\n").Replace(string(text)) +
-		"\nplugins: { quarantine: { deaths: 10000 } }\n"
+	config := string(text) + "\nplugins: { quarantine: { deaths: 10000 } }\n"
 	rules := "rules: 1\nname: thirds\nproviders: [ups, doordash, own_fleet]\nchoose:\n  - name: A third each\n    split: { ups: 34, doordash: 33, own_fleet: 33, by: order.id }\n"
 	for name, content := range map[string]string{"waybill.yaml": config, "rules/thirds.rules.yaml": rules} {
 		path := filepath.Join(dir, name)
@@ -73,7 +87,7 @@ func thirds(t testing.TB) string {
 // believes: one live booking for each order that has one, none besides.
 func TestAdaptersMayDie(t *testing.T) {
 	t.Parallel()
-	d := startDev(t, "--config", thirds(t))
+	d := startDev(t, "--config", hasty(t))
 	const orders, clients = 500, 64
 	stop, killed := killAdapters(t, d)
 	ids := make(chan string, orders)

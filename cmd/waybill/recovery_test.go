@@ -274,7 +274,7 @@ func TestRecovery(t *testing.T) {
 		return otherwise
 	}
 	finished, inFlight := size("WAYBILL_RECOVERY_FINISHED", 5000), size("WAYBILL_RECOVERY_INFLIGHT", 100)
-	cfg, data := thirds(t), filepath.Join(t.TempDir(), "store")
+	cfg, data := hasty(t), filepath.Join(t.TempDir(), "store")
 	run := func(env []string, args ...string) *devProcess {
 		d, err := launch(binary, t.TempDir(), env, args)
 		if err != nil {
