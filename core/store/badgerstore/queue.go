@@ -12,8 +12,8 @@ import (
 )
 
 // queue is the order in which jobs are due, and their leases, in memory: the jobs' rows are the truth, and leases need none, as
-// those of an earlier opening are void. Payloads stay on disk. A commit that touches jobs freezes their keys from the moment it
-// is checked until its fate is known, so nobody claims what is about to change.
+// those of an earlier opening are void. Payloads stay on disk. A commit that touches jobs freezes their keys before it is
+// checked until its fate is known, so nobody claims what is about to change.
 type queue struct {
 	mu     sync.Mutex
 	owner  string
@@ -336,7 +336,7 @@ func (q *queue) check(c *jobChange) error {
 	return nil
 }
 
-// freeze keeps the keys of a checked change from being claimed.
+// freeze keeps the keys of a change from being claimed.
 func (q *queue) freeze(c *jobChange, t *touched) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -110,7 +110,11 @@ func (s *Store) merge(b *batch, r *request) *batch {
 			b = s.newBatch()
 		}
 	}
+	if r.jobs != nil { // before they are checked: nobody may claim what the check has found free
+		s.queue.freeze(r.jobs, &b.touched)
+	}
 	if err := s.noticed(guarded(func() error { return r.check(b.txn) })); err != nil {
+		s.thaw(r)
 		if len(b.merged) == 0 {
 			r.answer(err)
 		} else {
@@ -120,15 +124,15 @@ func (s *Store) merge(b *batch, r *request) *batch {
 	}
 	if r.ahead != nil {
 		if err := r.ahead(); err != nil {
+			s.thaw(r)
 			r.answer(errors.Join(err, r.undo()))
 			return b
 		}
 		// The transaction must see what was written ahead; nothing else is in it yet.
 		b.txn.Discard()
+		frozen := b.touched
 		b = s.newBatch()
-	}
-	if r.jobs != nil {
-		s.queue.freeze(r.jobs, &b.touched)
+		b.touched = frozen
 	}
 	b.merged = append(b.merged, r)
 	b.bytes += r.bytes
@@ -140,6 +144,14 @@ func (s *Store) merge(b *batch, r *request) *batch {
 		return s.newBatch()
 	}
 	return b
+}
+
+// thaw lets the jobs of a request that will not be written be claimed again.
+func (s *Store) thaw(r *request) {
+	if r.jobs != nil {
+		s.queue.finish(r.jobs, false)
+		s.signalJobs()
+	}
 }
 
 func (s *Store) flush(b *batch) {
