@@ -46,13 +46,8 @@ func (p *program) void(ctx context.Context, f *auditFlags, o *orphan) error {
 	if err != nil {
 		return err
 	}
-	for _, known := range orders {
-		for _, a := range known.Attempts {
-			if o.isOf(a) {
-				return usageError(fmt.Errorf("attempt %d of order %s knows %s; cancel the order, or: waybill shipments resolve %s --attempt %d --outcome spare --tracking %s",
-					a.Number, known.ID, o.number, known.ID, a.Number, o.number))
-			}
-		}
+	if known, mend := audit.Known(orders, o.carrier, o.number, o.reference); known != "" {
+		return usageError(fmt.Errorf("%s: %s", known, mend))
 	}
 	return p.withAdapters(ctx, f, func(c *config.Config, host *carrierhost.Host) error {
 		at, err := o.accountOf(c)
@@ -71,11 +66,6 @@ func (p *program) void(ctx context.Context, f *auditFlags, o *orphan) error {
 		_, err = fmt.Fprintf(p.out, "%s: cancelled at %s with account %s of tenant %s\n", o.number, o.carrier, at.ID, at.Tenant)
 		return err
 	})
-}
-
-// isOf reports whether an attempt knows the booking, or asked for it.
-func (o *orphan) isOf(a audit.Attempt) bool {
-	return a.Adapter == o.carrier && (a.Entity == o.number || a.Tracking == o.number || o.reference != "" && a.Reference == o.reference)
 }
 
 // accountOf finds the one account that can have booked it.

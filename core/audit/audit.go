@@ -86,7 +86,13 @@ type Attempt struct {
 	Refund     shipping.Money `json:"refund,omitzero"`  // without currency where the carrier has not said
 	ByHand     bool           `json:"byHand,omitempty"` // a person has said that it was delivered
 	Told       bool           `json:"told,omitempty"`   // the number is a person's word, which the carrier has not confirmed
-	Witness    Witness        `json:"witness,omitempty"`
+	// Cancelling says that the carrier is being asked to cancel the booking, and no person is asked about that.
+	Cancelling bool `json:"cancelling,omitempty"`
+	// Over says of a live booking that it is no open one of its account any more: it could not be delivered, or nobody tells of it.
+	Over bool `json:"over,omitempty"`
+	// Withdrawable says that the number is a person's word by which the parcel has come to an end, and which may be taken back.
+	Withdrawable bool    `json:"withdrawable,omitempty"`
+	Witness      Witness `json:"witness,omitempty"`
 }
 
 // OrderOf takes from a shipment what is compared.
@@ -102,7 +108,11 @@ func OrderOf(sh *shipment.Shipment) Order {
 		if a.Booking != nil {
 			x.Entity, x.Tracking, x.Amount, x.Quoted = a.Booking.CarrierRef, a.Booking.TrackingID, a.Booking.Amount, a.Booking.Quoted
 			x.Tip = tip(sh, a)
-			x.Told = live(x) && a.Doubt != nil && a.Doubt.Told
+			word := a.Doubt != nil && a.Doubt.Told
+			x.Told, x.Over = live(x) && word, live(x) && !a.EndedAt.IsZero()
+			x.Cancelling = live(x) && a.CancelIntent != nil && a.CancelIntent.Needs == ""
+			x.Withdrawable = word && !x.Cancelling && (x.Over || a.State == shipment.Ended && sh.Status == shipping.OrderDelivered) &&
+				sh.Last(sh.Way()) == a && sh.ErasedAt.IsZero() && len(sh.Returns) == 0 && !a.SpareLeft()
 		}
 		o.Attempts = append(o.Attempts, x)
 	}
@@ -131,6 +141,7 @@ type Auditor struct {
 	asked    map[string]int   // by carrier and reference: the order that has asked under it, counted from 1
 	known    map[string]whose // by carrier and number: the attempt that has the booking
 	found    map[string]bool  // by carrier and number: what an order has under a reference of nobody's
+	having   map[string][]int // by carrier and number: the orders that have the booking, or have had it carried out, counted from 1
 	rows     []Row
 	compared int
 	skipped  []Uncompared
@@ -196,21 +207,21 @@ func (u *Auditor) compare(number int) {
 		if givenUp(o, a, claims) {
 			a.State = shipment.Ended
 		}
-		held := u.attempt(o, a, claims, elsewhere)
+		held := u.attempt(number, a, claims, elsewhere)
 		for _, c := range held {
-			holding[a.Kind] = append(holding[a.Kind], holder{c, a.Number, c.Entity == a.Entity && counts(o, a)})
+			holding[a.Kind] = append(holding[a.Kind], holder{c, a, o.wants(a, c)})
 		}
 		told = told || len(held) > 0 && live(a)
-		carried.seen(a, claims, held)
+		carried.seen(a, claims, held, elsewhere)
 	}
 	for _, kind := range []shipment.Kind{shipment.Forward, shipment.Return} {
 		if held := holding[kind]; len(held) > 1 {
 			// What the order counts on is no spare, whichever attempt came first: the engine would not cancel it as one.
-			slices.SortStableFunc(held, func(x, y holder) int { return cmp.Compare(b2i(y.counts), b2i(x.counts)) })
+			slices.SortStableFunc(held, func(x, y holder) int { return cmp.Compare(y.wanted, x.wanted) })
 			for _, spare := range held[1:] {
-				u.row(Row{Kind: Duplicate, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: spare.attempt, Carrier: spare.Carrier, Reference: spare.Reference, Entity: spare.Entity,
+				u.row(Row{Kind: Duplicate, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: spare.attempt.Number, Carrier: spare.Carrier, Reference: spare.Reference, Entity: spare.Entity,
 					Detail: fmt.Sprintf("%s holds %s beside %s of %s", spare.Carrier, spare.Entity, held[0].Entity, held[0].Carrier),
-					Mend:   mendSpare(o, spare.attempt, spare.Claim)})
+					Mend:   u.mendHeld(number, spare.attempt, spare.Claim)})
 			}
 		}
 	}
@@ -249,7 +260,8 @@ func (u *Auditor) byNumber(order int, a Attempt) (_ Attempt, claims []Claim, els
 
 // attempt compares one attempt with what its carrier claims, and returns the bookings that the carrier holds. elsewhere is what the
 // carrier has instead of its booking, "" where that is nothing.
-func (u *Auditor) attempt(o Order, a Attempt, claims []Claim, elsewhere string) (held []Claim) {
+func (u *Auditor) attempt(number int, a Attempt, claims []Claim, elsewhere string) (held []Claim) {
+	o := u.orders[number-1]
 	row := Row{Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity}
 	for _, c := range claims {
 		if c.Live {
@@ -277,7 +289,7 @@ func (u *Auditor) attempt(o Order, a Attempt, claims []Claim, elsewhere string) 
 		if live(a) {
 			row.Detail = fmt.Sprintf("the order is %s, and the carrier holds %s, which its attempt %d has booked", o.Status, held[0].Entity, a.Number)
 		}
-		row.Mend = mendSpare(o, a.Number, held[0])
+		row.Mend = u.mendHeld(number, a, held[0])
 		u.row(row)
 	}
 	u.money(o, a, claims)
@@ -313,13 +325,26 @@ func says(claims []Claim) string {
 // holder is a live booking, and the attempt under whose reference the carrier has it.
 type holder struct {
 	Claim
-	attempt int
-	counts  bool // the order counts on it
+	attempt Attempt
+	wanted  int // how much the order wants it
 }
 
-// mendSpare is what has the engine cancel a booking on which its order does not count.
-func mendSpare(o Order, attempt int, c Claim) string {
-	return fmt.Sprintf("waybill shipments resolve %s --attempt %d --outcome spare --tracking %s", o.ID, attempt, c.Entity)
+// wants is 2 for the booking that carries the order, or has delivered it, 1 for another that it counts on, 0 for what it is not to have.
+func (o Order) wants(a Attempt, c Claim) int {
+	if c.Entity != a.Entity || !counts(o, a) {
+		return 0
+	}
+	return 1 + b2i(a.Number == o.carried())
+}
+
+// mendHeld is what is to be done about a booking that the order with this number is not to have.
+func (u *Auditor) mendHeld(number int, a Attempt, c Claim) string {
+	for _, other := range u.having[numberKey(c.Carrier, c.Entity)] {
+		if other != number {
+			return mendElsewhere(u.orders[other-1])
+		}
+	}
+	return mendHeld(u.orders[number-1], a, c.Entity)
 }
 
 func (u *Auditor) row(r Row) { u.rows = append(u.rows, r) }
@@ -351,7 +376,8 @@ type Uncompared struct {
 
 // Report compares all orders, adds the bookings that no order has asked for or knows, and returns everything, sorted by kind and order.
 func (u *Auditor) Report() Report {
-	u.asked, u.known, u.found, u.rows, u.compared, u.skipped = map[string]int{}, map[string]whose{}, map[string]bool{}, nil, 0, nil
+	u.asked, u.known, u.found, u.having = map[string]int{}, map[string]whose{}, map[string]bool{}, map[string][]int{}
+	u.rows, u.compared, u.skipped = nil, 0, nil
 	for i, o := range u.orders {
 		u.ask(i+1, o)
 	}
@@ -377,6 +403,13 @@ func (u *Auditor) Report() Report {
 // ask notes what an order has asked for, and the bookings that it counts on.
 func (u *Auditor) ask(number int, o Order) {
 	for _, a := range o.Attempts {
+		if live(a) || a.State == shipment.Ended {
+			for _, n := range []string{a.Entity, a.Tracking} {
+				if k := numberKey(a.Adapter, n); n != "" {
+					u.having[k] = append(u.having[k], number)
+				}
+			}
+		}
 		if u.untold(a) != "" {
 			continue
 		}

@@ -1,12 +1,14 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/clock"
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -61,20 +63,20 @@ func (u *Auditor) standing(o Order, told bool) {
 		a := o.Attempts[booked]
 		row.Attempt, row.Carrier, row.Reference, row.Entity = a.Number, a.Adapter, a.Reference, a.Entity
 		row.Detail = fmt.Sprintf("the order is %s, and its attempt %d is %s", o.Status, a.Number, a.State)
-		row.Mend = fmt.Sprintf("ask %s whether %s is cancelled; what was said: waybill shipments trace %s", a.Adapter, a.Entity, o.ID)
+		row.Mend = fmt.Sprintf("ask %s whether %s is cancelled; what was said: waybill shipments trace %s", a.Adapter, a.Entity, usecase.Argument(o.ID))
 	case (stage == shipment.WithCarrier || stage == shipment.Underway) && booked < 0:
 		row.Detail = fmt.Sprintf("the order is %s, and none of its attempts has a booking that goes on", o.Status)
-		row.Mend = "waybill shipments cancel " + o.ID
+		row.Mend = usecase.CancelCommand(o.ID, "")
 	case stage == shipment.Finished && o.Status != shipping.OrderCancelled && booked < 0 && ended < 0:
 		row.Detail = fmt.Sprintf("the order is %s, and none of its attempts was ever booked", o.Status)
-		row.Mend = "see how it came to that: waybill shipments history " + o.ID
+		row.Mend = "see how it came to that: waybill shipments history " + usecase.Argument(o.ID)
 	// Held, scheduled and put off, an order may wait for long; in these two it is only while a process works on it.
 	case (o.Status == shipping.RequestReceived || o.Status == shipping.EstimatesReceived) && !slices.ContainsFunc(o.Attempts, open):
 		row.Detail = "the order stands at " + string(o.Status) + ", half way"
-		row.Mend = "wait for the engine, or: waybill shipments cancel " + o.ID
+		row.Mend = "wait for the engine, or: " + usecase.CancelCommand(o.ID, "")
 	case waits(o.Status) && !o.Due.IsZero() && o.Due.Before(u.overdue) && first(open) < 0:
 		row.Detail = fmt.Sprintf("the order stands at %s, and was to go on by %s", o.Status, o.Due.UTC().Format(time.RFC3339))
-		row.Mend = "waybill shipments cancel " + o.ID
+		row.Mend = usecase.CancelCommand(o.ID, "")
 	default:
 		return
 	}
@@ -101,27 +103,6 @@ func (u *Auditor) unseen(o Order, a Attempt, why string) {
 	u.row(row)
 }
 
-// mendOpen is what is to be done about an attempt whose fate is not known.
-func mendOpen(o Order, a Attempt) string {
-	if a.Needs != "" {
-		return fmt.Sprintf("ask %s what became of it, then: waybill shipments resolve %s --attempt %d --outcome absent|booked", a.Adapter, o.ID, a.Number)
-	}
-	return "wait for the engine, which is finding out: waybill shipments get " + o.ID
-}
-
-// mendUnheld is what is to be done about an order whose carrier does not hold what it counts on. One whose number is a person's word may
-// have another booking, or none.
-func mendUnheld(o Order, a Attempt) string {
-	if a.Told {
-		return fmt.Sprintf("ask %s for what it has under %s, then: waybill shipments resolve %s --attempt %d --outcome absent, or --outcome booked --tracking NUMBER",
-			a.Adapter, a.Reference, o.ID, a.Number)
-	}
-	if o.Status == shipping.OrderUndeliverable { // nobody may cancel it any more
-		return fmt.Sprintf("ask %s what became of %s; what was heard of it: waybill shipments history %s", a.Adapter, a.Entity, o.ID)
-	}
-	return "waybill shipments cancel " + o.ID
-}
-
 // delivery is what the carriers say of the bookings of which one has delivered the order.
 type delivery struct {
 	blind bool // nobody can tell of one of them
@@ -135,10 +116,10 @@ func (d *delivery) unseen(a Attempt) {
 	d.blind = d.blind || a.State == shipment.Ended
 }
 
-func (d *delivery) seen(a Attempt, claims, held []Claim) {
+func (d *delivery) seen(a Attempt, claims, held []Claim, elsewhere string) {
 	if a.State == shipment.Ended || live(a) {
 		d.held = d.held || len(held) > 0
-		d.last, d.says, d.said = a, says(claims), ""
+		d.last, d.says, d.said = a, cmp.Or(elsewhere, says(claims)), ""
 		for _, c := range held {
 			if a.ByHand && c.Entity == a.Entity {
 				d.said = c.Said
@@ -154,7 +135,7 @@ func (u *Auditor) delivered(o Order, d delivery) {
 	if o.Status == shipping.OrderDelivered && d.said != "" && d.said != shipping.OrderDelivered {
 		u.row(Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity,
 			Detail: fmt.Sprintf("a person has said that the order is delivered, and %s has %s at %s", a.Adapter, a.Entity, d.said),
-			Mend:   "see who has said so: waybill shipments history " + o.ID})
+			Mend:   "see who has said so: waybill shipments history " + usecase.Argument(o.ID)})
 		return
 	}
 	if o.Status != shipping.OrderDelivered || d.blind || d.held || a.State != shipment.Ended {
@@ -162,10 +143,5 @@ func (u *Auditor) delivered(o Order, d delivery) {
 	}
 	u.row(Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity,
 		Detail: fmt.Sprintf("the order is delivered by %s, and the carrier %s", a.Entity, d.says),
-		Mend:   "see who has said that it is delivered: waybill shipments history " + o.ID})
-}
-
-// mendOrphan is what is to be done about a booking of which no order knows. Nothing tells the engine whose it is.
-func (c Claim) mendOrphan() string {
-	return fmt.Sprintf("waybill audit void %s %s --reference %s", c.Carrier, c.Entity, c.Reference)
+		Mend:   mendDelivered(o, a)})
 }

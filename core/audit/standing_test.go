@@ -122,8 +122,8 @@ func TestWhatNobodyCanLookAtIsToldWhenItIsOverdue(t *testing.T) {
 		"in doubt":                  {open(shipment.InDoubt, after, ""), "", ""},
 		"intended for long":         {open(shipment.Intended, before, ""), "status ", "waybill shipments get o1"},
 		"without a deadline":        {open(shipment.InDoubt, time.Time{}, ""), "status ", "waybill shipments get o1"},
-		"a person must decide":      {open(shipment.InDoubt, after, shipment.Attention), "status ", "waybill shipments resolve o1 --attempt 1 --outcome absent|booked"},
-		"a cancel a person decides": {open(shipment.Booked, after, shipment.Attention), "status e1", "waybill shipments resolve o1 --attempt 1 --outcome absent|booked"},
+		"a person must decide":      {open(shipment.InDoubt, after, shipment.Attention), "status ", "waybill shipments resolve o1 --attempt 1 --outcome absent, or --outcome booked --tracking NUMBER"},
+		"a cancel a person decides": {open(shipment.Booked, after, shipment.Attention), "status e1", "waybill shipments resolve o1 --attempt 1 --outcome absent, or --outcome booked --tracking e1"},
 		"settled":                   {open(shipment.Absent, before, ""), "", ""},
 		"booked at an own driver":   {open(shipment.Booked, before, ""), "", ""},
 	} {

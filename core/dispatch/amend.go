@@ -17,9 +17,10 @@ import (
 func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Result, error) {
 	number := sh.Live(sh.Way()).Number
 	ask := e.diff.carrier && s.canEdit(sh)
+	var shown []carrier.Booking
 	if ask {
 		var err error
-		if sh, _, err = s.askTold(ctx, sh); err != nil {
+		if sh, shown, err = s.askTold(ctx, sh); err != nil {
 			return Result{}, s.begunError("edit order", sh, err)
 		}
 	}
@@ -38,7 +39,7 @@ func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Re
 			return nil, errOvertaken
 		}
 		if ask && told(a) {
-			return nil, unsureEdit(sh, a)
+			return nil, s.unsureEdit(sh, a, shown)
 		}
 		now := s.Clock.Now()
 		sh.UpdatedAt = now

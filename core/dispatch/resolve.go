@@ -146,15 +146,19 @@ func (s *Service) spareTold(ctx context.Context, sh *shipment.Shipment, by strin
 		return nil, usecase.Failf(usecase.InvalidOperation, "The order has no attempt %d.", r.Attempt)
 	}
 	if a.Open() {
-		return nil, usecase.Failf(usecase.InvalidOperation, "What became of attempt %d is not known yet; resolve it as absent or booked first, or wait for the engine.", a.Number)
+		todo := "Wait for the engine, which is finding out."
+		if a.NeedsPerson() {
+			todo = "Say that first: " + usecase.ResolveCommand(sh.Order.ExternalID, a.Number, "")
+		}
+		return nil, usecase.Failf(usecase.InvalidOperation, "What became of attempt %d is not known yet. Nothing was changed. %s", a.Number, todo)
 	}
 	is := carrier.Booking{CarrierRef: r.TrackingID, TrackingID: r.TrackingID}
 	for i := range sh.Attempts {
 		x := &sh.Attempts[i]
 		if x.Adapter == a.Adapter && own(x, is) && x.Live() && sh.Status != shipping.OrderCancelled && sh.Status != shipping.OrderFailed && sh.Status != shipping.EstimatesFailed {
-			return nil, usecase.Failf(usecase.InvalidOperation, "%s is what the order counts on. Cancel the order instead.", r.TrackingID)
+			return nil, usecase.Failf(usecase.InvalidOperation, "%s is what the order counts on. Nothing was changed.%s", r.TrackingID, s.orCancel(sh, x, " To cancel it: "))
 		}
-		if x.Adapter == a.Adapter && own(x, is) && x.State == shipment.Ended && sh.Status == shipping.OrderDelivered {
+		if x.Adapter == a.Adapter && own(x, is) && x == sh.Shown() && sh.Status == shipping.OrderDelivered {
 			return nil, usecase.Failf(usecase.InvalidOperation, "%s has delivered the order.", r.TrackingID)
 		}
 	}
@@ -179,6 +183,18 @@ func (s *Service) spareTold(ctx context.Context, sh *shipment.Shipment, by strin
 	claim(sh, a, tx, is.CarrierRef, is.TrackingID)
 	tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, now))
 	return tx, nil
+}
+
+// orCancel is the command that cancels the order with the booking of an attempt, behind some words, as long as the order may be cancelled;
+// "" after that.
+func (s *Service) orCancel(sh *shipment.Shipment, a *shipment.Attempt, words string) string {
+	switch {
+	case s.cancellable(sh) != nil:
+		return ""
+	case told(a):
+		return words + confirmCommand(sh, a)
+	}
+	return words + usecase.CancelCommand(sh.Order.ExternalID, "")
 }
 
 // sparesGone takes a person's word that the spare bookings which the carrier would not cancel are gone. They are looked for all the same: a

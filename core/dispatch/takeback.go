@@ -27,6 +27,10 @@ func (s *Service) takeBack(ctx context.Context, sh *shipment.Shipment, a *shipme
 	if r.Outcome == OutcomeAbsent {
 		return s.absentAfterAll(ctx, sh, a, found, by, r)
 	}
+	if own(a, carrier.Booking{CarrierRef: r.TrackingID, TrackingID: r.TrackingID}) {
+		return nil, usecase.Failf(usecase.InvalidOperation, "%s is the number that is to be taken back. Nothing was changed. Resolve attempt %d as absent, or as booked with another number.",
+			r.TrackingID, a.Number)
+	}
 	if err := s.othersOwn(ctx, sh, a, r.TrackingID); err != nil {
 		return nil, err
 	}
@@ -66,7 +70,11 @@ func (s *Service) settled(ctx context.Context, sh *shipment.Shipment, a *shipmen
 	case sh.Last(sh.Way()) != a:
 		return usecase.Failf(usecase.InvalidOperation, "%s was given up, and the order has gone on with another attempt since. Nothing was changed.", number)
 	case a.State == shipment.Ended && sh.Status != shipping.OrderDelivered:
-		return usecase.Failf(usecase.InvalidOperation, "%s was given up by its carrier, so that the order, in state %s, is free to be tried again. Nothing was changed.", number, sh.Status)
+		retry := ""
+		if sh.Retryable() {
+			retry = " The order can be tried again: " + usecase.RetryCommand(sh.Order.ExternalID)
+		}
+		return usecase.Failf(usecase.InvalidOperation, "%s was given up by its carrier, and the order is in state %s. Nothing was changed.%s", number, sh.Status, retry)
 	case a.SpareLeft():
 		return usecase.Failf(usecase.InvalidOperation, "%s is being asked to cancel another booking of attempt %d. Nothing was changed. Take %s back when that is done.",
 			a.Provider, a.Number, number)

@@ -191,7 +191,7 @@ func TestWhatIsNotTakenBack(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, withdraw(absent), "personal data was erased"},
-		"given up": {shipping.OrderFailed, nil, withdraw(absent), "free to be tried again"},
+		"given up": {shipping.OrderFailed, nil, withdraw(absent), "waybill shipments retry o1"},
 		"a spare is left": {shipping.OrderDelivered, func(e *engine, f *fakeCarrier) {
 			f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, lost() }
 			f.consign("P-1")

@@ -113,8 +113,12 @@ func (w *withdrawn) then(a *shipment.Attempt, tx *store.Tx) *store.Tx {
 // reference, that is not so.
 func (s *Service) absentAfterAll(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by string, r Resolution) (*store.Tx, error) {
 	if liveBooking(found) != nil {
-		return nil, usecase.Failf(usecase.InvalidOperation, "%s shows of attempt %d: %s. Nothing was changed. Resolve it as booked with the number of the one that is to be kept, or cancel the order.",
-			a.Provider, a.Number, listed(found))
+		orCancel := ""
+		if meant(found, toldNumber(a)) != nil && s.cancellable(sh) == nil { // of several it is not known which to cancel
+			orCancel = ", or cancel the order: " + usecase.CancelCommand(sh.Order.ExternalID, "")
+		}
+		return nil, usecase.Failf(usecase.InvalidOperation, "%s shows of attempt %d: %s. Nothing was changed. Resolve it as booked with the number of the one that is to be kept%s",
+			a.Provider, a.Number, listed(found), firstOf(orCancel, "."))
 	}
 	w, err := s.withdraw(ctx, sh, a, by, r)
 	if err != nil {
@@ -133,8 +137,11 @@ func (s *Service) absentAfterAll(ctx context.Context, sh *shipment.Shipment, a *
 func (s *Service) retold(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by string, r Resolution) (*store.Tx, error) {
 	number := r.TrackingID
 	if own(a, carrier.Booking{CarrierRef: number, TrackingID: number}) {
-		return nil, usecase.Failf(usecase.InvalidOperation, "The order is booked as %s by a person's word already, and %s does not show that under the order's reference, %s. Nothing was changed. If it is wrong: %s. To cancel it: %s",
-			number, a.Provider, a.Reference, resolveCommand(sh, a), confirmCommand(sh, a))
+		if err := s.withdrawable(ctx, sh, a, r); err != nil {
+			return nil, err
+		}
+		return nil, usecase.Failf(usecase.InvalidOperation, "The order is booked as %s by a person's word already, and %s does not show that under the order's reference, %s. Nothing was changed. If it is wrong: %s%s",
+			number, a.Provider, a.Reference, resolveCommand(sh, a), s.orCancel(sh, a, ". To cancel it: "))
 	}
 	w, err := s.withdraw(ctx, sh, a, by, r)
 	if err != nil {

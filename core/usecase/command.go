@@ -11,12 +11,15 @@ import (
 
 // CancelCommand cancels an order. confirmed is the number to be given with it, "" for none.
 func CancelCommand(order, confirmed string) string {
-	c := "waybill shipments cancel " + argument(order)
+	c := "waybill shipments cancel " + Argument(order)
 	if confirmed != "" {
-		c += " --confirm-number " + argument(confirmed)
+		c += " --confirm-number " + Argument(confirmed)
 	}
 	return c
 }
+
+// RetryCommand has an order tried again that nobody has.
+func RetryCommand(order string) string { return "waybill shipments retry " + Argument(order) }
 
 // ResolveCommand says what became of an attempt: that it is not booked, or under which number it is, "" for one that is to be put in.
 func ResolveCommand(order string, attempt int, number string) string {
@@ -25,29 +28,29 @@ func ResolveCommand(order string, attempt int, number string) string {
 
 // WithdrawCommand is ResolveCommand of an attempt whose parcel has come to its end, under a number that is a person's word.
 func WithdrawCommand(order string, attempt int, number string) string {
-	return resolve(order, attempt) + " --withdraw " + argument(number) + " --reason WHY --outcome absent, or --outcome booked --tracking " + placeholder("")
+	return resolve(order, attempt) + " --withdraw " + Argument(number) + " --reason WHY --outcome absent, or --outcome booked --tracking " + placeholder("")
 }
 
 // SpareCommand has a booking cancelled on which its order does not count.
 func SpareCommand(order string, attempt int, number string) string {
-	return resolve(order, attempt) + " --outcome spare --tracking " + argument(number)
+	return resolve(order, attempt) + " --outcome spare --tracking " + Argument(number)
 }
 
 func resolve(order string, attempt int) string {
-	return fmt.Sprintf("waybill shipments resolve %s --attempt %d", argument(order), attempt)
+	return fmt.Sprintf("waybill shipments resolve %s --attempt %d", Argument(order), attempt)
 }
 
 func placeholder(number string) string {
 	if number == "" {
 		return "NUMBER"
 	}
-	return argument(number)
+	return Argument(number)
 }
 
 var plain = regexp.MustCompile(`^[\pL\pN_.,:/@%+=-]+$`)
 
-// argument is a word as a shell takes it.
-func argument(word string) string {
+// Argument is a word as a shell takes it.
+func Argument(word string) string {
 	if plain.MatchString(word) {
 		return word
 	}

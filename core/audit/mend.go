@@ -1,0 +1,143 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/core/tracker"
+	"github.com/waybill-dev/waybill/core/usecase"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// mendOpen is what is to be done about an attempt of which it is not known whether it is booked, cancelled or changed.
+func mendOpen(o Order, a Attempt) string {
+	switch {
+	case a.Needs == "":
+		return "wait for the engine, which is finding out: waybill shipments get " + usecase.Argument(o.ID)
+	case live(a) && !a.Told:
+		return fmt.Sprintf("ask %s what became of it, then: %s", a.Adapter, usecase.ResolveCommand(o.ID, a.Number, cmp.Or(a.Tracking, a.Entity)))
+	}
+	return fmt.Sprintf("ask %s what became of it, then: %s", a.Adapter, usecase.ResolveCommand(o.ID, a.Number, ""))
+}
+
+// mendUnheld is what is to be done about an order whose carrier does not hold what it counts on. One whose number is a person's word may
+// have another booking, or none.
+func mendUnheld(o Order, a Attempt) string {
+	switch {
+	case !a.Told:
+		return mendCounted(o, a)
+	case a.Cancelling:
+		return fmt.Sprintf("wait for the engine, which is asking %s to cancel it: waybill shipments get %s", a.Adapter, usecase.Argument(o.ID))
+	case a.Withdrawable:
+		return fmt.Sprintf("ask %s for what it has under %s, then: %s", a.Adapter, a.Reference, usecase.WithdrawCommand(o.ID, a.Number, cmp.Or(a.Tracking, a.Entity)))
+	case a.Over:
+		return mendHistory(o, a)
+	}
+	return fmt.Sprintf("ask %s for what it has under %s, then: %s", a.Adapter, a.Reference, usecase.ResolveCommand(o.ID, a.Number, ""))
+}
+
+// mendCounted is what ends what an order counts on: it is cancelled with the order, as long as anybody may do that.
+func mendCounted(o Order, a Attempt) string {
+	switch o.Status {
+	case shipping.OrderCancelled, shipping.OrderDelivered, shipping.OrderUndeliverable:
+		return mendHistory(o, a)
+	}
+	if a.Told {
+		return usecase.CancelCommand(o.ID, cmp.Or(a.Tracking, a.Entity))
+	}
+	return usecase.CancelCommand(o.ID, "")
+}
+
+func mendHistory(o Order, a Attempt) string {
+	return fmt.Sprintf("ask %s what became of %s; what was heard of it: waybill shipments history %s", a.Adapter, a.Entity, usecase.Argument(o.ID))
+}
+
+// mendDelivered is what is to be done about an order that is delivered by what its carrier does not tell.
+func mendDelivered(o Order, a Attempt) string {
+	history := "waybill shipments history " + usecase.Argument(o.ID)
+	if !a.Withdrawable {
+		return "see who has said that it is delivered: " + history
+	}
+	return fmt.Sprintf("see who has told its number: %s; if that is not the order's: %s", history, usecase.WithdrawCommand(o.ID, a.Number, cmp.Or(a.Tracking, a.Entity)))
+}
+
+// mendHeld is what has a booking cancelled that the carrier holds and that an order is not to have: by the engine, under the attempt,
+// unless the order counts on it, has been delivered by it, or does not know yet what it has.
+func mendHeld(o Order, a Attempt, number string) string {
+	for _, x := range o.Attempts {
+		switch bears := x.Adapter == a.Adapter && x.bears(number); {
+		case bears && live(x) && (!without(o.Status) || waits(o.Status)):
+			return mendCounted(o, x)
+		case bears && o.Status == shipping.OrderDelivered && x.Number == o.carried():
+			return mendDelivered(o, x)
+		}
+	}
+	if open(a) {
+		return mendOpen(o, a)
+	}
+	return usecase.SpareCommand(o.ID, a.Number, number)
+}
+
+// mendElsewhere is what is to be done about a booking under one order's reference whose number another order has.
+func mendElsewhere(other Order) string {
+	return fmt.Sprintf("order %s has its number; see whose it is: waybill shipments get %s", other.ID, usecase.Argument(other.ID))
+}
+
+// mendOrphan is what is to be done about a booking of which no order knows. Nothing tells the engine whose it is.
+func (c Claim) mendOrphan() string {
+	m := "waybill audit void " + c.Carrier + " " + usecase.Argument(c.Entity)
+	if c.Reference != "" {
+		m += " --reference " + usecase.Argument(c.Reference)
+	}
+	return m
+}
+
+// carried is the attempt that has delivered an order which is delivered: the last with a booking that was carried out. 0 where none was.
+func (o Order) carried() (number int) {
+	for _, a := range o.Attempts {
+		if a.State == shipment.Ended || live(a) {
+			number = a.Number
+		}
+	}
+	return number
+}
+
+// bears reports whether a number is that of the attempt's booking.
+func (a Attempt) bears(number string) bool {
+	is := func(n string) bool { return n != "" && tracker.SameNumber(n, number) }
+	return is(a.Entity) || is(a.Tracking)
+}
+
+// Known tells of a booking which order knows it or has asked for it, and what is to be done about it: the order that has it before one that
+// had it, and that before one which has only asked under the reference. Both are "" where no order does.
+func Known(orders []Order, carrier, number, reference string) (detail, mend string) {
+	rank := func(a Attempt) int {
+		switch {
+		case a.Adapter != carrier:
+			return 0
+		case a.bears(number) && (live(a) || a.State == shipment.Ended):
+			return 3
+		case a.bears(number):
+			return 2
+		case reference != "" && a.Reference == reference:
+			return 1
+		}
+		return 0
+	}
+	best := 0
+	for _, o := range orders {
+		for _, a := range slices.Backward(o.Attempts) {
+			if r := rank(a); r > best {
+				best = r
+				detail = fmt.Sprintf("attempt %d of order %s knows %s", a.Number, o.ID, number)
+				if r == 1 {
+					detail = fmt.Sprintf("attempt %d of order %s has asked for %s", a.Number, o.ID, number)
+				}
+				mend = mendHeld(o, a, number)
+			}
+		}
+	}
+	return detail, mend
+}
