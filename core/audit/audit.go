@@ -80,6 +80,7 @@ type Attempt struct {
 	Needs      string         `json:"needs,omitempty"`   // "attention" where a person must decide
 	Entity     string         `json:"entity,omitempty"`
 	Tracking   string         `json:"tracking,omitempty"` // number
+	Parcels    []string       `json:"parcels,omitempty"`  // their numbers, as far as they have other ones
 	Amount     shipping.Money `json:"amount,omitzero"`
 	Quoted     bool           `json:"quoted,omitempty"` // the amount is the quote's: the carrier has not said what the booking costs
 	Tip        shipping.Money `json:"tip,omitzero"`     // asked for, beside the amount, at carriers that pass tips on
@@ -108,6 +109,11 @@ func OrderOf(sh *shipment.Shipment) Order {
 		if a.Booking != nil {
 			x.Entity, x.Tracking, x.Amount, x.Quoted = a.Booking.CarrierRef, a.Booking.TrackingID, a.Booking.Amount, a.Booking.Quoted
 			x.Tip = tip(sh, a)
+			for _, p := range a.Booking.Parcels {
+				if !x.bears(p.Number) {
+					x.Parcels = append(x.Parcels, p.Number)
+				}
+			}
 			word := a.Doubt != nil && a.Doubt.Told
 			x.Told, x.Over = live(x) && word, live(x) && !a.EndedAt.IsZero()
 			x.Cancelling = live(x) && a.CancelIntent != nil && a.CancelIntent.Needs == ""

@@ -71,7 +71,10 @@ func mendHeld(o Order, a Attempt, number string) string {
 		case bears && live(x) && (!without(o.Status) || waits(o.Status)):
 			return mendCounted(o, x)
 		case bears && o.Status == shipping.OrderDelivered && x.Number == o.carried():
-			return mendDelivered(o, x)
+			if x.Withdrawable {
+				return mendDelivered(o, x)
+			}
+			return "it has delivered the order; what was heard of it: waybill shipments history " + usecase.Argument(o.ID)
 		}
 	}
 	if open(a) {
@@ -104,10 +107,10 @@ func (o Order) carried() (number int) {
 	return number
 }
 
-// bears reports whether a number is that of the attempt's booking.
+// bears reports whether a number is that of the attempt's booking, or of a parcel of it.
 func (a Attempt) bears(number string) bool {
 	is := func(n string) bool { return n != "" && tracker.SameNumber(n, number) }
-	return is(a.Entity) || is(a.Tracking)
+	return is(a.Entity) || is(a.Tracking) || slices.ContainsFunc(a.Parcels, is)
 }
 
 // Known tells of a booking which order knows it or has asked for it, and what is to be done about it: the order that has it before one that

@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -158,7 +159,7 @@ func TestASpareThatTheEngineDoesNotKnow(t *testing.T) {
 	if spare == own {
 		t.Fatal("the carrier has no second booking: the test shows nothing")
 	}
-	for _, r := range []dispatch.Resolution{{Attempt: 1, TrackingID: own}, {Attempt: 2, TrackingID: spare}} {
+	for _, r := range []dispatch.Resolution{{Attempt: 1, TrackingID: own}, {Attempt: 1, TrackingID: strings.ToUpper(own[:4]) + " " + own[4:]}, {Attempt: 2, TrackingID: spare}} {
 		r.Outcome = dispatch.OutcomeSpare
 		_, err := e.resolve(r)
 		wantType(t, err, usecase.InvalidOperation)

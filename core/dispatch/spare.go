@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
+	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 )
 
@@ -30,6 +31,11 @@ func numbers(b carrier.Booking) []string {
 // own reports whether this is the attempt's booking, by any number of it: carriers name one booking by several.
 func own(a *shipment.Attempt, b carrier.Booking) bool {
 	return a.Booking != nil && slices.ContainsFunc(numbers(b), a.Booking.Bears)
+}
+
+// called reports whether a person means the attempt's booking by a number, however they write it.
+func called(a *shipment.Attempt, number string) bool {
+	return a.Booking != nil && slices.ContainsFunc(bookingNumbers(a.Booking), func(n string) bool { return n != "" && tracker.SameNumber(n, number) })
 }
 
 // known reports whether the attempt has this booking already, as its own or as a spare. A booking that lives is not the one which was

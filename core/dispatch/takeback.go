@@ -6,7 +6,6 @@ import (
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
-	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -27,7 +26,7 @@ func (s *Service) takeBack(ctx context.Context, sh *shipment.Shipment, a *shipme
 	if r.Outcome == OutcomeAbsent {
 		return s.absentAfterAll(ctx, sh, a, found, by, r)
 	}
-	if own(a, carrier.Booking{CarrierRef: r.TrackingID, TrackingID: r.TrackingID}) {
+	if called(a, r.TrackingID) {
 		return nil, usecase.Failf(usecase.InvalidOperation, "%s is the number that is to be taken back. Nothing was changed. Resolve attempt %d as absent, or as booked with another number.",
 			r.TrackingID, a.Number)
 	}
@@ -41,9 +40,8 @@ func (s *Service) takeBack(ctx context.Context, sh *shipment.Shipment, a *shipme
 // come to its end, unless that very number is taken back, with a reason.
 func (s *Service) withdrawable(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, r Resolution) error {
 	number := toldNumber(a)
-	isOf := func(n string) bool { return n != "" && tracker.SameNumber(n, r.Withdraw) }
 	switch {
-	case r.Withdraw != "" && !slices.ContainsFunc(bookingNumbers(a.Booking), isOf):
+	case r.Withdraw != "" && !called(a, r.Withdraw):
 		return usecase.Failf(usecase.InvalidOperation, "The order is booked at %s as %s, not as %s. Nothing was changed.", a.Provider, number, r.Withdraw)
 	case a.CancelIntent != nil && a.CancelIntent.Needs == "":
 		return usecase.Failf(usecase.InvalidOperation, "%s is being asked to cancel %s. Nothing was changed. Resolve attempt %d when it is known what came of that.",

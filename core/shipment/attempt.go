@@ -10,7 +10,8 @@ import (
 // AttemptState is how far one attempt to have the order carried has come.
 type AttemptState string
 
-// The states. Intended is committed before the carrier is asked; InDoubt means that nobody knows whether the carrier has acted.
+// The states. Intended is committed before the carrier is asked; InDoubt means that nobody knows whether the carrier has acted. The booking
+// of an order that is undeliverable stays as it is, for it goes on with its return, or is delivered yet; EndedAt says that it is counted no more.
 const (
 	Intended  AttemptState = "intended"
 	Booked    AttemptState = "booked"

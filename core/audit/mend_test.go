@@ -1,0 +1,95 @@
+package audit_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/core/audit"
+	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// TestADeliveryByAPersonsWordIsHeldAgainstTheCarrier: where that has not got the number, or has it as another order's, the row names the
+// command that takes it back, as long as it is taken.
+func TestADeliveryByAPersonsWordIsHeldAgainstTheCarrier(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*shipment.Shipment)
+		want   bool
+	}{
+		"a person's word": {func(*shipment.Shipment) {}, true},
+		"the carrier's":   {func(sh *shipment.Shipment) { sh.Attempts[0].Doubt.Told = false }, false},
+		"erased":          {func(sh *shipment.Shipment) { sh.ErasedAt = overdue }, false},
+		"with a return":   {func(sh *shipment.Shipment) { sh.Returns = []shipment.ID{"r"} }, false},
+		"with a spare":    {func(sh *shipment.Shipment) { sh.Attempts[0].Spares = []shipment.Spare{{CarrierRef: "e3"}} }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sh := &shipment.Shipment{Tenant: "acme", Status: shipping.OrderDelivered, Order: shipment.Order{ExternalID: "o1"}, Attempts: []shipment.Attempt{{Number: 1,
+				Kind: shipment.Forward, Adapter: "ups", Account: "ups", Reference: "r1", State: shipment.Ended, EndedAt: overdue,
+				Booking: &shipment.Booking{CarrierRef: "e2", TrackingID: "e2"}, Doubt: &shipment.Doubt{Told: true}}}}
+			c.change(sh)
+			owner := attempt(2, shipment.Booked)
+			owner.Number = 1
+			u := audit.New([]audit.Claim{claim(2, true)}, all, overdue)
+			u.Add(audit.Order{Tenant: "acme", ID: "owner", Status: shipping.OrderDispatched, Attempts: []audit.Attempt{owner}})
+			u.Add(audit.OrderOf(sh))
+			rows := u.Report().Differences
+			if len(rows) != 1 || rows[0].Order != "o1" || !strings.Contains(rows[0].Detail, "as order owner's") {
+				t.Fatalf("%+v", rows)
+			}
+			if has := strings.Contains(rows[0].Mend, "waybill shipments resolve o1 --attempt 1 --withdraw e2 --reason WHY --outcome absent"); has != c.want {
+				t.Errorf("%s", rows[0].Mend)
+			}
+		})
+	}
+}
+
+// TestKnown: of a booking that is to be voided, the order that has it is told, before one that had it.
+func TestKnown(t *testing.T) {
+	order := func(id string, status shipping.Status, a ...audit.Attempt) audit.Order {
+		return audit.Order{Tenant: "acme", ID: id, Status: status, Attempts: a}
+	}
+	had := order("had", shipping.OrderCancelled, attempt(1, shipment.Cancelled))
+	parcels := attempt(1, shipment.Booked)
+	parcels.Parcels = []string{"1Z 77"}
+	needs := attempt(1, shipment.InDoubt)
+	needs.Needs = shipment.Attention
+	told := attempt(1, shipment.Adopted)
+	told.Told = true
+	for name, c := range map[string]struct {
+		orders            []audit.Order
+		number, reference string
+		detail, mend      string
+	}{
+		"nobody":        {[]audit.Order{had}, "e2", "r2", "", ""},
+		"another's":     {[]audit.Order{had}, "e2", "", "", ""},
+		"had":           {[]audit.Order{had}, "e1", "", "attempt 1 of order had knows e1", "waybill shipments resolve had --attempt 1 --outcome spare --tracking e1"},
+		"has":           {[]audit.Order{had, order("has", shipping.OrderDispatched, attempt(1, shipment.Booked))}, "E 1", "", "attempt 1 of order has knows E 1", "waybill shipments cancel has"},
+		"a parcel's":    {[]audit.Order{order("o1", shipping.OrderDispatched, parcels)}, "1z77", "", "attempt 1 of order o1 knows 1z77", "waybill shipments cancel o1"},
+		"asked for":     {[]audit.Order{order("o1", shipping.OrderFailed, attempt(1, shipment.Refused))}, "e9", "r1", "attempt 1 of order o1 has asked for e9", "waybill shipments resolve o1 --attempt 1 --outcome spare --tracking e9"},
+		"in doubt":      {[]audit.Order{order("o1", shipping.PendingDispatch, attempt(1, shipment.InDoubt))}, "e9", "r1", "attempt 1 of order o1 has asked for e9", "wait for the engine, which is finding out: waybill shipments get o1"},
+		"a person's":    {[]audit.Order{order("o1", shipping.PendingDispatch, needs)}, "e9", "r1", "attempt 1 of order o1 has asked for e9", "ask ups what became of it, then: waybill shipments resolve o1 --attempt 1 --outcome absent, or --outcome booked --tracking NUMBER"},
+		"told":          {[]audit.Order{order("o 1", shipping.OrderDispatched, told)}, "e1", "", "attempt 1 of order o 1 knows e1", "waybill shipments cancel 'o 1' --confirm-number e1"},
+		"undeliverable": {[]audit.Order{order("o1", shipping.OrderUndeliverable, attempt(1, shipment.Booked))}, "e1", "", "attempt 1 of order o1 knows e1", "ask ups what became of e1; what was heard of it: waybill shipments history o1"},
+		"delivered":     {[]audit.Order{order("o1", shipping.OrderDelivered, attempt(1, shipment.Ended))}, "e1", "", "attempt 1 of order o1 knows e1", "it has delivered the order; what was heard of it: waybill shipments history o1"},
+		"given up":      {[]audit.Order{order("o1", shipping.OrderDelivered, attempt(1, shipment.Ended), attempt(2, shipment.Ended))}, "e1", "", "attempt 1 of order o1 knows e1", "waybill shipments resolve o1 --attempt 1 --outcome spare --tracking e1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if detail, mend := audit.Known(c.orders, "ups", c.number, c.reference); detail != c.detail || mend != c.mend {
+				t.Errorf("%q: %q", detail, mend)
+			}
+			if detail, _ := audit.Known(c.orders, "doordash", c.number, c.reference); detail != "" {
+				t.Errorf("another carrier's: %q", detail)
+			}
+		})
+	}
+}
+
+// TestTheParcelsOfAnOrderAreTold, as far as their numbers are not the booking's.
+func TestTheParcelsOfAnOrderAreTold(t *testing.T) {
+	sh := &shipment.Shipment{Attempts: []shipment.Attempt{{Number: 1, State: shipment.Booked, Deadline: time.Time{}, Booking: &shipment.Booking{CarrierRef: "1Z1", TrackingID: "1Z1",
+		Parcels: []shipment.BookedParcel{{Number: "1Z1"}, {Number: "1Z2"}}}}}}
+	if got := audit.OrderOf(sh).Attempts[0].Parcels; len(got) != 1 || got[0] != "1Z2" {
+		t.Errorf("parcels %q", got)
+	}
+}
