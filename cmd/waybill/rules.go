@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -147,7 +146,7 @@ func newRulesExplainCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "explain ORDER_ID|RECORD.json|CODE", Short: "Show the value of every part of every rule of a decision", Args: cobra.ExactArgs(1),
 		Long: "Compute a decision again from its record, and show what every part of every rule came to. The record is a file, or that of\n" +
-			"an order at a running engine; a file may also be a line of 'rules export'. The rules are those that decided, which a record knows by their hash: the engine has\n" +
+			"an order at a running engine; a file may also be a line of 'rules export', or - for standard input. The rules are those that decided, which a record knows by their hash: the engine has\n" +
 			"kept them; with --rules they are those of a folder, and no engine is asked for them. A code such as E104 is explained by itself.",
 		Example: "  waybill rules explain 7709-001\n" +
 			"  waybill shipments decision 7709-001 --json | jq '.decisions[-1].record' > record.json && waybill rules explain record.json --rules rules",
@@ -167,7 +166,7 @@ func (p *program) rulesExplain(ctx context.Context, f *clientFlags, what, dir st
 			return p.explainCode(strings.ToUpper(what), f.raw)
 		}
 	}
-	record, err := p.decisionRecord(ctx, f, what, round)
+	record, err := p.decisionRecord(ctx, f, "explain", what, round)
 	if err != nil {
 		return err
 	}
@@ -216,40 +215,4 @@ func (p *program) explainCode(code string, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(p.out, "%s  %s\n", code, about)
 	return err
-}
-
-// decisionRecord reads the record from a file that there is, else asks the engine for it.
-func (p *program) decisionRecord(ctx context.Context, f *clientFlags, what string, round int) ([]byte, error) {
-	if _, err := os.Stat(what); err == nil || strings.HasSuffix(what, ".json") {
-		return p.read(what)
-	}
-	c, err := p.client(f)
-	if err != nil {
-		return nil, err
-	}
-	var v decisionView
-	if err := c.get(ctx, shipmentPath(what, "/decision"), &v); err != nil {
-		return nil, err
-	}
-	for i := len(v.Decisions) - 1; i >= 0; i-- {
-		if round == 0 || v.Decisions[i].Round == round {
-			return v.Decisions[i].Record, nil
-		}
-	}
-	return nil, fmt.Errorf("order %s has no such decision; it has %d", what, len(v.Decisions))
-}
-
-// readRecord reads a decision record, or a line of an export with one in it.
-func readRecord(what string, record []byte) (rules.Decision, error) {
-	record = bytes.TrimSpace(record)
-	d, err := rules.ParseRecord(record)
-	if err == nil {
-		return d, nil
-	}
-	if first, rest, more := bytes.Cut(record, []byte("\n")); more {
-		if _, ferr := rules.ParseRecord(first); ferr == nil {
-			return d, usageError(fmt.Errorf("%s holds %d records, one a line; give one of them: sed -n 1p %s > record.json", what, 2+bytes.Count(rest, []byte("\n")), what))
-		}
-	}
-	return d, fmt.Errorf("%s is no decision record: %w", what, err)
 }

@@ -264,7 +264,7 @@ func newRulesTryCmd(p *program) *cobra.Command {
 }
 
 func (p *program) rulesTry(ctx context.Context, f *clientFlags, what, dir string) error {
-	record, err := p.decisionRecord(ctx, f, what, 0)
+	record, err := p.decisionRecord(ctx, f, "try", what, 0)
 	if err != nil {
 		return err
 	}
