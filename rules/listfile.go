@@ -97,6 +97,8 @@ func (l *listReader) read(text string) {
 		case len(record) > 1 || !quoted && strings.ContainsAny(entry, ";\t"): // some spreadsheets part columns by these
 			l.fault(line, "this line has more than one column, but a list has one",
 				`keep only the column with the entries: one a line, without a header; an entry that holds a comma, semicolon or tab stands in quotes: "HI, Maui"`)
+		case !quoted && strings.HasPrefix(entry, "- "), !quoted && strings.HasPrefix(entry, "# "), len(entry) > 1 && entry[0] == '\'' && entry[len(entry)-1] == '\'':
+			l.fault(line, "this line is more than its entry", `write the entry alone: no dash before it, no ' around it, and no comment; one that begins so stands in quotes: "# 2 pencil"`)
 		case entry != "":
 			if l.firstLine == 0 {
 				l.first, l.firstLine = entry, line

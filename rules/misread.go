@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -185,12 +186,35 @@ func (m *misreader) place(line string, column int, list bool) (fits, on bool) {
 		m.levels = append(m.levels, level{column, list})
 	case list:
 		return true, true // a dash inside of a text that goes on
+	case m.unspaced():
+		return false, false
 	default:
 		m.fatal(m.row, column, word, "this line is indented deeper than the one that it follows, which has its value already",
 			fmt.Sprintf("keys that belong together begin in one column: put %s before it; a text of several lines begins with |", blanks(m.levels[last].indent)))
 		return false, false
 	}
 	return true, false
+}
+
+// noBlank is a key or dash with its value right behind it, which is a text to YAML.
+var noBlank = regexp.MustCompile(`^ *(?:- )*(?:(-)\w[^:]*(?:: |$)|\w+(:)[^\s/:])`)
+
+// unspaced reports the line above where it misses a blank, and the next is indented as if it had it.
+func (m *misreader) unspaced() bool {
+	row := m.row - 1
+	for row >= 0 && strings.TrimSpace(m.lines[row]) == "" {
+		row--
+	}
+	if row < 0 {
+		return false
+	}
+	at := noBlank.FindStringSubmatchIndex(m.lines[row])
+	if at == nil {
+		return false
+	}
+	from := max(at[2], at[4])
+	m.fatal(row, from, from+1, fmt.Sprintf("a blank is missing behind this %c", m.lines[row][from]), "write key: value, and - before an entry of a list, each with a blank behind it")
+	return true
 }
 
 // beside adds a key or dash to what stands in the same column.
@@ -247,7 +271,11 @@ func (m *misreader) value(line string, at, key int) {
 func (m *misreader) plain(line string, at, second int) {
 	end, _, _ := strings.Cut(line[at:], " #")
 	text := strings.TrimRight(end, " \t")
-	m.wrong(m.row, second, second+1, `to YAML a colon with a blank behind it ends a key, and this text has a key already`, "put the whole text into single quotes: '"+text+"'")
+	hint := "put the whole text into single quotes: '" + text + "'"
+	if strings.TrimSpace(line[:at]) == "tag:" && second == at+len(text)-1 {
+		hint = "a tag is written without a blank: tag:" + text
+	}
+	m.wrong(m.row, second, second+1, `to YAML a colon with a blank behind it ends a key, and this text has a key already`, hint)
 	m.lines[m.row] = line[:at] + "'" + strings.ReplaceAll(text, "'", "''") + "'" + line[at+len(text):]
 	m.mends++
 }

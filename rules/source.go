@@ -192,7 +192,9 @@ func (s *source) guess(n *yaml.Node, code, sentence string, known []string) {
 		p.End--
 	}
 	p.DidYouMean = formula.Suggest(n.Value, known)
-	p.Hint = "known here: " + strings.Join(known, ", ")
+	if len(known) > 0 {
+		p.Hint = "known here: " + strings.Join(known, ", ")
+	}
 	s.home(n).report(p)
 }
 
@@ -211,6 +213,9 @@ func width(n *yaml.Node) int {
 func (s *source) formulaFault(n *yaml.Node, offset int, f *formula.Problem) {
 	p := Problem{Code: f.Code, Sentence: f.Message, Hint: f.Hint, DidYouMean: f.DidYouMean}
 	s = s.home(n)
+	if n.Style == 0 && n.Line >= 1 && n.Line <= len(s.lines) && strings.Contains(s.lines[n.Line-1], n.Value+" #") && strings.HasPrefix(f.Message, "the quotes") {
+		p.Hint = "to YAML a # behind a blank begins a comment: put the whole value into single quotes"
+	}
 	p.Line, p.Column, p.End = s.place(n, offset+f.From, offset+f.To)
 	s.report(p)
 }
@@ -262,7 +267,7 @@ type pair struct {
 // mapping reads a mapping whose keys must be among known; nil known allows any.
 func (s *source) mapping(n *yaml.Node, what string, known []string) []pair {
 	if n.Kind != yaml.MappingNode {
-		s.fault(n, "E503", what+" must be a mapping of keys to values", "")
+		s.fault(n, "E503", what+" must be a mapping of keys to values", mappingHint(what, known))
 		return nil
 	}
 	var pairs []pair
@@ -274,6 +279,8 @@ func (s *source) mapping(n *yaml.Node, what string, known []string) []pair {
 			s.fault(k, "E503", "a key must be a text", "")
 		case seen[k.Value]:
 			s.fault(k, "E504", fmt.Sprintf("%q stands here twice", k.Value), "keep one of them")
+		case i > 0 && v.Tag == "!!null" && v.Value == "" && decimalComma(n.Content[i-1], k):
+			s.fault(k, "E503", fmt.Sprintf("the comma before %q ends the value before it", k.Value), fmt.Sprintf("a point parts the decimals: write %s.%s", n.Content[i-1].Value, k.Value))
 		case known != nil && !slices.Contains(known, k.Value):
 			s.guess(k, "E501", fmt.Sprintf("unknown key %q in %s", k.Value, what), known)
 		default:
@@ -284,10 +291,41 @@ func (s *source) mapping(n *yaml.Node, what string, known []string) []pair {
 	return pairs
 }
 
+// decimalComma reports whether a key is what stands behind the decimal comma of the value before it: { weight: 2,5 kg }.
+func decimalComma(value, key *yaml.Node) bool {
+	_, err := strconv.Atoi(value.Value)
+	return err == nil && value.Line == key.Line && key.Column == value.Column+width(value)+1 && key.Value != "" && key.Value[0] >= '0' && key.Value[0] <= '9'
+}
+
+// mappingHint says how a mapping is written.
+func mappingHint(what string, known []string) string {
+	switch {
+	case wantedExamples[what] != "":
+		return "write " + what + ": " + wantedExamples[what]
+	case what == "rank":
+		return "rank: { strategy: cheapest }"
+	case what == "locations":
+		return "write a location's id or tag:<tag>, without a - before it: hyde-park:"
+	case what == "a location":
+		return "under it stand a phase and the name of a rule: exclude: { Cold food: { enabled: false } }; a tag is written tag:airport, without a blank"
+	case strings.HasPrefix(what, "the patches of "):
+		return "write the name of a rule and what changes, without a - before it: Cold food: { enabled: false }"
+	case strings.HasPrefix(what, "a patch of "):
+		return "write what changes: { enabled: false }"
+	case len(known) > 0:
+		return "its keys are: " + strings.Join(known, ", ")
+	}
+	return "write key: value"
+}
+
 // items reads a list.
 func (s *source) items(n *yaml.Node, what string) []*yaml.Node {
 	if n.Kind != yaml.SequenceNode {
-		s.fault(n, "E503", what+" must be a list", "begin each entry with -")
+		hint := "begin each entry with -"
+		if n.Kind == yaml.ScalarNode && n.Value != "" {
+			hint = "write it in brackets: [" + n.Value + "]"
+		}
+		s.fault(n, "E503", what+" must be a list", hint)
 		return nil
 	}
 	return n.Content
@@ -329,7 +367,7 @@ func (s *source) oneOf(n *yaml.Node, what string, allowed []string) string {
 // truth reads true or false.
 func (s *source) truth(n *yaml.Node, what string) bool {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
-		s.fault(n, "E503", what+" must be true or false", "")
+		s.fault(n, "E503", what+" must be true or false", "write true or false, without quotes")
 		return false
 	}
 	return strings.EqualFold(n.Value, "true") // YAML knows True and TRUE too
@@ -363,7 +401,11 @@ func wholeOf(n *yaml.Node) (int, bool) {
 func (s *source) whole(n *yaml.Node, what string, least, most int) int {
 	v, ok := wholeOf(n)
 	if !ok || v < least || v > most {
-		s.fault(n, "E503", fmt.Sprintf("%s must be a whole number from %d to %d", what, least, most), "")
+		hint := ""
+		if number, share := strings.CutSuffix(n.Value, "%"); share {
+			hint = "write " + strings.TrimSpace(number) + ", without %"
+		}
+		s.fault(n, "E503", fmt.Sprintf("%s must be a whole number from %d to %d", what, least, most), hint)
 		return 0
 	}
 	return v

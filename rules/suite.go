@@ -190,6 +190,7 @@ type suiteReader struct {
 	options setting
 	orders  map[string]*yaml.Node
 	quotes  map[string]*yaml.Node
+	used    map[*yaml.Node]bool // fixtures that some test, or another fixture, asks for
 }
 
 // setting is when and where a test takes place.
@@ -201,7 +202,7 @@ type setting struct {
 
 func (r *suiteReader) read(root *yaml.Node) {
 	var cases, version *yaml.Node
-	r.options.zone = time.UTC
+	r.options.zone, r.used = time.UTC, map[*yaml.Node]bool{}
 	for _, p := range r.mapping(root, "a test file", []string{"tests", "about", "options", "fixtures", "cases"}) {
 		switch p.key {
 		case "tests":
@@ -232,6 +233,7 @@ func (r *suiteReader) read(root *yaml.Node) {
 	for _, n := range r.items(cases, "cases") {
 		r.readCase(n, names)
 	}
+	r.unused()
 	r.where = ""
 }
 

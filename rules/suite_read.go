@@ -114,6 +114,7 @@ func (r *suiteReader) resolve(n *yaml.Node, seen []string) []pair {
 			r.fault(n, "E507", fmt.Sprintf("order %q is like itself", n.Value), "")
 			return nil
 		}
+		r.used[fixture] = true
 		return r.resolve(fixture, append(seen, n.Value))
 	}
 	var members []pair
@@ -320,6 +321,7 @@ func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
 		if !ok {
 			r.guess(quotes, "E109", fmt.Sprintf("there are no quotes %q in fixtures", quotes.Value), slices.Sorted(maps.Keys(r.quotes)))
 		}
+		r.used[fixture] = true
 		quotes = fixture
 	}
 	if quotes != nil {
@@ -354,6 +356,12 @@ func (r *suiteReader) offers(c *testCase, quotes, refused *yaml.Node) {
 		}
 		v.at = "a refusal"
 		v.set(reflect.ValueOf(&f).Elem(), n, "a refusal")
+		if f.Provider == "" {
+			if n.Kind == yaml.MappingNode {
+				r.fault(n, "E502", "the refusal has no provider", "{ provider: ups, code: OUT_OF_ZONE }")
+			}
+			continue
+		}
 		r.known(memberOf(n, "provider"), f.Provider)
 		c.refuse = append(c.refuse, Refused{f.Provider, f.Service, cmp.Or(f.Code, "REFUSED"), f.Message})
 	}
@@ -402,6 +410,33 @@ func (r *suiteReader) known(n *yaml.Node, provider string) bool {
 		return false
 	}
 	r.report(Problem{Code: "E105", Line: n.Line, Column: n.Column, End: n.Column + width(n), Sentence: fmt.Sprintf("unknown provider %q", provider),
-		DidYouMean: formula.Suggest(provider, list), Hint: "known here: " + strings.Join(list, ", ")})
+		DidYouMean: formula.Suggest(provider, list), Hint: knownProviders(provider, list)})
 	return false
+}
+
+func knownProviders(provider string, list []string) string {
+	hint := "known here: " + strings.Join(list, ", ")
+	if account, service, both := strings.Cut(provider, "/"); both && slices.Contains(list, account) {
+		hint = fmt.Sprintf("the service stands beside it: provider: %s, service: %s", account, service)
+	}
+	return hint
+}
+
+// unused reads the fixtures that no test has asked for: they are to be right when one does.
+func (r *suiteReader) unused() {
+	for _, name := range slices.Sorted(maps.Keys(r.orders)) {
+		if n := r.orders[name]; !r.used[n] {
+			r.where = fmt.Sprintf("order %q of fixtures", name)
+			r.used[n] = true
+			r.fill(&testCase{}, r.options, n, nil)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.quotes)) {
+		if n := r.quotes[name]; !r.used[n] {
+			r.where = fmt.Sprintf("quotes %q of fixtures", name)
+			c := &testCase{}
+			r.fill(c, r.options, nil, nil)
+			r.offers(c, n, nil)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"reflect"
@@ -170,7 +171,7 @@ func (r *valueReader) money(n *yaml.Node, what string) shipping.Money {
 	if m := currencyAmount.FindStringSubmatch(text); m != nil {
 		text, currency = m[1], m[2]
 	} else if !bareAmount.MatchString(text) || currency == "" {
-		r.fault(n, "E503", what+" must be money", "write 12.50 USD")
+		r.fault(n, "E503", what+" must be money", cmp.Or(amountHint(text, currency), "write 12.50 USD"))
 		return shipping.Money{}
 	}
 	d, err := shipping.ParseDecimal(strings.TrimPrefix(text, "+"))

@@ -57,6 +57,10 @@ func (c *checker) amount(s *source, n *yaml.Node, what string, env *formula.Env)
 		m := currencyAmount.FindStringSubmatch(text)
 		return c.literalAmount(s, n, m[1], m[2])
 	}
+	if hint := amountHint(text, c.currency); hint != "" {
+		s.fault(n, "E505", fmt.Sprintf("%s is not an amount: %q", what, text), hint)
+		return nil
+	}
 	if m := wordAmount.FindStringSubmatch(text); m != nil {
 		code := strings.ToUpper(m[2])
 		if _, ok := shipping.CurrencyDigits(code); !ok {
@@ -70,6 +74,37 @@ func (c *checker) amount(s *source, n *yaml.Node, what string, env *formula.Env)
 		return nil
 	}
 	return &amount{formula: f}
+}
+
+var (
+	commaAmount  = regexp.MustCompile(`^([-+]?\d+),(\d{1,2}) ?(%|[A-Z]{3})?$`)
+	partedAmount = regexp.MustCompile(`^([-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?) ?(%|[A-Z]{3})?$`)
+	signAmount   = regexp.MustCompile(`^([-+]?) ?(?:[$€£] ?([\d.,]+)|([\d.,]+) ?[$€£])$`)
+	shareAmount  = regexp.MustCompile(`^([-+]?\d+(?:\.\d+)?) ?(?i:percent|per cent|pct|prozent)$`)
+)
+
+// amountHint says how an amount is written that was meant otherwise than rules write one, "" where none is seen.
+func amountHint(text, currency string) string {
+	if m := commaAmount.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("a point parts the decimals: write %s", strings.TrimSpace(m[1]+"."+m[2]+strings.Replace(" "+m[3], " %", "%", 1)))
+	}
+	if m := partedAmount.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("thousands are not parted: write %s", strings.TrimSpace(strings.ReplaceAll(m[1], ",", "")+strings.Replace(" "+m[2], " %", "%", 1)))
+	}
+	if m := signAmount.FindStringSubmatch(text); m != nil {
+		code := cmp.Or(currency, "USD")
+		switch {
+		case strings.Contains(text, "€"):
+			code = "EUR"
+		case strings.Contains(text, "£"):
+			code = "GBP"
+		}
+		return fmt.Sprintf("the currency is its code, behind the amount: write %s%s %s", m[1], strings.ReplaceAll(m[2]+m[3], ",", "."), code)
+	}
+	if m := shareAmount.FindStringSubmatch(text); m != nil {
+		return "a share is written " + m[1] + "%"
+	}
+	return ""
 }
 
 // met reads an amount that meets money of the order: a surcharge, a bound or a tip. known is what it comes to, where that can be said now.
@@ -142,10 +177,27 @@ func (s *source) duration(n *yaml.Node, what string) Duration {
 	}
 	d, err := parseDuration(text)
 	if err != nil {
-		s.fault(n, "E505", fmt.Sprintf("%s is not a duration: %q", what, text), "write 30s, 3m, 2h or 1d")
+		s.fault(n, "E505", fmt.Sprintf("%s is not a duration: %q", what, text), durationHint(text))
 		return 0
 	}
 	return Duration(d)
+}
+
+var (
+	spanWord = regexp.MustCompile(`(?i)(\d+) ?(d|h|m|s)(?:ays?|(?:ou)?rs?|in(?:ute)?s?|ec(?:ond)?s?)?\b`)
+	spanText = regexp.MustCompile(`^(?:\d+[dhms])+$`)
+)
+
+// durationHint says how a duration is written, the one that was meant where it is seen.
+func durationHint(text string) string {
+	if _, err := strconv.Atoi(text); err == nil {
+		return fmt.Sprintf("a duration has its unit: %ss, %sm, %sh or %sd", text, text, text, text)
+	}
+	meant := strings.ToLower(strings.ReplaceAll(spanWord.ReplaceAllString(text, "$1$2"), " ", ""))
+	if _, err := parseDuration(meant); err == nil && spanText.MatchString(meant) {
+		return "write " + meant
+	}
+	return "write 30s, 3m, 2h or 1d"
 }
 
 func parseDuration(text string) (time.Duration, error) {

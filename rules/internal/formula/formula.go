@@ -134,6 +134,8 @@ func (f *Formula) wanted(want []string, root ast.Node) *Problem {
 		p.Hint = "dollars(…) makes a number of money"
 	case slices.Contains(want, Number) && got == Duration:
 		p.Hint = "mins(…) makes a number of a duration"
+	case slices.Contains(want, Moment):
+		p.Hint = "a moment is location.next_opening, location.next_business_morning, or local.now + hours(2)"
 	case slices.Contains(want, Bool):
 		p.Hint = "compare it with something: ==, !=, <, >, in"
 	}

@@ -146,6 +146,8 @@ func (g *guard) member(n *ast.MemberNode) {
 			p.DidYouMean = Suggest(name.Value, names)
 			if p.Hint = "declare it at the top of the file under " + lastOf(parent); parent == "location.caps" {
 				p.Hint = "a location has a cap for each provider: " + list(names)
+			} else if parent == "lists" {
+				p.Hint += ", or put it into lists/" + name.Value + ".csv beside it"
 			}
 			g.pointAtMember(p, n)
 			return

@@ -27,6 +27,7 @@ var (
 	noArray      = regexp.MustCompile(`^builtin (\w+) takes only array \(got (.+)\)`)
 	noSign       = regexp.MustCompile(`^unrecognized character: U\+[0-9A-F]+ '(.+)'`)
 	unbracketed  = regexp.MustCompile(`^Operator \((.+)\) and coalesce expressions`)
+	leadingZero  = regexp.MustCompile(`^0+[1-9]\d*$`)
 	goTypes      = regexp.MustCompile(`\*?(?:\[\])?(?:\w+\.)?\b(?:Money|Weight|Length|Volume|Distance|List|Time|Duration|Order|Option|Place|Item|Location|Local|float64|int|string|bool|interface \{\}|any)\b`)
 )
 
@@ -52,6 +53,9 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 	}
 	if m := mismatch.FindStringSubmatch(at.Message); m != nil && tree != nil {
 		mismatched(p, tree, at.Location, m)
+		if word := string([]rune(src)[min(p.From, utf8.RuneCountInString(src)):min(p.To, utf8.RuneCountInString(src))]); leadingZero.MatchString(word) {
+			p.Hint = strings.ReplaceAll(p.Hint, `"`+strings.TrimLeft(word, "0")+`"`, `"`+word+`"`) // a postal code
+		}
 		return p
 	}
 	if m := badArgument.FindStringSubmatch(at.Message); m != nil {
@@ -197,6 +201,11 @@ func (e *Env) unknownName(p *Problem, name string) {
 		p.Message, p.Hint = fmt.Sprintf("%s is a function", name), name+"(…) needs its arguments"
 		return
 	}
+	if truth := map[string]string{"yes": "true", "on": "true", "no": "false", "off": "false"}[strings.ToLower(name)]; truth != "" {
+		p.Message, p.DidYouMean = fmt.Sprintf("unknown name %q", name), truth
+		p.Hint = "what is true or false stands alone: order.gift; the contrary is: not order.gift"
+		return
+	}
 	names := make([]string, 0, len(e.Vars))
 	for n := range e.Vars {
 		names = append(names, n)
@@ -226,6 +235,10 @@ func (e *Env) unknownName(p *Problem, name string) {
 	}
 	if capitals.MatchString(name) && !slices.Contains(names, strings.ToLower(name)) {
 		p.DidYouMean, p.Hint = `"`+name+`"`, "a text stands in quotes"
+		return
+	}
+	if slices.Contains(e.Members["lists"], name) {
+		p.DidYouMean, p.Hint = "lists."+name, "a list of the file is asked with in: order.to.state in lists."+name
 		return
 	}
 	p.DidYouMean = Suggest(name, append(names, FunctionNames()...))
@@ -365,6 +378,10 @@ func mismatched(p *Problem, tree *parser.Tree, at file.Location, m []string) {
 		p.Hint = "a text stands in quotes; what is compared with it too"
 	case left == Number && right == Text || left == Text && right == Number:
 		p.Hint = "a number stands without quotes"
+	case (op == "==" || op == "!=") && (left == Bool && right == Text || left == Text && right == Bool):
+		p.Hint = "true and false stand without quotes, and a fact that is one of them alone: order.gift; the contrary is: not order.gift"
+	case (op == "or" || op == "and") && left == Bool && right == Text:
+		p.Hint = `a comparison is written out on both sides, or asked with in: order.to.state in ["CA", "NV"]`
 	case left == Moment && right == Text || left == Text && right == Moment:
 		p.Hint = "compare local.date or local.time with a text"
 	}

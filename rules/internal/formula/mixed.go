@@ -103,6 +103,9 @@ func (m *mixed) meet(a, b, why string, first, last ast.Node) {
 	_, to := spanOf(last)
 	m.problem = &Problem{Code: "E201", From: from, To: to, Message: fmt.Sprintf("%s and %s %s", a, b, why),
 		Hint: fmt.Sprintf("both must be %s, or both %s", a, b)}
+	if a == Text && b == Number {
+		m.problem.Hint = `a text stands in quotes, also one of digits: "02118"`
+	}
 }
 
 // entryOf is the first entry of a list that stands in the text: a squiggle under it says more than one under brackets.

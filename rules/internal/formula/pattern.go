@@ -1,6 +1,7 @@
 package formula
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -38,7 +39,7 @@ func (g *guard) pattern(n *ast.BinaryNode) {
 	}
 	tree, err := syntax.Parse(s.Value, syntax.Perl)
 	if err != nil {
-		g.fail(s, "E303", "the pattern cannot be read: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		g.fail(s, "E303", "the pattern cannot be read: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: ")).Hint = patternHint(err)
 		return
 	}
 	steps := stepsOf(tree)
@@ -50,6 +51,23 @@ func (g *guard) pattern(n *ast.BinaryNode) {
 	case *g.steps < 0:
 		g.refuse(tooManySteps(spanOf(s)))
 	}
+}
+
+// patternHint says what to write instead of a pattern that cannot be read.
+func patternHint(err error) string {
+	wrong, ok := errors.AsType[*syntax.Error](err)
+	if !ok {
+		return ""
+	}
+	switch wrong.Code {
+	case syntax.ErrMissingRepeatArgument, syntax.ErrInvalidRepeatOp:
+		return `* repeats the sign before it; any text is .*, and a beginning or an end is asked with startsWith and endsWith`
+	case syntax.ErrMissingParen, syntax.ErrUnexpectedParen, syntax.ErrMissingBracket:
+		return `brackets stand in pairs; one that is meant as a sign has \\ before it: "\\(021"`
+	case syntax.ErrInvalidPerlOp:
+		return `a pattern cannot look ahead or behind; ask twice: a matches "…" and not (a matches "…")`
+	}
+	return `a sign that is meant as itself has \\ before it: "a\\.b"`
 }
 
 // patternText is where a pattern stands in what outsideQuotes leaves of an expression, but for the quote before it.

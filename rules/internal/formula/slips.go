@@ -18,10 +18,17 @@ var slips = []struct {
 	hint    string
 	means   string
 }{
-	{regexp.MustCompile(`[“”‘’]`), has("“", "”", "‘", "’"), true, "curly quotes are not quotes", `use straight quotes: "`, `"`},
+	{regexp.MustCompile(`[“”„‟‘’‚«»]`), has("“", "”", "„", "‟", "‘", "’", "‚", "«", "»"), true, "curly quotes are not quotes", `use straight quotes: "`, `"`},
 	{regexp.MustCompile(`\$\d+(\.\d+)?`), has("$"), true, "money is not written with $", "write usd(5) for 5 dollars", "usd(…)"},
 	{regexp.MustCompile(`\d+(\.\d+)?\s*%(\s*$|\s+(and|or)\b|\s*[)<>=,])`), has("%"), true, "a percentage is not a number in an expression",
 		"multiply instead: order.total * 0.05", "* 0.05"},
+	{regexp.MustCompile(`\b(usd|eur|gbp|cad|aud|mxn|jpy|lb|kg|oz|g|inch|ft|cm|mm|mi|km|m|minutes|hours|days)\(\s*\d+,\s*\d+\s*\)`), has(","), true, "a comma does not part decimals",
+		"a point does: 5.55", ""},
+	{regexp.MustCompile(`\b\d{1,2}\.\d{1,2}\.\d{4}\b`), has("."), true, "a day is not written so", `write year, month and day in quotes: local.date == "2026-12-24"`, ""},
+	{regexp.MustCompile(`\bstarts\s+with\b`), has("starts"), true, `"starts with" is one word`, "write startsWith", "startsWith"},
+	{regexp.MustCompile(`\bends\s+with\b`), has("ends"), true, `"ends with" is one word`, "write endsWith", "endsWith"},
+	{regexp.MustCompile(`\bmatches\s*/`), has("matches"), true, "a pattern does not stand between slashes", `put it into quotes: matches "^021"`, `"`},
+	{regexp.MustCompile(`[<>=]=?\s*\d{1,2}:\d\d\b`), has(":"), false, "a time of day stands in quotes", `local.time > "18:00"`, ""},
 	{regexp.MustCompile(`=<`), has("=<"), true, `"=<" is not an operator`, "write <=", "<="},
 	{regexp.MustCompile(`=>`), has("=>"), true, `"=>" is not an operator`, "write >=", ">="},
 	{regexp.MustCompile(`<>`), has("<>"), true, `"<>" is not an operator`, "write !=", "!="},
