@@ -156,6 +156,22 @@ func (s *Service) cancelledLocally(sh *shipment.Shipment, by string) *store.Tx {
 // is told, and the intent withdrawn; else, and where others were told that the cancellation is kept, it is asked for until the carrier
 // says yes or no, and a no is told by the history. own is the dispatch job of a caller who means to book anew at once.
 func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, number int, own *inlineJob, waits bool) (*shipment.Shipment, *carrier.Error, error) {
+	for range maxConflicts {
+		fresh, cerr, moved, err := s.cancelOnce(ctx, sh, number, own, waits)
+		if !moved || err != nil {
+			return fresh, cerr, err
+		}
+		sh = fresh
+	}
+	return sh, nil, fmt.Errorf("shipment %s: moved by hand while its booking was being cancelled: %w %d times", sh.ID, store.ErrConflict, maxConflicts)
+}
+
+// cancelOnce asks once. moved says that nothing came of it: the carrier goes by where the engine says that the order is, and a person has
+// moved the order since.
+func (s *Service) cancelOnce(ctx context.Context, sh *shipment.Shipment, number int, own *inlineJob, waits bool) (_ *shipment.Shipment, _ *carrier.Error, moved bool, _ error) {
+	stood := sh.Status
+	m, known := s.manifest(sh.Tenant, sh.Attempt(number).Account)
+	byHand := known && !m.Has(carrier.CanTrack) && !m.Has(carrier.CanReceivePush)
 	intent := shipment.CancelIntent{By: systemUser} // as this call began
 	if ci := sh.Attempt(number).CancelIntent; ci != nil {
 		intent = *ci
@@ -172,8 +188,9 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 		kept := sh.Cancel != nil && sh.Cancel.Kept
 		tx := &store.Tx{}
 		other = a.Live() && (a.Booking.CarrierRef != asked.CarrierRef || a.Booking.TrackingID != asked.TrackingID)
+		moved = byHand && cerr == nil && a.Live() && sh.Status != stood
 		switch {
-		case !a.Live():
+		case !a.Live(), moved:
 			return nil, errUnchanged
 		case other:
 			tx = s.answeredOther(sh, a, asked, cerr)
@@ -217,7 +234,7 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 	if other {
 		cerr = unknownAfter(nil)
 	}
-	return sh, cerr, err
+	return sh, cerr, moved, err
 }
 
 // answeredOther takes the carrier's answer to a cancellation of asked, in place of which another number stands by now: it says nothing

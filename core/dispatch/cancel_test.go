@@ -317,3 +317,39 @@ func TestAnEditWhileTheAdapterStarts(t *testing.T) {
 	}
 	e.wantNoJobs()
 }
+
+// Where only people say how far an order is, its carrier goes by the engine's word. One that says yes to a cancellation while a driver
+// picks the order up is asked again.
+func TestADriverWhoHasTheOrderKeepsIt(t *testing.T) {
+	for name, tracks := range map[string]bool{"the engine's word alone": false, "the carrier knows itself": true} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake("own", "Self Delivery", 500)
+			if tracks {
+				f.manifest.Abilities = append(f.manifest.Abilities, carrier.CanTrack)
+			}
+			e := newEngine(t, f)
+			e.mustCreate("o1")
+			f.set(func(f *fakeCarrier) {
+				f.onCancel = func(r carrier.CancelRequest) (bool, error) {
+					if r.Status == shipping.PickupCompleted {
+						return false, refusal(carrier.CancelRefused)
+					}
+					return tracks, e.setStatus("o1", shipping.PickupCompleted, "")
+				}
+			})
+			_, err := e.cancel("o1")
+			if tracks {
+				if err != nil || e.get("o1").Status != shipping.OrderCancelled || len(f.cancels) != 1 {
+					t.Fatalf("%v, %s, asked %+v", err, e.get("o1").Status, f.cancels)
+				}
+				return
+			}
+			wantType(t, err, usecase.CancellationNotAllowed)
+			e.wantLive("o1", "own")
+			if sh := e.get("o1"); sh.Status != shipping.PickupCompleted || len(f.cancels) != 2 || f.cancels[0].Status != shipping.OrderDispatched {
+				t.Errorf("the order is %s, and its carrier was asked %+v", sh.Status, f.cancels)
+			}
+			e.wantNoJobs()
+		})
+	}
+}
