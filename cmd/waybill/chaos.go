@@ -32,9 +32,10 @@ func newChaosCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "chaos", Short: "Kill everything while orders are dispatched, and prove that nothing was lost or bought twice", Args: cobra.NoArgs, Hidden: true,
 		Long: "Run engine, adapters and simulated carriers as separate processes, kill one of them about every second with SIGKILL, disturb a\n" +
-			"tenth of all exchanges with the carriers, and send orders, cancellations, edits and all else that can be asked meanwhile. Then let\n" +
-			"all be well, wait until nothing is left to do, and compare what the engine knows with the carriers' ledger, and what has happened\n" +
-			"with what subscribers of webhooks were told. The exit code is 1 when they differ.\n\n" +
+			"tenth of all exchanges with the carriers, hold bookings up until the engine believes that there are none, and send orders,\n" +
+			"cancellations, edits and all else that can be asked meanwhile. Then let all be well, wait until nothing is left to do, and compare\n" +
+			"what the engine knows with the carriers' ledger and the drivers' book, and what has happened with what subscribers of webhooks were\n" +
+			"told. The exit code is 1 when they differ.\n\n" +
 			"Built with -tags failpoint, the engine dies on either side of every commit as well, but for those that the report names as out of\n" +
 			"reach: with 2,000 orders or more, a run that has not reached all of these places has failed, after it has sent what leads there\n" +
 			"for another while. A run has failed too that was disturbed, or has compared, too little to prove anything.",
@@ -65,6 +66,7 @@ type chaos struct {
 	sim     *ward
 	api     *client
 	control *client // of the simulator
+	detour  *detour
 	targets *targets
 	truth   *truth
 	report  chaosReport
@@ -95,7 +97,7 @@ func (p *program) chaos(ctx context.Context, f *chaosFlags) (err error) {
 	c.report.Took = time.Since(begun).Round(time.Millisecond).String()
 	c.engine.stop()
 	c.sim.stop()
-	err = errors.Join(err, c.unsubscribe())
+	err = errors.Join(err, c.unsubscribe(), c.detour.close())
 	if err != nil {
 		return fmt.Errorf("%w; logs are in %s", err, c.dir)
 	}
@@ -151,8 +153,11 @@ func (c *chaos) prepare() (err error) {
 		return err
 	}
 	c.api, c.control = newClient("http://"+c.listen, devKey), newClient("http://"+simAt, "")
-	if err := errors.Join(c.writeRules(), c.writeConfig(true)); err != nil {
+	if c.detour, err = newDetour(c.control.base, c.seed, detourHolds); err != nil {
 		return err
+	}
+	if err := errors.Join(c.writeRules(), c.writeConfig(true)); err != nil {
+		return errors.Join(err, c.detour.close())
 	}
 	c.sim = newWard(c.dir, "simulator", c.exe, append([]string{"sim", "serve", "--listen", simAt, "--state", filepath.Join(c.dir, "world"),
 		"--seed", fmt.Sprint(c.seed)}, c.simArgs()...)...)
@@ -177,7 +182,14 @@ func (c *chaos) run(ctx context.Context) error {
 	if err := c.storm(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(c.calm(ctx), c.settle(ctx)); err != nil {
+	if err := c.calm(ctx); err != nil {
+		return err
+	}
+	var err error
+	if c.report.Held, err = c.detour.arrived(ctx); err != nil {
+		return err
+	}
+	if err := c.settle(ctx); err != nil {
 		return err
 	}
 	goHome()

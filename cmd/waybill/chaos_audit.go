@@ -60,7 +60,7 @@ func (c *chaos) examine(ctx context.Context) error {
 	}
 	c.report.Acknowledged, c.report.Stored, c.report.Bodies, c.report.Consigned = c.truth.acknowledged(), len(x.orders), x.bodies, x.asked
 	c.report.Labels = x.labelled
-	c.report.Grounds = x.grounds
+	c.report.Grounds, c.report.Unedited, c.report.Driven, c.report.Shown = x.grounds, x.unedited, x.drivers, x.shown
 	c.report.Meant, c.report.Dispatched = x.meant(c.truth)
 	for _, o := range c.truth.orders {
 		c.report.Unanswered = append(c.report.Unanswered, o.unanswered...)

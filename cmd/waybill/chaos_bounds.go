@@ -56,13 +56,17 @@ var acknowledgements = []acknowledgement{
 	{"followed", .5, []string{"beside a foreign parcel"}},
 	{"forgotten", .5, []string{"beside a tracker that is forgotten"}},
 	{"told otherwise", .5, []string{"beside a change of a webhook"}},
-	// The merchant's own drivers carry a third, which the simulator does not move, and one of three gives orders up.
-	{"carried", .25, []string{"carried", "cancelled on its way"}},
+	{"carried", .5, []string{"carried", "cancelled on its way", "edited on its way"}},
+	// One carrier of three gives orders up.
 	{"given up", .1, []string{"given up by its carrier"}},
 }
 
 // leastDispatched is the share of the orders that nobody has cancelled that must have been dispatched. Nearly all are.
 const leastDispatched = 2. / 3
+
+// leastShown is the share of the bookings held on their way that must have shown after their absence was believed. The others were found
+// before that, where the carrier could not be asked in time.
+const leastShown = .3
 
 // asking counts the orders of some fates, of all where none is named.
 func (r *chaosReport) asking(fates []string) (n int) {
@@ -132,6 +136,17 @@ func (r *chaosReport) tooLittle() []string {
 	}
 	if r.Orders < pointsFrom {
 		return out
+	}
+	if r.Unedited == 0 {
+		less("no carrier was asked what it knows of an order whose edit it had not taken")
+	}
+	if r.Driven == 0 {
+		less("no order was held against the book of its drivers")
+	}
+	for _, carrier := range slices.Sorted(maps.Keys(detoured)) {
+		if held, shown := r.Held[carrier], r.Shown[carrier]; shown == 0 || float64(shown) < leastShown*float64(held) {
+			less("of %d bookings that reached %s too late %d were seen after their absence was believed, and cancelled, want %.0f%% at least, and one", held, carrier, shown, 100*leastShown)
+		}
 	}
 	for _, f := range fates {
 		if r.Asked[f.name] == 0 {

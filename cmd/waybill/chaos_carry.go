@@ -34,10 +34,11 @@ func (c *chaos) simArgs() []string {
 	}
 }
 
-// carrying is what a carrier does until it has delivered, by account. The merchant's own drivers are moved by hand.
+// carrying is what a carrier does until it has delivered, by account.
 var carrying = map[string][]string{
 	"ups":      {"PICKUP_SCAN", "DEPARTURE_SCAN", "OUT_FOR_DELIVERY", "DELIVERED"},
 	"doordash": {"confirmed", "arrived_at_pickup", "picked_up", "delivered"},
+	drivenBy:   {string(shipping.PickupStarted), string(shipping.PickupCompleted), string(shipping.OutForDelivery), string(shipping.OrderDelivered)},
 }
 
 // giveUp has the carrier give the order up, where it is one that does such things.
@@ -69,6 +70,23 @@ func (o *sent) carryAndCancel(ctx context.Context) error {
 
 // carry has the carrier deliver the order. What it pushes may get lost, and its answers too: in the end the engine must know.
 func (o *sent) carry(ctx context.Context) error {
+	return o.carryAnd(ctx, func(int) error { return nil })
+}
+
+// carryAndEdit has the carrier deliver the order, and edits it right after one of the steps: the engine may know of the step by then, or
+// not.
+func (o *sent) carryAndEdit(ctx context.Context) error {
+	after, body := o.rng.IntN(len(carrying["ups"])), chaosEdits[1+o.rng.IntN(len(chaosEdits)-1)]
+	return o.carryAnd(ctx, func(step int) error {
+		if step != after {
+			return nil
+		}
+		return o.edit(ctx, 0, body)
+	})
+}
+
+// carryAnd has the carrier deliver the order, and does something after each step.
+func (o *sent) carryAnd(ctx context.Context, then func(step int) error) error {
 	if ok, err := o.reaches(ctx, shipping.OrderDispatched); !ok {
 		return err
 	}
@@ -76,12 +94,20 @@ func (o *sent) carry(ctx context.Context) error {
 	if err != nil || carrying[account] == nil {
 		return err
 	}
-	for _, state := range carrying[account] {
+	for i, state := range carrying[account] {
 		if err := pauseFor(ctx, time.Duration(o.rng.Int64N(int64(2*time.Second)))); err != nil {
 			return err
 		}
-		path := "/_sim/entities/" + account + "/" + url.PathEscape(entity) + "/run-to"
-		if moved, err := o.steer(ctx, path, fmt.Appendf(nil, `{"state":%q}`, state)); !moved {
+		moved := false
+		if account == drivenBy {
+			moved, err = o.drive(ctx, entity, shipping.Status(state))
+		} else {
+			moved, err = o.steer(ctx, "/_sim/entities/"+account+"/"+url.PathEscape(entity)+"/run-to", fmt.Appendf(nil, `{"state":%q}`, state))
+		}
+		if !moved {
+			return err
+		}
+		if err := then(i); err != nil {
 			return err
 		}
 	}

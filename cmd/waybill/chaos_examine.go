@@ -57,21 +57,26 @@ type examination struct {
 	bookings map[[2]string]*held // by carrier and entity
 	byRef    map[string]*owned
 	orders   map[string]*owned
-	heardOf  map[string]bool     // numbers that a tracker has heard of by a push
-	followed map[string]bool     // names of the trackers that there are
-	gaveUp   map[string]bool     // references of bookings that the carrier has given up
-	refusals map[string][]string // by order: what its history says of cancels and edits that have come to nothing
-	needed   map[string][]need   // by order: what only a person could decide, or what settled itself before one did
-	bodies   int                 // orders that were held against what was sent
-	grounds  int                 // refused cancellations whose grounds were looked for in the carrier's book
-	asked    int                 // bookings that were held against what their orders are to be carried as
-	labelled int                 // parcels whose labels were looked for
+	heardOf  map[string]bool              // numbers that a tracker has heard of by a push
+	followed map[string]bool              // names of the trackers that there are
+	gaveUp   map[string]bool              // references of bookings that the carrier has given up
+	refusals map[string][]string          // by order: what its history says of cancels and edits that have come to nothing
+	needed   map[string][]need            // by order: what only a person could decide, or what settled itself before one did
+	bodies   int                          // orders that were held against what was sent
+	grounds  int                          // refused cancellations whose grounds were looked for in the carrier's book
+	asked    int                          // bookings that were held against what their orders are to be carried as
+	labelled int                          // parcels whose labels were looked for
+	unedited int                          // bookings whose carriers were asked what they are to carry after an edit that they have not taken
+	drivers  int                          // orders of the merchant's own drivers that were held against the drivers' book
+	shown    map[string]int               // by adapter: bookings that showed after their absence was believed, and were cancelled
+	went     map[string][]shipping.Status // by order: the statuses in its history
 	found    []difference
 }
 
 func newExamination(records []simulator.Record) *examination {
 	x := &examination{bookings: map[[2]string]*held{}, byRef: map[string]*owned{}, orders: map[string]*owned{}, heardOf: map[string]bool{}, followed: map[string]bool{},
-		gaveUp: map[string]bool{}, refusals: map[string][]string{}, needed: map[string][]need{}}
+		gaveUp: map[string]bool{}, refusals: map[string][]string{}, needed: map[string][]need{},
+		shown: map[string]int{}, went: map[string][]shipping.Status{}}
 	for _, r := range records {
 		if r.Entity == "" {
 			continue
@@ -144,8 +149,26 @@ func (x *examination) countsOn(a *shipment.Attempt) bool {
 // withoutLedger is the adapter of the merchant's own drivers.
 const withoutLedger = "selfdelivery"
 
+// spares checks what the engine believes of the bookings under an attempt's reference that the order did not want. That they are live,
+// though noted as cancelled, is seen by strangers.
+func (x *examination) spares(o *owned, a *shipment.Attempt) {
+	for _, sp := range a.Spares {
+		h := x.bookings[[2]string{a.Adapter, sp.CarrierRef}]
+		switch {
+		case h == nil:
+			x.differ("lost", o, nil, "attempt %d has a spare booking %s, which %s has never heard of", a.Number, sp.CarrierRef, a.Adapter)
+		case h.live:
+		case h.owed != 0:
+			x.differ("money", o, h, "attempt %d has a spare booking that is cancelled, and the carrier still wants %d cents", a.Number, h.owed)
+		case a.State == shipment.Voided && sp.FoundAt.After(a.EndedAt):
+			x.shown[a.Adapter]++
+		}
+	}
+}
+
 // attempt checks what the engine believes of one booking.
 func (x *examination) attempt(o *owned, a *shipment.Attempt) {
+	x.spares(o, a)
 	if a.Booking == nil || a.Adapter == withoutLedger {
 		return
 	}

@@ -26,6 +26,9 @@ var chaosEdits = []string{
 	`{"deliveryAddress":{"street1":"801 Albany Street","city":"Boston","state":"MA","countryCode":"US","postalCode":"02119"}}`,
 }
 
+// notInformed is the code of the warning that an edit is kept which the carrier does not take any more.
+const notInformed = "PROVIDER_NOT_INFORMED"
+
 // fate is what is asked of an order besides to be carried.
 type fate struct {
 	name       string
@@ -58,6 +61,9 @@ var fates = []*fate{
 	{name: "cancelled and erased", share: .02, then: (*sent).cancelAndErase},
 	{name: "at the desk", share: .08, location: chaosDesk},
 	{name: "at the moving account", share: .10, location: chaosMoving},
+	{name: "booked too late by UPS", share: .03, location: chaosLateUPS},
+	{name: "booked too late by DoorDash", share: .03, location: chaosLateDoorDash},
+	{name: "edited on its way", share: .04, then: (*sent).carryAndEdit},
 }
 
 var plain = &fate{name: "plain"}
@@ -104,7 +110,9 @@ func (o *sent) anyEdit() string { return chaosEdits[o.rng.IntN(len(chaosEdits))]
 
 func (o *sent) edit(ctx context.Context, after time.Duration, body string) error {
 	a, err := o.later(ctx, after, http.MethodPut, []byte(body))
-	o.truth.note(o.id, func(t *told) { t.edited, t.edit = a.status, []byte(body) })
+	o.truth.note(o.id, func(t *told) {
+		t.edited, t.edit, t.editInDark, t.uninformed = a.status, []byte(body), a.inDark, bytes.Contains(a.body, []byte(notInformed))
+	})
 	return err
 }
 

@@ -39,18 +39,22 @@ type told struct {
 	cancelled  int
 	inDark     int // requests to cancel that were sent and not answered
 	edited     int
+	editInDark int  // requests to edit that were sent and not answered
+	uninformed bool // the edit was answered with the word that the carrier takes no such change any more
 	retried    int
 	delivered  int // the status set by hand
 	erased     int
-	carried    bool            // the carrier has delivered it
-	fell       shipping.Status // at which it stood when the storm was over, and it was tried again; "" where a carrier had it
-	gaveUp     string          // the reference of the booking that its carrier has given up
-	number     string          // of a parcel of somebody else's
-	pushed     int             // news of that parcel
-	followed   int             // and a tracker of it
-	forgot     int             // the removal of a tracker
-	subscribed int             // the change of a webhook
-	unanswered []string        // requests that were never answered but with 5xx
+	carried    bool              // the carrier, or a driver, has delivered it
+	driven     []shipping.Status // what the engine has taken note of from the merchant's own drivers
+	drove      string            // the reference of the booking that they were at
+	fell       shipping.Status   // at which it stood when the storm was over, and it was tried again; "" where a carrier had it
+	gaveUp     string            // the reference of the booking that its carrier has given up
+	number     string            // of a parcel of somebody else's
+	pushed     int               // news of that parcel
+	followed   int               // and a tracker of it
+	forgot     int               // the removal of a tracker
+	subscribed int               // the change of a webhook
+	unanswered []string          // requests that were never answered but with 5xx
 }
 
 // truth is what all callers were told.
@@ -95,6 +99,7 @@ func (c *chaos) load(ctx context.Context) error {
 		if err := pauseFor(ctx, time.Until(begun.Add(pace*time.Duration(i)))); err != nil {
 			return errors.Join(g.Wait(), err)
 		}
+		c.detour.hold(i < c.orders*3/4) // the rest of the time is for what shows of it in the storm
 		g.Go(func() error { return c.order(ctx, i, drawFate) })
 	}
 	if err := c.encore(ctx, g, pace); err != nil {

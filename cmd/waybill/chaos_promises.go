@@ -18,9 +18,10 @@ const (
 // needsPerson is the code of lines that tell why only a person can decide what became of an attempt.
 const needsPerson = "NEEDS_ATTENTION"
 
-// line notes a line of an order's history where it tells that a cancel or an edit has come to nothing, or that a person is needed, and
+// line notes how far a line of an order's history says that it is, and where it tells that a cancel or an edit has come to nothing, or that a person is needed, and
 // why.
 func (x *examination) line(order string, l shipment.Change) {
+	x.went[order] = append(x.went[order], l.Status)
 	if why, ok := strings.CutPrefix(l.Note, needsPerson+"( "); ok {
 		x.needed[order] = append(x.needed[order], need{l.Attempt, strings.TrimSuffix(why, " )")})
 	}
@@ -57,6 +58,7 @@ func (x *examination) promises(t *truth) {
 			x.ended(o, said)
 			x.body(o, said)
 			x.carriedAfterAll(o, said)
+			x.driven(o, said)
 		}
 	}
 	for id, o := range x.orders {

@@ -57,7 +57,8 @@ func TestPromisesAreHeldAgainstTheEnd(t *testing.T) {
 		"an edit under way and forgotten":    {told{created: 201, edited: 202, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "acknowledged with 202, and is not seen"},
 		"an edit under way and refused":      {told{created: 201, edited: 202, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, ""},
 		"an edit refused after 200":          {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, "not seen"},
-		"an edit refused, made all the same": {told{created: 201, edited: 400, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, ""},
+		"an edit refused, and made":          {told{created: 201, edited: 400, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, "its edit was refused with 400, and it is made"},
+		"an edit refused, made all the same": {told{created: 201, edited: 400, editInDark: 1, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, ""},
 		"an edit refused":                    {told{created: 201, edited: 400, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, ""},
 		"what an erasure takes": {told{created: 201, delivered: 200, erased: 200}, shipping.OrderDelivered, func(sh *shipment.Shipment) {
 			sh.Erase(sh.CreatedAt.AddDate(2026, 0, 0))
@@ -113,41 +114,67 @@ func TestPromisesAreHeldAgainstTheEnd(t *testing.T) {
 	}
 }
 
-// TestCarriersAreHeldAgainstTheOrder has a carrier know something else than the order says.
+// TestCarriersAreHeldAgainstTheOrder has a carrier know something else than the order says, or than it may know after an edit.
 func TestCarriersAreHeldAgainstTheOrder(t *testing.T) {
-	const dash = `{"request":{"dropoff_address":"725 Albany Street, Boston, MA 02118","dropoff_instructions":"Ring twice"}}`
-	ring, knock := "Ring twice", "Knock"
+	const upsKnows = `{"to":["725 Albany Street","Boston MA 02118"]}`
+	dash := func(instructions string) string {
+		return fmt.Sprintf(`{"request":{"dropoff_address":"725 Albany Street, Boston, MA 02118","dropoff_instructions":%q}}`, instructions)
+	}
+	edit := []byte(`{"deliveryInstructions":"Knock"}`)
+	knock := func(o *shipment.Order) { o.DeliveryInstructions = new("Knock") }
+	elsewhere := func(o *shipment.Order) { o.DeliveryAddress.PostalCode = "02119" }
+	refused, alone := told{edited: 400, edit: edit}, told{edited: 200, uninformed: true, edit: edit}
+	inDark := alone
+	inDark.editInDark = 1
 	for name, c := range map[string]struct {
-		details string
-		change  func(*shipment.Order)
-		refused bool
-		want    string
+		details  string
+		change   func(*shipment.Order)
+		said     told
+		history  string
+		attempts int // with a booking
+		unedited int
+		want     string
 	}{
-		"UPS knows it":                         {`{"to":["725 Albany Street","Boston MA 02118"]}`, nil, false, ""},
-		"UPS brings it elsewhere":              {`{"to":["801 Albany Street","Boston MA 02119"]}`, nil, false, "brings it to"},
-		"UPS takes no instructions":            {`{"to":["725 Albany Street","Boston MA 02118"]}`, func(o *shipment.Order) { o.DeliveryInstructions = &knock }, false, ""},
-		"DoorDash knows it":                    {dash, func(o *shipment.Order) { o.DeliveryInstructions = &ring }, false, ""},
-		"DoorDash was not told":                {dash, func(o *shipment.Order) { o.DeliveryInstructions = &knock }, false, `has been told "Ring twice"`},
-		"DoorDash has refused to be told":      {dash, func(o *shipment.Order) { o.DeliveryInstructions = &knock }, true, ""},
-		"DoorDash brings it elsewhere":         {dash, func(o *shipment.Order) { o.DeliveryAddress.PostalCode = "02119" }, false, "brings it to"},
-		"a carrier that says nothing":          {`{}`, nil, false, "brings it to"},
-		"a carrier that says what is not JSON": {`{`, nil, false, "cannot be read"},
+		"UPS knows it":                         {upsKnows, nil, told{}, "", 1, 0, ""},
+		"UPS brings it elsewhere":              {`{"to":["801 Albany Street","Boston MA 02119"]}`, nil, told{}, "", 1, 0, "brings it to"},
+		"UPS takes no instructions":            {upsKnows, knock, told{}, "", 1, 0, ""},
+		"DoorDash knows it":                    {dash("Knock"), knock, told{}, "", 1, 0, ""},
+		"DoorDash was not told":                {dash(""), knock, told{}, "", 1, 0, `has been told ""`},
+		"DoorDash has refused to be told":      {dash(""), knock, alone, "", 1, 1, ""},
+		"DoorDash has refused, and was told":   {dash("Knock"), knock, alone, "", 1, 1, `has been told "Knock"`},
+		"told, and refused when asked again":   {dash("Knock"), knock, inDark, "", 1, 0, ""},
+		"refused when asked again":             {dash(""), knock, inDark, "", 1, 0, ""},
+		"something else when asked again":      {dash("Sing"), knock, inDark, "", 1, 0, `has been told "Sing"`},
+		"refused, and booked with it since":    {dash("Knock"), knock, alone, "", 2, 0, ""},
+		"refused in the end":                   {dash(""), knock, told{edited: 202, edit: edit}, "EDIT_REFUSED( DoorDash: too late )", 1, 0, ""},
+		"an edit that the caller was refused":  {dash(""), nil, refused, "", 1, 1, ""},
+		"one refused that DoorDash knows":      {dash("Knock"), nil, refused, "", 1, 1, `has been told "Knock"`},
+		"one refused that UPS knows":           {`{"to":["725 Albany Street","Boston MA 02119"]}`, nil, refused, "", 1, 1, "brings it to"},
+		"DoorDash brings it elsewhere":         {dash(""), elsewhere, told{}, "", 1, 0, "brings it to"},
+		"a carrier that says nothing":          {`{}`, nil, told{}, "", 1, 0, "brings it to"},
+		"a carrier that says what is not JSON": {`{`, nil, told{}, "", 1, 0, "cannot be read"},
 	} {
 		x := newExamination(nil)
-		_, order := sentOrder(t, "o")
+		var order shipment.Order
+		c.said.body, order = sentOrder(t, "o")
 		if c.change != nil {
 			c.change(&order)
 		}
-		if c.refused {
-			x.line("o", shipment.Change{Note: "EDIT_REFUSED( DoorDash: too late )"})
+		x.line("o", shipment.Change{Note: c.history})
+		o := &owned{id: "o", asked: order}
+		for range c.attempts {
+			o.attempts = append(o.attempts, shipment.Attempt{Booking: &shipment.Booking{}})
 		}
-		x.consigned(&owned{id: "o", asked: order}, &held{carrier: "c", entity: "e"}, jsontext.Value(c.details))
+		x.consigned(o, &c.said, &held{carrier: "c", entity: "e"}, jsontext.Value(c.details))
 		var found []string
 		for _, d := range x.found {
 			found = append(found, d.Detail)
 		}
 		if got := strings.Join(found, "; "); (got == "") != (c.want == "") || !strings.Contains(got, c.want) || len(found) > 1 {
 			t.Errorf("%s: found %q, want %q", name, got, c.want)
+		}
+		if x.unedited != c.unedited {
+			t.Errorf("%s: %d edits that were not taken were compared, want %d", name, x.unedited, c.unedited)
 		}
 	}
 }
@@ -234,7 +261,8 @@ func TestABookingThatWasGivenUpCountsNoMore(t *testing.T) {
 
 // enough is a report of a run that has compared enough.
 func enough() *chaosReport {
-	r := &chaosReport{Orders: pointsFrom, Exchanges: 1000, Disturbed: 95, Stored: 40, AuditOrders: 40, WithLedger: 30, Compared: 30, Bodies: 20, Meant: 12, Dispatched: 8, Consigned: 5, Labels: 5, Events: 9,
+	r := &chaosReport{Orders: pointsFrom, Exchanges: 1000, Disturbed: 95, Stored: 40, AuditOrders: 40, WithLedger: 30, Compared: 30, Bodies: 20, Meant: 12, Dispatched: 8, Consigned: 5, Labels: 5, Events: 9, Unedited: 1, Driven: 1,
+		Held: map[string]int{"ups": 10, "doordash": 10}, Shown: map[string]int{"ups": 3, "doordash": 3},
 		Kills:        map[string]int{"engine": 1, "simulator": 1, "ups": 1, "doordash": 1, "selfdelivery": 1},
 		Acknowledged: map[string]int{}, Asked: map[string]int{}, Hearings: map[string]hearing{"steady": {Messages: 9}, "moody": {Messages: 9}}}
 	for _, a := range acknowledgements {
@@ -258,7 +286,7 @@ func TestARunThatComparesTooLittleProvesNothing(t *testing.T) {
 		"acknowledged as edited":    func(r *chaosReport) { r.Acknowledged["edited"] = 0 },
 		"want 50% of 42 at least": func(r *chaosReport) {
 			r.Asked["cancelled"] = 40
-			r.Acknowledged["created"], r.Acknowledged["bodies"], r.Bodies = 40, 40, 40
+			r.Acknowledged["created"], r.Acknowledged["bodies"], r.Bodies, r.Stored, r.AuditOrders = 45, 45, 45, 45, 45
 		},
 		"of 12 that nobody has cancelled": func(r *chaosReport) { r.Dispatched-- },
 		"0 orders were dispatched of 0":   func(r *chaosReport) { r.Meant, r.Dispatched = 0, 0 },
@@ -270,7 +298,14 @@ func TestARunThatComparesTooLittleProvesNothing(t *testing.T) {
 		"no label was looked for":         func(r *chaosReport) { r.Labels = 0 },
 		"told to 0 subscribers":           func(r *chaosReport) { r.Hearings = nil },
 		"subscriber moody was told":       func(r *chaosReport) { r.Hearings["moody"] = hearing{} },
-		"no order was gated":              func(r *chaosReport) { delete(r.Asked, "gated") },
+		"edit it had not taken":           func(r *chaosReport) { r.Unedited = 0 },
+		"the book of its drivers":         func(r *chaosReport) { r.Driven = 0 },
+		"of 10 bookings that reached ups": func(r *chaosReport) { r.Shown["ups"] = 2 },
+		"of 0 bookings that reached doordash": func(r *chaosReport) {
+			delete(r.Held, "doordash")
+			delete(r.Shown, "doordash")
+		},
+		"no order was gated": func(r *chaosReport) { delete(r.Asked, "gated") },
 	} {
 		r := enough()
 		change(r)

@@ -39,6 +39,10 @@ type chaosReport struct {
 	Consigned    int            `json:"consigned"`  // bookings whose carriers were asked what they are to carry
 	Labels       int            `json:"labels"`     // parcels whose labels were looked for
 	Grounds      int            `json:"grounds"`    // refused cancellations whose carriers were asked for the grounds
+	Unedited     int            `json:"unedited"`   // bookings whose carriers were asked what they are to carry after an edit that they have not taken
+	Driven       int            `json:"driven"`     // orders of the merchant's own drivers that were held against the drivers' book
+	Held         map[string]int `json:"held"`       // bookings that were held on their way, by carrier
+	Shown        map[string]int `json:"shown"`      // bookings that showed after their absence was believed, and were cancelled, by adapter
 	// Doubts are the attempts in doubt by how each ended, Attempts all by their state.
 	Attempts    map[string]int     `json:"attempts"`
 	Doubts      map[string]int     `json:"doubts"`
@@ -128,7 +132,9 @@ func (r *chaosReport) print(out io.Writer) error {
 	line("acknowledged", "%s", counts(r.Acknowledged))
 	line("dispatched", "%d of %d that nobody has cancelled, %d of them when the storm was over and they were tried again", r.Dispatched, r.Meant, r.TriedAgain)
 	line("compared", "%d orders with what was sent, %d bookings with what the carrier was asked to carry, %d labels with their parcels, "+
-		"%d refused cancellations with how far the carrier was", r.Bodies, r.Consigned, r.Labels, r.Grounds)
+		"%d refused cancellations with how far the carrier was, %d refused edits with what the carrier knows, %d orders with their drivers' book",
+		r.Bodies, r.Consigned, r.Labels, r.Grounds, r.Unedited, r.Driven)
+	line("booked too late", "%s; spares shown after an absence and voided: %s", counts(r.Held), counts(r.Shown))
 	line("attempts", "%s", counts(r.Attempts))
 	line("in doubt", "%s", counts(r.Doubts))
 	ends := map[string]int{}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The times of a run. What a carrier commits late it commits before deadline and grace are over: that is what a grace promises,
-// and a carrier that breaks it is found by the watch, hours later.
+// The times of a run. What a carrier commits late it commits before deadline and grace are over: that is what a grace promises.
+// Bookings that take the detour break it, and are found by the watch.
 const (
 	chaosDeadline = 3 * time.Second // of a booking
 	chaosGrace    = 8 * time.Second // with what a busy machine adds to what a carrier commits late
@@ -23,6 +23,9 @@ const (
 	chaosStore  = "7709" // has every kind of account
 	chaosDesk   = "7710" // its account leaves what nobody can prove to a person
 	chaosMoving = "7711" // its account leaves the configuration and comes back
+
+	chaosLateUPS      = "7712" // its account is behind the detour
+	chaosLateDoorDash = "7713" // likewise
 )
 
 // chaosOperator is an operator's key, as chaosTenant's is devKey: of this run alone.
@@ -32,7 +35,7 @@ const chaosConfig = `server: { listen: %[1]q, log_level: warn, admin_keys: [ { n
 store: { dir: data }
 plugins: { quarantine: { deaths: 1000000, within: 1s } }
 tracking: { waiting: 8s, transit: 8s, out: 8s, trouble: 8s, at_point: 8s, courier: 6s, per_second: 100 }
-dispatch: { answer_within: 2s, quote_timeout: 3s, book_timeout: %[4]s, watch_for: 1h }
+dispatch: { answer_within: 2s, quote_timeout: 3s, book_timeout: %[4]s, watch_for: %[13]s, watch_every: %[14]s }
 tenants:
   chaos:
     rules: rules
@@ -63,6 +66,20 @@ tenants:
           key_id: 00000000-d0d0-4000-8000-000000000key
           signing_secret: bm90LWEtc2VjcmV0LW9ubHktZm9yLXRoZS1zaW11bGF0b3I
           push_authorization: %[11]q
+      late_ups:
+        adapter: ups
+        label_format: ZPL
+        grace: %[16]s
+        doubt: watch
+        config: { base_url: "%[15]s/ups", client_id: waybill-dev-client, client_secret: waybill-dev-secret, shipper_number: WB0001, negotiated_rates: true }
+      late_doordash:
+        adapter: doordash
+        grace: %[16]s
+        config:
+          base_url: "%[15]s/doordash"
+          developer_id: 00000000-d0d0-4000-8000-00000000demo
+          key_id: 00000000-d0d0-4000-8000-000000000key
+          signing_secret: bm90LWEtc2VjcmV0LW9ubHktZm9yLXRoZS1zaW11bGF0b3I
       own_fleet:
         adapter: selfdelivery
         config: { currency: USD, fee: { flat: 5.90, per_km: 0.80, included_km: 3 }, zone: { radius_km: 25 }, capacity: { open: 1000000, per_day: 1000000 } }
@@ -85,7 +102,7 @@ const chaosLocation = `      %[1]q:
 `
 
 // chaosAccounts are those of the configuration, the moving one too.
-var chaosAccounts = []string{"ups", "desk", "doordash", "own_fleet", "moving"}
+var chaosAccounts = []string{"ups", "desk", "doordash", "own_fleet", "moving", "late_ups", "late_doordash"}
 
 // chaosRules hold what is gated until it is changed, find nobody for what is stalled, and ask another carrier where one fails or gives
 // up.
@@ -124,8 +141,11 @@ func (c *chaos) writeConfig(moving bool) error {
 		account, at = "", "own_fleet"
 	}
 	config := fmt.Sprintf(chaosConfig, c.listen, sha256.Sum256([]byte(devKey)), c.control.base, chaosDeadline, chaosGrace, sha256.Sum256([]byte(chaosOperator)), account,
-		chaosPushUPS, chaosPushDoorDash, chaosCredential, chaosBasic, chaosPushDesk)
-	config += fmt.Sprintf(chaosLocation, chaosStore, "ups, doordash, own_fleet") + fmt.Sprintf(chaosLocation, chaosDesk, "desk") + fmt.Sprintf(chaosLocation, chaosMoving, at)
+		chaosPushUPS, chaosPushDoorDash, chaosCredential, chaosBasic, chaosPushDesk,
+		chaosWatchFor, chaosWatchEvery, c.detour.base, detourGrace)
+	for _, l := range [][2]string{{chaosStore, "ups, doordash, own_fleet"}, {chaosDesk, "desk"}, {chaosMoving, at}, {chaosLateUPS, "late_ups"}, {chaosLateDoorDash, "late_doordash"}} {
+		config += fmt.Sprintf(chaosLocation, l[0], l[1])
+	}
 	fresh := c.configPath() + ".new"
 	if err := os.WriteFile(fresh, []byte(config), 0o600); err != nil {
 		return err

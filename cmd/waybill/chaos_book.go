@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/waybill-dev/waybill/core/shipment"
+)
+
+// editRefused reports whether the order's edit was certainly not made: it was answered with a refusal, and sent once.
+func (said *told) editRefused() bool {
+	return said.edit != nil && said.edited/100 == 4 && said.editInDark == 0
+}
+
+// keptAlone reports whether the order's edit was kept by the engine while its carrier was certainly not told: the answer said that it takes no
+// such change any more, it was asked once, and it has the only booking.
+func (said *told) keptAlone(o *owned) bool {
+	booked := 0
+	for i := range o.attempts {
+		if o.attempts[i].Booking != nil {
+			booked++
+		}
+	}
+	return said.edited == http.StatusOK && said.uninformed && said.editInDark == 0 && booked == 1
+}
+
+// instructions are those that the carrier may have been told last: the order's own, or those from before an edit that it did not take. One
+// that it took, and whose answer was lost, it may have refused when it was asked again, so then both may be.
+func (x *examination) instructions(o *owned, said *told) []string {
+	now := ""
+	if o.asked.DeliveryInstructions != nil {
+		now = *o.asked.DeliveryInstructions
+	}
+	var before shipment.Order
+	if said.edit == nil || json.Unmarshal(said.body, &before) != nil { // what cannot be read is a difference already
+		return []string{now}
+	}
+	old := ""
+	if before.DeliveryInstructions != nil {
+		old = *before.DeliveryInstructions
+	}
+	switch {
+	case x.refused(o.id, editRefused):
+		return []string{now, old}
+	case said.keptAlone(o):
+		return []string{old}
+	case said.uninformed:
+		return []string{now, old}
+	}
+	return []string{now}
+}
+
+// consigned checks that a carrier was asked to carry what the order says, and knows what was edited since where it takes edits: but nothing of
+// an edit that was refused.
+func (x *examination) consigned(o *owned, said *told, h *held, details jsontext.Value) {
+	var known struct {
+		To      []string `json:"to"` // UPS's
+		Request *struct {
+			Address      string `json:"dropoff_address"`
+			Instructions string `json:"dropoff_instructions"`
+		} `json:"request"` // DoorDash's
+	}
+	if err := json.Unmarshal(details, &known); err != nil {
+		x.differ("status", o, h, "what the carrier was asked to carry cannot be read: %v", err)
+		return
+	}
+	x.asked++
+	if said.editRefused() || said.keptAlone(o) {
+		x.unedited++
+	}
+	to, instructions := strings.Join(known.To, ", "), ""
+	if known.Request != nil {
+		to, instructions = known.Request.Address, known.Request.Instructions
+	}
+	if a := o.asked.DeliveryAddress; !strings.Contains(to, a.Street1) || !strings.Contains(to, a.PostalCode) {
+		x.differ("status", o, h, "goes to %s %s, and the carrier brings it to %q", a.Street1, a.PostalCode, to)
+	}
+	if may := x.instructions(o, said); known.Request != nil && !slices.Contains(may, instructions) {
+		x.differ("status", o, h, "its instructions may be %q for the carrier, and it has been told %q", may, instructions)
+	}
+}
+
+// untouched are the states of what was booked and has not moved since, by carrier. In these a carrier of the run grants each cancellation.
+var untouched = map[string]string{"ups": "LABEL_CREATED", "doordash": "created"}
+
+// heldBack checks that a carrier had grounds to refuse what the history says it has refused: the booking has left the state in which it
+// grants a cancellation, and none goes back there. For refused edits the engine is believed on its word: a carrier's book does not keep the
+// grounds.
+func (x *examination) heldBack(o *owned, h *held, state string) {
+	if !x.refused(o.id, cancelRefused) {
+		return
+	}
+	x.grounds++
+	if state == untouched[h.carrier] {
+		x.differ("status", o, h, "its history says that a cancellation was refused, and the carrier's booking is %s, which it cancels", state)
+	}
+}
+
+// consignments asks the simulated carriers what they were asked to carry, and how far that is. Returns go the other way round, and of
+// erased orders nobody knows where they were to go.
+func (c *chaos) consignments(ctx context.Context, x *examination) error {
+	for _, h := range x.bookings {
+		o := x.orders[h.owner]
+		if !h.live || o == nil {
+			continue
+		}
+		var v struct {
+			State   string         `json:"state"`
+			Details jsontext.Value `json:"details"`
+		}
+		if err := c.control.get(ctx, "/_sim/entities/"+h.carrier+"/"+url.PathEscape(h.entity), &v); err != nil {
+			return err
+		}
+		x.heldBack(o, h, v.State)
+		if !o.back && !o.erased {
+			x.consigned(o, c.truth.orders[o.id], h, v.Details)
+		}
+	}
+	return nil
+}
