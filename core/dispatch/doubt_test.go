@@ -150,6 +150,19 @@ func TestACarrierLaterThanItsGraceIsFound(t *testing.T) {
 			t.Errorf("the attempt is %s with %+v", a.State, a.Spares)
 		}
 	})
+	t.Run("though it was out of order when the watch would have ended", func(t *testing.T) {
+		e, dash, _ := doubtful(t, false, nil)
+		e.pass(5 * time.Minute)
+		dash.set(func(f *fakeCarrier) {
+			f.onFind = func(carrier.FindRequest) error { return refusal(carrier.CarrierUnavailable) }
+		})
+		e.pass(e.config.Dispatch.WatchFor)
+		dash.set(func(f *fakeCarrier) { f.onFind = nil; f.commit(f.booked[0]) })
+		e.pass(time.Hour)
+		e.wantLive("o1", "doordash")
+		e.watchOut()
+		e.wantNoJobs()
+	})
 	t.Run("few looks", func(t *testing.T) {
 		e, dash, _ := doubtful(t, false, nil)
 		e.pass(5 * time.Minute)

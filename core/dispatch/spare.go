@@ -134,8 +134,8 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 	switch {
 	case a.SpareLeft():
 		return s.watchOn(a, sparePause(a)), nil
-	case !looked:
-		return s.watchOn(a, s.unasked(a)), nil
+	case !looked: // a carrier that was out of order when the watch would have ended is asked for as long again
+		return s.watchWithin(a, s.unasked(a), 2*s.Config().Dispatch.WatchFor), nil
 	case watched(a, m):
 		// The longer nothing has shown, the less often it is looked for.
 		_, quiet := watchedSince(a)
@@ -177,8 +177,13 @@ func watched(a *shipment.Attempt, m carrier.Manifest) bool {
 
 // watchOn looks again after a pause, as long as the attempt is to be watched. A spare that is left is never forgotten.
 func (s *Service) watchOn(a *shipment.Attempt, pause time.Duration) jobs.Outcome {
+	return s.watchWithin(a, pause, s.Config().Dispatch.WatchFor)
+}
+
+// watchWithin is watchOn for an attempt that is to be watched so long.
+func (s *Service) watchWithin(a *shipment.Attempt, pause, long time.Duration) jobs.Outcome {
 	next := s.Clock.Now().Add(pause)
-	if begun, _ := watchedSince(a); !a.SpareLeft() && next.Sub(begun) > s.Config().Dispatch.WatchFor {
+	if begun, _ := watchedSince(a); !a.SpareLeft() && next.Sub(begun) > long {
 		return jobs.Done()
 	}
 	return jobs.Again(next)
