@@ -35,6 +35,7 @@ type fate struct {
 	share      float64 // of all orders
 	location   string  // chaosStore where empty
 	attributes string
+	left       bool                               // nobody waits for what becomes of it
 	meanwhile  func(*sent, context.Context) error // while it is created
 	then       func(*sent, context.Context) error // when its create was answered
 }
@@ -61,8 +62,8 @@ var fates = []*fate{
 	{name: "cancelled and erased", share: .02, then: (*sent).cancelAndErase},
 	{name: "at the desk", share: .08, location: chaosDesk},
 	{name: "at the moving account", share: .10, location: chaosMoving},
-	{name: "booked too late by UPS", share: .03, location: chaosLateUPS},
-	{name: "booked too late by DoorDash", share: .03, location: chaosLateDoorDash},
+	{name: "booked too late by UPS", share: .03, location: chaosLateUPS, left: true},
+	{name: "booked too late by DoorDash", share: .03, location: chaosLateDoorDash, left: true},
 	{name: "edited on its way", share: .04, then: (*sent).carryAndEdit},
 }
 

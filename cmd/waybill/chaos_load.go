@@ -170,7 +170,7 @@ func (o *sent) create(ctx context.Context) error {
 	o.truth.note(o.id, func(t *told) {
 		t.created, t.id, t.booked, t.body = a.status, idIn(a.answer), bookedIn(a.answer), o.body
 	})
-	if err != nil || o.fate.attributes != "" || a.status != http.StatusAccepted && !(a.status == http.StatusUnprocessableEntity && idIn(a.answer) != "") {
+	if err != nil || o.fate.attributes != "" || o.fate.left || a.status != http.StatusAccepted && !(a.status == http.StatusUnprocessableEntity && idIn(a.answer) != "") {
 		return err
 	}
 	for range chaosRetries {
