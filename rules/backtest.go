@@ -17,30 +17,31 @@ import (
 )
 
 // Backtest is what other rules would have made of orders that were decided before. Costs are what carriers asked then; amounts of several
-// currencies are kept apart. Nothing after the decision is played again: no refusal of a booking, no cancellation.
+// currencies are kept apart. Nothing after the decision is played again: no refusal of a booking, no cancellation. What would have come of an
+// order with an unknown part is not known, so that it counts into nothing but Orders, Unknown and Faulty.
 type Backtest struct {
 	Orders  int `json:"orders"`
 	Changed int `json:"changed"` // another winner, hold or nothing
-	Unknown int `json:"unknown"` // of all: something was needed that the records do not hold; see Replay
+	Unknown int `json:"unknown"` // something was needed that the records do not hold; see Replay
 	Faulty  int `json:"faulty"`  // orders with a rule that fails now
 
-	Old Outcome `json:"old"`
+	Old Outcome `json:"old"` // of the same orders as New
 	New Outcome `json:"new"`
 
-	// Compared are the orders that have a winner before and after, and no unknown part; Cost compares those.
+	// Compared are the orders that have a winner before and after; Cost compares those.
 	Compared int                 `json:"compared"`
 	Cost     map[string]CostPair `json:"cost"` // by currency, in minor units
 
 	// Causes counts, over the changed orders, the rules that are behind the change; "rank.score" and "rank.ties" stand for the ranking.
 	Causes   []Cause  `json:"causes"`
 	Unknowns []Cause  `json:"unknowns"` // what was needed and is not recorded, with the number of orders
-	Samples  []Sample `json:"samples"`
+	Samples  []Sample `json:"samples"`  // of the orders that changed; after them, where there is room, of those with an unknown part
 
 	// NeverRecorded are attributes that the rules declare and no record holds: absent, or not declared then.
 	NeverRecorded []string `json:"never_recorded,omitempty"`
 }
 
-// Outcome counts what came of the orders.
+// Outcome counts what came of the orders without an unknown part.
 type Outcome struct {
 	Providers map[string]int   `json:"providers"` // winners
 	Held      int              `json:"held"`
@@ -48,8 +49,8 @@ type Outcome struct {
 	Warned    int              `json:"warned"`
 	AtRisk    int              `json:"at_risk"`     // the winner arrives after the promise, as far as it says
 	Charged   map[string]int64 `json:"charged"`     // asked of customers on top, minor units by currency
-	P50       float64          `json:"p50_minutes"` // until the winner arrives, over those that say
-	P90       float64          `json:"p90_minutes"`
+	P50       *float64         `json:"p50_minutes"` // until the winner arrives, over those that say; nil where none does
+	P90       *float64         `json:"p90_minutes"`
 
 	minutes []float64
 }
@@ -66,14 +67,14 @@ type Cause struct {
 	Orders int    `json:"orders"`
 }
 
-// Sample is one order that changed.
+// Sample is one order that changed, or of which nobody knows whether it did.
 type Sample struct {
 	Order   string   `json:"order"`
 	Old     string   `json:"old"` // a sentence
 	New     string   `json:"new"`
-	Rules   []string `json:"rules"` // that are behind it, as Causes names them
-	Unknown []string `json:"unknown,omitempty"`
-	// Record is the decision as the new rules make it, and Was as it was made, for explanations.
+	Rules   []string `json:"rules"`             // that are behind the change, as Causes names them
+	Unknown []string `json:"unknown,omitempty"` // what the record does not hold; then New claims nothing
+	// Record is the decision as the new rules make it, with what is recorded, and Was as it was made, for explanations.
 	Record Decision `json:"-"`
 	Was    Decision `json:"-"`
 }
@@ -160,7 +161,13 @@ type backtesting struct {
 	seen     map[string]bool // attributes
 	errLine  int
 	err      error
-	places   []int // lines of the samples
+	changed  []placedSample // at most maxSamples, as of the next
+	unknown  []placedSample
+}
+
+type placedSample struct {
+	line int
+	Sample
 }
 
 func newBacktesting(b *Bundle) *backtesting {
@@ -206,19 +213,21 @@ func (t *backtesting) add(line int, old *Decision) {
 	for name := range old.Plan.Input.Order.Attributes {
 		t.seen[name] = true
 	}
-	if len(r.Unknown) > 0 {
-		t.total.Unknown++
-	}
 	for _, u := range r.Unknown {
 		t.unknowns[u]++
 	}
 	if len(now.Faults) > 0 {
 		t.total.Faulty++
 	}
+	if !r.Certain() {
+		t.total.Unknown++
+		t.unknown = sample(t.unknown, line, old, &r, []string{})
+		return
+	}
 	t.total.Old.add(old)
 	t.total.New.add(now)
-	t.compare(old, &r)
-	if !changed(old, now) {
+	t.compare(old, now)
+	if !r.Differs(old) {
 		return
 	}
 	t.total.Changed++
@@ -226,16 +235,20 @@ func (t *backtesting) add(line int, old *Decision) {
 	for _, rule := range rules {
 		t.causes[rule]++
 	}
-	if len(t.total.Samples) < maxSamples {
-		t.places = append(t.places, line)
-		t.total.Samples = append(t.total.Samples, Sample{Order: old.Plan.Input.Order.ID, Old: old.Sentence(), New: now.Sentence(), Rules: rules, Unknown: r.Unknown, Record: *now, Was: *old})
-	}
+	t.changed = sample(t.changed, line, old, &r, rules)
 }
 
-// compare adds to the cost where both decisions have a winner and nothing is unknown.
-func (t *backtesting) compare(old *Decision, r *Replay) {
-	a, b := old.Winner, r.Decision.Winner
-	if a == nil || b == nil || len(r.Unknown) > 0 || a.Fee.Currency != b.Fee.Currency {
+func sample(list []placedSample, line int, old *Decision, r *Replay, rules []string) []placedSample {
+	if len(list) == maxSamples {
+		return list
+	}
+	return append(list, placedSample{line, Sample{Order: old.Plan.Input.Order.ID, Old: old.Sentence(), New: r.Sentence(), Rules: rules, Unknown: r.Unknown, Record: r.Decision, Was: *old}})
+}
+
+// compare adds to the cost where both decisions have a winner.
+func (t *backtesting) compare(old, now *Decision) {
+	a, b := old.Winner, now.Winner
+	if a == nil || b == nil || a.Fee.Currency != b.Fee.Currency {
 		return
 	}
 	t.total.Compared++
@@ -317,7 +330,7 @@ func (t *backtesting) merge(o *backtesting) {
 	sum(t.causes, o.causes)
 	sum(t.unknowns, o.unknowns)
 	maps.Copy(t.seen, o.seen)
-	a.Samples, t.places = append(a.Samples, b.Samples...), append(t.places, o.places...)
+	t.changed, t.unknown = append(t.changed, o.changed...), append(t.unknown, o.unknown...)
 	if o.err != nil && (t.err == nil || o.errLine < t.errLine) {
 		t.err, t.errLine = o.err, o.errLine
 	}
@@ -344,16 +357,13 @@ func (t *backtesting) finish() *Backtest {
 		slices.Sort(o.minutes)
 		o.P50, o.P90 = percentile(o.minutes, 50), percentile(o.minutes, 90)
 	}
-	byLine := make([]int, len(t.places))
-	for i := range byLine {
-		byLine[i] = i
+	r.Samples = []Sample{}
+	for _, list := range [][]placedSample{t.changed, t.unknown} {
+		slices.SortFunc(list, func(a, b placedSample) int { return cmp.Compare(a.line, b.line) })
+		for _, s := range list[:min(len(list), maxSamples-len(r.Samples))] {
+			r.Samples = append(r.Samples, s.Sample)
+		}
 	}
-	slices.SortFunc(byLine, func(a, b int) int { return cmp.Compare(t.places[a], t.places[b]) })
-	samples := []Sample{}
-	for _, i := range byLine[:min(len(byLine), maxSamples)] {
-		samples = append(samples, r.Samples[i])
-	}
-	r.Samples = samples
 	for _, name := range t.bundle.attributes {
 		if !t.seen[name] {
 			r.NeverRecorded = append(r.NeverRecorded, name)
@@ -371,14 +381,17 @@ func ordered(counts map[string]int) []Cause {
 	return out
 }
 
-func percentile(sorted []float64, p int) float64 {
+func percentile(sorted []float64, p int) *float64 {
 	if len(sorted) == 0 {
-		return 0
+		return nil
 	}
-	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
+	return &sorted[min(len(sorted)*p/100, len(sorted)-1)]
 }
 
-// Span writes minutes for people.
-func Span(minutes float64) string {
-	return time.Duration(minutes * float64(time.Minute)).Round(time.Minute).String()
+// Span writes minutes for people; nil where nobody said how many.
+func Span(minutes *float64) string {
+	if minutes == nil {
+		return "not said"
+	}
+	return time.Duration(*minutes * float64(time.Minute)).Round(time.Minute).String()
 }

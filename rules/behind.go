@@ -64,8 +64,12 @@ func (c *comparing) excluded(one, other *Decision) {
 	}
 }
 
-// set takes the rules whose value of an attribute holds in one decision only, of the attributes that the rules after them look at.
+// set takes the rules whose value of an attribute holds in one decision only, of the attributes that the rules after them look at. That one was
+// held before its rules of set ran says nothing of them.
 func (c *comparing) set() {
+	if c.old.Plan.Hold != nil || c.now.Plan.Hold != nil {
+		return
+	}
 	a, b := lasting(c.old), lasting(c.now)
 	for _, sides := range [][2][]Assignment{{a, b}, {b, a}} {
 		for _, x := range sides[0] {

@@ -10,7 +10,8 @@ import (
 	"github.com/waybill-dev/waybill/rules/internal/formula"
 )
 
-// Figures are the numbers of a backtest by name, as FailIf sees them. Shares are in percent, deltas are new minus old.
+// Figures are the numbers of a backtest by name, as FailIf sees them. Shares are in percent, deltas are new minus old, 0 where there is nothing
+// to compare. All but orders, unknown, unknown_pct and faulty are of the orders without an unknown part.
 func (r *Backtest) Figures() map[string]float64 {
 	part := func(n, of int) float64 {
 		if of == 0 {
@@ -19,11 +20,11 @@ func (r *Backtest) Figures() map[string]float64 {
 		return 100 * float64(n) / float64(of)
 	}
 	f := map[string]float64{
-		"orders": float64(r.Orders), "changed": float64(r.Changed), "changed_pct": part(r.Changed, r.Orders),
+		"orders": float64(r.Orders), "changed": float64(r.Changed), "changed_pct": part(r.Changed, r.Orders-r.Unknown),
 		"unknown": float64(r.Unknown), "unknown_pct": part(r.Unknown, r.Orders), "faulty": float64(r.Faulty),
 		"held_delta": float64(r.New.Held - r.Old.Held), "none_delta": float64(r.New.None - r.Old.None),
 		"warned_delta": float64(r.New.Warned - r.Old.Warned), "at_risk_delta": float64(r.New.AtRisk - r.Old.AtRisk),
-		"p50_delta_minutes": r.New.P50 - r.Old.P50, "p90_delta_minutes": r.New.P90 - r.Old.P90, "cost_delta_pct": 0,
+		"p50_delta_minutes": later(r.Old.P50, r.New.P50), "p90_delta_minutes": later(r.Old.P90, r.New.P90), "cost_delta_pct": 0,
 	}
 	for _, pair := range r.Cost { // of several currencies, the one that grows most
 		delta := 0.0
@@ -35,6 +36,13 @@ func (r *Backtest) Figures() map[string]float64 {
 		}
 	}
 	return f
+}
+
+func later(old, now *float64) float64 {
+	if old == nil || now == nil {
+		return 0
+	}
+	return *now - *old
 }
 
 // FailIf computes a condition over the Figures, such as "cost_delta_pct > 2 or none_delta > 0".

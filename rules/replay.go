@@ -1,17 +1,36 @@
 package rules
 
 import (
+	"cmp"
+	"math/big"
 	"slices"
 	"strings"
+
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // Replay is an old decision made again with other rules, from the input and the offers of then.
 type Replay struct {
 	Decision Decision
 	// Unknown lists what the other rules would have looked at and the record does not hold: services that nobody asked for a quote then
-	// (the rules of then excluded them first), counts that the rules of then did not need. What comes of a decision with
-	// unknown parts is not certain.
+	// (the rules of then excluded them first, or held the order), quotes for another signature, weight or whatever else the rules of then had
+	// carriers told otherwise, counts that the rules of then did not need. The decision is then made with what is recorded, and
+	// nobody knows whether it would have come so.
 	Unknown []string
+}
+
+// Certain reports whether the record holds all that the decision was made from.
+func (r *Replay) Certain() bool { return len(r.Unknown) == 0 }
+
+// Differs reports whether it is certain that the other rules come to something else than the record: another offer, a hold, or nothing.
+func (r *Replay) Differs(record *Decision) bool { return r.Certain() && changed(record, &r.Decision) }
+
+// Sentence says for people what the other rules decide, and claims nothing where that is not certain.
+func (r *Replay) Sentence() string {
+	if !r.Certain() {
+		return "Not known: these rules look at what was not recorded."
+	}
+	return r.Decision.Sentence()
 }
 
 // Differs reports whether another decision about the same order comes to something else: another offer, a hold, or nothing.
@@ -45,8 +64,9 @@ func (b *Bundle) Replay(record *Decision) Replay {
 	return r
 }
 
-// unquoted finds what would be asked now and was not asked then.
+// unquoted finds what would be asked now and was not asked then, or not in these words.
 func (r *Replay) unquoted(plan *Plan, record *Decision) {
+	again := false
 	for _, a := range plan.Ask {
 		services := a.Services
 		if services == nil {
@@ -63,11 +83,68 @@ func (r *Replay) unquoted(plan *Plan, record *Decision) {
 			services = []string{""}
 		}
 		for _, service := range services {
-			if !asked(record.Plan.Ask, a.Account, service) {
+			if asked(record.Plan.Ask, a.Account, service) {
+				again = true
+			} else {
 				r.Unknown = append(r.Unknown, "quote of "+selector{a.Account, service}.String())
 			}
 		}
 	}
+	if again {
+		for _, attribute := range plan.ToldApart(&record.Plan) {
+			r.Unknown = append(r.Unknown, "quotes for the new "+attribute)
+		}
+	}
+}
+
+// ToldApart lists, as rules of set name them, what carriers that are asked for quotes are told otherwise about one order by one plan than by
+// another. The least vehicle is not among them, nor is the format of labels: the first is compared with the quotes, the other is said when
+// a carrier is booked.
+func (p *Plan) ToldApart(other *Plan) []string {
+	var out []string
+	add := func(attribute string, same bool) {
+		if !same {
+			out = append(out, attribute)
+		}
+	}
+	add("signature", p.signature() == other.signature())
+	add("tip", sameTip(p.tip(), other.tip()))
+	add("instructions", p.Set.Instructions == other.Set.Instructions)
+	add("pickup_instructions", p.Set.PickupInstructions == other.Set.PickupInstructions)
+	add("ship_date", p.Set.ShipAt.Equal(other.Set.ShipAt))
+	add("weight", p.sameWeight(other))
+	return out
+}
+
+func (p *Plan) signature() string { return cmp.Or(p.Set.Signature, p.Input.Order.Signature) }
+
+func (p *Plan) tip() shipping.Money {
+	if p.Set.Tip != nil {
+		return *p.Set.Tip
+	}
+	return p.Input.Order.Tip
+}
+
+func sameTip(a, b shipping.Money) bool { return a == b || a.Minor == 0 && b.Minor == 0 }
+
+// sameWeight compares the weight of each parcel. Of several parcels that rules did not weigh only the sum is recorded.
+func (p *Plan) sameWeight(other *Plan) bool {
+	if p.Set.Weight == nil && other.Set.Weight == nil {
+		return true
+	}
+	a, b := p.parcelWeight(), other.parcelWeight()
+	return a != nil && b != nil && a.Cmp(b) == 0
+}
+
+// parcelWeight is what each parcel weighs, in grams; nil where that is not known.
+func (p *Plan) parcelWeight() *big.Rat {
+	switch {
+	case p.Set.Weight != nil:
+		return p.Set.Weight.Grams()
+	case p.Input.Order.Parcels == 1:
+		return p.Input.Order.Weight.Rat()
+	}
+	return nil
 }
 
 // unrecorded finds what the rules of b need of an order and the record does not hold.

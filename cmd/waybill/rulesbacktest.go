@@ -35,8 +35,10 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "backtest --orders FILE --new DIR", Short: "Show what other rules would have made of past orders", Args: cobra.NoArgs,
 		Long: "Replay stored decisions with the rules of a folder, with the quotes captured then. No carrier is asked. The file holds one decision record\n" +
-			"a line. Services that the old rules never asked for a quote are told as unknown, never guessed; what happened after the booking is not\n" +
-			"played again. With --format sarif or github the figures are a notice, and so is each rule behind the changes, where it stands.\n" +
+			"a line. Services that the old rules never asked for a quote are told as unknown, never guessed; so are all quotes of an order where the new\n" +
+			"rules have carriers told another signature, tip, weight, ship_date or other instructions. An order with an unknown part has no outcome: it\n" +
+			"is no change, and shares, costs and deltas leave it out before and after; 'unknown_pct > 5' fails where there are too many of these. What\n" +
+			"happened after the booking is not played again. With --format sarif or github the figures are a notice, and so is each rule behind the changes, where it stands.\n" +
 			"Single orders have no place in a file: use text or json for the samples.\n\nExit codes: 1 where the condition of --fail-if holds, 3 where rules or records cannot be read.",
 		Example: "  waybill rules backtest --orders decisions.jsonl --new rules --fail-if 'cost_delta_pct > 2 or none_delta > 0'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,7 +61,7 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of adapters, for checking services")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, json, sarif (for code hosts) or github (workflow commands)")
 	cmd.Flags().StringVar(&f.failIf, "fail-if", "", "condition over the figures, such as 'changed_pct > 10'")
-	cmd.Flags().IntVar(&f.samples, "samples", 5, fmt.Sprintf("how many changed orders to show, at most %d", maxSamples))
+	cmd.Flags().IntVar(&f.samples, "samples", 5, fmt.Sprintf("how many orders to show that changed or, after those, have an unknown part, at most %d", maxSamples))
 	cmd.Flags().BoolVar(&f.explain, "explain", false, "explain the samples, part by part: as the rules decided that the engine has kept, and as the new ones do")
 	cmd.Flags().StringVar(&f.engine.url, "url", "", "where the engine is that has kept the rules of then (default $WAYBILL_URL, else "+defaultURL+")")
 	cmd.Flags().StringVar(&f.engine.key, "key", "", "API key (default $WAYBILL_KEY, else "+devKey+" where the engine is on this machine)")
@@ -136,7 +138,7 @@ func backtestNotices(b *rules.Bundle, r *rules.Backtest, dir string, failed erro
 }
 
 func headline(r *rules.Backtest) string {
-	return fmt.Sprintf("%s, %d changed (%s), %d with an unknown part, %d with a rule that fails", count(r.Orders, "order"), r.Changed, share(r.Changed, r.Orders), r.Unknown, r.Faulty)
+	return fmt.Sprintf("%s, %d changed (%s), %d with an unknown part, %d with a rule that fails", count(r.Orders, "order"), r.Changed, share(r.Changed, r.Orders-r.Unknown), r.Unknown, r.Faulty)
 }
 
 // progress draws a bar where somebody looks. It is told a negative number of orders at the end.
@@ -164,31 +166,7 @@ func (p *program) progress(size int64) func(orders int, done int64) {
 
 func (p *program) backtestText(ctx context.Context, b *rules.Bundle, r *rules.Backtest, f *backtestFlags) error {
 	fmt.Fprintln(p.out, headline(r))
-	t := newTable(p.out, "", "OLD", "NEW", "")
-	for _, currency := range slices.Sorted(maps.Keys(r.Cost)) {
-		c := r.Cost[currency]
-		t.row("cost of "+count(r.Compared, "order"), minor(c.Old, currency), minor(c.New, currency), delta(c.Old, c.New))
-	}
-	accounts := map[string]bool{}
-	for _, o := range []rules.Outcome{r.Old, r.New} {
-		for a := range o.Providers {
-			accounts[a] = true
-		}
-	}
-	for _, a := range slices.Sorted(maps.Keys(accounts)) {
-		t.row(a, share(r.Old.Providers[a], r.Orders), share(r.New.Providers[a], r.Orders))
-	}
-	for _, line := range []struct {
-		name     string
-		old, now int
-	}{
-		{"held", r.Old.Held, r.New.Held}, {"no option", r.Old.None, r.New.None}, {"promise at risk", r.Old.AtRisk, r.New.AtRisk}, {"warned", r.Old.Warned, r.New.Warned},
-	} {
-		t.row(line.name, fmt.Sprint(line.old), fmt.Sprint(line.now))
-	}
-	t.row("arrives in, half", rules.Span(r.Old.P50), rules.Span(r.New.P50))
-	t.row("arrives in, nine of ten", rules.Span(r.Old.P90), rules.Span(r.New.P90))
-	if err := t.flush(); err != nil {
+	if err := p.outcomes(r); err != nil {
 		return err
 	}
 	causes(p.out, "rules behind the changes", r.Causes)
@@ -201,33 +179,78 @@ func (p *program) backtestText(ctx context.Context, b *rules.Bundle, r *rules.Ba
 		return err
 	}
 	for _, s := range r.Samples[:min(len(r.Samples), f.samples)] {
-		fmt.Fprintf(p.out, "\norder %s\n  old: %s\n  new: %s\n", printable(s.Order), printable(s.Old), printable(s.New))
-		if len(s.Rules) > 0 {
-			fmt.Fprintf(p.out, "  rules: %s\n", printable(strings.Join(s.Rules, ", ")))
-		}
-		if len(s.Unknown) > 0 {
-			fmt.Fprintf(p.out, "  unknown: %s\n", printable(strings.Join(s.Unknown, ", ")))
-		}
-		if f.explain {
-			if err := p.explainSample(ctx, versions, b, &s); err != nil {
-				return err
-			}
+		if err := p.backtestSample(ctx, versions, b, &s, f.explain); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// outcomes shows what came of the orders without an unknown part.
+func (p *program) outcomes(r *rules.Backtest) error {
+	known := r.Orders - r.Unknown
+	if r.Unknown > 0 {
+		fmt.Fprintf(p.out, "compared: %s without an unknown part\n", count(known, "order"))
+	}
+	if known == 0 {
+		return nil
+	}
+	t := newTable(p.out, "", "OLD", "NEW", "")
+	for _, currency := range slices.Sorted(maps.Keys(r.Cost)) {
+		c := r.Cost[currency]
+		t.row("cost of "+count(r.Compared, "order"), minor(c.Old, currency), minor(c.New, currency), delta(c.Old, c.New))
+	}
+	accounts := map[string]bool{}
+	for _, o := range []rules.Outcome{r.Old, r.New} {
+		for a := range o.Providers {
+			accounts[a] = true
+		}
+	}
+	for _, a := range slices.Sorted(maps.Keys(accounts)) {
+		t.row(a, share(r.Old.Providers[a], known), share(r.New.Providers[a], known))
+	}
+	for _, line := range []struct {
+		name     string
+		old, now int
+	}{
+		{"held", r.Old.Held, r.New.Held}, {"no option", r.Old.None, r.New.None}, {"promise at risk", r.Old.AtRisk, r.New.AtRisk}, {"warned", r.Old.Warned, r.New.Warned},
+	} {
+		t.row(line.name, fmt.Sprint(line.old), fmt.Sprint(line.now))
+	}
+	t.row("arrives in, half", rules.Span(r.Old.P50), rules.Span(r.New.P50))
+	t.row("arrives in, nine of ten", rules.Span(r.Old.P90), rules.Span(r.New.P90))
+	return t.flush()
+}
+
+func (p *program) backtestSample(ctx context.Context, versions *deciders, b *rules.Bundle, s *rules.Sample, explain bool) error {
+	fmt.Fprintf(p.out, "\norder %s\n  old: %s\n  new: %s\n", printable(s.Order), printable(s.Old), printable(s.New))
+	if len(s.Rules) > 0 {
+		fmt.Fprintf(p.out, "  rules: %s\n", printable(strings.Join(s.Rules, ", ")))
+	}
+	if len(s.Unknown) > 0 {
+		fmt.Fprintf(p.out, "  unknown: %s\n", printable(strings.Join(s.Unknown, ", ")))
+	}
+	if !explain {
+		return nil
+	}
+	return p.explainSample(ctx, versions, b, s)
+}
+
 // explainSample shows an order as it was decided, where the rules of then are at hand, and as the new rules decide it.
 func (p *program) explainSample(ctx context.Context, versions *deciders, b *rules.Bundle, s *rules.Sample) error {
+	how := "as the new rules decide"
+	if len(s.Unknown) > 0 {
+		how = "as the new rules would decide with the quotes and counts of then"
+	}
 	old, err := versions.of(ctx, &s.Was)
 	if err != nil {
-		fmt.Fprintf(p.out, "  the old decision is not explained: %s\n", printable(err.Error()))
+		fmt.Fprintf(p.out, "  the old decision is not explained: %s\n  %s:\n", printable(err.Error()), how)
 	} else {
 		text, err := rules.Explain(old, s.Was)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.out, "  as it was decided:\n%s\n  as the new rules decide:\n", indent(text))
+		fmt.Fprintf(p.out, "  as it was decided:\n%s\n  %s:\n", indent(text), how)
 	}
 	text, err := rules.Explain(b, s.Record)
 	if err != nil {

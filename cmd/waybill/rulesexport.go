@@ -140,7 +140,9 @@ func newRulesTrialCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "trial", Short: "Show where rules on trial and live rules came to different decisions", Args: cobra.NoArgs,
 		Long: "Show for which orders the rules on trial (trial: of the tenant's configuration) and the live rules came to different decisions.\n" +
-			"The newest come first. Where the rules on trial needed something that nobody asked for, the difference is not certain.\n\n" +
+			"The newest come first. Where the rules that looked on needed something that nobody asked for, or have carriers told\n" +
+			"another signature, tip, weight, ship_date or other instructions, what they would have decided is not known: such a decision does not differ,\n" +
+			"it has an unknown part.\n\n" +
 			"To end a trial take trial: out of the configuration; to promote its rules, name their folder as rules: too.",
 		Example: "  waybill rules trial --since 7d",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -63,14 +63,14 @@ func (s *Service) compare(e *estimate) {
 	record := e.decision
 	record.Plan.Input = e.input
 	r := other.Replay(&record)
-	differs := e.decision.Differs(&r.Decision)
-	e.tried = &store.Trial{Canary: e.trial.Decides, Rules: other.Hash(), Differs: differs, Sentence: r.Decision.Sentence(), Unknown: r.Unknown}
+	differs := r.Differs(&e.decision)
+	e.tried = &store.Trial{Canary: e.trial.Decides, Rules: other.Hash(), Differs: differs, Sentence: r.Sentence(), Unknown: r.Unknown}
 	if differs {
 		e.tried.By = e.decision.Apart(&r.Decision)
 	}
 	outcome := "same"
 	switch {
-	case len(r.Unknown) > 0:
+	case !r.Certain():
 		outcome = "unknown"
 	case differs:
 		outcome = "differs"

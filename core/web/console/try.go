@@ -200,6 +200,7 @@ func (c *console) tryOrder(q *httpapi.Request, body tryBody, b *rules.Bundle, v 
 	r := b.Replay(&d)
 	v.Recorded, v.Unknown = d.Sentence(), r.Unknown
 	v.decide(b, &r.Decision)
+	v.Decision.Sentence = r.Sentence()
 	return nil
 }
 

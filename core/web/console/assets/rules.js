@@ -303,7 +303,7 @@ const decision = (a) => {
   $("verdict").className = "verdict " + (won ? "won" : "none");
   const extra = [];
   if (a.recorded) extra.push(el("p", {}, a.recorded === d.sentence ? "The same as was decided then." : `Decided then: ${a.recorded}`));
-  if (a.unknown?.length) extra.push(el("p", {}, `Not certain: the record does not hold ${a.unknown.join(", ")}.`));
+  if (a.unknown?.length) extra.push(el("p", {}, `The record does not hold ${a.unknown.join(", ")}. Below is what comes of the rest of it.`));
   $("verdict").replaceChildren(d.sentence, ...extra);
   const tests = a.cases.filter((c) => c.state), failed = tests.filter((c) => c.state === "failed");
   const parts = [];
