@@ -76,7 +76,7 @@ func (d *doubtView) rows(t *table, sh *shipmentView) {
 			if sp.Needs != "" {
 				told = true
 				t.row(sh.OrderExternalID, number(a.Number), a.Provider, a.Reference, sp.FoundAt.Local().Format(second),
-					"the carrier would not cancel the spare booking "+sp.TrackingID+": "+sp.Last)
+					"the spare booking "+sp.TrackingID+" is not cancelled: "+sp.Last)
 			}
 		}
 	}

@@ -153,7 +153,7 @@ func (s *Service) editAtCarrier(ctx context.Context, sh *shipment.Shipment, numb
 			ei.Unknown = ei.Unknown || cerr.Effect != carrier.EffectNone
 			ei.Asks++
 			ei.Last = cerr.Message
-			if ei.Needs == "" && s.isPersons(sh, a, ei.At) {
+			if s.isPersons(sh, a, ei.At, &ei.Barred, cerr) && ei.Needs == "" {
 				ei.Needs = shipment.Attention
 				tx = s.attend(sh, a)
 			}
@@ -190,8 +190,7 @@ func (s *Service) callEdit(ctx context.Context, sh *shipment.Shipment, a *shipme
 	}
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
-		return &carrier.Error{Source: carrier.SourceConfig, Effect: carrier.EffectNone, Retry: carrier.RetrySafe, Code: carrier.AdapterUnavailable,
-			Message: "The account is not configured any more."}, nil
+		return accountGone(), nil
 	}
 	edited := *sh
 	edited.Order = a.EditIntent.Order

@@ -78,6 +78,7 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	b := brief(*liveBooking(found))
 	a.State, a.Error = state, nil
 	if a.Doubt != nil {
+		a.Doubt.Heard()
 		a.Doubt.Needs = ""
 	}
 	tx := &store.Tx{}

@@ -222,7 +222,7 @@ func (s *Service) cancelOnce(ctx context.Context, sh *shipment.Shipment, number 
 			ci.Asks++
 			a.Error = callError("cancel", cerr)
 			ci.Last = cerr.Message
-			if ci.Needs == "" && s.isPersons(sh, a, ci.At) {
+			if s.isPersons(sh, a, ci.At, &ci.Barred, cerr) && ci.Needs == "" {
 				ci.Needs = shipment.Attention
 				tx = s.attend(sh, a)
 			}
@@ -269,8 +269,7 @@ func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *ship
 	}
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
-		return carrier.Cancellation{}, nil, &carrier.Error{Source: carrier.SourceConfig, Effect: carrier.EffectNone, Retry: carrier.RetrySafe,
-			Code: carrier.AdapterUnavailable, Message: "The account is not configured any more."}
+		return carrier.Cancellation{}, nil, accountGone()
 	}
 	cctx, stop := context.WithTimeout(ctx, callTime(a))
 	defer stop()

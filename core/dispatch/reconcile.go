@@ -62,11 +62,15 @@ func (s *Service) RunReconcile(ctx context.Context, j store.Job) (jobs.Outcome, 
 	number := a.Number
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
-		return s.forPerson(ctx, sh, number, "the account is not in the configuration any more")
+		return s.unaskable(ctx, sh, number, accountGone())
 	}
 	m, started := acc.Manifest()
 	if !started {
-		return jobs.Again(s.Clock.Now().Add(firstPause)), nil
+		again := jobs.Again(s.Clock.Now().Add(s.unstarted(a)))
+		if failedToStart(acc) {
+			_, err = s.unaskable(ctx, sh, number, notStarted())
+		}
+		return again, err
 	}
 	if now, due := s.Clock.Now(), s.firstLook(sh, a, time.Time{}); due.After(now) {
 		return jobs.Again(due), nil
@@ -124,22 +128,6 @@ func (s *Service) adrift(ctx context.Context, sh *shipment.Shipment) (jobs.Outco
 		return jobs.Done(), err
 	}
 	return jobs.Settled(), nil
-}
-
-// forPerson leaves an attempt that cannot be asked about for a person.
-func (s *Service) forPerson(ctx context.Context, sh *shipment.Shipment, number int, why string) (jobs.Outcome, error) {
-	_, err := s.change(ctx, sh, "attention", func(sh *shipment.Shipment) (*store.Tx, error) {
-		a := sh.Attempt(number)
-		if !a.Open() || a.Doubt != nil && a.Doubt.Needs != "" {
-			return nil, errUnchanged
-		}
-		if a.Doubt == nil {
-			a.State, a.Doubt = shipment.InDoubt, &shipment.Doubt{Since: s.Clock.Now()}
-		}
-		tx, _ := s.undecidable(sh, a, why)
-		return tx, nil
-	})
-	return jobs.Again(s.Clock.Now().Add(longPause)), err
 }
 
 // look asks the carrier once: by sending the same booking again where the carrier makes one per reference whatever is sent,
@@ -232,11 +220,11 @@ func (s *Service) conclude(sh *shipment.Shipment, a *shipment.Attempt, m carrier
 	case f.err != nil && f.err.Code == carrier.Unsupported:
 		return s.undecidable(sh, a, "the adapter cannot look for bookings")
 	case f.err != nil:
-		d.Last = f.err.Error()
-		return &store.Tx{}, now.Add(max(f.err.RetryAfter, pause(d.Looks, firstPause, longPause)))
+		return s.unanswered(sh, a, f.err), now.Add(max(f.err.RetryAfter, pause(d.Looks, firstPause, longPause)))
 	default:
 		d.Last = "not found"
 	}
+	d.Heard()
 	d.Misses++
 	if d.Misses < missesNeeded {
 		wait := s.grace(sh, a, m)
@@ -277,8 +265,8 @@ func (s *Service) doubtPolicy(sh *shipment.Shipment, a *shipment.Attempt, m carr
 // undecidable leaves the attempt for a person and keeps looking at long intervals.
 func (s *Service) undecidable(sh *shipment.Shipment, a *shipment.Attempt, why string) (*store.Tx, time.Time) {
 	tx := &store.Tx{}
-	if a.Doubt.Needs == "" {
-		a.Doubt.Needs = shipment.Attention
+	if a.Doubt.Needs == "" || a.Doubt.Unasked {
+		a.Doubt.Needs, a.Doubt.Unasked = shipment.Attention, false
 		tx = changed(sh, s.aside(sh, a, "NEEDS_ATTENTION( "+a.Provider+": "+why+" )"))
 		s.Log.Warn("only a person can say whether an order is booked; look at the carrier's, then resolve it", "shipment_id", sh.ID, "account", a.Account,
 			"attempt", a.Number, "reference", a.Reference, "why", why)
@@ -292,6 +280,7 @@ func (s *Service) undecidable(sh *shipment.Shipment, a *shipment.Attempt, why st
 func (s *Service) absent(sh *shipment.Shipment, a *shipment.Attempt, watch bool) *store.Tx {
 	now := s.Clock.Now()
 	a.State, a.EndedAt = shipment.Absent, now
+	a.Doubt.Heard()
 	a.Doubt.Needs = ""
 	sh.UpdatedAt = now
 	var tx *store.Tx

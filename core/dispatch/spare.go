@@ -61,7 +61,11 @@ func (s *Service) recordSpares(sh *shipment.Shipment, a *shipment.Attempt, found
 		any = true
 		a.Spares = append(a.Spares, shipment.Spare{CarrierRef: refOf(b), TrackingID: b.TrackingID, FoundAt: now})
 		claim(sh, a, tx, refOf(b), b.TrackingID)
+		line := s.aside(sh, a, "SPARE_FOUND( "+a.Provider+" "+firstOf(b.TrackingID, b.CarrierRef)+" )")
+		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
 		s.metrics.spares.Inc()
+		s.Log.Warn("a carrier shows a booking that no order wants; it is asked to cancel it", "shipment_id", sh.ID, "account", a.Account, "attempt", a.Number,
+			"carrier_ref", refOf(b))
 	}
 	if any {
 		sh.UpdatedAt = now
@@ -115,11 +119,14 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 	}
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
-		return s.watchOn(a, s.unasked(a)), nil
+		return s.watchOn(a, s.unasked(a)), s.sparesUnasked(ctx, sh, number, accountGone())
 	}
 	m, started := acc.Manifest()
 	if !started {
-		return jobs.Again(s.Clock.Now().Add(firstPause)), nil
+		if failedToStart(acc) {
+			err = s.sparesUnasked(ctx, sh, number, notStarted())
+		}
+		return jobs.Again(s.Clock.Now().Add(s.unstarted(a))), err
 	}
 	looked := true
 	if m.Has(carrier.CanFind) {
@@ -149,6 +156,11 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 // unasked is how long to wait until a carrier that could not be asked is asked again: the longer its attempt is ago, the longer.
 func (s *Service) unasked(a *shipment.Attempt) time.Duration {
 	return min(max(s.Clock.Now().Sub(a.IntendedAt)/4, firstPause), longPause)
+}
+
+// unstarted is how long to wait for an adapter that has not told its manifest yet.
+func (s *Service) unstarted(a *shipment.Attempt) time.Duration {
+	return min(s.unasked(a), time.Minute)
 }
 
 // watchedSince is from when it counts how long an attempt is watched, and since when nothing of it has shown.
@@ -191,12 +203,12 @@ func (s *Service) watchWithin(a *shipment.Attempt, pause, long time.Duration) jo
 
 // sparePause is how long to wait before the carrier is asked again to cancel what it has not cancelled yet. One that it has refused to
 // cancel may be gone all the same, where the answer to an earlier cancellation was lost: it is looked at again in minutes, then ever
-// more seldom.
+// more seldom. One that could not be asked for is tried on as before, though a person is asked too.
 func sparePause(a *shipment.Attempt) time.Duration {
 	asks := 1
 	for _, sp := range a.Spares {
 		if sp.CancelledAt.IsZero() {
-			if sp.Needs != "" {
+			if sp.Needs != "" && !sp.Unasked {
 				return pause(sp.Asks, refusedPause, watchPause)
 			}
 			asks = max(asks, sp.Asks)
@@ -246,7 +258,7 @@ func (s *Service) sparesCancelled(sh *shipment.Shipment, a *shipment.Attempt, fo
 
 // spareGone ends a spare booking, with the line that says so. It is nobody's then.
 func (s *Service) spareGone(sh *shipment.Shipment, a *shipment.Attempt, sp *shipment.Spare, by string, tx *store.Tx) {
-	sp.CancelledAt, sp.Needs, sp.Error = s.Clock.Now(), "", nil
+	sp.CancelledAt, sp.Needs, sp.Unasked, sp.Barred, sp.Error = s.Clock.Now(), "", false, time.Time{}, nil
 	if by != systemUser {
 		sp.ByPerson = by
 	}
@@ -283,8 +295,7 @@ func (s *Service) cancelSpares(ctx context.Context, sh *shipment.Shipment, numbe
 	return sh, errors.Join(errs...)
 }
 
-// spareAnswered commits what the carrier said of cancelling a spare booking. What it will not cancel is a person's, and what a person has
-// told of and it does not know.
+// spareAnswered commits what the carrier said of cancelling a spare booking.
 func (s *Service) spareAnswered(ctx context.Context, sh *shipment.Shipment, number int, ref string, trace *carrier.Trace, cerr *carrier.Error) (*shipment.Shipment, error) {
 	return s.change(ctx, sh, "spare-cancelled", func(sh *shipment.Shipment) (*store.Tx, error) {
 		a := sh.Attempt(number)
@@ -298,18 +309,46 @@ func (s *Service) spareAnswered(ctx context.Context, sh *shipment.Shipment, numb
 			s.spareGone(sh, a, sp, systemUser, tx)
 		default:
 			sp.Asks++
-			sp.Error = callError("cancel", cerr)
-			sh.UpdatedAt = s.Clock.Now()
-			if mistyped := sp.Told && cerr.Code == carrier.BookingNotFound; (refusedForGood(cerr) || mistyped) && sp.Needs == "" {
-				sp.Needs = shipment.Attention
-				tx = changed(sh, s.aside(sh, a, "SPARE_NOT_CANCELLED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+": "+cerr.Message+" )"))
-				s.Log.Error("spare booking is not cancelled by its carrier; have it cancelled there, then resolve the attempt", "shipment_id", sh.ID, "account", a.Account,
-					"carrier_ref", ref, "err", cerr)
-			}
+			s.spareStays(sh, a, sp, cerr, tx)
 		}
 		tx.Exchanges = exchangesOf(sh, a.Account, "cancel", number, a.Round, trace, cerr)
 		return tx, nil
 	})
+}
+
+// spareStays notes why a spare booking is not cancelled. What its carrier will not cancel is a person's, what a person has told of and it does
+// not know, and what it cannot be asked about, or does not answer, for long. It is asked on in any case.
+func (s *Service) spareStays(sh *shipment.Shipment, a *shipment.Attempt, sp *shipment.Spare, cerr *carrier.Error, tx *store.Tx) {
+	sp.Error = callError("cancel", cerr)
+	sh.UpdatedAt = s.Clock.Now()
+	refuses := refusedForGood(cerr) || sp.Told && cerr.Code == carrier.BookingNotFound
+	persons := s.isPersons(sh, a, sp.FoundAt, &sp.Barred, cerr) || refuses
+	if !persons || sp.Needs != "" && !(refuses && sp.Unasked) {
+		return
+	}
+	sp.Needs, sp.Unasked = shipment.Attention, !refuses
+	line := s.aside(sh, a, "SPARE_NOT_CANCELLED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+": "+cerr.Message+" )")
+	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
+	s.Log.Error("spare booking is not cancelled by its carrier; have it cancelled there, then resolve the attempt", "shipment_id", sh.ID, "account", a.Account,
+		"carrier_ref", sp.CarrierRef, "err", cerr)
+}
+
+// sparesUnasked has a person asked, at once or after long, about the spare bookings that are left of an attempt whose carrier there is no way
+// to ask, as cerr says.
+func (s *Service) sparesUnasked(ctx context.Context, sh *shipment.Shipment, number int, cerr *carrier.Error) error {
+	_, err := s.change(ctx, sh, "attention", func(sh *shipment.Shipment) (*store.Tx, error) {
+		a, tx := sh.Attempt(number), &store.Tx{}
+		for i := range a.Spares {
+			if sp := &a.Spares[i]; sp.CancelledAt.IsZero() && sp.Needs == "" {
+				s.spareStays(sh, a, sp, cerr, tx)
+			}
+		}
+		if len(tx.Changes) == 0 {
+			return nil, errUnchanged
+		}
+		return tx, nil
+	})
+	return err
 }
 
 // aside is a line of the history that leaves the present as it is.

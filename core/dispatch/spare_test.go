@@ -281,7 +281,7 @@ func TestAPersonsWordOfASpareCounts(t *testing.T) {
 		e.gone()
 		e.pass(8 * 24 * time.Hour)
 		e.wantLive("o1", "doordash")
-		if notes := e.notes("o1", "SPARE_"); len(notes) != 2 || len(e.needing()) != 0 {
+		if notes := e.notes("o1", "SPARE_"); len(notes) != 3 || len(e.needing()) != 0 {
 			t.Errorf("history %q", notes)
 		}
 		e.wantNoJobs()

@@ -1,22 +1,89 @@
 package dispatch
 
 import (
+	"context"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 )
 
-// personAfter is for how long the engine alone asks a carrier to cancel or to change a booking.
-const personAfter = 24 * time.Hour
+// For how long the engine alone asks a carrier what became of a booking, or to cancel or change one.
+const (
+	personAfter = 24 * time.Hour
+	// barredAfter is how long every answer must be that the account may not ask. Less is a passing fault, or a secret that is being replaced.
+	barredAfter = time.Minute
+)
 
-// isPersons reports whether a person is to be asked whether what is intended about a booking since a time is done: nobody can ask its
-// carrier, as the account has left the configuration, or that was done for long without an answer that settles it.
-func (s *Service) isPersons(sh *shipment.Shipment, a *shipment.Attempt, since time.Time) bool {
+// isPersons reports whether a person is asked as well what becomes of what its carrier is asked about an attempt since a time, without an
+// answer that settles it: where nobody can ask, as the account has left the configuration; where the carrier lets the account ask nothing;
+// and where it has taken too long. barred keeps since when the account may not ask; err is the answer that came now.
+func (s *Service) isPersons(sh *shipment.Shipment, a *shipment.Attempt, since time.Time, barred *time.Time, err *carrier.Error) bool {
+	now := s.Clock.Now()
+	switch {
+	case err.Code != carrier.CredentialsRejected && err.Code != carrier.AccountNotEnabled:
+		*barred = time.Time{}
+	case barred.IsZero():
+		*barred = now
+	}
 	_, configured := s.Carriers.Account(sh.Tenant, a.Account)
-	return !configured || s.Clock.Now().Sub(since) >= personAfter
+	return !configured || !barred.IsZero() && now.Sub(*barred) >= barredAfter || now.Sub(since) >= personAfter
+}
+
+// accountGone is what comes of asking an account that has left the configuration.
+func accountGone() *carrier.Error {
+	return &carrier.Error{Source: carrier.SourceConfig, Effect: carrier.EffectNone, Retry: carrier.RetrySafe, Code: carrier.AdapterUnavailable,
+		Message: "The account is not configured any more."}
+}
+
+// failedToStart reports whether the first start of an adapter that has not told its manifest is over: nobody knows when it will.
+func failedToStart(acc Account) bool {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return acc.Started(ctx)
+}
+
+// notStarted is what comes of asking an adapter that has not told its manifest yet.
+func notStarted() *carrier.Error {
+	return &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectNone, Retry: carrier.RetrySafe, Code: carrier.AdapterUnavailable,
+		Message: "The adapter has not started."}
+}
+
+// unanswered notes that the carrier could not be asked what became of an attempt in doubt. After long a person is asked as well.
+func (s *Service) unanswered(sh *shipment.Shipment, a *shipment.Attempt, err *carrier.Error) *store.Tx {
+	d := a.Doubt
+	why := "the carrier cannot be asked: " + err.Message
+	d.Last = err.Error()
+	if persons := s.isPersons(sh, a, d.Since, &d.Barred, err); persons && d.Needs == "" {
+		tx, _ := s.undecidable(sh, a, why)
+		d.Unasked = true
+		return tx
+	}
+	if d.Unasked {
+		d.Last = why
+	}
+	return &store.Tx{}
+}
+
+// unaskable has a person asked about an attempt in doubt whose carrier there is no way to ask, as err says, at once or after long.
+func (s *Service) unaskable(ctx context.Context, sh *shipment.Shipment, number int, err *carrier.Error) (jobs.Outcome, error) {
+	_, failed := s.change(ctx, sh, "attention", func(sh *shipment.Shipment) (*store.Tx, error) {
+		a := sh.Attempt(number)
+		if !a.Open() {
+			return nil, errUnchanged
+		}
+		if a.Doubt == nil {
+			a.State, a.Doubt = shipment.InDoubt, &shipment.Doubt{Since: s.Clock.Now()}
+		}
+		if asked := a.Doubt.Needs != ""; asked || !s.isPersons(sh, a, a.Doubt.Since, &a.Doubt.Barred, err) {
+			return nil, errUnchanged
+		}
+		return s.unanswered(sh, a, err), nil
+	})
+	return jobs.Again(s.Clock.Now().Add(longPause)), failed
 }
 
 // attend tells that a person is asked about a live booking. The engine asks the carrier on.

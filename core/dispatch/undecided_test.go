@@ -140,9 +140,9 @@ func TestAResolvedEditWhoseNameIsTaken(t *testing.T) {
 	}
 }
 
-// A carrier that answers for a day that it did nothing, as where it rejects the credentials, is a person's; the engine asks on.
-func TestACancelThatIsNotDoneForADayIsAPersons(t *testing.T) {
-	for name, again := range map[string]error{"rejects": refusal(carrier.CredentialsRejected), "is silent": lost()} {
+// A carrier that answers for a day that it did nothing is a person's, and one that rejects the credentials for a minute; the engine asks on.
+func TestACancelThatIsNotDoneForLongIsAPersons(t *testing.T) {
+	for name, again := range map[string]error{"is busy": retrySafe(carrier.CarrierUnavailable), "is silent": lost(), "rejects": refusal(carrier.CredentialsRejected)} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake("ups", "UPS", 500)
 			e := newEngine(t, f)
@@ -154,11 +154,13 @@ func TestACancelThatIsNotDoneForADayIsAPersons(t *testing.T) {
 			f.set(func(f *fakeCarrier) {
 				f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, again }
 			})
-			e.pass(23 * time.Hour)
+			asked := 0
+			if name != "rejects" {
+				e.pass(23 * time.Hour)
+			}
 			if n := len(e.needing()); n != 0 {
 				t.Errorf("%d orders need a person within the day", n)
 			}
-			asked := 0
 			e.store.onCommit(func(tx *store.Tx) {
 				for _, c := range tx.Changes {
 					if strings.HasPrefix(c.Change.Note, "NEEDS_ATTENTION") {
@@ -166,7 +168,11 @@ func TestACancelThatIsNotDoneForADayIsAPersons(t *testing.T) {
 					}
 				}
 			})
-			e.pass(25 * time.Hour)
+			if name == "rejects" {
+				e.pass(3 * time.Minute)
+			} else {
+				e.pass(2 * time.Hour)
+			}
 			if n := len(e.needing()); n != 1 || asked != 1 {
 				t.Errorf("%d orders need a person, who was asked %d times", n, asked)
 			}

@@ -137,12 +137,23 @@ type Doubt struct {
 	LastAt time.Time `json:"lastAt,omitzero"` //
 	Last   string    `json:"last,omitempty"`  // what the last look said
 	Needs  string    `json:"needs,omitempty"` // Attention where only a person can decide, of a live attempt: which booking is the order's
+	// Unasked says that Needs is only because the carrier cannot be asked: it ends when the carrier tells.
+	Unasked bool      `json:"unasked,omitempty"`
+	Barred  time.Time `json:"barredSince,omitzero"` // since when every look was answered that the account may not ask
 	// ByPerson is the key of who decided what became of it, "" where nobody did.
 	ByPerson string `json:"byPerson,omitempty"`
 	// Lost says why what a person has told of the booking does not hold, though nobody has taken it back; looks do not change it.
 	Lost string `json:"lost,omitempty"`
 	// Told says that the numbers of the booking are that person's word, and the carrier has not shown it yet.
 	Told bool `json:"told,omitempty"`
+}
+
+// Heard notes that the carrier could be asked: what a person was asked for want of that is no person's any more.
+func (d *Doubt) Heard() {
+	if d.Unasked {
+		d.Needs = ""
+	}
+	d.Unasked, d.Barred = false, time.Time{}
 }
 
 // CancelIntent is a cancellation that the carrier is being asked for.
@@ -154,6 +165,8 @@ type CancelIntent struct {
 	Asks     int       `json:"asks,omitempty"`    // how often the carrier was asked without a certain answer
 	Needs    string    `json:"needs,omitempty"`   // Attention where a person is asked, though the engine asks on
 	Last     string    `json:"last,omitempty"`    // what was said last
+	// Barred is since when the carrier has answered every time that the account may not ask.
+	Barred time.Time `json:"barredSince,omitzero"`
 	// Confirmed says that the booking's number is a person's word (Doubt.Told), and that it was given again to have it cancelled.
 	Confirmed bool `json:"confirmed,omitempty"`
 	// Replace is what the order becomes once the booking is certainly cancelled; nil where the order is to be cancelled with it.
@@ -169,7 +182,9 @@ type EditIntent struct {
 	Asks     int       `json:"asks,omitempty"`    // how often the carrier was asked without a certain answer
 	Needs    string    `json:"needs,omitempty"`   // Attention where a person is asked, though the engine asks on
 	Last     string    `json:"last,omitempty"`    // what was said last
-	Order    Order     `json:"order"`             // what the order becomes once the carrier has certainly answered
+	// Barred is since when the carrier has answered every time that the account may not ask.
+	Barred time.Time `json:"barredSince,omitzero"`
+	Order  Order     `json:"order"` // what the order becomes once the carrier has certainly answered
 }
 
 // Spare is a booking that no order wants: the carrier booked one reference more than once, or booked after it was believed not to
@@ -181,8 +196,12 @@ type Spare struct {
 	CancelledAt time.Time  `json:"cancelledAt,omitzero"`
 	Asks        int        `json:"asks,omitempty"` // how often the carrier was asked to cancel it and did not
 	Error       *CallError `json:"error,omitempty"`
-	Needs       string     `json:"needs,omitempty"` // "attention" where only a person can have it cancelled
-	Told        bool       `json:"told,omitempty"`  // a person has told of it, and the carrier has not
+	Needs       string     `json:"needs,omitempty"` // Attention where a person is asked to have it cancelled, though the engine asks on
+	// Unasked says that Needs is only because the carrier could not be asked, or has not answered; it has not refused.
+	Unasked bool `json:"unasked,omitempty"`
+	// Barred is since when the carrier has answered every time that the account may not ask.
+	Barred time.Time `json:"barredSince,omitzero"`
+	Told   bool      `json:"told,omitempty"` // a person has told of it, and the carrier has not
 	// ByPerson is the key of who said that it is gone (CancelledAt), "" where the carrier did.
 	ByPerson string `json:"byPerson,omitempty"`
 }
