@@ -238,3 +238,27 @@ func TestACarriersWordIsNotTakenBack(t *testing.T) {
 		}
 	}
 }
+
+// subscriber notes the lines of which subscribers are told.
+type subscriber struct{ notes []string }
+
+func (h *subscriber) Shipment(tx *store.Tx, sh *shipment.Shipment) {
+	for _, c := range tx.Changes {
+		if c.Shipment == sh.ID {
+			h.notes = append(h.notes, string(c.Change.Status)+" "+c.Change.Note)
+		}
+	}
+}
+
+// Who was told that the order is delivered is told that it was not, and what it is now.
+func TestSubscribersHearThatADeliveryIsTakenBack(t *testing.T) {
+	e, _ := endedByWord(t, shipping.OrderDelivered)
+	h := &subscriber{}
+	e.Teller = h
+	if _, err := e.resolve(withdraw(booked("D-78"))); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"PENDING_DISPATCH " + withdrawn, "ORDER_DISPATCHED "}; !slices.Equal(h.notes, want) {
+		t.Errorf("told %q, want %q", h.notes, want)
+	}
+}

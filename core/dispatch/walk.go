@@ -300,10 +300,12 @@ func (p *past) tell(c *course, place int) {
 
 // nothingToBook ends a round that books nothing: the order is held, its fallback has nobody left, or nobody can carry it.
 func (s *Service) nothingToBook(ctx context.Context, sh *shipment.Shipment, e *estimate, c course, user string, past *past) (*shipment.Shipment, ending, error) {
+	last := sh.Last(sh.Way())
+	left := e.kept != nil && last != nil && last.State == shipment.Refused // by a walk that died after its last refusal
 	switch h := e.held(); {
 	case h != nil:
 		return s.hold(ctx, sh, e, h)
-	case e.decision.Winner != nil || c.hold > 0 || e.kept != nil: // who could be asked has been, in an earlier round
+	case e.decision.Winner != nil || c.hold > 0 || left:
 		return s.exhausted(ctx, sh, e, c, past, true, user, placeFailure(nil, false))
 	}
 	return s.nobody(ctx, sh, e, past, user)
