@@ -23,6 +23,9 @@ var outOfReach = map[string]string{
 	"dispatch/before-label": labelOutOfReach,
 	"dispatch/after-label":  labelOutOfReach,
 
+	"dispatch/before-yield": yieldOutOfReach,
+	"dispatch/after-yield":  yieldOutOfReach,
+
 	"retention/before-erase-orders": ageOutOfReach,
 	"retention/after-erase-orders":  ageOutOfReach,
 	"retention/before-versions":     ageOutOfReach,
@@ -53,6 +56,9 @@ var atStarts = []string{
 
 const labelOutOfReach = "needs a booking that its carrier shows without its label, and a label that the carrier hands out alone: the carriers of a run " +
 	"that hand labels out show them with the booking. Tests of dispatch's bring it about"
+
+const yieldOutOfReach = "needs two tenants whose accounts share a carrier's bookings, and a number that a person of one gives and the carrier then shows to be " +
+	"the other's: the run has one tenant. Tests of dispatch's bring it about"
 
 const downOutOfReach = "needs an account that is out of order for as long as dispatch.down_after says, and rules that take its orders away then: in a " +
 	"storm whatever is killed is back within seconds, and the orders that the run follows to their end must stay where they are. Tests of " +

@@ -267,6 +267,11 @@ func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *ship
 	if told(a) && !(a.CancelIntent != nil && a.CancelIntent.Confirmed) {
 		return carrier.Cancellation{}, nil, unconfirmed()
 	}
+	if told(a) {
+		if err := s.othersOwn(ctx, sh, a, toldNumber(a)); err != nil {
+			return carrier.Cancellation{}, nil, notOurs(err)
+		}
+	}
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
 		return carrier.Cancellation{}, nil, accountGone()

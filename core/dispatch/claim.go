@@ -9,8 +9,6 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
-	"github.com/waybill-dev/waybill/core/usecase"
-	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // claimName is by what a booking is claimed: a number at a carrier, whichever account it was made with, however it is written.
@@ -85,8 +83,13 @@ func holder(sh *shipment.Shipment, name string) (a *shipment.Attempt, spare *shi
 	return nil, nil
 }
 
-// contend settles what a transaction claims against those who have it, so that each booking is known to one order. A person's word
-// yields to any other; a carrier's takes the number from an order that has it by a person's word.
+// claimantOf is an order as one that has claimed something.
+func claimantOf(sh *shipment.Shipment) store.Claimant {
+	return store.Claimant{Tenant: sh.Tenant, Shipment: sh.ID}
+}
+
+// contend settles what a transaction claims against those who have it, of whichever tenant, so that each booking is known to one order. A
+// person's word yields to any other; a carrier's takes the number from an order that has it by a person's word.
 func (s *Service) contend(ctx context.Context, sh *shipment.Shipment, tx *store.Tx) error {
 	if len(tx.Claims) == 0 {
 		return nil
@@ -95,17 +98,17 @@ func (s *Service) contend(ctx context.Context, sh *shipment.Shipment, tx *store.
 	for i, c := range tx.Claims {
 		names[i] = c.Name
 	}
-	has, err := s.Store.Claimants(ctx, sh.Tenant, names)
+	has, err := s.Store.Claimants(ctx, names)
 	if err != nil {
 		return fmt.Errorf("who has the booking: %w", err)
 	}
 	var due []store.Claim // with what the order has claimed before: another may be taking that, as it had let it go
 	for i, c := range tx.Claims {
 		c.Before = has[i]
-		switch {
-		case c.Shipment == "" && (c.Before != sh.ID || keeps(sh, c.Name)):
+		switch own, none := c.Before == claimantOf(sh), c.Before == (store.Claimant{}); {
+		case c.Shipment == "" && (!own || keeps(sh, c.Name)):
 			continue
-		case c.Shipment != "" && c.Before != "" && c.Before != sh.ID:
+		case c.Shipment != "" && !none && !own:
 			if err := s.takeFrom(ctx, sh, c, tx); err != nil {
 				return err
 			}
@@ -117,9 +120,9 @@ func (s *Service) contend(ctx context.Context, sh *shipment.Shipment, tx *store.
 }
 
 // takeFrom takes a claim from the order that had it. Two orders of which the carrier itself tells the same number are left alone:
-// carriers give numbers anew.
+// carriers give numbers anew. What another tenant's order has by a person's word it gives up in a job of its own.
 func (s *Service) takeFrom(ctx context.Context, sh *shipment.Shipment, c store.Claim, tx *store.Tx) error {
-	other, begun, err := s.beside(ctx, sh.Tenant, c.Before, tx)
+	other, begun, err := s.beside(ctx, c.Before, tx)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -133,18 +136,15 @@ func (s *Service) takeFrom(ctx context.Context, sh *shipment.Shipment, c store.C
 	a, ours := holder(sh, c.Name)
 	switch word := ours != nil && ours.Told || ours == nil && a != nil && told(a); {
 	case word:
-		return ownedBy(c.Name[len(claimName(a, "")):], other, a)
-	case theirs != nil && theirs.Told:
-		number := firstOf(theirs.TrackingID, theirs.CarrierRef)
-		x.Spares = slices.DeleteFunc(x.Spares, func(sp shipment.Spare) bool { return sp.CarrierRef == theirs.CarrierRef })
-		line := s.aside(other, x, "SPARE_DROPPED( "+x.Provider+" "+number+": it is of order "+sh.Order.ExternalID+" )")
-		tx.Changes = append(tx.Changes, store.Change{Shipment: other.ID, Change: line})
-	case theirs == nil && told(x):
-		if err := s.disown(ctx, other, x, sh, tx); err != nil {
-			return err
-		}
-	default:
+		return ownedBy(c.Name[len(claimName(a, "")):], other, sh, a)
+	case !claimedByWord(x, theirs):
 		return nil
+	case other.Tenant != sh.Tenant:
+		tx.PutJobs = append(tx.PutJobs, s.yieldJob(other, c.Name))
+		return nil
+	}
+	if err := s.yield(ctx, other, c.Name, sh, tx); err != nil {
+		return err
 	}
 	if !begun {
 		tx.Shipments = append(tx.Shipments, other)
@@ -153,40 +153,12 @@ func (s *Service) takeFrom(ctx context.Context, sh *shipment.Shipment, c store.C
 }
 
 // beside is another order as the transaction leaves it, where it changes that too (begun), else as it is stored.
-func (s *Service) beside(ctx context.Context, tenant string, id shipment.ID, tx *store.Tx) (_ *shipment.Shipment, begun bool, err error) {
+func (s *Service) beside(ctx context.Context, c store.Claimant, tx *store.Tx) (_ *shipment.Shipment, begun bool, err error) {
 	for _, sh := range tx.Shipments {
-		if sh.ID == id {
+		if claimantOf(sh) == c {
 			return sh, true, nil
 		}
 	}
-	sh, err := s.Store.Shipment(ctx, tenant, id)
+	sh, err := s.Store.Shipment(ctx, c.Tenant, c.Shipment)
 	return sh, false, err
-}
-
-// ownedBy refuses a number that a person tells of an attempt, as another order has it.
-func ownedBy(number string, other *shipment.Shipment, a *shipment.Attempt) error {
-	return usecase.Failf(usecase.InvalidOperation, "%s is the booking of another order, %s. Nothing was changed. Look at %s for what it has under the reference %s.",
-		number, other.Order.ExternalID, a.Provider, a.Reference)
-}
-
-// disown puts an attempt back in doubt that was booked by a person's word, as its carrier tells the number to be another order's, owner:
-// nothing is known of a booking of its own then. A cancellation of it is kept until that is known.
-func (s *Service) disown(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, owner *shipment.Shipment, tx *store.Tx) error {
-	t, err := s.followerOf(ctx, sh, a)
-	if err != nil {
-		return err
-	}
-	if t != nil {
-		tx.DropTrackers = append(tx.DropTrackers, t.ID)
-	}
-	now := s.Clock.Now()
-	why := "the number that a person gave, " + a.Booking.TrackingID + ", is the booking of order " + owner.Order.ExternalID
-	s.untell(sh, a, tx)
-	a.Doubt.Needs, a.Doubt.Last, a.Doubt.Lost = shipment.Attention, why, why
-	line := sh.Move(shipping.PendingDispatch, now, systemUser, shipment.WithAttempt(a.Number), shipment.WithNote("NEEDS_ATTENTION( "+a.Provider+": "+why+" )"))
-	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
-	plan(tx, sh, s.job(sh, JobReconcile, s.firstLook(sh, a, now)))
-	s.Log.Warn("an order was booked under another's number, by a person's word; look at the carrier's, then resolve it", "shipment_id", sh.ID, "account", a.Account,
-		"attempt", a.Number, "reference", a.Reference, "owner", owner.ID)
-	return nil
 }

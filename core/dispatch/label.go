@@ -71,6 +71,15 @@ func (s *Service) RunLabel(ctx context.Context, j store.Job) (jobs.Outcome, erro
 	case !m.Has(carrier.CanProvideDocument):
 		return jobs.Done(), nil
 	}
+	if told(a) { // a label tells who lives where
+		other, err := s.othersOrder(ctx, sh, a, toldNumber(a))
+		if err != nil {
+			return jobs.Outcome{}, fmt.Errorf("label job %s: %w", j.ID, err)
+		}
+		if other != nil {
+			return s.fetchAgain(f), nil
+		}
+	}
 	labels, trace, left := s.documents(ctx, sh, a, acc)
 	if len(labels) > 0 {
 		if err := s.labelled(ctx, sh, a.Number, labels, trace); err != nil {

@@ -61,6 +61,15 @@ func (s *Service) label(ctx context.Context, sh *shipment.Shipment, externalID s
 	if parcel < 1 || parcel > len(a.Booking.Parcels) {
 		return shipping.Label{}, usecase.Failf(usecase.NotFound, "Order with id, %s, has %d parcels; there is no label %d.", externalID, len(a.Booking.Parcels), parcel)
 	}
+	if told(a) { // an earlier version may have fetched it
+		other, err := s.othersOrder(ctx, sh, a, toldNumber(a))
+		if err != nil {
+			return shipping.Label{}, s.storeError("read label", err)
+		}
+		if other != nil {
+			return shipping.Label{}, usecase.Failf(usecase.NotFound, "Order with id, %s, has no label: %s, the number that a person gave, is another order's.", externalID, toldNumber(a))
+		}
+	}
 	l, err := s.Store.Label(ctx, sh.Tenant, sh.ID, a.Number, parcel)
 	// A label of a number that was corrected since is not this booking's.
 	if errors.Is(err, store.ErrNotFound) || err == nil && l.Format != a.Booking.Parcels[parcel-1].LabelFormat {

@@ -307,13 +307,14 @@ const (
 	JobEdit      = "edit"
 	JobWatch     = "watch"
 	JobLabel     = "label"
+	JobYield     = "yield"
 	// JobFallback is put by whoever learns what has happened to a booking; its payload is a FallbackEvent.
 	JobFallback = usecase.JobFallback
 )
 
 // Handlers returns the handlers of the jobs that this package puts.
 func (s *Service) Handlers() map[string]jobs.Handler {
-	return map[string]jobs.Handler{JobDispatch: s.RunDispatch, JobReconcile: s.RunReconcile, JobCancel: s.RunCancel, JobEdit: s.RunEdit, JobWatch: s.RunWatch, JobLabel: s.RunLabel, JobFallback: s.RunFallback, JobErase: s.RunErase}
+	return map[string]jobs.Handler{JobDispatch: s.RunDispatch, JobReconcile: s.RunReconcile, JobCancel: s.RunCancel, JobEdit: s.RunEdit, JobWatch: s.RunWatch, JobLabel: s.RunLabel, JobYield: s.RunYield, JobFallback: s.RunFallback, JobErase: s.RunErase}
 }
 
 func (s *Service) job(sh *shipment.Shipment, kind string, due time.Time) store.Job {

@@ -282,6 +282,16 @@ func (s *Service) cancelSpares(ctx context.Context, sh *shipment.Shipment, numbe
 			continue
 		}
 		a := sh.Attempt(number)
+		if sp.Told {
+			other, err := s.othersOrder(ctx, sh, a, firstOf(sp.TrackingID, sp.CarrierRef))
+			if err == nil && other != nil {
+				sh, err = s.yielded(ctx, sh, claimName(a, sp.CarrierRef))
+			}
+			if err != nil || other != nil {
+				errs = append(errs, err)
+				continue
+			}
+		}
 		cctx, cancel := context.WithTimeout(ctx, callTime(a))
 		cctx, trace := carrier.WithTrace(cctx)
 		_, cerr := acc.Cancel(cctx, carrier.CancelRequest{Reference: a.Reference, CarrierRef: sp.CarrierRef, TrackingID: sp.TrackingID,

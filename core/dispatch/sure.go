@@ -85,6 +85,12 @@ func unconfirmed() *carrier.Error {
 		Code: carrier.Internal, Message: "The number of the booking is a person's word, which the carrier has not confirmed."}
 }
 
+// notOurs is what comes of asking about a booking of which a person alone has told, where that is another order's, or that is not known now.
+func notOurs(err error) *carrier.Error {
+	return &carrier.Error{Source: carrier.SourceEngine, Effect: carrier.EffectNone, Retry: carrier.RetryNever,
+		Code: carrier.Internal, Message: "The number of the booking is a person's word, and may be another order's.", Err: err}
+}
+
 // confirmCommand is the command that cancels a booking of which a person alone has told.
 func confirmCommand(sh *shipment.Shipment, a *shipment.Attempt) string {
 	return usecase.CancelCommand(sh.Order.ExternalID, toldNumber(a))

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,46 +70,6 @@ func meant(found []carrier.Booking, number string) *carrier.Booking {
 	}
 	if at := slices.IndexFunc(live, func(b carrier.Booking) bool { return slices.Contains(numbers(b), number) }); at >= 0 {
 		return &live[at]
-	}
-	return nil
-}
-
-// maxBearers bounds how many trackers of one number are looked at.
-const maxBearers = 100
-
-// othersOwn refuses a number that belongs to the booking of another order: two orders on one booking would be cancelled together. It
-// looks for bookings of any age; of two orders that are told of one at once, and of spares, the commit tells (contend).
-func (s *Service) othersOwn(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, number string) error {
-	accounts := []string{a.Account}
-	if t := s.Config().Tenants[sh.Tenant]; t != nil {
-		for id, acc := range t.Accounts {
-			if acc.Adapter == a.Adapter && id != a.Account {
-				accounts = append(accounts, id)
-			}
-		}
-	}
-	var tags []string
-	for _, id := range accounts {
-		tags = append(append(tags, tracker.ParcelTags(id, number)...), tracker.BookingTag(id, number))
-	}
-	bearers, err := s.Store.TrackersByTags(ctx, sh.Tenant, tags, maxBearers)
-	if err != nil {
-		return fmt.Errorf("trackers of a number that a person tells: %w", err)
-	}
-	for _, t := range bearers {
-		if t.Shipment == "" || t.Shipment == sh.ID {
-			continue
-		}
-		other, err := s.Store.Shipment(ctx, sh.Tenant, t.Shipment)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("order that a number belongs to: %w", err)
-		}
-		if x, _ := holder(other, claimName(a, number)); x != nil {
-			return ownedBy(number, other, a)
-		}
 	}
 	return nil
 }

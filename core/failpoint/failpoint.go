@@ -32,7 +32,7 @@ const (
 var commits = map[string][]string{
 	"dispatch": {
 		"order", "intent", "result", "hold", "no-offer", "failure", "settled", "adrift", "reconcile", "attention", "resolve",
-		"spare", "spare-cancelled", "label", "cancel-intent", "cancel-result", "edit", "edit-intent", "edit-result", "reroute-intent", "retry", "release", "erase", "return", "fallback", "fallback-hold", "provider-down",
+		"spare", "spare-cancelled", "yield", "label", "cancel-intent", "cancel-result", "edit", "edit-intent", "edit-result", "reroute-intent", "retry", "release", "erase", "return", "fallback", "fallback-hold", "provider-down",
 	},
 	"jobs":      {"outcome"},
 	"notify":    {"deliveries", "subscription", "configured", "alerts"},

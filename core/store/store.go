@@ -169,7 +169,8 @@ type Tx struct {
 	// PutJobs creates or replaces jobs by id, after DoneJobs and DropJobs. A job with a lease is put as leased to this owner,
 	// who and whose token are filled in on success; none other of its key may be leased, else ErrConflict. A job that replaces
 	// one that is leased and not done in this transaction takes the lease from its holder (ErrLeaseLost from then on), and may
-	// not be claimed until that lease has ended or was given back: the holder may still be at work. An empty Tenant is filled in.
+	// not be claimed until that lease has ended or was given back: the holder may still be at work. An empty Tenant is filled in; a job may
+	// be another tenant's, which then does what the transaction asks of its rows.
 	PutJobs []Job
 	// DoneJobs removes jobs; each must be leased to this owner with the given token, else ErrLeaseLost.
 	DoneJobs []Job

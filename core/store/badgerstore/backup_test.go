@@ -81,11 +81,11 @@ func TestBackupsAreOfOneMoment(t *testing.T) {
 		for w := range writers {
 			n := 0
 			for ; there(w, n, 0); n++ {
-				has, err := r.Claimants(t.Context(), "acme", []string{name(w, n, 0)})
+				has, err := r.Claimants(t.Context(), []string{name(w, n, 0)})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !there(w, n, 1) || has[0] == "" {
+				if !there(w, n, 1) || has[0].Shipment == "" {
 					t.Fatalf("backup %d holds half of the transaction %d of writer %d", i, n, w)
 				}
 			}

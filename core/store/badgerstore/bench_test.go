@@ -206,7 +206,7 @@ func BenchmarkBookCPU(b *testing.B) {
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		tx := bookTx(order(n), n)
-		if _, err := s.Claimants(b.Context(), "acme", []string{tx.Claims[0].Name}); err != nil {
+		if _, err := s.Claimants(b.Context(), []string{tx.Claims[0].Name}); err != nil {
 			b.Fatal(err)
 		}
 		if err := s.Commit(b.Context(), "acme", tx); err != nil {

@@ -93,7 +93,9 @@ func (w *write) settle(tx *store.Tx) {
 	}
 	for i := range tx.PutJobs {
 		j := &tx.PutJobs[i]
-		j.Tenant = w.tenant
+		if j.Tenant == "" {
+			j.Tenant = w.tenant
+		}
 		if j.Lease != nil {
 			j.Lease.Owner, j.Lease.Token = w.store.Owner(), w.jobs.put[i].token
 		}
@@ -230,20 +232,23 @@ func (w *write) encodeJobs(tx *store.Tx) error {
 	for _, k := range tx.DropJobs {
 		w.jobs.drop, w.jobs.kinds = append(w.jobs.drop, slotID{w.tenant, k.Key}), append(w.jobs.kinds, k.Kind)
 	}
-	seen := map[string]bool{}
+	seen := map[jobID]bool{}
 	for i := range tx.PutJobs {
 		j := tx.PutJobs[i]
 		if err := checkParts("job id", j.ID); err != nil {
 			return err
 		}
-		if j.Tenant != "" && j.Tenant != w.tenant {
-			return fmt.Errorf("job %s is of another tenant", j.ID)
+		if j.Tenant == "" {
+			j.Tenant = w.tenant
 		}
-		if seen[j.ID] {
+		if err := checkParts("tenant of a job", j.Tenant); err != nil {
+			return err
+		}
+		id := jobID{j.Tenant, j.ID}
+		if seen[id] {
 			return fmt.Errorf("job %s is in the transaction twice", j.ID)
 		}
-		seen[j.ID] = true
-		j.Tenant = w.tenant
+		seen[id] = true
 		r, err := jobRow(j)
 		if err != nil {
 			return err

@@ -179,6 +179,7 @@ func records(t *testing.T) map[string][]byte {
 		t.Fatal(err)
 	}
 	add("claim", shipment.ID("01h"), "")
+	add("owner", store.Claimant{Tenant: "acme", Shipment: "01h"}, "")
 	add("label", labelHead{Format: shipping.PDF, Size: 1, Blob: 2, Chunks: 1}, "")
 	return all
 }
@@ -224,7 +225,7 @@ func reread(t *testing.T, kind string, b []byte) (stored, again []byte) {
 	}
 	v := map[string]any{
 		"change": &shipment.Change{}, "decision": &store.Decision{}, "exchange": &store.Exchange{}, "trace": &exchangeRow{}, "message": &store.Message{},
-		"job": &store.Job{}, "key": &store.IdempotencyKey{}, "label": &labelHead{}, "claim": new(shipment.ID), "parked": &store.Parked{}, "subscription": &store.Subscription{}, "delivery": &deliveryRow{},
+		"job": &store.Job{}, "key": &store.IdempotencyKey{}, "label": &labelHead{}, "claim": new(shipment.ID), "owner": &store.Claimant{}, "parked": &store.Parked{}, "subscription": &store.Subscription{}, "delivery": &deliveryRow{},
 	}[kind]
 	got, err := decodeRecord(b, v)
 	if err != nil {

@@ -53,7 +53,9 @@ const (
 
 	kindCount    = 'Q' // period, tenant, name -> count
 	kindDocument = 'F' // tenant, name
-	kindClaim    = 'W' // tenant, name -> shipment
+	kindClaim    = 'O' // name -> tenant, shipment
+
+	kindTenantClaim = 'W' // tenant, name -> shipment; of an earlier version
 )
 
 // maxKeyPart bounds each part of a key, so that a whole key stays far below the 64 KiB that Badger takes.

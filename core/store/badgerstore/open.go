@@ -378,7 +378,7 @@ type meta struct {
 	Secret []byte `json:"secret"` // authenticates cursors
 }
 
-// begin reads what must be known before the first call: the schema, labels that were never named, and the jobs.
+// begin reads what must be known before the first call: the schema, labels that were never named, claims of an earlier version, and the jobs.
 func (s *Store) begin() error {
 	m, err := s.loadMeta()
 	if err != nil {
@@ -392,6 +392,9 @@ func (s *Store) begin() error {
 	s.rows.Store(s.db.MaxVersion() << 20)
 	if err := s.removePending(); err != nil {
 		return fmt.Errorf("store: remove labels that a crash left half written: %w", err)
+	}
+	if err := s.convertClaims(); err != nil {
+		return fmt.Errorf("store: read the claims of an earlier version: %w", err)
 	}
 	if err := s.loadJobs(); err != nil {
 		return fmt.Errorf("store: read the jobs: %w", err)

@@ -25,6 +25,7 @@ var jobChecks = []check{
 	{"next is when there is something to claim", checkNext},
 	{"a commit that puts jobs signals", checkSignal},
 	{"tenants' keys are apart", checkJobTenants},
+	{"a transaction leaves another tenant a job", checkJobForAnother},
 	{"any order of events", checkJobsAtRandom},
 }
 
@@ -294,6 +295,23 @@ func checkJobTenants(t *testing.T, s store.Store) {
 			t.Errorf("done of %s: %v, want %v", j.Tenant, err, want)
 		}
 	}
+}
+
+// checkJobForAnother: what one tenant's transaction asks of another's rows is that one's job, and is not its own of the same id and key.
+func checkJobForAnother(t *testing.T, s store.Store) {
+	theirs := job("j", "k", 0)
+	theirs.Tenant = other
+	jobs := []store.Job{job("j", "k", 0), theirs}
+	putJobs(t, s, jobs...)
+	equal(t, "tenants that are filled in", []string{jobs[0].Tenant, jobs[1].Tenant}, []string{tenant, other})
+	got := claim(t, s, 0, 100)
+	if len(got) != 2 || got[0].Tenant == got[1].Tenant {
+		t.Fatalf("claimed %+v", got)
+	}
+	for _, j := range got {
+		commit(t, s, j.Tenant, &store.Tx{DoneJobs: []store.Job{j}})
+	}
+	equal(t, "left", jobIDs(claim(t, s, 2*lease, 100)), []string{})
 }
 
 // model is what the store ought to hold, as plainly as it can be said.

@@ -197,7 +197,7 @@ func checkFaults(t *testing.T, s store.Store) {
 		"no id":             put(nameless),
 		"twice":             put(twice, twice),
 		"job without id":    {PutJobs: []store.Job{{Kind: "poll", Key: "k"}}},
-		"another's job":     {PutJobs: []store.Job{{ID: "j", Tenant: other, Kind: "poll", Key: "k"}}},
+		"job of no tenant":  {PutJobs: []store.Job{{ID: "j", Tenant: other + "\x00", Kind: "poll", Key: "k"}}},
 		"label of parcel 0": {Labels: []store.Label{{Shipment: twice.ID, Attempt: 1}}},
 	} {
 		if err := s.Commit(t.Context(), tenant, tx); err == nil {

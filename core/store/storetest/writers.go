@@ -307,7 +307,7 @@ func checkReopen(t *testing.T, s store.Store, reopen func(*testing.T, store.Stor
 	if u, err := s.Usage(t.Context(), tenant, "ups", "2026-03-08"); err != nil || u != (carrier.Usage{Open: 1, Today: 1}) {
 		t.Errorf("usage %+v, %v", u, err)
 	}
-	equal(t, "claimant", claimants(t, s, tenant, "claim-"+string(sh.ID)), []shipment.ID{sh.ID})
+	equal(t, "claimant", claimants(t, s, "claim-"+string(sh.ID)), by(sh.ID))
 	refused(t, s, tenant, keyedBy("key-"+string(sh.ID)), store.ErrKeyUsed)
 	if s.Owner() == owner {
 		t.Errorf("two openings are both named %q", owner)
