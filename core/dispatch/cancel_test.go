@@ -15,7 +15,7 @@ import (
 )
 
 func (e *engine) cancel(id string) (dispatch.Result, error) {
-	return e.Cancel(context.Background(), caller, id, "")
+	return e.Cancel(context.Background(), e.who, id, "")
 }
 
 func TestCancel(t *testing.T) {

@@ -39,7 +39,7 @@ func bothUndecided(t *testing.T) (*engine, *fakeCarrier) {
 }
 
 func (e *engine) tell(id, number string) error {
-	_, err := e.Resolve(context.Background(), caller, id, booked(number))
+	_, err := e.Resolve(context.Background(), e.who, id, booked(number))
 	return err
 }
 

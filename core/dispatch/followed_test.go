@@ -17,7 +17,7 @@ import (
 
 func (e *engine) trackers(id string) []*tracker.Tracker {
 	e.t.Helper()
-	found, err := e.store.TrackersByTag(context.Background(), caller.Tenant, tracker.ShipmentTag(e.get(id).ID), 10)
+	found, err := e.store.TrackersByTag(context.Background(), e.who.Tenant, tracker.ShipmentTag(e.get(id).ID), 10)
 	if err != nil {
 		e.t.Fatal(err)
 	}

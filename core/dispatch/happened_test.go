@@ -35,7 +35,7 @@ func (e *engine) says(id string, to shipping.Status, learn func(*shipment.Shipme
 // notes are the words of the history that begin with one.
 func (e *engine) notes(id, prefix string) []string {
 	e.t.Helper()
-	_, history, err := e.History(context.Background(), caller, id)
+	_, history, err := e.History(context.Background(), e.who, id)
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -41,6 +41,7 @@ type engine struct {
 	config   *config.Config
 	runner   *jobs.Runner
 	bundle   *rules.Bundle
+	who      usecase.Caller
 }
 
 var caller = usecase.Caller{Tenant: "demo", Key: "Default_Business_Key"}
@@ -58,7 +59,7 @@ func newEngine(t tb, carriers ...*fakeCarrier) *engine {
 // engineOn starts an engine over a store that an earlier one may have used.
 func engineOn(t tb, st *faultyStore, clk *clock.Manual, carriers ...*fakeCarrier) *engine {
 	t.Helper()
-	e := &engine{t: t, store: st, clock: clk, carriers: fakeCarriers{}, bundle: rules.Default()}
+	e := &engine{t: t, store: st, clock: clk, carriers: fakeCarriers{}, bundle: rules.Default(), who: caller}
 	lat, lng := 42.3452369, -71.0639399
 	tenant := &config.Tenant{ID: "demo", Brand: "dummyaccount1", Currency: "USD", Accounts: map[string]*config.Account{},
 		Locations: map[string]*config.Location{}, Packages: map[string]config.Preset{
@@ -118,7 +119,7 @@ func (e *engine) create(id string, change ...func(*dispatch.CreateRequest)) (dis
 	for _, c := range change {
 		c(&r)
 	}
-	return e.Create(context.Background(), caller, r)
+	return e.Create(context.Background(), e.who, r)
 }
 
 func (e *engine) mustCreate(id string, change ...func(*dispatch.CreateRequest)) *shipment.Shipment {
@@ -132,7 +133,7 @@ func (e *engine) mustCreate(id string, change ...func(*dispatch.CreateRequest)) 
 
 func (e *engine) get(id string) *shipment.Shipment {
 	e.t.Helper()
-	sh, err := e.Get(context.Background(), caller, id)
+	sh, err := e.Get(context.Background(), e.who, id)
 	if err != nil {
 		e.t.Fatalf("get %s: %v", id, err)
 	}
@@ -142,7 +143,7 @@ func (e *engine) get(id string) *shipment.Shipment {
 // setStatus moves an order as if its carrier had said so.
 func (e *engine) setStatus(id string, to shipping.Status, note string) error {
 	ctx := context.Background()
-	sh, err := e.Get(ctx, caller, id)
+	sh, err := e.Get(ctx, e.who, id)
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,7 @@ func (e *engine) setStatus(id string, to shipping.Status, note string) error {
 // hear moves an order as its live booking is told of.
 func (e *engine) hear(id string, h shipment.Heard) error {
 	ctx := context.Background()
-	sh, err := e.Get(ctx, caller, id)
+	sh, err := e.Get(ctx, e.who, id)
 	if err != nil {
 		return err
 	}
@@ -198,7 +199,7 @@ func (e *engine) pass(d time.Duration) {
 // statuses is the history as words.
 func (e *engine) statuses(id string) []shipping.Status {
 	e.t.Helper()
-	_, h, err := e.History(context.Background(), caller, id)
+	_, h, err := e.History(context.Background(), e.who, id)
 	if err != nil {
 		e.t.Fatal(err)
 	}

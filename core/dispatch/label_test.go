@@ -29,7 +29,7 @@ func papers(f *fakeCarrier, from int) *[]string {
 
 func (e *engine) wantLabel(parcel int, want string) {
 	e.t.Helper()
-	l, err := e.Label(context.Background(), caller, "o1", parcel)
+	l, err := e.Label(context.Background(), e.who, "o1", parcel)
 	if want == "" {
 		if err == nil || usecase.AsError(err).Type != usecase.NotFound {
 			e.t.Errorf("label %d = %q, %v, want none", parcel, l.Data, err)

@@ -31,7 +31,7 @@ func undecided(t *testing.T) (*engine, *fakeCarrier) {
 
 func (e *engine) needing() []*shipment.Shipment {
 	e.t.Helper()
-	p, err := e.List(context.Background(), caller, store.ShipmentQuery{NeedsPerson: true})
+	p, err := e.List(context.Background(), e.who, store.ShipmentQuery{NeedsPerson: true})
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func (e *engine) needing() []*shipment.Shipment {
 }
 
 func (e *engine) resolve(r dispatch.Resolution) (dispatch.Result, error) {
-	return e.Resolve(context.Background(), caller, "o1", r)
+	return e.Resolve(context.Background(), e.who, "o1", r)
 }
 
 func TestResolvedAsAbsent(t *testing.T) {
