@@ -44,9 +44,9 @@ func newAuditCmd(p *program) *cobra.Command {
 			"Of a booking that the store does not know, a row tells what the exchange trace shows, or that it was lost with a process.\n\n" +
 			"With --ledger the simulator there is asked; without, the carriers themselves, about each attempt of --since: by its\n" +
 			"reference, and by its tracking number where that tells nothing. So no orphans are found, and of some attempts nobody can tell: those are\n" +
-			"listed as not compared, with the reason. What the orders alone tell, they are still held to. Run it when nothing is under way. Where an engine has the store open, it is asked for its orders, with an operator's key (server.admin_keys).\n\n" +
-			"Exit codes: 0 no difference, 1 differences or a failure. That there were attempts, and not one of them could be compared, is a\n" +
-			"failure; attempts before --since do not count.",
+			"listed as not compared, with the reason, as are those whose carrier could not be asked. What the orders alone tell, they are still held to. Run it when nothing is under way. Where an engine has the store open, it is asked for its orders, with an operator's key (server.admin_keys).\n\n" +
+			"Exit codes: 0 no difference, 1 differences or a failure. That a carrier could not be asked is a failure, and that there were attempts,\n" +
+			"and not one of them could be compared; attempts before --since do not count.",
 		Example: "  waybill audit --config waybill.yaml --ledger http://127.0.0.1:8081\n  waybill audit --config waybill.yaml --since 24h --json",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.audit(cmd.Context(), f) },
 	}
@@ -79,6 +79,9 @@ func (p *program) audit(ctx context.Context, f *auditFlags) error {
 	if n := len(report.Differences); n > 0 {
 		return fmt.Errorf("%s between the orders and the carriers", count(n, "difference"))
 	}
+	if n := report.Unasked(); n > 0 {
+		return fmt.Errorf("the carriers of %s could not be asked, for the reasons above; whether there is a difference is not known", count(n, "attempt"))
+	}
 	if report.Blind() {
 		return fmt.Errorf("nothing was compared: of %s nobody could tell, for the reasons above; that there is no difference is not known", count(report.NotCompared, "attempt"))
 	}
@@ -97,10 +100,25 @@ func (p *program) compare(ctx context.Context, f *auditFlags) (audit.Report, err
 		return audit.Report{}, err
 	}
 	u := audit.New(claims, untold, time.Now().Add(-f.overdue))
+	if c, err := config.Load(f.config, p.getenv); err == nil { // an engine that is asked by --url may be another's
+		u.Accounts(accountsAt(c))
+	}
 	for _, o := range orders {
 		u.Add(o)
 	}
 	return u.Report(), nil
+}
+
+// accountsAt tells the accounts of a configuration at an adapter.
+func accountsAt(c *config.Config) func(adapter string) (at []audit.AccountOf) {
+	return func(adapter string) (at []audit.AccountOf) {
+		for _, a := range c.AllAccounts() {
+			if a.Adapter == adapter {
+				at = append(at, audit.AccountOf{Tenant: a.Tenant, ID: a.ID})
+			}
+		}
+		return at
+	}
 }
 
 // claims is what the carriers say, and of which attempts that says nothing, and why.

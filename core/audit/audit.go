@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -94,6 +95,15 @@ type Attempt struct {
 	// Withdrawable says that the number is a person's word by which the parcel has come to an end, and which may be taken back.
 	Withdrawable bool    `json:"withdrawable,omitempty"`
 	Witness      Witness `json:"witness,omitempty"`
+	Spares       []Spare `json:"spares,omitempty"`
+}
+
+// Spare is a booking under an attempt's reference that the order is not to have, and that the engine has not had cancelled yet.
+type Spare struct {
+	Entity   string    `json:"entity"`
+	Tracking string    `json:"tracking,omitempty"` // number
+	FoundAt  time.Time `json:"foundAt"`
+	Needs    string    `json:"needs,omitempty"` // "attention" where a person is asked to have it cancelled
 }
 
 // OrderOf takes from a shipment what is compared.
@@ -119,6 +129,11 @@ func OrderOf(sh *shipment.Shipment) Order {
 			x.Cancelling = live(x) && a.CancelIntent != nil && a.CancelIntent.Needs == ""
 			x.Withdrawable = word && !x.Cancelling && (x.Over || a.State == shipment.Ended && sh.Status == shipping.OrderDelivered) &&
 				sh.Last(sh.Way()) == a && sh.ErasedAt.IsZero() && len(sh.Returns) == 0 && !a.SpareLeft()
+		}
+		for _, sp := range a.Spares {
+			if sp.CancelledAt.IsZero() {
+				x.Spares = append(x.Spares, Spare{Entity: sp.CarrierRef, Tracking: sp.TrackingID, FoundAt: sp.FoundAt, Needs: sp.Needs})
+			}
 		}
 		o.Attempts = append(o.Attempts, x)
 	}
@@ -151,7 +166,11 @@ type Auditor struct {
 	rows     []Row
 	compared int
 	skipped  []Uncompared
+	accounts func(adapter string) []AccountOf
 }
+
+// AccountOf is an account, by the tenant and the name that the configuration has for it.
+type AccountOf struct{ Tenant, ID string }
 
 // New returns an Auditor over all that the carriers claim. untold says why the claims tell nothing of an attempt, "" where they do.
 // An order that waits, or an attempt at which nobody can look, is told where it should have come to an end before overdue.
@@ -164,6 +183,9 @@ func New(claims []Claim, untold func(a Attempt) string, overdue time.Time) *Audi
 	}
 	return u
 }
+
+// Accounts gives the accounts of the configuration at an adapter, with one of which an orphan there was booked. Nobody knows them otherwise.
+func (u *Auditor) Accounts(at func(adapter string) []AccountOf) { u.accounts = at }
 
 // Add gives one order to be compared.
 func (u *Auditor) Add(o Order) { u.orders = append(u.orders, o) }
@@ -190,8 +212,10 @@ func (u *Auditor) compare(number int) {
 	}
 	carried, told := delivery{}, false
 	for _, a := range o.Attempts {
+		u.spares(o, a)
 		if why := u.untold(a); why != "" {
-			u.skipped = append(u.skipped, Uncompared{Tenant: o.Tenant, Order: o.ID, Attempt: a.Number, Carrier: a.Adapter, State: a.State, Reason: why})
+			u.skipped = append(u.skipped, Uncompared{Tenant: o.Tenant, Order: o.ID, Attempt: a.Number, Carrier: a.Adapter, State: a.State, Reason: why,
+				Unasked: strings.HasPrefix(why, untoldAsk)})
 			u.unseen(o, a, why)
 			carried.unseen(a)
 			continue
@@ -370,6 +394,14 @@ func (r Report) Blind() bool {
 	return r.Attempts == 0 && slices.ContainsFunc(r.Uncompared, func(x Uncompared) bool { return x.Reason != untoldOld })
 }
 
+// Unasked is how many attempts were not compared because their carriers could not be asked.
+func (r Report) Unasked() (n int) {
+	for _, x := range r.Uncompared {
+		n += b2i(x.Unasked)
+	}
+	return n
+}
+
 // Uncompared is an attempt of which nobody could tell whether the carrier has it as the order believes.
 type Uncompared struct {
 	Tenant  string                `json:"tenant,omitempty"`
@@ -378,6 +410,7 @@ type Uncompared struct {
 	Carrier string                `json:"carrier"`
 	State   shipment.AttemptState `json:"state"`
 	Reason  string                `json:"reason"`
+	Unasked bool                  `json:"unasked,omitempty"` // its carrier was to be asked, and could not
 }
 
 // Report compares all orders, adds the bookings that no order has asked for or knows, and returns everything, sorted by kind and order.
@@ -435,6 +468,6 @@ func (u *Auditor) orphan(c Claim) {
 	}
 	if c.Live {
 		u.row(Row{Kind: Orphan, Carrier: c.Carrier, Reference: c.Reference, Entity: c.Entity,
-			Detail: fmt.Sprintf("%s holds %s, and no order has asked for it", c.Carrier, c.Entity), Mend: c.mendOrphan()})
+			Detail: fmt.Sprintf("%s holds %s, and no order has asked for it", c.Carrier, c.Entity), Mend: u.mendOrphan(c)})
 	}
 }

@@ -37,11 +37,13 @@ const (
 	untoldTrack   = "the carrier finds nothing under the reference, and does not know the tracking number, which does not prove that there is nothing"
 	untoldQuiet   = "the carrier's tracking shows neither that the cancelled parcel is cancelled nor that it moves"
 	untoldBlind   = "the adapter cannot look for bookings, and no tracking number is known"
+	// untoldAsk is followed by the account and by what came of asking.
+	untoldAsk = "its carrier could not be asked"
 )
 
 // Ask asks the carriers for each attempt since a time: by its reference, and by its tracking number where that tells nothing. untold says
-// why the answers tell nothing of an attempt, "" where they do. What no attempt has asked for is not found so: there are no orphans. An
-// error is that a carrier could not be asked.
+// why the answers tell nothing of an attempt, "" where they do: that its carrier could not be asked, say, which spoils nothing of the others.
+// What no attempt has asked for is not found so: there are no orphans. An error is that ctx has ended.
 func Ask(ctx context.Context, orders []Order, since, now time.Time, account func(tenant, id string) (Account, bool)) (claims []Claim, untold func(Attempt) string, err error) {
 	type attempt struct {
 		carrier, reference string
@@ -50,7 +52,7 @@ func Ask(ctx context.Context, orders []Order, since, now time.Time, account func
 	of := func(a Attempt) attempt { return attempt{a.Adapter, a.Reference, a.Number} }
 	var mu sync.Mutex
 	why := map[attempt]string{}
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(asksAtOnce)
 	for _, o := range orders {
 		for _, a := range o.Attempts {
@@ -59,8 +61,11 @@ func Ask(ctx context.Context, orders []Order, since, now time.Time, account func
 			}
 			g.Go(func() error {
 				found, reason, err := ask(ctx, o, a, now, account)
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
 				if err != nil {
-					return fmt.Errorf("ask account %s about attempt %d of order %s: %w", a.Account, a.Number, o.ID, err)
+					found, reason = nil, fmt.Sprintf("%s, account %s: %v", untoldAsk, a.Account, err)
 				}
 				mu.Lock()
 				defer mu.Unlock()

@@ -43,6 +43,37 @@ func (f *finder) Track(_ context.Context, r carrier.TrackRequest) ([]carrier.Tra
 	return out, f.err
 }
 
+// asked compares orders of the last hour with what their carriers say.
+func asked(t *testing.T, orders []audit.Order, now time.Time, account func(string, string) (audit.Account, bool)) audit.Report {
+	t.Helper()
+	claims, untold, err := audit.Ask(t.Context(), orders, now.Add(-time.Hour), now, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := audit.New(claims, untold, overdue)
+	for _, o := range orders {
+		u.Add(o)
+	}
+	return u.Report()
+}
+
+// TestOneAccountThatCannotBeAskedSpoilsNothing: its attempts are listed with the reason, and those of others are compared.
+func TestOneAccountThatCannotBeAskedSpoilsNothing(t *testing.T) {
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	down, forgets := attempt(1, shipment.Booked), attempt(2, shipment.Booked)
+	down.Account, down.IntendedAt, forgets.IntendedAt = "desk", now, now
+	find := carrier.Manifest{Abilities: []carrier.Ability{carrier.CanFind}, Absence: carrier.Proven}
+	accounts := map[string]*finder{"desk": {manifest: find, err: errors.New("CREDENTIALS_REJECTED")}, "ups": {manifest: find}}
+	r := asked(t, []audit.Order{{Tenant: "acme", ID: "o1", Status: shipping.OrderDispatched, Attempts: []audit.Attempt{down}},
+		{Tenant: "acme", ID: "o2", Status: shipping.OrderDispatched, Attempts: []audit.Attempt{forgets}}}, now, func(_, id string) (audit.Account, bool) { return accounts[id], true })
+	if r.Unasked() != 1 || len(r.Uncompared) != 1 || r.Uncompared[0].Order != "o1" || r.Uncompared[0].Reason != "its carrier could not be asked, account desk: CREDENTIALS_REJECTED" {
+		t.Errorf("not compared: %+v", r.Uncompared)
+	}
+	if len(r.Differences) != 1 || r.Differences[0].Order != "o2" || r.Differences[0].Kind != audit.Status {
+		t.Errorf("differences: %+v", r.Differences)
+	}
+}
+
 // TestTrackingIsAWitness: where a carrier cannot prove that it has no booking, its tracking is asked, and what that cannot tell is listed.
 func TestTrackingIsAWitness(t *testing.T) {
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -102,8 +133,8 @@ func TestTrackingIsAWitness(t *testing.T) {
 		t.Errorf("%d compared, %d not\n%s", r.Attempts, r.NotCompared, diff)
 	}
 	ups.err = errors.New("carrier is down")
-	if _, _, err := audit.Ask(t.Context(), orders[:1], now.Add(-time.Hour), now, account); !errors.Is(err, ups.err) {
-		t.Errorf("a carrier that does not answer: %v", err)
+	if r := asked(t, orders[:1], now, account); r.Unasked() != 1 || !strings.HasSuffix(r.Uncompared[0].Reason, "account ups: carrier is down") {
+		t.Errorf("a carrier that does not answer: %+v", r)
 	}
 }
 
@@ -168,8 +199,14 @@ func TestCarriersAreAsked(t *testing.T) {
 		t.Errorf("%d compared, %d not: %v", r.Attempts, r.NotCompared, r.Differences)
 	}
 	ups.err = errors.New("carrier is down")
-	if _, _, err := audit.Ask(t.Context(), orders, now.Add(-time.Hour), now, account); !errors.Is(err, ups.err) {
-		t.Errorf("a carrier that does not answer: %v", err)
+	r = asked(t, orders, now, account)
+	if len(r.Differences) != 1 || r.Differences[0].Order != "no account" || r.Unasked() != 5 || r.NotCompared != 9 {
+		t.Errorf("a carrier that does not answer: %+v", r)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, _, err := audit.Ask(ended, orders, now.Add(-time.Hour), now, account); !errors.Is(err, context.Canceled) {
+		t.Errorf("when nobody waits any more: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/tracker"
@@ -80,7 +81,26 @@ func mendHeld(o Order, a Attempt, number string) string {
 	if open(a) {
 		return mendOpen(o, a)
 	}
+	for _, x := range o.Attempts {
+		for _, sp := range x.Spares {
+			if x.Adapter == a.Adapter && sp.bears(number) {
+				return mendSpare(o, x, sp)
+			}
+		}
+	}
 	return usecase.SpareCommand(o.ID, a.Number, number)
+}
+
+// mendSpare is what is to be done about a spare booking that the engine knows and means to cancel.
+func mendSpare(o Order, a Attempt, sp Spare) string {
+	if sp.Needs == "" {
+		return fmt.Sprintf("wait for the engine, which is asking %s to cancel it: waybill shipments get %s", a.Adapter, usecase.Argument(o.ID))
+	}
+	return fmt.Sprintf("have it cancelled at %s, then: waybill shipments resolve %s --attempt %d --outcome absent", a.Adapter, usecase.Argument(o.ID), a.Number)
+}
+
+func (sp Spare) bears(number string) bool {
+	return tracker.SameNumber(sp.Entity, number) || sp.Tracking != "" && tracker.SameNumber(sp.Tracking, number)
 }
 
 // mendElsewhere is what is to be done about a booking under one order's reference whose number another order has.
@@ -88,13 +108,28 @@ func mendElsewhere(other Order) string {
 	return fmt.Sprintf("order %s has its number; see whose it is: waybill shipments get %s", other.ID, usecase.Argument(other.ID))
 }
 
-// mendOrphan is what is to be done about a booking of which no order knows. Nothing tells the engine whose it is.
-func (c Claim) mendOrphan() string {
+// mendOrphan is what is to be done about a booking of which no order knows. Nothing tells the engine whose it is, nor with which of the
+// accounts at the carrier it was booked: another's carrier refuses it, or does not know it.
+func (u *Auditor) mendOrphan(c Claim) string {
 	m := "waybill audit void " + c.Carrier + " " + usecase.Argument(c.Entity)
 	if c.Reference != "" {
 		m += " --reference " + usecase.Argument(c.Reference)
 	}
-	return m
+	if u.accounts == nil {
+		return m
+	}
+	switch at := u.accounts(c.Carrier); len(at) {
+	case 0:
+		return fmt.Sprintf("no account at %s is in the configuration: put the one back that has booked it, then: %s", c.Carrier, m)
+	case 1:
+		return m
+	default:
+		ways := make([]string, len(at))
+		for i, a := range at {
+			ways[i] = m + " --account " + usecase.Argument(a.ID) + " --tenant " + usecase.Argument(a.Tenant)
+		}
+		return "with the account that has booked it: " + strings.Join(ways, " or: ")
+	}
 }
 
 // carried is the attempt that has delivered an order which is delivered: the last with a booking that was carried out. 0 where none was.
@@ -123,6 +158,8 @@ func Known(orders []Order, carrier, number, reference string) (detail, mend stri
 		case a.bears(number) && (live(a) || a.State == shipment.Ended):
 			return 3
 		case a.bears(number):
+			return 2
+		case slices.ContainsFunc(a.Spares, func(sp Spare) bool { return sp.bears(number) }):
 			return 2
 		case reference != "" && a.Reference == reference:
 			return 1

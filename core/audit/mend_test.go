@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,9 @@ func TestADeliveryByAPersonsWordIsHeldAgainstTheCarrier(t *testing.T) {
 		"the carrier's":   {func(sh *shipment.Shipment) { sh.Attempts[0].Doubt.Told = false }, false},
 		"erased":          {func(sh *shipment.Shipment) { sh.ErasedAt = overdue }, false},
 		"with a return":   {func(sh *shipment.Shipment) { sh.Returns = []shipment.ID{"r"} }, false},
-		"with a spare":    {func(sh *shipment.Shipment) { sh.Attempts[0].Spares = []shipment.Spare{{CarrierRef: "e3"}} }, false},
+		"with a spare": {func(sh *shipment.Shipment) {
+			sh.Attempts[0].Spares = []shipment.Spare{{CarrierRef: "e3", FoundAt: overdue}}
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sh := &shipment.Shipment{Tenant: "acme", Status: shipping.OrderDelivered, Order: shipment.Order{ExternalID: "o1"}, Attempts: []shipment.Attempt{{Number: 1,
@@ -56,11 +59,14 @@ func TestKnown(t *testing.T) {
 	needs.Needs = shipment.Attention
 	told := attempt(1, shipment.Adopted)
 	told.Told = true
+	spared := attempt(1, shipment.Booked)
+	spared.Spares = []audit.Spare{{Entity: "e8", Tracking: "T8", Needs: shipment.Attention}}
 	for name, c := range map[string]struct {
 		orders            []audit.Order
 		number, reference string
 		detail, mend      string
 	}{
+		"a spare":       {[]audit.Order{order("o1", shipping.OrderDispatched, spared)}, "t 8", "", "attempt 1 of order o1 knows t 8", "have it cancelled at ups, then: waybill shipments resolve o1 --attempt 1 --outcome absent"},
 		"nobody":        {[]audit.Order{had}, "e2", "r2", "", ""},
 		"another's":     {[]audit.Order{had}, "e2", "", "", ""},
 		"had":           {[]audit.Order{had}, "e1", "", "attempt 1 of order had knows e1", "waybill shipments resolve had --attempt 1 --outcome spare --tracking e1"},
@@ -91,5 +97,69 @@ func TestTheParcelsOfAnOrderAreTold(t *testing.T) {
 		Parcels: []shipment.BookedParcel{{Number: "1Z1"}, {Number: "1Z2"}}}}}}
 	if got := audit.OrderOf(sh).Attempts[0].Parcels; len(got) != 1 || got[0] != "1Z2" {
 		t.Errorf("parcels %q", got)
+	}
+}
+
+// TestASpareThatTheStoreKnowsIsToldWhenNobodyElseTells: where the carriers tell of it, it has its row by their word, or none; and the engine has
+// its time to cancel it.
+func TestASpareThatTheStoreKnowsIsToldWhenNobodyElseTells(t *testing.T) {
+	silent := func(audit.Attempt) string { return "its account is not in the configuration" }
+	late, early := overdue.Add(-time.Minute), overdue.Add(time.Minute)
+	held, gone := spare(claim(1, true)), spare(claim(1, false))
+	wait, resolve := "wait for the engine, which is asking ups to cancel it: waybill shipments get o1", "have it cancelled at ups, then: waybill shipments resolve o1 --attempt 1 --outcome absent"
+	for name, c := range map[string]struct {
+		found  time.Time
+		needs  string
+		untold func(audit.Attempt) string
+		claims []audit.Claim
+		want   string
+		mend   string
+	}{
+		"a person's, and nobody can be asked":     {early, shipment.Attention, silent, nil, "lost e1-spare", resolve},
+		"for long, and nobody can be asked":       {late, "", silent, nil, "lost e1-spare", wait},
+		"a while, and nobody can be asked":        {early, "", silent, nil, "", ""},
+		"a person's, and the carrier is silent":   {early, shipment.Attention, all, []audit.Claim{claim(1, true)}, "lost e1-spare", resolve},
+		"a person's, and the carrier holds it":    {early, shipment.Attention, all, []audit.Claim{claim(1, true), held}, "duplicate e1-spare", resolve},
+		"the carrier holds it":                    {early, "", all, []audit.Claim{claim(1, true), held}, "duplicate e1-spare", wait},
+		"a person's, and the carrier has it gone": {late, shipment.Attention, all, []audit.Claim{claim(1, true), gone}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sh := &shipment.Shipment{Tenant: "acme", Status: shipping.OrderDispatched, Order: shipment.Order{ExternalID: "o1"}, Attempts: []shipment.Attempt{{Number: 1,
+				Kind: shipment.Forward, Adapter: "ups", Account: "ups", Reference: "r1", State: shipment.Booked,
+				Booking: &shipment.Booking{CarrierRef: "e1", TrackingID: "e1", Amount: usd(900)},
+				Spares:  []shipment.Spare{{CarrierRef: "e1-spare", FoundAt: c.found, Needs: c.needs}, {CarrierRef: "e0", FoundAt: late, CancelledAt: late, Needs: c.needs}}}}}
+			u := audit.New(c.claims, c.untold, overdue)
+			u.Add(audit.OrderOf(sh))
+			r := u.Report()
+			// That nobody looks after the booking itself has its own row.
+			r.Differences = slices.DeleteFunc(r.Differences, func(d audit.Row) bool { return d.Entity == "e1" })
+			tells(t, r, c.want)
+			if len(r.Differences) == 1 && r.Differences[0].Mend != c.mend {
+				t.Errorf("mend: %s", r.Differences[0].Mend)
+			}
+		})
+	}
+}
+
+// TestTheCommandOfAnOrphanNamesTheAccounts of which any may have booked it, where there are several.
+func TestTheCommandOfAnOrphanNamesTheAccounts(t *testing.T) {
+	accounts := []audit.AccountOf{{Tenant: "t1", ID: "desk"}, {Tenant: "t1", ID: "ups"}, {Tenant: "t2", ID: "ups"}}
+	const void = "waybill audit void ups e1 --reference r1"
+	for n, want := range map[int]string{
+		0: "no account at ups is in the configuration: put the one back that has booked it, then: " + void,
+		1: void,
+		3: "with the account that has booked it: " + void + " --account desk --tenant t1 or: " + void + " --account ups --tenant t1 or: " + void + " --account ups --tenant t2",
+	} {
+		u := audit.New([]audit.Claim{claim(1, true)}, all, overdue)
+		u.Accounts(func(adapter string) []audit.AccountOf {
+			if adapter != "ups" {
+				t.Errorf("asked for accounts at %s", adapter)
+			}
+			return accounts[:n]
+		})
+		r := u.Report()
+		if len(r.Differences) != 1 || r.Differences[0].Mend != want {
+			t.Errorf("%d accounts: %+v", n, r.Differences)
+		}
 	}
 }

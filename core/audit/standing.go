@@ -103,6 +103,20 @@ func (u *Auditor) unseen(o Order, a Attempt, why string) {
 	u.row(row)
 }
 
+// spares tells of the spare bookings of an attempt that the store itself knows, has not had cancelled for too long or left to a person, and of
+// which the carriers tell nothing. What a carrier holds of them has its row by the carrier's word.
+func (u *Auditor) spares(o Order, a Attempt) {
+	for _, sp := range a.Spares {
+		told := slices.ContainsFunc([]string{sp.Entity, sp.Tracking}, func(n string) bool { return n != "" && len(u.numbered[numberKey(a.Adapter, n)]) > 0 })
+		if told || sp.Needs == "" && !sp.FoundAt.Before(u.overdue) {
+			continue
+		}
+		u.row(Row{Kind: Lost, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: sp.Entity,
+			Detail: fmt.Sprintf("attempt %d has the spare booking %s, on which the order does not count, and it is not cancelled", a.Number, sp.Entity),
+			Mend:   mendSpare(o, a, sp)})
+	}
+}
+
 // delivery is what the carriers say of the bookings of which one has delivered the order.
 type delivery struct {
 	blind bool // nobody can tell of one of them
