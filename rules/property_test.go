@@ -136,6 +136,9 @@ func TestOrderOfQuotesNeverMatters(t *testing.T) {
 		if third := encode(t, again); !bytes.Equal(first, third) {
 			t.Fatalf("recomputed differently:\n%s", cmp.Diff(string(first), string(third)))
 		}
+		if other, err := rules.Misrecorded(b, record); err != nil || len(other) > 0 {
+			t.Fatalf("other members come out: %v (%v)", other, err)
+		}
 		if _, err := rules.Explain(b, record); err != nil {
 			t.Fatal(err)
 		}

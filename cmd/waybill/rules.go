@@ -147,7 +147,8 @@ func newRulesExplainCmd(p *program) *cobra.Command {
 		Use: "explain ORDER_ID|RECORD.json|CODE", Short: "Show the value of every part of every rule of a decision", Args: cobra.ExactArgs(1),
 		Long: "Compute a decision again from its record, and show what every part of every rule came to. The record is a file, or that of\n" +
 			"an order at a running engine; a file may also be a line of 'rules export', or - for standard input. The rules are those that decided, which a record knows by their hash: the engine has\n" +
-			"kept them; with --rules they are those of a folder, and no engine is asked for them. A code such as E104 is explained by itself.",
+			"kept them; with --rules they are those of a folder, and no engine is asked for them. Where the record\n" +
+			"says otherwise than what its rules come to now, that is told first, and the exit code is 1. A code such as E104 is explained by itself.",
 		Example: "  waybill rules explain 7709-001\n" +
 			"  waybill shipments decision 7709-001 --json | jq '.decisions[-1].record' > record.json && waybill rules explain record.json --rules rules",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -190,6 +191,10 @@ func (p *program) rulesExplain(ctx context.Context, f *clientFlags, what, dir st
 	if err != nil {
 		return fmt.Errorf("explain %s: %w", what, err)
 	}
+	other, err := p.misrecorded(bundle, &d)
+	if err != nil {
+		return fmt.Errorf("explain %s: %w", what, err)
+	}
 	if _, err := p.out.Write([]byte(text)); err != nil {
 		return err
 	}
@@ -199,7 +204,21 @@ func (p *program) rulesExplain(ctx context.Context, f *clientFlags, what, dir st
 			return err
 		}
 	}
+	if err == nil && len(other) > 0 {
+		err = fmt.Errorf("%s is not what its rules make of it: %s come out otherwise; explained is what they make of it", what, strings.Join(other, ", "))
+	}
 	return err
+}
+
+// misrecorded says before an explanation where the record is not what is explained, and which members of it are not.
+func (p *program) misrecorded(b *rules.Bundle, record *rules.Decision) ([]string, error) {
+	other, err := rules.Misrecorded(b, *record)
+	if err == nil && len(other) > 0 {
+		_, err = fmt.Fprintf(p.out, "NOT AS RECORDED: computed again from the input and the quotes of the record, by the rules that it names, other members come out: %s.\n"+
+			"The record says: %s\nEither the record was changed, or another version of waybill made it. What follows is computed.\n\n",
+			strings.Join(other, ", "), printable(record.Sentence()))
+	}
+	return other, err
 }
 
 // problemCode is how the codes of problems and findings look, in any case.

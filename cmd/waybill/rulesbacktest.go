@@ -250,6 +250,9 @@ func (p *program) explainSample(ctx context.Context, versions *deciders, b *rule
 		if err != nil {
 			return err
 		}
+		if _, err := p.misrecorded(old, &s.Was); err != nil {
+			return err
+		}
 		fmt.Fprintf(p.out, "  as it was decided:\n%s\n  %s:\n", indent(text), how)
 	}
 	text, err := rules.Explain(b, s.Record)
