@@ -206,9 +206,11 @@ func (a *animal) Check(ctx context.Context) error {
 func (a *animal) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
 	switch a.flaw {
 	case "deaf":
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		// It goes on for two seconds after its call has ended; as long as a call lasts nothing is wrong with it.
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(2*time.Second, cancel) })()
+		ctx = late
 	case "one at a time":
 		defer a.active.Add(-1)
 		if a.active.Add(1) > 4 {
