@@ -208,7 +208,7 @@ func (c *chaos) begin(ctx context.Context) error {
 	return errors.Join(c.await(ctx, c.control, "/_sim/healthz"), c.await(ctx, c.api, "/readyz"))
 }
 
-// storm kills, moves and disturbs while orders are sent.
+// storm kills and moves while orders are sent, and disturbs until all that was asked is answered.
 func (c *chaos) storm(ctx context.Context) error {
 	c.targets.start()
 	storm, over := context.WithCancel(ctx)
@@ -220,7 +220,10 @@ func (c *chaos) storm(ctx context.Context) error {
 	}
 	g.Go(func() error {
 		defer over()
-		return c.load(gctx)
+		return c.load(gctx, func() {
+			over()
+			c.targets.disarm()
+		})
 	})
 	err := g.Wait()
 	over()

@@ -89,8 +89,8 @@ func (t *truth) awaits(sh *shipment.Shipment) bool {
 }
 
 // load sends the orders, spread over the span, and goes on with orders of the rarer fates while the engine has failpoints that it
-// has not died at.
-func (c *chaos) load(ctx context.Context) error {
+// has not died at. It calls sent when all were sent: from then on nothing need be killed any more, as what is asked only waits to be done.
+func (c *chaos) load(ctx context.Context, sent func()) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.clients)
 	begun := time.Now()
@@ -105,6 +105,7 @@ func (c *chaos) load(ctx context.Context) error {
 	if err := c.encore(ctx, g, pace); err != nil {
 		return errors.Join(g.Wait(), err)
 	}
+	sent()
 	return g.Wait()
 }
 
