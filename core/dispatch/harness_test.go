@@ -173,6 +173,11 @@ func (e *engine) hear(id string, h shipment.Heard) error {
 	return e.store.Commit(ctx, sh.Tenant, tx)
 }
 
+// put stores an order as it is.
+func (e *engine) put(sh *shipment.Shipment) error {
+	return e.store.Commit(context.Background(), sh.Tenant, &store.Tx{Shipments: []*shipment.Shipment{sh}, Now: e.clock.Now()})
+}
+
 // pass lets time go by in steps, doing what is due at each.
 func (e *engine) pass(d time.Duration) {
 	e.t.Helper()

@@ -140,6 +140,7 @@ func (s *Service) retry(ctx context.Context, c usecase.Caller, sh *shipment.Ship
 		}
 		now := s.Clock.Now()
 		sh.Retries, sh.Fallback, sh.Rules, sh.Offers = 0, nil, "", nil // it is asked and decided afresh
+		sh.Cancel = nil                                                // an earlier version kept one beyond the end of its booking
 		prepare(sh)
 		if err := s.place(ctx, t, sh, now); err != nil {
 			return nil, err

@@ -28,7 +28,8 @@ const courier = "courier"
 // Follow takes in what was told about the booking of an attempt, oldest first. It returns lines for the history, and whether the
 // booking has just ceased to be one of the account's open ones. Only news of the live booking move the order. A late one, or
 // one of an attempt that has ended, enters the history and moves nothing. While we ask the carrier to cancel, its word that the
-// booking has ended is left to whoever hears the answer: that one knows what the order is to become.
+// booking has ended is left to whoever hears the answer: that one knows what the order is to become. A cancellation that is kept, and of
+// which the carrier was not asked yet, is done with that.
 func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Change, over bool) {
 	a := s.Attempt(number)
 	if a == nil || !s.ErasedAt.IsZero() {
@@ -41,7 +42,11 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 		if moves && !h.Person && a.CancelIntent != nil && gone(a, s, h.Status) {
 			moves = false
 		}
-		if moves && !h.Person && h.Status == shipping.OrderCancelled {
+		wished := moves && !h.Person && s.Cancel != nil && gone(a, s, h.Status)
+		switch {
+		case wished:
+			h = s.wished(h)
+		case moves && !h.Person && h.Status == shipping.OrderCancelled:
 			h = unasked(h)
 			a.end(now)
 		}
@@ -55,7 +60,11 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 			func(c *Change) { c.Late, c.Actor = !moves, h.Actor })
 		s.UpdatedAt = now
 		lines = append(lines, line)
-		if moves {
+		switch {
+		case wished:
+			a.end(now)
+			a.State, s.Cancel, s.Failure = Cancelled, nil, nil
+		case moves:
 			s.settle(a, h, now)
 			lines = append(lines, s.overtaken(a, asked, now)...)
 		}
@@ -78,9 +87,6 @@ func (s *Shipment) asked(a *Attempt) asked {
 // way hears of it nowhere else. Where nothing was delivered, a change that the carrier was asked for is made of the order, so that the
 // next booking is made with it; all but its name, which another may have taken.
 func (s *Shipment) overtaken(a *Attempt, was asked, now time.Time) (lines []Change) {
-	if a.State != Ended {
-		return nil
-	}
 	line := func(code string) {
 		lines = append(lines, s.Move(s.Status, now, System, WithAttempt(a.Number), func(c *Change) { c.Late = true },
 			WithNote(code+"( "+a.Provider+": the booking had come to its end before )")))
@@ -89,6 +95,7 @@ func (s *Shipment) overtaken(a *Attempt, was asked, now time.Time) (lines []Chan
 		line("CANCELLATION_REFUSED")
 	}
 	switch {
+	case a.State != Ended:
 	case was.change != nil && s.Status != shipping.OrderDelivered:
 		id := s.Order.ExternalID
 		s.Order = was.change.Order
@@ -108,6 +115,15 @@ func gone(a *Attempt, s *Shipment, to shipping.Status) bool {
 // gaveUp reports whether trouble at the carrier's is the end of the booking: a courier who never had the goods will not come again.
 func (a *Attempt) gaveUp(s *Shipment) bool {
 	return a.Quote.Mode == courier && s.Progress.ActualPickup.IsZero()
+}
+
+// wished is the end of a booking whose cancellation was asked for: that of the order, in the carrier's words.
+func (s *Shipment) wished(h Heard) Heard {
+	if h.Actor == "" {
+		h.Actor = h.User
+	}
+	h.Status, h.SubStatus, h.Reason, h.User = shipping.OrderCancelled, "", nil, s.Cancel.By
+	return h
 }
 
 // unasked is a carrier's own cancellation: the order can be tried again.
@@ -144,6 +160,9 @@ func (s *Shipment) settle(a *Attempt, h Heard, now time.Time) {
 	case shipping.OrderUndeliverable: // the booking goes on with its return, and is counted no more
 		if a.EndedAt.IsZero() {
 			a.EndedAt = now
+		}
+		if a.CancelIntent == nil { // nobody may cancel it any more; one that was asked for is answered
+			s.Cancel = nil
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package shipment_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -106,6 +107,46 @@ func TestADeliveryThatOvertakesIsTold(t *testing.T) {
 			if l.Note != code+"( UPS: the booking had come to its end before )" || !l.Late || l.Attempt != 1 || l.Seq != lines[0].Seq+i+1 {
 				t.Errorf("%s: line %+v, want a late one that says %s", name, l, code)
 			}
+		}
+	}
+}
+
+// A cancellation that is kept is done where the carrier ends the booking before it is asked, and is refused where it delivers or brings back.
+func TestAKeptCancellationEndsWithTheBooking(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode  string
+		news  shipping.Status
+		want  shipping.Status
+		state shipment.AttemptState
+		notes []string
+	}{
+		"cancelled":        {"ground", shipping.OrderCancelled, shipping.OrderCancelled, shipment.Cancelled, []string{"C( words )"}},
+		"failed":           {"ground", shipping.OrderFailed, shipping.OrderCancelled, shipment.Cancelled, []string{"C( words )"}},
+		"given up":         {"courier", shipping.ErrorException, shipping.OrderCancelled, shipment.Cancelled, []string{"C( words )"}},
+		"delivered":        {"ground", shipping.OrderDelivered, shipping.OrderDelivered, shipment.Ended, []string{"C( words )", "CANCELLATION_REFUSED( UPS: the booking had come to its end before )"}},
+		"brought back":     {"ground", shipping.OrderUndeliverable, shipping.OrderUndeliverable, shipment.Booked, []string{"C( words )", "CANCELLATION_REFUSED( UPS: the booking had come to its end before )"}},
+		"only in trouble":  {"ground", shipping.ErrorException, shipping.ErrorException, shipment.Booked, []string{"C( words )"}},
+		"only on its way":  {"ground", shipping.InTransit, shipping.InTransit, shipment.Booked, []string{"C( words )"}},
+		"a driver is lost": {"courier", shipping.OrderUnassigned, shipping.OrderUnassigned, shipment.Booked, []string{"C( words )"}},
+	} {
+		s := booked(c.mode)
+		s.Cancel = &shipment.CancelRequest{By: "shop", Kept: true}
+		lines, over := hear(s, c.news)
+		a := &s.Attempts[0]
+		var notes []string
+		for _, l := range lines {
+			notes = append(notes, l.Note)
+		}
+		stays := c.state == shipment.Booked && c.news != shipping.OrderUndeliverable
+		if s.Status != c.want || s.SubStatus != "" || a.State != c.state || (s.Cancel != nil) != stays || over == stays || !slices.Equal(notes, c.notes) {
+			t.Errorf("%s: %s %s, %s, cancel %v, over %v, %q", name, s.Status, s.SubStatus, a.State, s.Cancel, over, notes)
+			continue
+		}
+		if c.want == shipping.OrderCancelled && (lines[0].User != "shop" || lines[0].Actor != "UPS" || lines[0].Reason != nil || s.Failure != nil) {
+			t.Errorf("%s: line %+v, failure %v", name, lines[0], s.Failure)
+		}
+		if !stays && !s.AtRest() && c.news != shipping.OrderUndeliverable {
+			t.Errorf("%s: the order is not at rest", name)
 		}
 	}
 }

@@ -23,13 +23,14 @@ func TestOutcome(t *testing.T) {
 		onTime float64
 		told   bool
 	}{
-		"given up":          {shipping.ErrorException, shipment.Ended, shipment.Forward, time.Time{}, -1, 1, true},
-		"failed":            {shipping.OrderFailed, shipment.Ended, shipment.Forward, time.Time{}, -1, 1, true},
-		"delivered":         {shipping.OrderDelivered, shipment.Ended, shipment.Forward, now, 0, 1, false},
-		"delivered late":    {shipping.OrderDelivered, shipment.Ended, shipment.Forward, now.Add(time.Hour), 0, 0, false},
-		"on its way":        {shipping.InTransit, shipment.Booked, shipment.Forward, time.Time{}, 0, 1, false},
-		"trouble of parcel": {shipping.ErrorException, shipment.Booked, shipment.Forward, time.Time{}, 0, 1, false},
-		"a return":          {shipping.OrderDelivered, shipment.Ended, shipment.Return, now, 0, 1, false},
+		"given up":            {shipping.ErrorException, shipment.Ended, shipment.Forward, time.Time{}, -1, 1, true},
+		"failed":              {shipping.OrderFailed, shipment.Ended, shipment.Forward, time.Time{}, -1, 1, true},
+		"cancelled as wished": {shipping.OrderCancelled, shipment.Cancelled, shipment.Forward, time.Time{}, -1, 1, false},
+		"delivered":           {shipping.OrderDelivered, shipment.Ended, shipment.Forward, now, 0, 1, false},
+		"delivered late":      {shipping.OrderDelivered, shipment.Ended, shipment.Forward, now.Add(time.Hour), 0, 0, false},
+		"on its way":          {shipping.InTransit, shipment.Booked, shipment.Forward, time.Time{}, 0, 1, false},
+		"trouble of parcel":   {shipping.ErrorException, shipment.Booked, shipment.Forward, time.Time{}, 0, 1, false},
+		"a return":            {shipping.OrderDelivered, shipment.Ended, shipment.Return, now, 0, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sh := &shipment.Shipment{ID: "s", Tenant: "demo", Status: c.status}

@@ -304,6 +304,22 @@ func TestOurOwnCancellationIsLeftToWhoHearsTheAnswer(t *testing.T) {
 	e.wantHistory(sh.ID, "?ORDER_CANCELLED")
 }
 
+// The carrier ends a booking whose cancellation is kept, and that it was not asked for yet: the order is cancelled, as its caller was told.
+func TestAKeptCancellationIsDoneWithTheCarriersOwn(t *testing.T) {
+	e := newFollower(t)
+	sh, _ := e.book("o1", "ground", "1Z1")
+	sh.Cancel = &shipment.CancelRequest{By: "key", At: start, Kept: true}
+	if err := e.store.Commit(context.Background(), "demo", &store.Tx{Shipments: []*shipment.Shipment{sh}}); err != nil {
+		t.Fatal(err)
+	}
+	e.mustTell(news("1Z1", ev(1, shipping.OrderCancelled)))
+	got := e.shipment(sh.ID)
+	if got.Attempts[0].State != shipment.Cancelled || got.Cancel != nil || !got.AtRest() || got.Retryable() || e.open() != 0 {
+		t.Errorf("attempt %s, cancel %v, %d open", got.Attempts[0].State, got.Cancel, e.open())
+	}
+	e.wantHistory(sh.ID, "ORDER_CANCELLED")
+}
+
 func TestReturnsGoOnAndCountOnce(t *testing.T) {
 	e := newFollower(t)
 	sh, tr := e.book("o1", "courier", "1Z1")
