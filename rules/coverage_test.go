@@ -51,7 +51,7 @@ exclude:
 		`exclude "air" not evaluated, because the account was out before`,
 		`exclude "dear" not evaluated, because it was not quoted`,
 		`exclude "dear" not evaluated, because there is no offer`,
-		"option doordash  no offer\n  exclude passed over \"mine\"\n",
+		"option doordash  NO OFFER: REFUSED no\n  exclude passed over \"mine\"\n",
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("it does not say %s:\n%s", line, text)

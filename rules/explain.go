@@ -57,6 +57,8 @@ type explaining struct {
 	out   *trace.Writer
 	err   error
 
+	refused map[selector]bool // of which it is said that they gave no quote, and why
+
 	skipped int // parts of conditions that were not evaluated
 
 	speaks *head                        // the rule whose parts are being shown, nil where it is none

@@ -9,8 +9,30 @@ func (e *explaining) beforeQuotes() {
 			e.candidate(&e.candidates[i])
 		}
 	}
-	for _, r := range e.d.Refused {
-		e.line("option %s  NO OFFER: %s %s", selector{r.Account, r.Service}, r.Code, r.Message)
+	for i := range e.d.Refused {
+		if r := &e.d.Refused[i]; !e.refused[selector{r.Account, r.Service}] {
+			e.refusal(r)
+		}
+	}
+}
+
+func (e *explaining) refusal(r *Refused) {
+	e.line("option %s  NO OFFER: %s %s", selector{r.Account, r.Service}, r.Code, r.Message)
+}
+
+// noOffer heads what is said of an account, or of one of its services, without an offer: with why there is none, where that is known.
+func (e *explaining) noOffer(who selector) {
+	for i := range e.d.Refused {
+		if r := &e.d.Refused[i]; r.Account == who.account && r.Service == who.service {
+			e.refusal(r)
+			if e.refused == nil {
+				e.refused = map[selector]bool{}
+			}
+			e.refused[who] = true
+		}
+	}
+	if !e.refused[who] {
+		e.line("option %s  no offer", who)
 	}
 }
 
@@ -83,7 +105,7 @@ func (e *explaining) judged(account, service string, least, most int, out []Excl
 			continue
 		}
 		if !headed {
-			e.line("option %s  no offer", selector{account, service})
+			e.noOffer(selector{account, service})
 			e.optionLets(least, most)
 			headed = true
 		}

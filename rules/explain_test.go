@@ -259,3 +259,36 @@ func TestCallsAreExplainedAsTheyAreWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoGaveNoQuoteIsExplainedOnce: why there is none, and what the rules said of it, under one head.
+func TestWhoGaveNoQuoteIsExplainedOnce(t *testing.T) {
+	b := mustLoaded(t, replayed+"exclude:\n  - { name: No air, when: 'option.mode == \"air\"' }\n  - { name: Never, when: order.quantity > 1000 }\n")
+	list := offers()
+	list = slices.DeleteFunc(list, func(o rules.Offer) bool { return o.Account == "doordash" || o.Quote.ServiceID == "ground" })
+	d := b.Decide(b.Prepare(input(t, source()), candidates()), list,
+		rules.Refused{Account: "ups", Service: "ground", Code: "SERVICE_UNAVAILABLE", Message: "not here"},
+		rules.Refused{Account: "ups", Service: "other", Code: "SERVICE_UNAVAILABLE", Message: "nor this"},
+		rules.Refused{Account: "doordash", Code: "TIMEOUT", Message: "no answer"})
+	text, err := rules.Explain(b, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heads := map[string]int{}
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, "option "); ok {
+			who, _, _ := strings.Cut(rest, " ")
+			heads[who]++
+		}
+	}
+	if heads["ups/ground"] != 1 || heads["ups/other"] != 1 || heads["doordash"] != 1 {
+		t.Errorf("heads %v\n%s", heads, text)
+	}
+	for _, want := range []string{
+		"option ups/ground  NO OFFER: SERVICE_UNAVAILABLE not here\n  exclude passed over \"No air\"\n", "option ups/other  NO OFFER: SERVICE_UNAVAILABLE nor this\n",
+		"option doordash  NO OFFER: TIMEOUT no answer\n  exclude passed over \"Never\"\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing:\n%s", want, text)
+		}
+	}
+}
