@@ -34,6 +34,7 @@ var functionReference = map[string][2]string{
 	"jpy": {"jpy(1250)", "money in yen"}, "money": {`money("12.50", "CAD")`, "money in any currency"},
 	"lb": {"lb(60)", "a weight in pounds"}, "kg": {"kg(27)", "a weight in kilograms"}, "oz": {"oz(8)", "a weight in ounces"}, "g": {"g(500)", "a weight in grams"},
 	"inch": {"inch(48)", "a length in inches"}, "ft": {"ft(4)", "a length in feet"}, "cm": {"cm(120)", "a length in centimetres"}, "mm": {"mm(1200)", "a length in millimetres"},
+	"cm3": {"cm3(2000)", "a volume in cubic centimetres"}, "inch3": {"inch3(120)", "a volume in cubic inches"}, "liters": {"liters(2)", "a volume in litres"},
 	"mi": {"mi(3)", "a distance in miles"}, "km": {"km(5)", "a distance in kilometres"}, "m": {"m(500)", "a distance in metres"},
 	"minutes": {"minutes(55)", "a duration"}, "hours": {"hours(2)", "a duration"}, "days": {"days(1)", "a duration"},
 	"business_days": {"business_days(2)", "a duration: until so many days from Monday to Friday have come that are no holidays of the location"},

@@ -213,7 +213,7 @@ func width(n *yaml.Node) int {
 func (s *source) formulaFault(n *yaml.Node, offset int, f *formula.Problem) {
 	p := Problem{Code: f.Code, Sentence: f.Message, Hint: f.Hint, DidYouMean: f.DidYouMean}
 	s = s.home(n)
-	if n.Style == 0 && n.Line >= 1 && n.Line <= len(s.lines) && strings.Contains(s.lines[n.Line-1], n.Value+" #") && strings.HasPrefix(f.Message, "the quotes") {
+	if n.Style == 0 && n.Line >= 1 && n.Line <= len(s.lines) && strings.Contains(s.lines[n.Line-1], n.Value+" #") && (strings.HasPrefix(f.Message, "the quotes") || strings.HasPrefix(f.Message, "the expression ends too early")) {
 		p.Hint = "to YAML a # behind a blank begins a comment: put the whole value into single quotes"
 	}
 	p.Line, p.Column, p.End = s.place(n, offset+f.From, offset+f.To)

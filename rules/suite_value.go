@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
 	"reflect"
 	"regexp"
@@ -164,7 +165,12 @@ func (r *valueReader) fraction(n *yaml.Node, what string) float64 {
 	return f
 }
 
-var volumeUnits = map[string]*big.Rat{"mm3": big.NewRat(1, 1), "cm3": big.NewRat(1000, 1), "l": big.NewRat(1_000_000, 1)}
+// volumeUnits are those of tests: the ones of rules, and the shorter words.
+var volumeUnits = func() map[string]*big.Rat {
+	units := map[string]*big.Rat{"mm3": big.NewRat(1, 1), "l": unit.VolumeUnits["liters"]}
+	maps.Copy(units, unit.VolumeUnits)
+	return units
+}()
 
 func (r *valueReader) money(n *yaml.Node, what string) shipping.Money {
 	text, currency := strings.TrimSpace(n.Value), r.currency

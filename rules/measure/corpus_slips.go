@@ -71,7 +71,7 @@ var ExpressionSlips = []Slip{
 	{"E201", `option.dropoff_in > «55»`, "minutes(55)"},
 	{"E201", `local.weekday == «6»`, `"sat"`},
 	{"E201", `order.to.postal_code == «60637»`, `"60637"`},
-	{"E201", `order.weight «>» mi(3)`, "weight and distance"},
+	{"E201", `order.weight > «mi(3)»`, "weight and distance"},
 	{"E201", `order.total == (order.gift ? «order.weight : order.total»)`, "weight and money"},
 	{"E201", `order.total == («order.weight ?? order.total»)`, "weight and money"},
 	{"E201", `order.total in [order.weight, «order.total»]`, "weight and money"},

@@ -17,14 +17,17 @@ type Volume struct{ Rational }
 // Distance is a way; its base unit is the metre.
 type Distance struct{ Rational }
 
-// Of gives one unit in base units, by the name of its function in rules: lb, kg, oz, g for weights; inch, ft, cm, mm for lengths; mi, km,
-// m for distances.
+// Of gives one unit in base units, by the name of its function in rules: lb, kg, oz, g for weights; inch, ft, cm, mm for lengths; cm3,
+// inch3, liters for volumes; mi, km, m for distances.
 var (
 	WeightUnits = map[string]*big.Rat{
 		"lb": big.NewRat(45359237, 100000), "oz": big.NewRat(45359237, 1600000), "kg": big.NewRat(1000, 1), "g": big.NewRat(1, 1),
 	}
 	LengthUnits = map[string]*big.Rat{
 		"inch": big.NewRat(254, 10), "ft": big.NewRat(3048, 10), "cm": big.NewRat(10, 1), "mm": big.NewRat(1, 1),
+	}
+	VolumeUnits = map[string]*big.Rat{
+		"cm3": big.NewRat(1000, 1), "inch3": big.NewRat(16387064, 1000), "liters": big.NewRat(1_000_000, 1),
 	}
 	DistanceUnits = map[string]*big.Rat{
 		"mi": big.NewRat(1609344, 1000), "km": big.NewRat(1000, 1), "m": big.NewRat(1, 1),

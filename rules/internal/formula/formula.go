@@ -130,6 +130,8 @@ func (f *Formula) wanted(want []string, root ast.Node) *Problem {
 	}
 	p := &Problem{Code: "E202", From: from, To: to, Message: fmt.Sprintf("expected %s, but this is %s", strings.Join(want, " or "), got)}
 	switch {
+	case isMap(root):
+		p.Hint = f.env.mapHint(root)
 	case slices.Contains(want, Number) && got == Money:
 		p.Hint = "dollars(…) makes a number of money"
 	case slices.Contains(want, Number) && got == Duration:

@@ -115,7 +115,7 @@ func (g *guard) Visit(node *ast.Node) {
 	case *ast.BinaryNode:
 		g.binary(n)
 	case *ast.NilNode:
-		g.fail(n, "E302", "nil is not used in rules").Hint = `nothing is ever missing: an absent text is "", an unknown type is "unknown"`
+		g.fail(n, "E302", "nil is not used in rules").Hint = nothingHint
 	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
 		g.fail(n, "E302", "an expression is one line, without let or ;").Hint = "name it under let: at the top of the file"
 	case *ast.MapNode, *ast.BytesNode:

@@ -44,7 +44,10 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 	p := &Problem{Code: "E301", From: at.From, To: max(at.To, at.From+1)}
 	p.From, p.To = wholeWord(src, p.From, p.To)
 	if m := unknownName.FindStringSubmatch(at.Message); m != nil {
-		e.unknownName(p, m[1])
+		if !e.meantName(p, src, tree, m[1]) {
+			e.unknownName(p, m[1])
+			e.meantList(p, src, m[1])
+		}
 		return p
 	}
 	if m := unknownField.FindStringSubmatch(at.Message); m != nil && tree != nil {
@@ -52,7 +55,7 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 		return p
 	}
 	if m := mismatch.FindStringSubmatch(at.Message); m != nil && tree != nil {
-		mismatched(p, tree, at.Location, m)
+		e.mismatched(p, src, tree, at.Location, m)
 		if word := string([]rune(src)[min(p.From, utf8.RuneCountInString(src)):min(p.To, utf8.RuneCountInString(src))]); leadingZero.MatchString(word) {
 			p.Hint = strings.ReplaceAll(p.Hint, `"`+strings.TrimLeft(word, "0")+`"`, `"`+word+`"`) // a postal code
 		}
@@ -327,7 +330,7 @@ func fieldsOf(t reflect.Type) []string {
 }
 
 // mismatched words an operator whose sides do not fit.
-func mismatched(p *Problem, tree *parser.Tree, at file.Location, m []string) {
+func (e *Env) mismatched(p *Problem, src string, tree *parser.Tree, at file.Location, m []string) {
 	op, left, right := m[1], friendlyName(m[2]), friendlyName(m[3])
 	p.Code = "E201"
 	p.Message = fmt.Sprintf("%s and %s do not fit together with %s", left, right, op)
@@ -359,6 +362,15 @@ func mismatched(p *Problem, tree *parser.Tree, at file.Location, m []string) {
 		p.Hint = unitHint(kind, pathOf(other(find.found, side)), text)
 	case left == Money && right == Money:
 		p.Hint = "money can be added, subtracted, compared and divided by money"
+	case isMap(find.found.Left):
+		p.Hint = e.mapHint(find.found.Left)
+	case isMap(find.found.Right):
+		p.Hint = e.mapHint(find.found.Right)
+	case left != right && quantities[left] && quantities[right] && op != "*" && op != "/":
+		otherQuantity(p, src, find.found, left, right)
+	case (op == "==" || op == "!=") && !isList(find.found.Left) && isList(find.found.Right):
+		p.DidYouMean = map[string]string{"==": "in", "!=": "not in"}[op]
+		p.Hint = fmt.Sprintf("one of several is asked with in: %s %s %s", find.found.Left.String(), p.DidYouMean, find.found.Right.String())
 	case left == namedList || right == namedList:
 		p.Hint = "a list of the file is asked with in: order.to.state in lists.x"
 	case (op == "==" || op == "!=") && right == Text && isList(find.found.Left):
@@ -422,6 +434,8 @@ func unitHint(kind, path, number string) string {
 		return fmt.Sprintf("a weight needs its unit: lb(%s), kg(%s), oz(%s), g(%s)", number, number, number, number)
 	case Length:
 		return fmt.Sprintf("a length needs its unit: inch(%s), cm(%s)", number, number)
+	case Volume:
+		return fmt.Sprintf("a volume needs its unit: liters(%s), cm3(%s), inch3(%s)", number, number, number)
 	case Distance:
 		return fmt.Sprintf("a distance needs its unit: mi(%s), km(%s)", number, number)
 	case Duration:
@@ -477,13 +491,16 @@ func friendlyType(t reflect.Type) string {
 var friendlyNames = map[string]string{
 	"shipping.Money": Money, "unit.Weight": Weight, "unit.Length": Length, "unit.Volume": Volume, "unit.Distance": Distance,
 	"int": Number, "float64": Number, "string": Text, "bool": Bool, "time.Time": Moment, "time.Duration": Duration,
-	"formula.List": namedList, "[]string": "list of text", "[]interface {}": "list", "interface {}": "anything", "any": "anything",
+	"formula.List": namedList, "[]string": "list of text", "[]interface {}": "list", "map[string]int": "numbers by name", "map[string]string": "texts by name", "interface {}": "anything", "any": "anything",
 }
 
 // friendlyName words a Go type.
 func friendlyName(t string) string {
 	if n, ok := friendlyNames[t]; ok {
 		return n
+	}
+	if entry, ok := strings.CutPrefix(t, "[]"); ok {
+		return listOf + friendlyName(entry) + "s"
 	}
 	if i := strings.LastIndexByte(t, '.'); i >= 0 {
 		return strings.ToLower(t[i+1:])

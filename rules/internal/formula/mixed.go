@@ -41,13 +41,34 @@ func (m *mixed) Visit(node *ast.Node) {
 		case "in", "not in":
 			if entry, ok := strings.CutPrefix(kindIn(n.Right), listOf); ok {
 				m.meet(kindIn(n.Left), entry, "cannot be compared with in", entryOf(n.Right), entryOf(n.Right))
+				if m.problem != nil && pathOf(n.Left) == "local.weekday" {
+					m.problem.Hint = unitHint(Text, "local.weekday", "")
+				}
 			}
 		case "==", "!=":
 			left, right := kindIn(n.Left), kindIn(n.Right)
+			if m.entries(n); m.problem != nil {
+				return
+			}
 			if strings.HasPrefix(left, listOf) && strings.HasPrefix(right, listOf) { // of all else, the checker says it better
 				m.meet(left, right, "cannot be compared", entryOf(n.Right), entryOf(n.Right))
 			}
 		}
+	}
+}
+
+// entries refuses to compare a list of what is no text, such as the items, with another kind of list: they are never equal, even where both
+// are empty.
+func (m *mixed) entries(n *ast.BinaryNode) {
+	for _, sides := range [][2]ast.Node{{n.Left, n.Right}, {n.Right, n.Left}} {
+		of := sides[0].Type()
+		if !isList(sides[0]) || of.Elem().Kind() != reflect.Struct || !isList(sides[1]) || sides[1].Type() == of {
+			continue
+		}
+		path, from := pathOf(sides[0]), n.Location().From
+		m.problem = &Problem{Code: "E201", From: from, To: from + len(n.Operator), Message: fmt.Sprintf("%s cannot be compared with another list", path),
+			Hint: fmt.Sprintf("ask how many there are: len(%s) %s 0; or what stands in it: any(%s, …)", path, n.Operator, path)}
+		return
 	}
 }
 

@@ -39,6 +39,9 @@ func init() {
 	for name, u := range unit.LengthUnits {
 		macros[name] = quantityLiteral(name, u, func(r unit.Rational) any { return unit.Length{Rational: r} })
 	}
+	for name, u := range unit.VolumeUnits {
+		macros[name] = quantityLiteral(name, u, func(r unit.Rational) any { return unit.Volume{Rational: r} })
+	}
 	for name, u := range unit.DistanceUnits {
 		macros[name] = quantityLiteral(name, u, func(r unit.Rational) any { return unit.Distance{Rational: r} })
 	}

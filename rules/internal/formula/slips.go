@@ -20,9 +20,7 @@ var slips = []struct {
 }{
 	{regexp.MustCompile(`[“”„‟‘’‚«»]`), has("“", "”", "„", "‟", "‘", "’", "‚", "«", "»"), true, "curly quotes are not quotes", `use straight quotes: "`, `"`},
 	{regexp.MustCompile(`\$\d+(\.\d+)?`), has("$"), true, "money is not written with $", "write usd(5) for 5 dollars", "usd(…)"},
-	{regexp.MustCompile(`\d+(\.\d+)?\s*%(\s*$|\s+(and|or)\b|\s*[)<>=,])`), has("%"), true, "a percentage is not a number in an expression",
-		"multiply instead: order.total * 0.05", "* 0.05"},
-	{regexp.MustCompile(`\b(usd|eur|gbp|cad|aud|mxn|jpy|lb|kg|oz|g|inch|ft|cm|mm|mi|km|m|minutes|hours|days)\(\s*\d+,\s*\d+\s*\)`), has(","), true, "a comma does not part decimals",
+	{regexp.MustCompile(`\b(usd|eur|gbp|cad|aud|mxn|jpy|lb|kg|oz|g|inch|ft|cm|mm|cm3|inch3|liters|mi|km|m|minutes|hours|days)\(\s*\d+,\s*\d+\s*\)`), has(","), true, "a comma does not part decimals",
 		"a point does: 5.55", ""},
 	{regexp.MustCompile(`\b\d{1,2}\.\d{1,2}\.\d{4}\b`), has("."), true, "a day is not written so", `write year, month and day in quotes: local.date == "2026-12-24"`, ""},
 	{regexp.MustCompile(`\bstarts\s+with\b`), has("starts"), true, `"starts with" is one word`, "write startsWith", "startsWith"},
@@ -84,6 +82,12 @@ func slip(src string) *Problem {
 		start := utf8.RuneCountInString(bare[:from])
 		return &Problem{Code: "E305", From: start, To: start + utf8.RuneCountInString(strings.TrimSpace(bare[from:to])),
 			Message: s.message, Hint: s.hint, DidYouMean: s.means}
+	}
+	if p := shareSlip(bare); p != nil {
+		return p
+	}
+	if p := unitFirstSlip(bare); p != nil {
+		return p
 	}
 	return measuredSlip(bare)
 }
