@@ -77,13 +77,13 @@ func (s *Service) yield(ctx context.Context, sh *shipment.Shipment, name string,
 	}
 	number, ref := firstOf(spare.TrackingID, spare.CarrierRef), spare.CarrierRef
 	a.Spares = slices.DeleteFunc(a.Spares, func(sp shipment.Spare) bool { return sp.CarrierRef == ref })
-	line := s.aside(sh, a, "SPARE_DROPPED( "+a.Provider+" "+number+": it is of "+called(sh, owner)+" )")
+	line := s.aside(sh, a, "SPARE_DROPPED( "+a.Provider+" "+number+": it is of "+ownerName(sh, owner)+" )")
 	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
 	return nil
 }
 
-// called is how the history of an order speaks of another: no tenant hears of another's orders.
-func called(sh, other *shipment.Shipment) string {
+// ownerName is how the history of an order speaks of another: no tenant hears of another's orders.
+func ownerName(sh, other *shipment.Shipment) string {
 	if other.Tenant != sh.Tenant {
 		return "another order"
 	}
@@ -101,7 +101,7 @@ func (s *Service) disown(ctx context.Context, sh *shipment.Shipment, a *shipment
 		tx.DropTrackers = append(tx.DropTrackers, t.ID)
 	}
 	now := s.Clock.Now()
-	why := "the number that a person gave, " + a.Booking.TrackingID + ", is the booking of " + called(sh, owner)
+	why := "the number that a person gave, " + a.Booking.TrackingID + ", is the booking of " + ownerName(sh, owner)
 	s.untell(sh, a, tx)
 	a.Doubt.Needs, a.Doubt.Last, a.Doubt.Lost = shipment.Attention, why, why
 	line := sh.Move(shipping.PendingDispatch, now, systemUser, shipment.WithAttempt(a.Number), shipment.WithNote("NEEDS_ATTENTION( "+a.Provider+": "+why+" )"))
