@@ -23,7 +23,7 @@ import (
 // in a storm.
 const (
 	detourGrace     = 4 * time.Second
-	detourHolds     = 20 * time.Second
+	detourHolds     = 30 * time.Second
 	chaosWatchEvery = 4 * time.Second
 	chaosWatchFor   = 75 * time.Second
 )

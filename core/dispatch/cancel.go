@@ -170,8 +170,6 @@ func (s *Service) cancelAtCarrier(ctx context.Context, sh *shipment.Shipment, nu
 // moved the order since.
 func (s *Service) cancelOnce(ctx context.Context, sh *shipment.Shipment, number int, own *inlineJob, waits bool) (_ *shipment.Shipment, _ *carrier.Error, moved bool, _ error) {
 	stood := sh.Status
-	m, known := s.manifest(sh.Tenant, sh.Attempt(number).Account)
-	byHand := known && !m.Has(carrier.CanTrack) && !m.Has(carrier.CanReceivePush)
 	intent := shipment.CancelIntent{By: systemUser} // as this call began
 	if ci := sh.Attempt(number).CancelIntent; ci != nil {
 		intent = *ci
@@ -181,6 +179,8 @@ func (s *Service) cancelOnce(ctx context.Context, sh *shipment.Shipment, number 
 		asked = *b
 	}
 	done, trace, cerr := s.callCancel(ctx, sh, sh.Attempt(number), !waits)
+	m, known := s.manifest(sh.Tenant, sh.Attempt(number).Account) // after the call: an adapter that starts has none before it has answered
+	byHand := known && !m.Has(carrier.CanTrack) && !m.Has(carrier.CanReceivePush)
 	other := false // the answer is about another number than the attempt's
 	sh, err := s.changeNamed(ctx, sh, "cancel-result", func(sh *shipment.Shipment, sameID bool) (*store.Tx, error) {
 		a := sh.Attempt(number)

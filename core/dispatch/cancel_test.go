@@ -353,3 +353,21 @@ func TestADriverWhoHasTheOrderKeepsIt(t *testing.T) {
 		})
 	}
 }
+
+// A carrier that brings an order to its end while it says yes to a cancellation has made no way for the change that needed it.
+func TestAChangeThatCameTooLateIsNotAcknowledged(t *testing.T) {
+	f := newFake("ups", "UPS", 500)
+	f.manifest.Abilities = append(f.manifest.Abilities, carrier.CanTrack)
+	e := newEngine(t, f)
+	e.mustCreate("o1")
+	f.set(func(f *fakeCarrier) {
+		f.onCancel = func(carrier.CancelRequest) (bool, error) {
+			return false, e.setStatus("o1", shipping.OrderDelivered, "")
+		}
+	})
+	_, err := e.edit("o1", func(o *shipment.Order) { o.DeliveryAddress.Street1 = "801 Albany Street" })
+	wantType(t, err, usecase.ValidationError)
+	if sh := e.get("o1"); sh.Status != shipping.OrderDelivered || sh.Order.DeliveryAddress.Street1 == "801 Albany Street" {
+		t.Errorf("the order is %s, and goes to %s", sh.Status, sh.Order.DeliveryAddress.Street1)
+	}
+}

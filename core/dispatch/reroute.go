@@ -77,6 +77,8 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 		return s.answer(ctx, sh, begun)
 	case cerr == nil && sh.Status == shipping.OrderCancelled && !differ(sh.Order, e.from).route:
 		return Result{}, cancelledMeanwhile()
+	case cerr == nil && !a.Live() && !differ(sh.Order, e.from).route:
+		return Result{}, usecase.Failf(usecase.ValidationError, "The booking came to its end while the provider was asked to cancel it for the change. The change was not made.")
 	case cerr == nil: // made, and dispatched on, by whoever found it cancelled
 		return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
 	case a.CancelIntent != nil && a.CancelIntent.Replace != nil:
