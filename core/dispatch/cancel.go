@@ -241,7 +241,7 @@ func (s *Service) cancelOnce(ctx context.Context, sh *shipment.Shipment, number 
 // of that one, so that a cancellation which is under way goes on about it.
 func (s *Service) answeredOther(sh *shipment.Shipment, a *shipment.Attempt, asked shipment.Booking, cerr *carrier.Error) *store.Tx {
 	tx := &store.Tx{}
-	mine := a.Booking.Bears(asked.CarrierRef) || a.Booking.Bears(asked.TrackingID)
+	mine := bears(a.Booking, asked.CarrierRef) || bears(a.Booking, asked.TrackingID)
 	if cerr == nil && !mine {
 		number := firstOf(asked.TrackingID, asked.CarrierRef)
 		tx = changed(sh, s.aside(sh, a, "NUMBER_CANCELLED( "+a.Provider+" "+number+": cancelled by a person's word, before the order's booking was seen to be another )"))

@@ -155,23 +155,25 @@ func (s *Service) spareTold(ctx context.Context, sh *shipment.Shipment, by strin
 	is := carrier.Booking{CarrierRef: r.TrackingID, TrackingID: r.TrackingID}
 	for i := range sh.Attempts {
 		x := &sh.Attempts[i]
-		if x.Adapter == a.Adapter && called(x, r.TrackingID) && x.Live() && sh.Status != shipping.OrderCancelled && sh.Status != shipping.OrderFailed && sh.Status != shipping.EstimatesFailed {
+		if x.Adapter == a.Adapter && bears(x.Booking, r.TrackingID) && x.Live() && sh.Status != shipping.OrderCancelled && sh.Status != shipping.OrderFailed && sh.Status != shipping.EstimatesFailed {
 			return nil, usecase.Failf(usecase.InvalidOperation, "%s is what the order counts on. Nothing was changed.%s", r.TrackingID, s.orCancel(sh, x, " To cancel it: "))
 		}
-		if x.Adapter == a.Adapter && called(x, r.TrackingID) && x == sh.Shown() && sh.Status == shipping.OrderDelivered {
+		if x.Adapter == a.Adapter && bears(x.Booking, r.TrackingID) && x == sh.Shown() && sh.Status == shipping.OrderDelivered {
 			return nil, usecase.Failf(usecase.InvalidOperation, "%s has delivered the order.", r.TrackingID)
 		}
 	}
 	if err := s.othersOwn(ctx, sh, a, r.TrackingID); err != nil {
 		return nil, err
 	}
-	if called(a, r.TrackingID) { // the carrier wants its own number
+	if bears(a.Booking, r.TrackingID) { // the carrier wants its own number
 		is.CarrierRef, is.TrackingID = firstOf(a.Booking.CarrierRef, r.TrackingID), a.Booking.TrackingID
 	}
 	now := s.Clock.Now()
-	sp := a.Spare(is.CarrierRef)
+	sp := spareOf(a, r.TrackingID)
 	word := sp == nil || sp.Told
-	if sp == nil {
+	if sp != nil {
+		is.CarrierRef, is.TrackingID = sp.CarrierRef, sp.TrackingID
+	} else {
 		a.Spares = append(a.Spares, shipment.Spare{})
 		sp = &a.Spares[len(a.Spares)-1]
 		s.metrics.spares.Inc()

@@ -198,3 +198,37 @@ func TestAnAccountThatLeftIsAPersons(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// However a person writes a number of what the order counts on, its own or a parcel's, it is no spare; and one spare that is told of twice
+// stays one.
+func TestANumberIsTheSameHoweverItIsWritten(t *testing.T) {
+	dash := newFake("doordash", "DoorDash", 975)
+	dash.onBooked = func(_ context.Context, b *carrier.Booking) {
+		b.TrackingID = "1ZWB00010340175811"
+		b.Parcels = []carrier.BookedParcel{{Number: "1ZWB00010340175811"}, {Number: "1ZWB00010340175820"}}
+	}
+	e := newEngine(t, dash)
+	e.mustCreate("o1")
+	told := func(number string) error {
+		_, err := e.resolve(dispatch.Resolution{Attempt: 1, Outcome: dispatch.OutcomeSpare, TrackingID: number})
+		return err
+	}
+	for _, number := range []string{"1zwb00010340175811", "1Z WB00010340175811", "1z-wb00010340175820", "DoorDash000001"} {
+		if x := wantType(t, told(number), usecase.InvalidOperation); !strings.Contains(x.Message, "is what the order counts on") {
+			t.Errorf("%s: %s", number, x.Message)
+		}
+	}
+	dash.set(func(f *fakeCarrier) {
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, retrySafe(carrier.CarrierUnavailable) }
+	})
+	for _, number := range []string{"D-77", "d 77", "D77"} {
+		if err := told(number); err != nil {
+			t.Fatal(err)
+		}
+		e.pass(time.Minute)
+	}
+	if sp := e.get("o1").Attempts[0].Spares; len(sp) != 1 || sp[0].CarrierRef != "D-77" {
+		t.Errorf("spares %+v", sp)
+	}
+	e.wantLive("o1", "doordash")
+}

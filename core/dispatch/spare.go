@@ -30,19 +30,29 @@ func numbers(b carrier.Booking) []string {
 
 // own reports whether this is the attempt's booking, by any number of it: carriers name one booking by several.
 func own(a *shipment.Attempt, b carrier.Booking) bool {
-	return a.Booking != nil && slices.ContainsFunc(numbers(b), a.Booking.Bears)
+	return slices.ContainsFunc(numbers(b), func(n string) bool { return bears(a.Booking, n) })
 }
 
-// called reports whether a person means the attempt's booking by a number, however they write it.
-func called(a *shipment.Attempt, number string) bool {
-	return a.Booking != nil && slices.ContainsFunc(bookingNumbers(a.Booking), func(n string) bool { return n != "" && tracker.SameNumber(n, number) })
+// bears reports whether a number is one of a booking's, or of a parcel's, however it is written. No booking bears none.
+func bears(b *shipment.Booking, number string) bool {
+	return b != nil && number != "" && slices.ContainsFunc(bookingNumbers(b), func(n string) bool { return n != "" && tracker.SameNumber(n, number) })
+}
+
+// spareOf is the spare of an attempt that is known by a number, however that is written; nil where there is none.
+func spareOf(a *shipment.Attempt, number string) *shipment.Spare {
+	for i := range a.Spares {
+		if sp := &a.Spares[i]; number != "" && (tracker.SameNumber(sp.CarrierRef, number) || tracker.SameNumber(sp.TrackingID, number)) {
+			return sp
+		}
+	}
+	return nil
 }
 
 // known reports whether the attempt has this booking already, as its own or as a spare. A booking that lives is not the one which was
 // cancelled by a person's word, though that was the number of one parcel of it.
 func known(a *shipment.Attempt, b carrier.Booking) bool {
-	parcelOnly := byWord(a) && a.State == shipment.Cancelled && refOf(b) != a.Booking.CarrierRef
-	return own(a, b) && !parcelOnly || a.Spare(refOf(b)) != nil
+	parcelOnly := byWord(a) && a.State == shipment.Cancelled && !tracker.SameNumber(refOf(b), a.Booking.CarrierRef)
+	return own(a, b) && !parcelOnly || spareOf(a, refOf(b)) != nil
 }
 
 // recordSpares notes what the carrier has booked beyond what the attempt knows, with the job that has it cancelled, and reports
@@ -51,7 +61,7 @@ func (s *Service) recordSpares(sh *shipment.Shipment, a *shipment.Attempt, found
 	now := s.Clock.Now()
 	any := false
 	for _, b := range found {
-		if sp := a.Spare(refOf(b)); !b.Cancelled && sp != nil && !own(a, b) && s.comesBack(sp) {
+		if sp := spareOf(a, refOf(b)); !b.Cancelled && sp != nil && !own(a, b) && s.comesBack(sp) {
 			any = true
 			s.bringBack(sh, a, sp, tx)
 		}
@@ -248,7 +258,7 @@ func (s *Service) lookForSpares(ctx context.Context, sh *shipment.Shipment, numb
 func (s *Service) sparesCancelled(sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, tx *store.Tx) bool {
 	any := false
 	for _, b := range found {
-		if sp := a.Spare(refOf(b)); b.Cancelled && sp != nil && sp.CancelledAt.IsZero() {
+		if sp := spareOf(a, refOf(b)); b.Cancelled && sp != nil && sp.CancelledAt.IsZero() {
 			any = true
 			s.spareGone(sh, a, sp, systemUser, tx)
 		}

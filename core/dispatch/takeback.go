@@ -26,7 +26,7 @@ func (s *Service) takeBack(ctx context.Context, sh *shipment.Shipment, a *shipme
 	if r.Outcome == OutcomeAbsent {
 		return s.absentAfterAll(ctx, sh, a, found, by, r)
 	}
-	if called(a, r.TrackingID) {
+	if bears(a.Booking, r.TrackingID) {
 		return nil, usecase.Failf(usecase.InvalidOperation, "%s is the number that is to be taken back. Nothing was changed. Resolve attempt %d as absent, or as booked with another number.",
 			r.TrackingID, a.Number)
 	}
@@ -41,7 +41,7 @@ func (s *Service) takeBack(ctx context.Context, sh *shipment.Shipment, a *shipme
 func (s *Service) withdrawable(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, r Resolution) error {
 	number := toldNumber(a)
 	switch {
-	case r.Withdraw != "" && !called(a, r.Withdraw):
+	case r.Withdraw != "" && !bears(a.Booking, r.Withdraw):
 		return usecase.Failf(usecase.InvalidOperation, "The order is booked at %s as %s, not as %s. Nothing was changed.", a.Provider, number, r.Withdraw)
 	case a.CancelIntent != nil && a.CancelIntent.Needs == "":
 		return usecase.Failf(usecase.InvalidOperation, "%s is being asked to cancel %s. Nothing was changed. Resolve attempt %d when it is known what came of that.",

@@ -68,7 +68,8 @@ func meant(found []carrier.Booking, number string) *carrier.Booking {
 	if len(live) == 1 {
 		return &live[0]
 	}
-	if at := slices.IndexFunc(live, func(b carrier.Booking) bool { return slices.Contains(numbers(b), number) }); at >= 0 {
+	isIt := func(n string) bool { return tracker.SameNumber(n, number) }
+	if at := slices.IndexFunc(live, func(b carrier.Booking) bool { return slices.ContainsFunc(numbers(b), isIt) }); at >= 0 {
 		return &live[at]
 	}
 	return nil
@@ -182,7 +183,7 @@ func (s *Service) correct(ctx context.Context, sh *shipment.Shipment, a *shipmen
 // corrected is the line of the history that tells under which number the attempt is booked in truth; differs is false where a person has
 // given that number.
 func (s *Service) corrected(sh *shipment.Shipment, a *shipment.Attempt, number string) (line shipment.Change, differs bool) {
-	if a.Booking.TrackingID == number || a.Booking.CarrierRef == number {
+	if tracker.SameNumber(a.Booking.TrackingID, number) || tracker.SameNumber(a.Booking.CarrierRef, number) {
 		return shipment.Change{}, false
 	}
 	return s.aside(sh, a, "NUMBER_CORRECTED( "+a.Provider+" "+number+": the booking under the order's reference is "+a.Booking.TrackingID+" )"), true

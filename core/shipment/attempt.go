@@ -1,7 +1,6 @@
 package shipment
 
 import (
-	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -104,12 +103,6 @@ type Booking struct {
 	// found after its answer was lost, and the carrier tells no prices of what it has booked.
 	Quoted   bool      `json:"quoted,omitempty"`
 	BookedAt time.Time `json:"bookedAt"`
-}
-
-// Bears reports whether a number is one of the booking's, or of a parcel's.
-func (b *Booking) Bears(number string) bool {
-	return number != "" && (number == b.CarrierRef || number == b.TrackingID ||
-		slices.ContainsFunc(b.Parcels, func(p BookedParcel) bool { return p.Number == number }))
 }
 
 // BookedParcel is one parcel of a booking. LabelFormat is "" where there is no label.
