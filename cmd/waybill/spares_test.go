@@ -23,7 +23,7 @@ func TestASpareIsListedWithItsAttempt(t *testing.T) {
 	if err := table.flush(); err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`^o +2 +ups +bbb +2026-03-0\d \S+ +the carrier would not cancel the spare booking 1Z2: no longer allowed\n$`)
+	line := regexp.MustCompile(`^o +2 +ups +bbb +2026-03-0\d \S+ +the spare booking 1Z2 is not cancelled: no longer allowed\n$`)
 	if !line.MatchString(out.String()) {
 		t.Errorf("listed as:\n%s", out.String())
 	}
