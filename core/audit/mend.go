@@ -91,6 +91,11 @@ func mendHeld(o Order, a Attempt, number string) string {
 	return usecase.SpareCommand(o.ID, a.Number, number)
 }
 
+// mendAccount brings the account of an attempt back, so that the engine can go on with what it has booked there.
+func mendAccount(a Attempt) string {
+	return fmt.Sprintf("put the account %s back with retired: true, then: waybill config check FILE", a.Account)
+}
+
 // mendSpare is what is to be done about a spare booking that the engine knows and means to cancel.
 func mendSpare(o Order, a Attempt, sp Spare) string {
 	if sp.Needs == "" {

@@ -103,7 +103,7 @@ func TestTheParcelsOfAnOrderAreTold(t *testing.T) {
 // TestASpareThatTheStoreKnowsIsToldWhenNobodyElseTells: where the carriers tell of it, it has its row by their word, or none; and the engine has
 // its time to cancel it.
 func TestASpareThatTheStoreKnowsIsToldWhenNobodyElseTells(t *testing.T) {
-	silent := func(audit.Attempt) string { return "its account is not in the configuration" }
+	silent, left := func(audit.Attempt) string { return "it is not known" }, func(audit.Attempt) string { return "its account is not in the configuration" }
 	late, early := overdue.Add(-time.Minute), overdue.Add(time.Minute)
 	held, gone := spare(claim(1, true)), spare(claim(1, false))
 	wait, resolve := "wait for the engine, which is asking ups to cancel it: waybill shipments get o1", "have it cancelled at ups, then: waybill shipments resolve o1 --attempt 1 --outcome absent"
@@ -117,6 +117,8 @@ func TestASpareThatTheStoreKnowsIsToldWhenNobodyElseTells(t *testing.T) {
 	}{
 		"a person's, and nobody can be asked":     {early, shipment.Attention, silent, nil, "lost e1-spare", resolve},
 		"for long, and nobody can be asked":       {late, "", silent, nil, "lost e1-spare", wait},
+		"its account has left":                    {early, "", left, nil, "lost e1-spare", "put the account ups back with retired: true, then: waybill config check FILE"},
+		"a person's, and its account has left":    {early, shipment.Attention, left, nil, "lost e1-spare", resolve},
 		"a while, and nobody can be asked":        {early, "", silent, nil, "", ""},
 		"a person's, and the carrier is silent":   {early, shipment.Attention, all, []audit.Claim{claim(1, true)}, "lost e1-spare", resolve},
 		"a person's, and the carrier holds it":    {early, shipment.Attention, all, []audit.Claim{claim(1, true), held}, "duplicate e1-spare", resolve},

@@ -96,24 +96,29 @@ func (u *Auditor) unseen(o Order, a Attempt, why string) {
 		row.Mend = mendOpen(o, a)
 	case live(a) && why == untoldAccount:
 		row.Detail = fmt.Sprintf("the order counts on %s, and the account %s is not in the configuration: nobody tracks it, nobody can cancel it", a.Entity, a.Account)
-		row.Mend = fmt.Sprintf("put the account %s back with retired: true, then: waybill config check FILE", a.Account)
+		row.Mend = mendAccount(a)
 	default:
 		return
 	}
 	u.row(row)
 }
 
-// spares tells of the spare bookings of an attempt that the store itself knows, has not had cancelled for too long or left to a person, and of
-// which the carriers tell nothing. What a carrier holds of them has its row by the carrier's word.
+// spares tells of the spare bookings of an attempt that the store itself knows and of which the carriers tell nothing: those that are a
+// person's, that are not cancelled for too long, and that nobody can cancel. What a carrier holds of them has its row by the carrier's word.
 func (u *Auditor) spares(o Order, a Attempt) {
+	gone := u.untold(a) == untoldAccount
 	for _, sp := range a.Spares {
 		told := slices.ContainsFunc([]string{sp.Entity, sp.Tracking}, func(n string) bool { return n != "" && len(u.numbered[numberKey(a.Adapter, n)]) > 0 })
-		if told || sp.Needs == "" && !sp.FoundAt.Before(u.overdue) {
+		if told || sp.Needs == "" && !sp.FoundAt.Before(u.overdue) && !gone {
 			continue
+		}
+		mend := mendSpare(o, a, sp)
+		if gone && sp.Needs == "" {
+			mend = mendAccount(a)
 		}
 		u.row(Row{Kind: Lost, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: sp.Entity,
 			Detail: fmt.Sprintf("attempt %d has the spare booking %s, on which the order does not count, and it is not cancelled", a.Number, sp.Entity),
-			Mend:   mendSpare(o, a, sp)})
+			Mend:   mend})
 	}
 }
 
