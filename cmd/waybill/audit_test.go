@@ -119,6 +119,7 @@ func TestAudit(t *testing.T) {
 	if len(r.Differences) != 3 || !told {
 		t.Errorf("by the adapters, after UPS has voided %s: %+v", voided, r.Differences)
 	}
+	barredAudit(t, sim, []string{"--config", cfg, "--data", data, "--plugins", plugins}, given)
 	if len(r.Uncompared) != r.NotCompared || r.NotCompared == 0 {
 		t.Errorf("%d attempts were not compared, listed are %v", r.NotCompared, r.Uncompared)
 	}
@@ -170,6 +171,24 @@ func voidOrphan(t *testing.T, look func(int, ...string) audit.Report, sim *devPr
 	}
 	if code, _, errs := command(t, env, append([]string{"audit", "void", known.Carrier, known.Entity}, where...)...); code != exitUsage || !strings.Contains(errs, known.Order) {
 		t.Errorf("%s of order %s: %d %s", known.Entity, known.Order, code, errs)
+	}
+}
+
+// barredAudit audits where UPS rejects the credentials: its attempts are listed with the reason, and the row of what DoorDash has given up,
+// given, is there as ever.
+func barredAudit(t *testing.T, sim *devProcess, where []string, given string) {
+	t.Helper()
+	env := []string{simURLName + "=" + sim.SimURL, "UPS_CLIENT_SECRET=wrong"}
+	code, out, errs := command(t, env, append([]string{"audit", "--json"}, where...)...)
+	var r audit.Report
+	if err := json.Unmarshal([]byte(out), &r); code != exitFailure || err != nil {
+		t.Fatalf("audit with a wrong secret: %d %s%s", code, out, errs)
+	}
+	barred := slices.IndexFunc(r.Uncompared, func(x audit.Uncompared) bool {
+		return x.Carrier == "ups" && x.Unasked && strings.Contains(x.Reason, "account ups: CREDENTIALS_REJECTED")
+	})
+	if barred < 0 || r.Attempts == 0 || len(r.Differences) != 1 || r.Differences[0].Entity != given {
+		t.Errorf("audit with a wrong secret: %+v", r)
 	}
 }
 
