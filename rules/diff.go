@@ -32,11 +32,12 @@ type Change struct {
 	// was found.
 	NoLonger map[string]string `json:"no_longer,omitempty"`
 	Now      map[string]string `json:"now,omitempty"`
-	// Otherwise is an order about which rules that changed places decide otherwise, where the change is one of their order; both bundles have
-	// decided it. It is given as the other two are.
+	// Otherwise is an order about which rules that changed places decide otherwise, where the change is one of their order; or the rule, rank or
+	// none itself, where it says something else of the same orders. Both bundles have decided it. It is given as the other two are.
 	Otherwise map[string]string `json:"otherwise,omitempty"`
-	// NotFound says why there is none of them, where the condition of a rule or the order of some may mean something else and it is not known
-	// for which order.
+	// Same says that both texts mean the same: the condition holds for the same orders, and what comes of it is the same.
+	Same bool `json:"same,omitempty"`
+	// NotFound says why there is none of these orders, where the change may mean something else and it is not known for which order.
 	NotFound string `json:"not_found,omitempty"`
 }
 
@@ -60,17 +61,22 @@ func (b *Bundle) Position(rule string) *Position {
 }
 
 // Diff tells how two bundles differ: rule by rule, and for a rule whose condition means something else, with an order that shows it, be the
-// change in the rule itself or in what it names; where rules stand in another order and it is the first or the last that speaks; and what is
+// change in the rule itself or in what it names; for one that does something else, with an order about which it decides otherwise; where rules stand in another order and it is the first or the last that speaks; and what is
 // said at the top of the files. It looks for no more orders when ctx ends.
 func Diff(ctx context.Context, a, b *Bundle) []Change {
-	d := &diffing{old: newLinter(ctx, a), now: newLinter(ctx, b)}
-	changes := slices.Concat(d.rules(), d.orders(), diffNames(a, b), diffHeaders(a, b))
+	names, headers := diffNames(a, b), diffHeaders(a, b)
+	d := &diffing{old: newLinter(ctx, a), now: newLinter(ctx, b), sameNames: len(names)+len(headers) == 0}
+	changes := slices.Concat(d.rules(), d.orders(), names, headers)
 	for _, x := range []struct {
 		what     string
 		old, now *yaml.Node
-	}{{"rank", a.rankNode, b.rankNode}, {"none", a.noneNode, b.noneNode}} {
-		old := nodeText(x.old)
-		changes = appendChange(changes, Change{What: x.what, Old: old, New: sameOr(old, x.old, x.now)})
+		look     func(*Change)
+	}{{"rank", a.rankNode, b.rankNode, d.ranking}, {"none", a.noneNode, b.noneNode, d.nobody}} {
+		c := Change{What: x.what, Old: nodeText(x.old)}
+		if c.New = sameOr(c.Old, x.old, x.now); c.Old != c.New && c.Old != "" && c.New != "" {
+			x.look(&c)
+		}
+		changes = appendChange(changes, c)
 	}
 	return changes
 }
@@ -106,6 +112,7 @@ func (d *diffing) rules() []Change {
 		if g := find(after, h); g != nil {
 			c.New, c.Position = sameOr(c.Old, h.node, g.node), g.position()
 			d.compare(h, g, &c)
+			d.effect(h, g, &c)
 		}
 		changes = appendChange(changes, c)
 	}
@@ -118,7 +125,10 @@ func (d *diffing) rules() []Change {
 }
 
 // diffing looks for orders that two bundles see differently.
-type diffing struct{ old, now *linter }
+type diffing struct {
+	old, now  *linter
+	sameNames bool // lets, lists, and what stands at the top of the files
+}
 
 // compare looks for orders to which a rule applies in one of its forms and not in the other.
 func (d *diffing) compare(h, g *head, c *Change) {

@@ -99,6 +99,9 @@ func changeText(c rules.Change) string {
 			fmt.Fprintf(&out, "    %s %s\n", w.text, printable(rules.OrderText(w.order)))
 		}
 	}
+	if c.Same {
+		out.WriteString("    means the same\n")
+	}
 	if c.NotFound != "" {
 		fmt.Fprintf(&out, "    no order that tells them apart: %s\n", printable(c.NotFound))
 	}

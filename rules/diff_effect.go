@@ -1,0 +1,224 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/rules/internal/logic"
+)
+
+// effect looks into a rule that reads otherwise and whose condition holds for the same orders in both bundles: either it means the same, or there
+// should be an order about which it decides otherwise.
+func (d *diffing) effect(h, g *head, c *Change) {
+	if c.Old == c.New || c.NoLonger != nil || c.Now != nil || c.NotFound != "" {
+		return
+	}
+	if c.Same = d.sameNames && effectText(h.node) == effectText(g.node); c.Same {
+		return
+	}
+	v, w := d.now.solver.Solve(logic.All(d.old.scoped(h), d.now.scoped(g)))
+	base := map[string]string{}
+	if v != logic.TooLarge && v != logic.Impossible {
+		base = readable(w.Values)
+	}
+	bases := d.withFees(base, h.node, g.node)
+	if len(base) > 0 {
+		bases = append(bases, map[string]string{})
+	}
+	c.Otherwise, c.NotFound = d.otherwise(h.phase, bases, []*head{h}, []*head{g}, func(old, now *Decision) bool {
+		switch h.phase {
+		case "choose":
+			return changed(old, now) && slices.Equal(behind(old, now), []string{h.name})
+		case "guard":
+			guards := &comparing{old: old, now: now}
+			guards.guarded(old, now)
+			guards.guarded(now, old)
+			return slices.Contains(guards.found, h.name) || unlike(old.effect(h), now.effect(g))
+		}
+		return unlike(old.effect(h), now.effect(g))
+	})
+}
+
+// unlike compares what a rule did in two decisions. That it did nothing in one of them may be the doing of others.
+func unlike(old, now string) bool { return old != "" && now != "" && old != now }
+
+// ranking looks into another rank, as effect does into a rule.
+func (d *diffing) ranking(c *Change) {
+	a, b := &d.old.b.rank, &d.now.b.rank
+	if c.Same = d.sameNames && slices.Equal(a.texts, b.texts) && slices.Equal(sourcesOf(a.ties), sourcesOf(b.ties)); c.Same {
+		return
+	}
+	bases := []map[string]string{{}}
+	for _, p := range d.now.b.providers { // beside offers that cost 10 and do not say when they arrive
+		for _, offer := range [][2]string{{"11", "10m"}, {"9", "100h"}, {"10", "1h"}} {
+			bases = append(bases, map[string]string{"option.provider": p, "option.fee": offer[0] + strings.TrimPrefix(d.now.b.usualFee(), "10"), "option.dropoff_in": offer[1]})
+		}
+	}
+	c.Otherwise, c.NotFound = d.otherwise("rank", bases, nil, nil, func(old, now *Decision) bool {
+		return changed(old, now) && !slices.ContainsFunc(behind(old, now), func(rule string) bool { return !strings.HasPrefix(rule, "rank.") })
+	})
+}
+
+// nobody looks into another none.
+func (d *diffing) nobody(c *Change) {
+	if c.Same = d.sameNames && effectText(d.old.b.noneNode) == effectText(d.now.b.noneNode); c.Same {
+		return
+	}
+	bases := []map[string]string{{}, {"option.fee": "100000" + strings.TrimPrefix(d.now.b.usualFee(), "10")}}
+	for _, h := range d.now.standing("exclude")[:min(len(d.now.standing("exclude")), 10)] {
+		if v, w := d.now.solver.Solve(d.now.trees[h]); v != logic.TooLarge && v != logic.Impossible {
+			bases = append(bases, readable(w.Values))
+		}
+	}
+	c.Otherwise, c.NotFound = d.otherwise("none", bases, nil, nil, func(old, now *Decision) bool {
+		return old.None != nil && now.None != nil && *old.None != *now.None
+	})
+}
+
+func sourcesOf(list []*formula.Formula) []string {
+	var out []string
+	for _, f := range list {
+		out = append(out, strings.TrimSpace(f.Source))
+	}
+	return out
+}
+
+// otherwise looks for an order about which the two bundles decide apart.
+func (d *diffing) otherwise(phase string, bases []map[string]string, was, is []*head, apart func(old, now *Decision) bool) (map[string]string, string) {
+	s := &search{work: &d.now.work, stop: d.now.stop, cost: d.old.cost + d.now.cost, fee: d.now.b.usualFee(), see: func(w map[string]string) string {
+		before, err1 := d.old.b.attempt(w, phase)
+		after, err2 := d.now.b.attempt(w, phase)
+		switch {
+		case err1 != nil || err2 != nil || len(before.d.Faults)+len(after.d.Faults) > 0:
+			return ""
+		case apart(before.d, after.d):
+			return found
+		}
+		return fmt.Sprint(before.d.Winner, after.d.Winner)
+	}}
+	if w := s.run(bases, func() []variable { return merged(d.old.variables(was), d.now.variables(is)) }, false); w != nil {
+		return w, ""
+	}
+	return nil, s.why(nil)
+}
+
+// withFees is an order, and the same with offers about the amounts that a rule names in its two forms.
+func (d *diffing) withFees(base map[string]string, nodes ...*yaml.Node) []map[string]string {
+	var amounts []*big.Rat
+	var read func(n *yaml.Node)
+	read = func(n *yaml.Node) {
+		if m := plainAmount.FindStringSubmatch(strings.TrimSpace(n.Value)); n.Kind == yaml.ScalarNode && m != nil {
+			if r, ok := new(big.Rat).SetString(m[1]); ok && r.Sign() > 0 {
+				amounts = append(amounts, r)
+			}
+		}
+		for _, c := range n.Content {
+			read(c)
+		}
+	}
+	for _, n := range nodes {
+		read(n)
+	}
+	slices.SortFunc(amounts, (*big.Rat).Cmp)
+	out := []map[string]string{base}
+	for i := 0; i+1 < min(len(amounts), 10); i++ {
+		mid := new(big.Rat).Add(amounts[i], amounts[i+1])
+		w := maps.Clone(base)
+		w["option.fee"] = mid.Quo(mid, big.NewRat(2, 1)).FloatString(2) + strings.TrimPrefix(d.now.b.usualFee(), "10")
+		out = append(out, w)
+	}
+	return out
+}
+
+// effect is what a rule did in a decision, "" where it did nothing.
+func (d *Decision) effect(h *head) string {
+	var did []any
+	switch h.phase {
+	case "hold":
+		if x := d.Plan.Hold; x != nil && x.Rule == h.name {
+			did = append(did, x)
+		}
+	case "set":
+		did = those(d.Plan.Set.By, func(a Assignment) bool { return a.Rule == h.name && a.OverwrittenBy == "" })
+	case "exclude":
+		did = those(d.Excluded, func(x Exclusion) bool { return x.Phase == PhaseExclude && x.Rule == h.name })
+	case "adjust":
+		did = those(d.Adjusted, func(a Adjustment) bool { return a.Rule == h.name })
+	case "guard":
+		did = those(d.Guards, func(g Breach) bool { return g.Guard == h.name })
+	case "warn":
+		did = those(d.Warnings, func(w Warning) bool { return w.Rule == h.name })
+	case "fallback":
+		did = those(d.Fallback, func(f Fallback) bool {
+			return f.Rule == h.name && slices.ContainsFunc(f.On, func(event string) bool { x, _ := d.FallbackFor(event); return x.Rule == h.name })
+		})
+	}
+	if len(did) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(did)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+func those[T any](list []T, are func(T) bool) []any {
+	var out []any
+	for _, x := range list {
+		if are(x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// quantities are the keys whose values are amounts, weights or stretches of time.
+var quantities = []string{"add", "charge", "max_fee", "daily_budget", "extra_cost", "tip", "tip_max", "weight", "for", "hold_for", "max_dropoff", "within"}
+
+var plainAmount = regexp.MustCompile(`^([-+]?\d+(?:\.\d+)?)(?: ?([A-Z]{3}|%|lb|oz|kg|g))?$`)
+
+// effectText is what a rule says beside its condition, in the one way of the many in which that can be written.
+func effectText(n *yaml.Node) string {
+	if n == nil {
+		return ""
+	}
+	return nodeText(measure(inOrder(n), "", true))
+}
+
+func measure(n *yaml.Node, key string, top bool) *yaml.Node {
+	out := *n
+	out.Content = nil
+	switch {
+	case n.Kind == yaml.ScalarNode && slices.Contains(quantities, key):
+		value := strings.TrimSpace(n.Value)
+		if m := plainAmount.FindStringSubmatch(value); m != nil {
+			if r, ok := new(big.Rat).SetString(m[1]); ok {
+				value = strings.TrimSpace(r.RatString() + " " + m[2])
+			}
+		} else if t, err := time.ParseDuration(value); err == nil {
+			value = t.String()
+		}
+		out.Value, out.Tag = value, "!!str"
+	case n.Kind == yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if k := n.Content[i]; !top || k.Value != "when" {
+				out.Content = append(out.Content, k, measure(n.Content[i+1], k.Value, false))
+			}
+		}
+	default:
+		for _, c := range n.Content {
+			out.Content = append(out.Content, measure(c, "", false))
+		}
+	}
+	return &out
+}
