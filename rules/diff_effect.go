@@ -59,7 +59,7 @@ func (d *diffing) ranking(c *Change) {
 	}
 	bases := []map[string]string{{}}
 	for _, p := range d.now.b.providers { // beside offers that cost 10 and do not say when they arrive
-		for _, offer := range [][2]string{{"11", "10m"}, {"9", "100h"}, {"10", "1h"}} {
+		for _, offer := range [][2]string{{"10.01", "10m"}, {"12", "10m"}, {"9", "100h"}} {
 			bases = append(bases, map[string]string{"option.provider": p, "option.fee": offer[0] + strings.TrimPrefix(d.now.b.usualFee(), "10"), "option.dropoff_in": offer[1]})
 		}
 	}
