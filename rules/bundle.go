@@ -69,8 +69,9 @@ type Bundle struct {
 	env                *formula.Env    // of the order and the options
 	used               map[string]bool // names and paths that some expression uses
 	notes              []note
-	file               string     // the first one
-	rankNode, noneNode *yaml.Node // as they stand in the files
+	spots              map[string]spot // where what is no rule stands: lists, lets, attributes, by the paths that name them, score, ties and none
+	file               string          // the first one
+	rankNode, noneNode *yaml.Node      // as they stand in the files
 }
 
 // language is part of a bundle's hash: the same files under another language are another bundle.
@@ -81,7 +82,7 @@ func Load(files []File, opt Options) (*Bundle, error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	c := &checker{opt: opt, steps: formula.MaxPatterns, lists: map[string]formula.List{}, zones: map[string]area{}, letStage: map[string]int{}, rules: map[string]string{}}
-	c.bundle = &Bundle{hash: HashOf(files), used: map[string]bool{}}
+	c.bundle = &Bundle{hash: HashOf(files), used: map[string]bool{}, spots: map[string]spot{}}
 	if c.sizes(files) {
 		c.read(files)
 	}

@@ -45,6 +45,17 @@ type let struct {
 	line    int
 }
 
+// spot is a place in the files.
+type spot struct {
+	file              string
+	line, column, end int
+}
+
+// mark notes where something stands.
+func (c *checker) mark(d *document, what string, n *yaml.Node) {
+	c.bundle.spots[what] = spot{d.name, n.Line, n.Column, n.Column + width(n)}
+}
+
 // document is one YAML file with its top-level members.
 type document struct {
 	*source
@@ -156,6 +167,7 @@ func (c *checker) header(d *document) {
 				d.fault(n, "E505", fmt.Sprintf("%q cannot name an attribute", name), "use letters, digits and _, as the shop writes it in orderAttributes")
 			} else {
 				c.attributes = append(c.attributes, name)
+				c.mark(d, "order.attributes."+name, n)
 			}
 		}
 	}
@@ -173,6 +185,7 @@ func (c *checker) header(d *document) {
 				set[t] = true
 			}
 			c.lists[p.key] = formula.List{Set: set}
+			c.mark(d, "lists."+p.key, p.node)
 		}
 	}
 }
@@ -284,6 +297,7 @@ func (c *checker) compileLet(d *document, p pair, env *formula.Env) {
 		stage = c.stageOf(f.Uses)
 	}
 	c.letStage[p.key] = stage
+	c.mark(d, p.key, p.node)
 	l := let{p.key, f, stage, zero, d.name, p.node.Line}
 	c.lets = append(c.lets, l)
 	if stage == stageOrder {

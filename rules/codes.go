@@ -58,6 +58,7 @@ func Codes() map[string]string {
 		"W622": "A part of a condition makes no difference.",
 		"W623": "A part of a split gets no order.",
 		"W624": "A provider is named that is excluded whenever the rule applies.",
+		"W631": "The rule holds only orders that an earlier one has held before, and that somebody has released or that have waited. That may be meant.",
 		"W629": "The condition of a rule is too large for lint, which says nothing more of it.",
 		"W630": "The rules are more than lint compares with each other. What it finds is true, and is not all.",
 		"W627": "A fee cap is lower than every fee that was asked in the orders that were replayed: nothing would be left.",

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/internal/logic"
 )
 
@@ -96,9 +95,13 @@ type linter struct {
 	lists  map[string]logic.Entries
 	// digests are of lists that are compared with those of another bundle.
 	digests map[string][sha256.Size]byte
-	whens   map[*head]*logic.Tree // conditions by themselves; nil is always
-	trees   map[*head]*logic.Tree // and with dates and, as a path of its own, the place
-	scopes  map[*head]*logic.Tree // and with the options that it is about
+	// computes are the lets that may fail, and when they do not.
+	computes map[string]*logic.Tree
+	written  map[*head]*logic.Tree // conditions as they stand there; nil where a let that they name may fail
+	whens    map[*head]*logic.Tree // when conditions are computed to true; nil is always
+	nots     map[*head]*logic.Tree // and when to false
+	trees    map[*head]*logic.Tree // when rules do what they say: with dates and, as a path of its own, the place
+	scopes   map[*head]*logic.Tree // and with the options that they are about
 	// samples are of trees that were asked for what they imply.
 	samples map[*logic.Tree]*logic.Sample
 	held    *logic.Tree       // some rule of hold applies; nil where there is none
@@ -128,7 +131,7 @@ var atLeastZero = map[string]int64{
 func newLinter(ctx context.Context, b *Bundle) *linter {
 	l := &linter{
 		b: b, stop: func() bool { return ctx.Err() != nil }, work: maxLintWork, cost: costOf(b), names: map[string]*logic.Tree{}, lists: map[string]logic.Entries{}, digests: map[string][sha256.Size]byte{},
-		whens: map[*head]*logic.Tree{}, trees: map[*head]*logic.Tree{}, huge: map[string]string{}, dead: map[*head]bool{},
+		computes: map[string]*logic.Tree{}, written: map[*head]*logic.Tree{}, whens: map[*head]*logic.Tree{}, nots: map[*head]*logic.Tree{}, trees: map[*head]*logic.Tree{}, huge: map[string]string{}, dead: map[*head]bool{},
 		scopes: map[*head]*logic.Tree{}, samples: map[*logic.Tree]*logic.Sample{},
 	}
 	l.solver = logic.Solver{Domains: l.domains(), Steps: maxLintSteps, Stop: l.stop}
@@ -137,8 +140,8 @@ func newLinter(ctx context.Context, b *Bundle) *linter {
 	}
 	for _, lets := range [][]let{b.orderLets, b.optionLets} {
 		for _, x := range lets {
-			if x.formula.Kind == formula.Bool && !l.stop() {
-				l.names[x.name] = l.named(x)
+			if !l.stop() {
+				l.name(x)
 			}
 		}
 	}
@@ -148,7 +151,7 @@ func newLinter(ctx context.Context, b *Bundle) *linter {
 			break
 		}
 		if h.when != nil {
-			l.whens[h] = l.condition(h)
+			l.condition(h)
 		}
 		if l.trees[h] = l.treeOf(h); h.phase == "hold" {
 			held = append(held, l.trees[h])
@@ -160,110 +163,10 @@ func newLinter(ctx context.Context, b *Bundle) *linter {
 	return l
 }
 
-// named is a let as a tree. One that is too large is not looked into.
-func (l *linter) named(x let) *logic.Tree {
-	t := x.formula.Logic().Resolve(l.names, l.lists)
-	if why := tooLarge(t); why != "" {
-		l.huge[x.name] = fmt.Sprintf("let %s comes to %s", x.name, why)
-		return &logic.Tree{Op: logic.Free, Ref: x.name, Text: x.name}
-	}
-	return t
-}
-
-// condition is the condition of a rule as a tree. One that is too large, or hangs on a let that is, is not looked into, and lint says so.
-func (l *linter) condition(h *head) *logic.Tree {
-	t := h.when.Logic().Resolve(l.names, l.lists)
-	why := ""
-	t.Each(func(part *logic.Tree) {
-		if part.Op == logic.Free && why == "" {
-			why = l.huge[part.Ref]
-		}
-	})
-	if own := tooLarge(t); own != "" {
-		why = "its condition comes to " + own
-		t = &logic.Tree{Op: logic.Free, Ref: h.when.Source, Text: strings.TrimSpace(h.when.Source)}
-	}
-	if why != "" {
-		l.report(h, "W629", "it is too large to be looked at: "+why, "say it in fewer parts: a list in place of many comparisons, or two rules", inTheFiles)
-	}
-	return t
-}
-
-// tooLarge says how large a tree is that is larger than lint looks at.
-func tooLarge(t *logic.Tree) string {
-	switch atoms, terms := t.Measure(); {
-	case atoms > maxAtoms:
-		return fmt.Sprintf("more than %d comparisons when every let is written out", maxAtoms)
-	case terms > maxTerms:
-		return fmt.Sprintf("more than %d cases when every or is taken apart", maxTerms)
-	}
-	return ""
-}
-
-// domains are what is known of fields whatever the order.
-func (l *linter) domains() map[string]logic.Domain {
-	domains := map[string]logic.Domain{}
-	for path, texts := range l.b.env.Enums {
-		domains[path] = logic.Domain{Texts: texts}
-	}
-	for path, most := range atLeastZero {
-		d := logic.Domain{Least: new(big.Rat), Whole: l.b.env.Whole(path)}
-		if most > 0 {
-			d.Most = big.NewRat(most, 1)
-		}
-		domains[path] = d
-	}
-	domains["local.date"] = logic.Domain{Whole: true}
-	domains["local.weekday"] = logic.Domain{DayOf: "local.date"} // the members of the clock are one moment
-	for _, q := range l.b.quotas {
-		path := "quota." + q.Account + "." + q.Period + ".used"
-		if q.Per != "" {
-			path = "quota." + q.Account + "." + q.Period + "." + q.Per + ".used"
-		}
-		domains[path] = logic.Domain{Least: new(big.Rat), Whole: true}
-	}
-	return domains
-}
-
-// treeOf is when a rule is in force: its condition, its days and its place.
-func (l *linter) treeOf(h *head) *logic.Tree {
-	var parts []*logic.Tree
-	if h.when != nil {
-		parts = append(parts, l.whens[h])
-	}
-	for _, d := range []struct{ op, day string }{{">=", h.from}, {"<=", h.until}} {
-		if n, ok := formula.DayNumber(d.day); ok {
-			parts = append(parts, &logic.Tree{Op: logic.Compare, Path: "local.date", Cmp: d.op, Number: n, Unit: "day"})
-		}
-	}
-	var places []*logic.Tree
-	for _, at := range h.locations {
-		places = append(places, place(at))
-	}
-	if len(places) > 0 {
-		parts = append(parts, logic.Any(places...))
-	}
-	for _, at := range h.patches { // another form holds where an earlier patch fits
-		if at == h.at {
-			parts = append(parts, place(at))
-			break
-		}
-		parts = append(parts, logic.Negate(place(at)))
-	}
-	return logic.All(parts...)
-}
-
-func place(at string) *logic.Tree {
-	if tag, ok := strings.CutPrefix(at, "tag:"); ok {
-		return &logic.Tree{Op: logic.Is, Path: fmt.Sprintf("%q in location.tags", tag)}
-	}
-	return &logic.Tree{Op: logic.In, Path: "location.id", Texts: []string{at}}
-}
-
-// can reports whether a condition can hold, for all that is known; sure is false where that hangs on what is not understood.
-func (l *linter) can(t *logic.Tree) (possible, sure bool) {
+// can reports whether a condition can hold, for all that is known.
+func (l *linter) can(t *logic.Tree) bool {
 	v, _ := l.solver.Solve(t)
-	return v != logic.Impossible, v == logic.Possible
+	return v != logic.Impossible
 }
 
 // implies reports whether a holds only where b does.
@@ -277,8 +180,7 @@ func (l *linter) implies(a, b *logic.Tree) bool {
 	if sample != nil && sample.Refutes(b) {
 		return false
 	}
-	possible, _ := l.can(logic.All(a, logic.Negate(b)))
-	return !possible
+	return !l.can(logic.All(a, logic.Negate(b)))
 }
 
 // scoped adds to a condition the options that a rule is about.
@@ -324,7 +226,7 @@ func (l *linter) conditions() {
 			return
 		}
 		scoped := l.scoped(h)
-		if possible, _ := l.can(scoped); !possible {
+		if !l.can(scoped) {
 			l.dead[h] = true
 			l.claim(claim{h: h, code: "W601", sentence: "it never applies: its condition, days and providers exclude each other", hint: "compare what it asks for",
 				bases: nearly(scoped), stands: rests(h), shows: rests(h)})
@@ -334,11 +236,11 @@ func (l *linter) conditions() {
 			continue
 		}
 		when := l.whens[h]
-		if possible, _ := l.can(logic.Negate(when)); !possible {
+		if !l.can(logic.Negate(when)) {
 			l.claim(claim{h: h, code: "W602", sentence: "its condition always holds", hint: "leave out when:, or say what was meant",
 				bases: []*logic.Tree{scoped, when}, stands: always(h), shows: applies(h)})
 		} else {
-			l.redundant(h, when)
+			l.redundant(h)
 		}
 		l.window(h)
 		l.equality(h)
@@ -370,9 +272,11 @@ func flat(t *logic.Tree, out *[]*logic.Tree) {
 	}
 }
 
-// redundant finds a part of a condition that the others already say.
-func (l *linter) redundant(h *head, when *logic.Tree) {
-	if len(when.Kids) < 2 || when.Op != logic.And && when.Op != logic.Or {
+// redundant finds a part of a condition that the others already say. What may fail is no part for nothing where the condition would then fail
+// for other orders.
+func (l *linter) redundant(h *head) {
+	when := l.written[h]
+	if when == nil || len(when.Kids) < 2 || when.Op != logic.And && when.Op != logic.Or {
 		return
 	}
 	for i, part := range when.Kids {
@@ -380,16 +284,24 @@ func (l *linter) redundant(h *head, when *logic.Tree) {
 			continue
 		}
 		rest := &logic.Tree{Op: when.Op, Kids: slices.Delete(slices.Clone(when.Kids), i, i+1)}
-		idle := l.implies(rest, part)
-		if when.Op == logic.Or {
-			idle = l.implies(part, rest)
-		}
-		if idle {
+		if l.idlePart(h, rest, part) {
 			l.claim(claim{h: h, code: "W622", sentence: fmt.Sprintf("a part of the condition makes no difference: %s", cmp.Or(part.Text, strings.Join(part.Paths(), ", "))),
 				hint: "the rest says as much", bases: []*logic.Tree{logic.All(l.scoped(h), rest, part), logic.All(rest, part)}, shows: applies(h)})
 			return
 		}
 	}
+}
+
+// idlePart reports whether a condition comes to the same without one of its parts; rest is what is left.
+func (l *linter) idlePart(h *head, rest, part *logic.Tree) bool {
+	switch when := l.written[h]; {
+	case when.MayFail():
+		yes, no := rest.Exact()
+		return l.implies(yes, l.whens[h]) && l.implies(l.whens[h], yes) && l.implies(no, l.nots[h]) && l.implies(l.nots[h], no)
+	case when.Op == logic.Or:
+		return l.implies(part, rest)
+	}
+	return l.implies(rest, part)
 }
 
 // window finds times of day that go round by accident.
@@ -412,47 +324,6 @@ func (l *linter) equality(h *head) {
 	if text := h.when.FloatEquality(); text != "" {
 		l.claim(claim{h: h, code: "W617", sentence: "it asks whether two computed numbers are the same: " + text,
 			hint: "use <= and >=; computed numbers differ in the last digits", bases: []*logic.Tree{l.trees[h]}, shows: applies(h)})
-	}
-}
-
-// firstHit finds rules that an earlier one of a phase always takes the place of.
-func (l *linter) firstHit() {
-	var holds, chooses []*head
-	for i := range l.b.holds {
-		if l.b.holds[i].until == nil { // one that waits for a moment lets the order on when it has come
-			holds = append(holds, &l.b.holds[i].head)
-		} else {
-			l.covered(&l.b.holds[i].head, holds)
-		}
-	}
-	for i := range l.b.chooses {
-		chooses = append(chooses, &l.b.chooses[i].head)
-	}
-	for _, list := range [][]*head{holds, chooses} {
-		for n, h := range list {
-			l.covered(h, list[:n])
-		}
-	}
-}
-
-// covered reports a rule whose every order an earlier one takes.
-func (l *linter) covered(h *head, earlier []*head) {
-	if l.dead[h] {
-		return
-	}
-	for _, e := range earlier {
-		if l.solver.Spent() {
-			return
-		}
-		if l.dead[e] || !l.implies(l.trees[h], l.trees[e]) {
-			continue
-		}
-		l.claim(claim{h: h, code: "W603", sentence: fmt.Sprintf("it is never reached: %q comes first and applies whenever it does", e.name),
-			hint: "put it before, or narrow the other", about: []*head{e}, bases: []*logic.Tree{l.trees[h]}, stands: decided(taken(h)),
-			shows: func(t *trial) bool {
-				return taken(h)(t.d) && applies(h)(t) && applies(e)(t) && (t.d.Plan.Hold != nil || t.d.Choose != nil)
-			}})
-		return
 	}
 }
 
@@ -479,15 +350,30 @@ func (l *linter) overwrites(a, z *setRule) {
 	}
 	both := logic.All(l.trees[&a.head], l.trees[&z.head])
 	c := claim{h: &a.head, about: []*head{&z.head}, bases: []*logic.Tree{both}, shows: decided(overwritten(&a.head, &z.head))}
-	possible, sure := l.can(both)
+	possible := l.can(both)
 	switch {
-	case len(common) == len(a.assign) && l.implies(l.trees[&a.head], l.trees[&z.head]):
+	case len(common) == len(a.assign) && l.implies(l.trees[&a.head], l.assigns(z, common)):
 		c.code, c.sentence = "W605", fmt.Sprintf("it never has an effect: %q overwrites %s whenever it applies", z.name, strings.Join(common, ", "))
 		c.hint, c.stands = "the last rule that applies wins; change the order", decided(idle(&a.head))
 		l.claim(c)
-	case possible && sure && !l.implies(l.trees[&z.head], l.trees[&a.head]):
+	case possible && !l.implies(l.trees[&z.head], l.trees[&a.head]):
 		c.code, c.sentence = "W606", fmt.Sprintf("%q may overwrite %s", z.name, strings.Join(common, ", "))
 		c.hint, c.only = "the last rule that applies wins; if that is meant, leave it", true
 		l.claim(c)
 	}
+}
+
+// assigns is when a rule of set sets all of some attributes: one whose value cannot be computed stays as it was.
+func (l *linter) assigns(z *setRule, attributes []string) *logic.Tree {
+	all := []*logic.Tree{l.trees[&z.head]}
+	for _, x := range z.assign {
+		if !slices.Contains(attributes, x.attribute) {
+			continue
+		}
+		all = append(all, l.sure(x.moment))
+		if x.amount != nil {
+			all = append(all, l.sure(x.amount.formula))
+		}
+	}
+	return logic.All(all...)
 }

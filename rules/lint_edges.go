@@ -94,14 +94,15 @@ func (l *linter) edges(show bool) {
 	}
 }
 
-// headOf finds a rule by its name; the score and the ties are no rule, and stand at the beginning of the file.
+// headOf finds a rule by its name; the score, the ties and none are no rule, and stand somewhere all the same.
 func (l *linter) headOf(name string) *head {
 	for _, h := range l.b.heads() {
 		if h.name == name {
 			return h
 		}
 	}
-	return &head{name: name, file: l.b.file, line: 1, column: 1}
+	at := l.b.spot(name)
+	return &head{name: name, file: at.file, line: at.line, column: at.column}
 }
 
 // runHint says what to do about an expression that fails while it runs.

@@ -23,7 +23,7 @@ func (l *linter) excludes() {
 		if out == nil {
 			continue
 		}
-		if possible, _ := l.can(logic.Negate(out)); !possible {
+		if !l.can(logic.Negate(out)) {
 			l.claim(claim{h: l.alwaysOut(p), code: "W608", sentence: fmt.Sprintf("provider %s is never used: some exclude always applies to it", p),
 				hint: "remove the provider, or narrow the rule", bases: []*logic.Tree{out}, stands: decided(takenOut(p)), shows: decided(takenOut(p))})
 		}
@@ -85,7 +85,7 @@ func (l *linter) alwaysOut(provider string) *head {
 		if x.stage > stageProvider || l.dead[&x.head] || x.only != nil && !selects(x.only, provider, "") {
 			continue
 		}
-		if possible, _ := l.can(logic.Negate(l.trees[&x.head].Fix("option.provider", provider))); !possible {
+		if !l.can(logic.Negate(l.trees[&x.head].Fix("option.provider", provider))) {
 			return &x.head
 		}
 		first = cmp.Or(first, &x.head)
@@ -145,7 +145,13 @@ func (l *linter) guards() {
 		x := &l.b.guards[i]
 		for j := range l.b.guards {
 			y := &l.b.guards[j]
-			if i == j || x.name == y.name || x.breach != y.breach || y.applies != nil || x.budget != nil || x.maxDropoff > 0 || l.dead[&x.head] || l.dead[&y.head] {
+			if i == j || x.name == y.name || x.breach != "next" || y.breach != "next" { // two that hold or warn both do, and each is released or read by itself
+				continue
+			}
+			if y.applies != nil || x.budget != nil || x.maxDropoff > 0 || l.dead[&x.head] || l.dead[&y.head] {
+				continue
+			}
+			if l.mayFail(&x.head) || l.sure(x.applies) != nil { // one that fails takes out what is within its bound, too
 				continue
 			}
 			a, ok1 := fixed(x.maxFee)
@@ -172,20 +178,21 @@ func (l *linter) fallbacks() {
 	for i := range l.b.fallbacks {
 		x := &l.b.fallbacks[i]
 		here := []*logic.Tree{l.trees[&x.head]}
+		var by []*head
 		reached := len(x.fallback.On) == 0
-		by := ""
 		for _, event := range x.fallback.On {
-			covered := slices.ContainsFunc(taken[event], func(e *head) bool {
-				by = e.name
-				return l.implies(l.trees[&x.head], l.trees[e])
-			})
-			reached = reached || !covered
+			before := l.before(&x.head, taken[event])
+			reached = reached || before == nil
+			by = append(by, before...)
 			taken[event] = append(taken[event], &x.head)
 		}
 		if !reached && !l.dead[&x.head] {
-			l.claim(claim{h: &x.head, code: "W616", sentence: fmt.Sprintf("it is never reached: %q speaks of its events first", by),
-				hint: "the first that speaks of an event wins; change the order", bases: here, stands: decided(silent(x)),
-				shows: func(t *trial) bool { return silent(x)(t.d) && applies(&x.head)(t) && t.d.Plan.Hold == nil }})
+			by = unique(by)
+			l.claim(claim{h: &x.head, code: "W616", sentence: "it is never reached: " + speakFirst(by), hint: "the first that speaks of an event wins; change the order", about: by,
+				bases: here, stands: decided(silent(x)),
+				shows: func(t *trial) bool {
+					return silent(x)(t.d) && applies(&x.head)(t) && t.d.Plan.Hold == nil && t.d.Hold == nil
+				}})
 		}
 		bookings := 0
 		used := map[string]bool{}
@@ -209,26 +216,49 @@ func (l *linter) fallbacks() {
 	}
 }
 
+// unique leaves out of a list what stands in it before.
+func unique(list []*head) []*head {
+	var out []*head
+	for _, h := range list {
+		if !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// speakFirst says of fallbacks that they leave a later one no event.
+func speakFirst(by []*head) string {
+	if len(by) == 1 {
+		return quoted(by) + " speaks of its events first"
+	}
+	return quoted(by) + " speak of its events first"
+}
+
 // unused finds names that nothing uses.
 func (l *linter) unused() {
-	note := func(code, what, hint string) {
-		l.found = append(l.found, Finding{NoWitness: inTheFiles, Problem: Problem{Code: code, File: l.b.file, Line: 1, Column: 1, End: 2, Sentence: what, Hint: hint}})
+	note := func(code, path, what, hint string) {
+		if l.b.used[path] {
+			return
+		}
+		at := l.b.spot(path)
+		l.found = append(l.found, Finding{NoWitness: inTheFiles, Problem: Problem{Code: code, File: at.file, Line: at.line, Column: at.column, End: at.end, Sentence: what, Hint: hint}})
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.b.lists)) {
-		if !l.b.used["lists."+name] {
-			note("W609", fmt.Sprintf("nothing uses list %s", name), "remove it, or ask: order.to.state in lists."+name)
-		}
+		note("W609", "lists."+name, fmt.Sprintf("nothing uses list %s", name), "remove it, or ask: order.to.state in lists."+name)
 	}
-	for _, lets := range [][]let{l.b.orderLets, l.b.optionLets} {
-		for _, x := range lets {
-			if !l.b.used[x.name] {
-				note("W610", fmt.Sprintf("nothing uses let %s", x.name), "remove it, or use it in a condition")
-			}
-		}
+	for _, x := range slices.Concat(l.b.orderLets, l.b.optionLets) {
+		note("W610", x.name, fmt.Sprintf("nothing uses let %s", x.name), "remove it, or use it in a condition")
 	}
 	for _, name := range l.b.attributes {
-		if !l.b.used["order.attributes."+name] {
-			note("W611", fmt.Sprintf("nothing uses attribute %s", name), "remove it: what is declared is kept with every decision")
-		}
+		note("W611", "order.attributes."+name, fmt.Sprintf("nothing uses attribute %s", name), "remove it: what is declared is kept with every decision")
 	}
+}
+
+// spot is where something stands that is no rule, the beginning of the first file where that is not known.
+func (b *Bundle) spot(what string) spot {
+	if at, ok := b.spots[what]; ok {
+		return at
+	}
+	return spot{b.file, 1, 1, 2}
 }

@@ -21,7 +21,8 @@ func (c *checker) listFile(s *source, data []byte) {
 	}
 	l := &listReader{source: s, set: map[string]bool{}}
 	c.lists[name] = formula.List{Set: l.set} // of a faulty list too, so that its users are not told that there is none
-	const mark = "\ufeff"                    // spreadsheets begin their files with it
+	c.bundle.spots["lists."+name] = spot{s.name, 1, 1, 2}
+	const mark = "\ufeff" // spreadsheets begin their files with it
 	s.lines[0] = strings.TrimPrefix(s.lines[0], mark)
 	if l.utf8(); len(l.faults) == 0 {
 		l.read(strings.TrimPrefix(string(data), mark))

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -121,7 +122,7 @@ func (c *checker) idle(p patch, members []pair, rule *yaml.Node) {
 	for _, m := range members {
 		same := m.key == "enabled" && m.value.Value == "true" && !slices.ContainsFunc(rule.Content, func(k *yaml.Node) bool { return k.Value == "enabled" })
 		for i := 0; i+1 < len(rule.Content); i += 2 {
-			same = same || rule.Content[i].Value == m.key && sameNode(rule.Content[i+1], m.value)
+			same = same || rule.Content[i].Value == m.key && c.sameValue(m.key, rule.Content[i+1], m.value)
 		}
 		if !same {
 			return
@@ -130,6 +131,50 @@ func (c *checker) idle(p patch, members []pair, rule *yaml.Node) {
 	c.bundle.notes = append(c.bundle.notes, note{rule: p.name.Value, at: p.at, Finding: Finding{Problem: Problem{Code: "W614", File: p.d.name, Line: p.name.Line, Column: p.name.Column,
 		End: p.name.Column + width(p.name), Where: "locations: " + p.at, Sentence: fmt.Sprintf("the patch of %q changes nothing", p.name.Value),
 		Hint: "remove it, or give it what is different there"}}})
+}
+
+// sameValue reports whether two values of a key mean the same: 10 is 10.00, and 60m is 1h.
+func (c *checker) sameValue(key string, a, b *yaml.Node) bool {
+	if sameNode(a, b) {
+		return true
+	}
+	switch key {
+	case "set":
+		if a.Kind != yaml.MappingNode || b.Kind != yaml.MappingNode || len(a.Content) != len(b.Content) {
+			return false
+		}
+		for i := 0; i+1 < len(a.Content); i += 2 {
+			if a.Content[i].Value != b.Content[i].Value || !c.sameValue(a.Content[i].Value, a.Content[i+1], b.Content[i+1]) {
+				return false
+			}
+		}
+		return true
+	case "add", "charge", "max_fee", "daily_budget", "tip", "tip_max":
+		x, y := c.worth(a.Value), c.worth(b.Value)
+		return a.Kind == yaml.ScalarNode && b.Kind == yaml.ScalarNode && x != "" && x == y
+	case "for", "max_dropoff":
+		x, err1 := parseDuration(a.Value)
+		y, err2 := parseDuration(b.Value)
+		return err1 == nil && err2 == nil && x == y
+	}
+	return false
+}
+
+// worth is an amount or a share written in the one way that all of its kind have, "" where it is computed.
+func (c *checker) worth(text string) string {
+	number, unit := "", c.currency
+	if bareAmount.MatchString(text) {
+		number = text
+	} else if m := percentAmount.FindStringSubmatch(text); m != nil {
+		number, unit = m[1], "%"
+	} else if m := currencyAmount.FindStringSubmatch(text); m != nil {
+		number, unit = m[1], m[2]
+	}
+	r, ok := new(big.Rat).SetString(strings.TrimPrefix(number, "+"))
+	if !ok {
+		return ""
+	}
+	return r.RatString() + " " + unit
 }
 
 func sameNode(a, b *yaml.Node) bool {

@@ -129,6 +129,9 @@ func (c *checker) phases(d *document) {
 			}
 			c.rankSeen = true
 			c.bundle.rankNode = p.value
+			for i := 0; i+1 < len(p.value.Content) && p.value.Kind == yaml.MappingNode; i += 2 {
+				c.mark(d, p.value.Content[i].Value, p.value.Content[i+1]) // score and ties
+			}
 			c.readRank(d, p.value)
 		case "none":
 			d.where = "none"
@@ -136,6 +139,7 @@ func (c *checker) phases(d *document) {
 				d.fault(p.node, "E504", "the bundle has two none:", "keep one of them")
 			}
 			c.bundle.noneNode = p.value
+			c.mark(d, "none", p.node)
 			c.readNone(d, p.value)
 		}
 		d.where = ""

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -24,6 +25,9 @@ func (b *Bundle) attempt(witness map[string]string, phase string) (*trial, error
 	c, err := b.witnessCase(Finding{Witness: witness})
 	if err != nil {
 		return nil, err
+	}
+	if o := &c.input.Order; o.ASAP && o.HasPromise {
+		return nil, errors.New("no order asks for as soon as possible and has a promise: the promise is a window")
 	}
 	d := c.decide(b)
 	if d.Plan.Hold != nil && phase != "hold" {
@@ -110,10 +114,10 @@ func (l *linter) search(c claim) (witness map[string]string, why string, refuted
 			return ""
 		}
 		switch faulty := len(t.d.Faults) > 0 && c.code != "W626"; {
-		case faulty: // what fails shows nothing but that
 		case c.stands != nil && !c.stands(t):
 			refuted = true
 			return found
+		case faulty: // what fails shows nothing but that
 		case c.shows(t):
 			return found
 		}
@@ -174,7 +178,7 @@ func (l *linter) bases(c claim) (bases []map[string]string, open []logic.Part) {
 				break
 			}
 			v, w := l.solver.Solve(logic.All(t, free))
-			if v != logic.Possible && (v != logic.Perhaps || c.only) {
+			if v != logic.Possible && v != logic.Perhaps {
 				continue
 			}
 			bases, open = append(bases, readable(w.Values)), append(open, w.Open...)

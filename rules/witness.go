@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
 )
 
 // WitnessTest is a test file with one test: the order that shows a finding, and an offer from each provider. It expects nothing
@@ -102,6 +104,7 @@ func readable(witness map[string]string) map[string]string {
 		number, unit, _ := strings.Cut(value, " ")
 		m := inList.FindStringSubmatch(path)
 		switch {
+		case strings.HasSuffix(path, formula.CurrencyOf): // the amount says it
 		case m != nil && value == "false": // a list is empty unless something is put into it
 		case m != nil:
 			path = m[2]

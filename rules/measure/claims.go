@@ -58,7 +58,12 @@ type Claims struct {
 	False   []string // at most ten
 }
 
-// RandomBundles lints n bundles of three rules drawn from seed, and tries what it says against every order that the rules can tell apart.
+// fragileOf is how many bundles there are for one whose rules may fail.
+const fragileOf = 8
+
+// RandomBundles lints n bundles of three rules drawn from seed, and tries what it says. Most of them never fail while they run: every order is
+// tried that their conditions can tell apart. The rules of some may, in their conditions, their values and what they name, and are tried by
+// deciding orders that are drawn, which are released, and wait, as long as a rule holds them.
 // progress is called now and then with the number so far; it may be nil.
 func RandomBundles(n, workers int, seed uint64, progress func(done int)) Claims {
 	sum := Claims{Made: map[string]int{}}
@@ -68,7 +73,11 @@ func RandomBundles(n, workers int, seed uint64, progress func(done int)) Claims 
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < n; i += workers {
-				made, wrong := claims(rand.New(rand.NewPCG(seed, uint64(i))), base)
+				try := claims
+				if i%fragileOf == 0 {
+					try = fragile
+				}
+				made, wrong := try(rand.New(rand.NewPCG(seed, uint64(i))), base)
 				mu.Lock()
 				sum.Bundles++
 				for _, code := range made {
@@ -92,13 +101,14 @@ var shapes = map[string][]string{
 	"hold":    {"until: released"},
 	"exclude": {"providers: [ups], reason: r", "providers: [ups], reason: s", "providers: [doordash], reason: r"},
 	"set":     {"set: { signature: adult }"},
+	"choose":  {"prefer: [ups]"},
 }
 
 var ruleNames = []string{"A", "B", "C"}
 
 // claims draws one bundle, and returns the codes of what lint says, and what of it is false.
 func claims(r *rand.Rand, base rules.Input) (made, wrong []string) {
-	phase := []string{"hold", "exclude", "set"}[r.IntN(3)]
+	phase := []string{"hold", "exclude", "set", "choose"}[r.IntN(4)]
 	t := truth{worlds: orderWorlds, tables: map[string][]bool{}, of: map[string]string{}}
 	atom := orderAtom
 	if r.IntN(2) == 0 {
@@ -138,7 +148,7 @@ func shown(b *rules.Bundle, f rules.Finding) bool {
 	if err != nil {
 		return false
 	}
-	rule, other := named(f)
+	rule, others := named(f)
 	out := func(rule string) bool {
 		return slices.ContainsFunc(d.Excluded, func(x rules.Exclusion) bool { return x.Rule == rule })
 	}
@@ -146,11 +156,21 @@ func shown(b *rules.Bundle, f rules.Finding) bool {
 	case "W601":
 		return !slices.Contains(d.Hits(), rule)
 	case "W602":
-		return d.Plan.Hold != nil || slices.Contains(d.Hits(), rule)
+		return d.Plan.Hold != nil || d.Choose != nil || slices.Contains(d.Hits(), rule)
 	case "W603":
-		return d.Plan.Hold != nil && d.Plan.Hold.Rule != rule
+		return d.Choose != nil && d.Choose.Rule != rule
 	case "W604":
-		return out(rule) && out(other)
+		return out(rule) && out(others[0])
+	case "W616":
+		return len(d.Fallback) > 1 && !speaks(d, rule)
+	case "W618":
+		return breaches(d, rule) && breaches(d, others[0])
+	case "W622":
+		return true // that it applies is no more than W602 shows
+	case "W626":
+		return failed(d, rule)
+	case "W631":
+		return d.Plan.Hold != nil && d.Plan.Hold.Rule != rule
 	case "W605", "W606":
 		return slices.ContainsFunc(d.Plan.Set.By, func(a rules.Assignment) bool { return a.Rule == rule && a.OverwrittenBy != "" })
 	case "W607":
@@ -159,13 +179,22 @@ func shown(b *rules.Bundle, f rules.Finding) bool {
 	return len(d.Plan.Ask) < len(b.Providers())
 }
 
-// named are the rule that a finding is about, and the first other one that it names.
-func named(f rules.Finding) (rule, other string) {
+// named are the rule that a finding is about, and the others that it names.
+func named(f rules.Finding) (rule string, others []string) {
 	rule, _, _ = strings.Cut(strings.TrimPrefix(f.Where, `rule "`), `"`)
-	if _, rest, ok := strings.Cut(f.Sentence, `"`); ok {
-		other, _, _ = strings.Cut(rest, `"`)
+	for i, part := range strings.Split(f.Sentence, `"`) {
+		if i%2 == 1 {
+			others = append(others, part)
+		}
 	}
-	return rule, other
+	return rule, others
+}
+
+// providerOf is the provider that a finding says is never used.
+func providerOf(f rules.Finding) string {
+	_, rest, _ := strings.Cut(f.Sentence, "provider ")
+	provider, _, _ := strings.Cut(rest, " ")
+	return provider
 }
 
 // truth is for which orders the rules of a bundle hold; of is what a rule says beside its condition.
@@ -177,22 +206,24 @@ type truth struct {
 
 // holds reports whether a finding is true, where that can be said.
 func (t *truth) holds(f rules.Finding) (holds, known bool) {
-	rule, other := named(f)
-	mine, theirs := t.tables[rule], t.tables[other]
+	rule, others := named(f)
+	mine := t.tables[rule]
+	theirs := func(order int) bool {
+		return slices.ContainsFunc(others, func(other string) bool { return t.tables[other] != nil && t.tables[other][order] })
+	}
 	switch f.Code {
 	case "W601":
 		return !slices.Contains(mine, true), true
 	case "W602":
 		return !slices.Contains(mine, false), true
-	case "W603", "W604", "W605":
-		return theirs != nil && !slices.ContainsFunc(orders(mine), func(i int) bool { return mine[i] && !theirs[i] }), true
+	case "W603", "W604", "W605", "W631":
+		return !slices.ContainsFunc(orders(mine), func(i int) bool { return mine[i] && !theirs(i) }), true
 	case "W606":
-		return theirs != nil && slices.ContainsFunc(orders(mine), func(i int) bool { return mine[i] && theirs[i] }), true
+		return slices.ContainsFunc(orders(mine), func(i int) bool { return mine[i] && theirs(i) }), true
 	case "W607":
 		return slices.ContainsFunc(orders(mine), func(i int) bool { return t.out("ups", i) && t.out("doordash", i) }), true
 	case "W608":
-		_, rest, _ := strings.Cut(f.Sentence, "provider ")
-		provider, _, _ := strings.Cut(rest, " ")
+		provider := providerOf(f)
 		return !slices.ContainsFunc(orders(mine), func(i int) bool { return !t.out(provider, i) }), true
 	}
 	return false, false

@@ -23,19 +23,28 @@ func (f *Formula) Logic() *logic.Tree {
 	if problem != nil {
 		return &logic.Tree{Op: logic.Free, Ref: f.Source, Text: f.Source}
 	}
-	l := &logician{env: f.env, source: []rune(f.Source)}
-	return l.tree(tree.Node)
+	l := f.logician()
+	t := l.tree(tree.Node)
+	if b, ok := tree.Node.(*ast.BinaryNode); ok && len(t.Kids) == 2 {
+		for i, part := range []ast.Node{b.Left, b.Right} {
+			if t.Kids[i].Text == "" {
+				t.Kids[i].Text = l.written(part)
+			}
+		}
+	}
+	return t
 }
 
 type logician struct {
-	env    *Env
-	source []rune
+	env     *Env
+	source  []rune
+	crowded bool // it has so many predicates that their steps may be too many
 }
 
 // free is what is not understood. It is known by what it was made into, which is the same however it was written, and shown as it was
 // written.
 func (l *logician) free(n ast.Node) *logic.Tree {
-	return &logic.Tree{Op: logic.Free, Ref: n.String(), Text: l.written(n)}
+	return &logic.Tree{Op: logic.Free, Ref: n.String(), Text: l.written(n), Sure: l.sure(n)}
 }
 
 func (l *logician) written(n ast.Node) string { return written(l.source, n) }
@@ -75,6 +84,9 @@ func (l *logician) tree(n ast.Node) *logic.Tree {
 func (l *logician) binary(n *ast.BinaryNode) *logic.Tree {
 	switch n.Operator {
 	case "and", "&&":
+		if made(n, n.Left) && made(n, n.Right) { // of date_between
+			return whole(l.written(n), l.tree(n.Left), l.tree(n.Right))
+		}
 		return logic.All(l.tree(n.Left), l.tree(n.Right))
 	case "or", "||":
 		return logic.Any(l.tree(n.Left), l.tree(n.Right))
@@ -87,6 +99,9 @@ func (l *logician) binary(n *ast.BinaryNode) *logic.Tree {
 	}
 	return l.free(n)
 }
+
+// made reports whether a part of a node was made together with it, of a call: then it has the call's place.
+func made(of *ast.BinaryNode, part ast.Node) bool { return of.Location() == part.Location() }
 
 var flipped = map[string]string{"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -130,8 +145,15 @@ func (l *logician) compare(n *ast.BinaryNode) *logic.Tree {
 		return l.free(n)
 	}
 	t.Op, t.Number, t.Unit = logic.Compare, number, of
+	if _, money := shipping.CurrencyDigits(of); money && l.env.Currency == "" && number.Sign() != 0 { // nothing is nothing in every currency
+		t.Sure = logic.Any(&logic.Tree{Op: logic.In, Path: path + CurrencyOf, Texts: []string{of}},
+			&logic.Tree{Op: logic.Compare, Path: path, Cmp: "==", Number: new(big.Rat), Unit: of})
+	}
 	return t
 }
+
+// CurrencyOf ends the path that stands for the currency of the money at a path. It is no field, and nothing can give it by itself.
+const CurrencyOf = "/currency"
 
 // minutes compares the minute of the day. The hour and the time of day are told by it: the three are one moment, and may not be taken for
 // fields of their own.
@@ -204,8 +226,11 @@ func dayNumber(path, text string) (*big.Rat, bool) {
 func (l *logician) in(n *ast.BinaryNode) *logic.Tree {
 	if s, ok := n.Left.(*ast.StringNode); ok {
 		if path := l.path(n.Right); path != "" && !strings.HasPrefix(path, "lists.") {
-			text := strconv.Quote(s.Value) + " in " + path
-			return &logic.Tree{Op: logic.Is, Path: text, Text: text}
+			t := &logic.Tree{Op: logic.Is, Path: strconv.Quote(s.Value) + " in " + path}
+			if t.Text = t.Path; n.Location() == n.Right.Location() { // of within or supports
+				t.Text = l.written(n)
+			}
+			return t
 		}
 		return l.free(n)
 	}
@@ -234,6 +259,7 @@ func (l *logician) in(n *ast.BinaryNode) *logic.Tree {
 		if equal.Op == logic.Free {
 			return l.free(n)
 		}
+		equal.Sure = nil // in asks for the same value, and compares no currencies
 		numbers = append(numbers, equal)
 	}
 	if len(numbers) > 0 && len(texts) == 0 {
@@ -318,9 +344,18 @@ func constantOf(n ast.Node) (*big.Rat, string, bool) {
 
 // Whole reports whether a path of the environment is a whole number.
 func (e *Env) Whole(path string) bool {
+	t := e.typeOf(path)
+	return t != nil && t.Kind() == reflect.Int
+}
+
+// typeOf is the type of what stands at a path of the environment, nil where that is not known.
+func (e *Env) typeOf(path string) reflect.Type {
 	name, rest, _ := strings.Cut(path, ".")
 	t := reflect.TypeOf(e.Vars[name])
-	for t != nil && rest != "" && t.Kind() == reflect.Struct {
+	for t != nil && rest != "" {
+		if t.Kind() != reflect.Struct {
+			return nil
+		}
 		name, rest, _ = strings.Cut(rest, ".")
 		var next reflect.Type
 		for i := range t.NumField() {
@@ -330,7 +365,7 @@ func (e *Env) Whole(path string) bool {
 		}
 		t = next
 	}
-	return t != nil && rest == "" && t.Kind() == reflect.Int
+	return t
 }
 
 // DayNumber reads a date as the number that comparisons of local.date use.

@@ -43,6 +43,7 @@ type Tree struct {
 	Ref    string          // of a Name and a List what they stand for
 	Truth  bool
 	Text   string // as the author wrote it
+	Sure   *Tree  // of a leaf: when computing it does not fail; nil where it never does. Exact takes it in, and nothing else looks at it
 }
 
 // All is the conjunction of trees; nil ones hold always.
@@ -219,6 +220,7 @@ type Domain struct {
 	Least, Most *big.Rat // nil where there is no bound
 	Whole       bool     // only whole numbers
 	Texts       []string // nil where any text may be
+	Excludes    string   // of a truth: another that is never true together with it, and says so too
 	DayOf       string   // where its texts are the days of the week of another field, which counts days in the unit "day": that field
 }
 

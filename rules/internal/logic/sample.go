@@ -99,7 +99,7 @@ func (s *evaluation) atom(t *Tree) verdict {
 		}
 		truth, known := s.truths[key]
 		if !known {
-			truth = s.open
+			truth = s.open && s.domains[key].Excludes == "" // of two that exclude each other, no sample has to hold both
 		}
 		return verdict{truth, true}
 	case In:

@@ -51,6 +51,9 @@ func (st state) add(t *Tree, want bool, s *search, free bool) bool {
 	case Free:
 		return free && st.open(t, want)
 	case Is:
+		if other := st[domains[t.Path].Excludes]; want && other != nil && *other.truth {
+			return false
+		}
 		return st.is(t.Path, want)
 	case Compare:
 		if key := t.Path + " " + t.Unit; true {
