@@ -30,9 +30,19 @@ type checker struct {
 	lets       []let
 	letStage   map[string]int
 	rules      map[string]string  // phases by name
+	first      map[string]string  // where names first stand, by what they name: "rule Cold food"
 	patches    map[string][]patch // by name of the rule
 	env        environments
-	rankSeen   bool
+}
+
+// doubled says where a name stood first that now stands a second time, and remembers the place of one that is new.
+func (c *checker) doubled(s *source, what string, n *yaml.Node) string {
+	s = s.home(n)
+	if first, double := c.first[what]; double {
+		return "; the other is at " + first
+	}
+	c.first[what] = fmt.Sprintf("%s:%d", s.name, n.Line)
+	return ""
 }
 
 // let is a named expression.
@@ -111,7 +121,7 @@ func (c *checker) read(files []File) {
 	if n := c.bundle.Size(); n > maxRules {
 		docs[0].report(Problem{Code: "E401", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("the bundle has %d rules, more than %d", n, maxRules)})
 	}
-	if !c.rankSeen && len(c.problems) == 0 {
+	if c.first["rank"] == "" && len(c.problems) == 0 {
 		c.bundle.rank = c.strategy("cheapest")
 	}
 	c.bundle.lists = c.lists
@@ -176,8 +186,12 @@ func (c *checker) header(d *document) {
 	}
 	if v := d.get("lists"); v != nil {
 		for _, p := range d.mapping(v, "lists", nil) {
-			if _, double := c.lists[p.key]; double || !identifier.MatchString(p.key) {
-				d.fault(p.node, "E504", fmt.Sprintf("%q cannot name a list, or names two", p.key), "use small letters, digits and _")
+			if !identifier.MatchString(p.key) {
+				d.fault(p.node, "E504", fmt.Sprintf("%q cannot name a list", p.key), "use small letters, digits and _")
+				continue
+			}
+			if other := c.doubled(d.source, "list "+p.key, p.node); other != "" {
+				d.fault(p.node, "E504", fmt.Sprintf("two lists are named %q%s", p.key, other), "give each its own name")
 				continue
 			}
 			set := map[string]bool{}
@@ -232,10 +246,10 @@ func (c *checker) readLets(docs []*document) {
 			continue
 		}
 		for _, p := range d.mapping(v, "let", nil) {
-			_, double := entries[p.key]
+			other := c.doubled(d.source, "let "+p.key, p.node)
 			switch {
-			case double:
-				d.fault(p.node, "E504", fmt.Sprintf("let %s stands in two files", p.key), "")
+			case other != "":
+				d.fault(p.node, "E504", fmt.Sprintf("let %s stands in two files%s", p.key, other), "keep one of them")
 			case !identifier.MatchString(p.key) || slices.Contains(reserved, p.key) || slices.Contains(c.providers, p.key):
 				d.fault(p.node, "E505", fmt.Sprintf("%q cannot name an expression", p.key), "use small letters, digits and _, and no name that is taken")
 			default:

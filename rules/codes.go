@@ -64,6 +64,7 @@ func Codes() map[string]string {
 		"W627": "A fee cap is lower than every fee that was asked in the orders that were replayed: nothing would be left.",
 		"W628": "A provider was asked in the orders that were replayed, and never made an offer.",
 		"W626": "The rule fails while it runs, for an order that is possible: an item is asked for that is not there, two currencies meet.",
+		"W632": "A file beside the rules looks like rules, tests or a list, and is not read because of its name or its folder.",
 		"W625": "A fallback has more steps that book than attempts.",
 	}
 }

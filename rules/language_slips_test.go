@@ -1,8 +1,11 @@
 package rules_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/rules/measure"
 )
 
@@ -53,5 +56,88 @@ func TestSlipsOfTheLanguage(t *testing.T) {
 		{Code: "E201", Text: exclude + "'order.volume > (order.asap ? «liters(1) : lb»(1))'\n", Want: "both must be volume"},
 	} {
 		t.Run(s.Text, func(t *testing.T) { checkSlip(t, s, "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\n"+s.Text) })
+	}
+}
+
+// TestDoubledNames: what has a name already, in this file or another, is told with the place of the other.
+func TestDoubledNames(t *testing.T) {
+	const rule = "warn: [ { name: A, message: m } ]\n"
+	for what, files := range map[string][2]string{
+		"two rules are named":     {rule, "hold: [ { name: A, for: 5m } ]\n"},
+		"let far stands in two":   {"let: { far: order.asap }\n", "let: { far: order.asap }\n"},
+		"two zones are named":     {"zones: { far: { center: \"41.88,-87.63\", radius: 3 mi } }\n", "zones: { far: { center: \"41.88,-87.63\", radius: 3 mi } }\n"},
+		"two lists are named":     {"lists: { far: [AK] }\n", "lists: { far: [AK] }\n"},
+		"the bundle ranks twice":  {"rank: { strategy: cheapest }\n", "rank: { strategy: fastest }\n"},
+		"the bundle has two none": {"none: { hold_for: 3m }\n", "none: { hold_for: 3m }\n"},
+	} {
+		_, err := rules.Load([]rules.File{{Name: "a.rules.yaml", Data: []byte("rules: 1\n" + files[0])}, {Name: "b.rules.yaml", Data: []byte("rules: 1\n\n" + files[1])}}, rules.Options{})
+		check, ok := errors.AsType[*rules.CheckError](err)
+		if !ok || len(check.Problems) != 1 || check.Problems[0].Code != "E504" || check.Problems[0].File != "b.rules.yaml" || check.Problems[0].Line != 3 ||
+			!strings.HasPrefix(check.Problems[0].Sentence, what) || !strings.HasSuffix(check.Problems[0].Sentence, "; the other is at a.rules.yaml:2") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	_, err := rules.Load([]rules.File{{Name: "a.rules.yaml", Data: []byte("rules: 1\nlists: { far: [AK] }\n")}, {Name: "lists/far.csv", Data: []byte("AK\n")}}, rules.Options{})
+	if err == nil || !strings.Contains(err.Error(), "the other is at lists/far.csv") {
+		t.Errorf("a list of the file and one of the folder: %v", err)
+	}
+}
+
+// TestSlipsOfMoments: a hold until a time in words is told with the moments that there are; a let of such a name is one.
+func TestSlipsOfMoments(t *testing.T) {
+	for _, words := range []string{"tomorrow", "next monday", "tonight", "18:00", "8am", "Friday evening"} {
+		s := measure.Slip{Code: "E505", Text: "hold:\n  - name: A\n    until: «" + words + "»\n", Want: "local.now + hours(24)"}
+		checkSlip(t, s, "rules: 1\n"+s.Text)
+	}
+	if _, err := loaded(t, "rules: 1\nlet: { tomorrow: local.now + hours(24) }\nhold:\n  - { name: A, until: tomorrow }\n", rules.Options{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSlipsOfEntries: an entry of a list without its dash.
+func TestSlipsOfEntries(t *testing.T) {
+	b, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\n", rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []measure.Slip{
+		{Code: "E503", Text: "    quotes:\n      «p»rovider: ups\n      fee: 9\n", Want: "- provider: ups"},
+		{Code: "E504", Text: "    quotes:\n      - provider: ups\n        fee: 9\n        «provider»: doordash\n        fee: 8\n", Want: "put a - before it"},
+		{Code: "E503", Text: "    order: { items: «{» sku: A } }\n", Want: "- sku: A"},
+	} {
+		t.Run(s.Text, func(t *testing.T) {
+			checkSlipOf(t, s, "tests: 1\ncases:\n  - name: A\n    expect: { none: true }\n"+s.Text, func(text string) error {
+				_, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte(text)})
+				return err
+			})
+		})
+	}
+	s := measure.Slip{Code: "E504", Text: "warn:\n  - name: A\n    message: m\n    «name»: B\n    message: n\n", Want: "put a - before it"}
+	checkSlip(t, s, "rules: 1\n"+s.Text)
+	s = measure.Slip{Code: "E503", Text: "tests: 1\ncases:\n  - { name: A, expect: { charge: «{» ups: 9.50 } } }\n", Want: "charge: 1.99 USD"}
+	checkSlipOf(t, s, s.Text, func(text string) error {
+		_, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte(text)})
+		return err
+	})
+}
+
+// TestFailuresName: a test that fails because something was done which must not be says what it was.
+func TestFailuresName(t *testing.T) {
+	b, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\nwarn: [ { name: W, message: m } ]\nexclude: [ { name: X, when: order.gift, providers: [ups] } ]\n", rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte("tests: 1\ncases:\n" +
+		"  - { name: A, quotes: [ { provider: ups, fee: 1 } ], expect: { not_asked: [ups] } }\n" +
+		"  - { name: B, order: { gift: true }, quotes: [ { provider: ups, fee: 1 } ], expect: { asked: [ups] } }\n" +
+		"  - { name: C, quotes: [ { provider: ups, fee: 1 } ], expect: { not_hit: [W] } }\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"not_asked: want ups not asked, got ups was asked", "asked: want ups, got doordash", "not_hit: want W not hit, got W"}
+	for i, r := range suite.Run(nil) {
+		if len(r.Failures) != 1 || r.Failures[0].String() != want[i] {
+			t.Errorf("%s: %v, want %s", r.Name, r.Failures, want[i])
+		}
 	}
 }

@@ -19,6 +19,7 @@ func (c *checker) listFile(s *source, data []byte) {
 		s.report(Problem{Code: "E505", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("%q cannot name a list", name), Hint: "use small letters, digits and _"})
 		return
 	}
+	c.first["list "+name] = s.name
 	l := &listReader{source: s, set: map[string]bool{}}
 	c.lists[name] = formula.List{Set: l.set} // of a faulty list too, so that its users are not told that there is none
 	c.bundle.spots["lists."+name] = spot{s.name, 1, 1, 2}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -124,10 +125,9 @@ func (c *checker) phases(d *document) {
 			}
 		case "rank":
 			d.where = "rank"
-			if c.rankSeen {
-				d.fault(p.node, "E504", "the bundle ranks twice", "keep one rank:")
+			if other := c.doubled(d.source, "rank", p.node); other != "" {
+				d.fault(p.node, "E504", "the bundle ranks twice"+other, "keep one rank:")
 			}
-			c.rankSeen = true
 			c.bundle.rankNode = p.value
 			for i := 0; i+1 < len(p.value.Content) && p.value.Kind == yaml.MappingNode; i += 2 {
 				c.mark(d, p.value.Content[i].Value, p.value.Content[i+1]) // score and ties
@@ -135,8 +135,8 @@ func (c *checker) phases(d *document) {
 			c.readRank(d, p.value)
 		case "none":
 			d.where = "none"
-			if c.bundle.none != nil {
-				d.fault(p.node, "E504", "the bundle has two none:", "keep one of them")
+			if other := c.doubled(d.source, "none", p.node); other != "" {
+				d.fault(p.node, "E504", "the bundle has two none:"+other, "keep one of them")
 			}
 			c.bundle.noneNode = p.value
 			c.mark(d, "none", p.node)
@@ -230,8 +230,10 @@ func (r *reading) readName(phase string) {
 		r.where += " at " + r.head.at
 		return
 	}
-	if r.head.name != "" && r.rules[r.head.name] != "" {
-		r.fault(n, "E504", fmt.Sprintf("two rules are named %q", r.head.name), "give each its own name")
+	if r.head.name != "" {
+		if other := r.doubled(r.source, "rule "+r.head.name, n); other != "" {
+			r.fault(n, "E504", fmt.Sprintf("two rules are named %q%s", r.head.name, other), "give each its own name")
+		}
 	}
 	r.rules[r.head.name] = phase
 }
@@ -299,6 +301,9 @@ func (r *reading) optionalTemplate(key string, env *formula.Env) *template {
 	return nil
 }
 
+// momentWords are how people say when, in words or as a time of day.
+var momentWords = regexp.MustCompile(`^(?i:(?:(?:next|this|the|in|a|an|until) +)*(?:tomorrow|today|tonight|noon|midnight|morning|afternoon|evening|opening|open|week|weekend|day|hour|mon|tue|wed|thu|fri|sat|sun|(?:mon|tues|wednes|thurs|fri|satur|sun)day)s?(?: +(?:morning|noon|afternoon|evening|night))?|\d{1,2}(?::\d\d){0,2} ?(?:am|pm)?)$`)
+
 func (r *reading) hold() {
 	rule := holdRule{head: r.head, reason: r.optionalTemplate("reason", r.env)}
 	until, wait := r.member("until"), r.member("for")
@@ -309,6 +314,8 @@ func (r *reading) hold() {
 		rule.duration = r.duration(wait, "for")
 	case until == nil:
 		r.fault(r.node, "E502", "the rule does not say how long to hold", "give until: released, until: a moment, or for: 30m")
+	case momentWords.MatchString(until.Value) && r.env.Vars[until.Value] == nil:
+		r.fault(until, "E505", fmt.Sprintf("%q is no moment that rules know", until.Value), "write location.next_opening, location.next_business_morning, local.now + hours(24), or released; or for: 24h instead of until:")
 	case until.Value != "released":
 		rule.until = r.formula(r.source, until, r.env, formula.Moment)
 	}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -121,4 +122,15 @@ type Fault struct {
 	Account string `json:"account,omitempty"`
 	Service string `json:"service,omitempty"`
 	Message string `json:"message"`
+}
+
+// accounts are those that are asked, each once, in the order in which they are.
+func (p *Plan) accounts() []string {
+	var names []string
+	for _, a := range p.Ask {
+		if !slices.Contains(names, a.Account) {
+			names = append(names, a.Account)
+		}
+	}
+	return names
 }

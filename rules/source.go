@@ -278,7 +278,11 @@ func (s *source) mapping(n *yaml.Node, what string, known []string) []pair {
 		case k.Kind != yaml.ScalarNode:
 			s.fault(k, "E503", "a key must be a text", "")
 		case seen[k.Value]:
-			s.fault(k, "E504", fmt.Sprintf("%q stands here twice", k.Value), "keep one of them")
+			hint := "keep one of them"
+			if n.Column > 1 && k.Value == n.Content[0].Value && k.Line > n.Content[0].Line && n.Style&yaml.FlowStyle == 0 { // what begins an entry
+				hint += "; where another entry of the list begins, put a - before it"
+			}
+			s.fault(k, "E504", fmt.Sprintf("%q stands here twice", k.Value), hint)
 		case i > 0 && v.Tag == "!!null" && v.Value == "" && decimalComma(n.Content[i-1], k):
 			s.fault(k, "E503", fmt.Sprintf("the comma before %q ends the value before it", k.Value), fmt.Sprintf("a point parts the decimals: write %s.%s", n.Content[i-1].Value, k.Value))
 		case known != nil && !slices.Contains(known, k.Value):
@@ -324,6 +328,9 @@ func (s *source) items(n *yaml.Node, what string) []*yaml.Node {
 		hint := "begin each entry with -"
 		if n.Kind == yaml.ScalarNode && n.Value != "" {
 			hint = "write it in brackets: [" + n.Value + "]"
+		}
+		if n.Kind == yaml.MappingNode && len(n.Content) > 1 && n.Content[1].Kind == yaml.ScalarNode {
+			hint = fmt.Sprintf("begin each entry with - and a blank: - %s: %s", n.Content[0].Value, n.Content[1].Value)
 		}
 		s.fault(n, "E503", what+" must be a list", hint)
 		return nil

@@ -156,6 +156,10 @@ func (r *suiteReader) wantedBy(p pair) map[string]string {
 
 // wanted reads what is expected of a key, or of a member of it, as a decision shows it: an amount may leave its currency out, as everywhere.
 func (r *suiteReader) wanted(key, member string, n *yaml.Node) string {
+	if key == "charge" && n.Kind == yaml.MappingNode {
+		r.fault(n, "E503", "charge is one amount: what the customer is asked on top, whoever delivers", "write charge: 1.99 USD; what each option costs is cost: "+wantedExamples["cost"])
+		return ""
+	}
 	text := r.text(n, cmp.Or(member, key))
 	if text == "" || key != "charge" && key != "cost" && (key != "set" || member != "tip" && member != "tip_max") {
 		return text
@@ -317,8 +321,12 @@ func (j *judge) check(w want) {
 	case "rule_hits", "not_hit":
 		hits := d.Hits()
 		for _, name := range w.list {
-			if slices.Contains(hits, name) != (w.key == "rule_hits") {
-				j.fail(w, name, strings.Join(hits, ", "))
+			hit, wanted := slices.Contains(hits, name), name
+			if w.key == "not_hit" {
+				hit, wanted = !hit, name+" not hit"
+			}
+			if !hit {
+				j.fail(w, wanted, strings.Join(hits, ", "))
 			}
 		}
 	case "held":
@@ -348,8 +356,11 @@ func (j *judge) check(w want) {
 			hit := slices.ContainsFunc(d.Plan.Ask, func(a Ask) bool {
 				return a.Account == account && (service == "" || a.Services == nil || slices.Contains(a.Services, service))
 			})
-			if hit != (w.key == "asked") {
-				j.fail(w, name, fmt.Sprint(hit))
+			switch {
+			case w.key == "asked" && !hit:
+				j.fail(w, name, strings.Join(d.Plan.accounts(), ", "))
+			case w.key == "not_asked" && hit:
+				j.fail(w, name+" not asked", name+" was asked")
 			}
 		}
 	case "golden":

@@ -38,8 +38,12 @@ var radiusText = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) +(` + strings.Join(s
 // readZones reads zones: at the top of a file.
 func (c *checker) readZones(d *document, n *yaml.Node) {
 	for _, p := range d.mapping(n, "zones", nil) {
-		if _, double := c.zones[p.key]; double || !identifier.MatchString(p.key) {
-			d.fault(p.node, "E504", fmt.Sprintf("%q cannot name a zone, or names two", p.key), "use small letters, digits and _")
+		if !identifier.MatchString(p.key) {
+			d.fault(p.node, "E504", fmt.Sprintf("%q cannot name a zone", p.key), "use small letters, digits and _")
+			continue
+		}
+		if other := c.doubled(d.source, "zone "+p.key, p.node); other != "" {
+			d.fault(p.node, "E504", fmt.Sprintf("two zones are named %q%s", p.key, other), "give each its own name")
 			continue
 		}
 		before := len(c.problems)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,8 +29,8 @@ func newRulesCheckCmd(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check DIR", Short: "Check a folder of rule files", Args: cobra.ExactArgs(1),
 		Long: "Check a folder of rule files and their tests. All mistakes are told at once, each with its place, and rules that fail while\n" +
-			"they run for orders that are possible are named. With --plugins the services that rules\n" +
-			"name are checked too, for providers that are called like an adapter.",
+			"they run for orders that are possible are named, and so are files that look like rules, tests or lists and are not read. With\n" +
+			"--plugins the services that rules name are checked too, for providers that are called like an adapter.",
 		Example: "  waybill rules check examples/rules\n  waybill rules check rules --plugins bin/plugins --format json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format); err != nil {
@@ -66,14 +67,19 @@ func (p *program) rulesCheck(ctx context.Context, dir, plugins, format string) e
 		}
 	}
 	faults, faulty := errors.AsType[*rules.CheckError](err)
-	switch {
-	case err != nil && !faulty:
+	if err != nil && !faulty {
 		return err
-	case faulty:
-		err := p.printProblems(format, dir, faults.Problems, rulesReport{Problems: faults.Problems})
+	}
+	unread, lost := rules.Unread(os.DirFS(dir))
+	if lost != nil {
+		return lost
+	}
+	if faulty {
+		all := append(slices.Clone(faults.Problems), unread...)
+		err := p.printProblems(format, dir, all, rulesReport{Problems: all})
 		return errors.Join(err, &exitError{exitFailure, fmt.Errorf("%s in %s", count(len(faults.Problems), "problem"), dir)})
 	}
-	fails := []rules.Problem{}
+	fails := append([]rules.Problem{}, unread...)
 	for _, f := range b.DryRun() {
 		fails = append(fails, f.Problem)
 	}
@@ -128,7 +134,11 @@ func (p *program) loadRules(ctx context.Context, dir, plugins string) (*rules.Bu
 
 // noRules is the mistake of naming a folder without rule files: of the command line, so that every command ends with the same code.
 func noRules(dir string) error {
-	return usageError(fmt.Errorf("%s holds no rule files; they are called something.rules.yaml", dir))
+	nearly := ""
+	if unread, err := rules.Unread(os.DirFS(dir)); err == nil && len(unread) > 0 {
+		nearly = fmt.Sprintf("; %s: %s", unread[0].File, unread[0].Hint)
+	}
+	return usageError(fmt.Errorf("%s holds no rule files; they are called something.rules.yaml%s", dir, nearly))
 }
 
 // unreadable is an error of rules or records that a command cannot work with; a mistake in the command line stays one.

@@ -57,6 +57,9 @@ func (p *program) rulesTest(ctx context.Context, args []string, plugins, format 
 	report := testReport{Tests: []rules.Result{}, Problems: []rules.Problem{}}
 	bundles, broken := 0, 0
 	for _, dir := range folders {
+		if err := p.warnUnread(dir); err != nil {
+			return err
+		}
 		found, err := p.testFolder(ctx, dir, plugins, update)
 		check, faulty := errors.AsType[*rules.CheckError](err)
 		switch {
@@ -90,6 +93,21 @@ func (p *program) rulesTest(ctx context.Context, args []string, plugins, format 
 		_, err = fmt.Fprintf(p.out, "%s passed, of %s\n", count(len(results), "test"), count(bundles, "bundle"))
 	}
 	return err
+}
+
+// warnUnread says which files of a folder look like rules, tests or lists and are not read: a test that nobody runs fails nobody.
+func (p *program) warnUnread(dir string) error {
+	unread, err := rules.Unread(os.DirFS(dir))
+	if err != nil {
+		return err
+	}
+	for i := range unread {
+		unread[i].File = filePath(dir, unread[i].File)
+	}
+	if len(unread) > 0 {
+		fmt.Fprintln(p.err, printable((&rules.CheckError{Problems: unread}).Error()))
+	}
+	return nil
 }
 
 // testReport is what came of all tests, and what kept others from being run. It is what --format json prints.
