@@ -371,3 +371,18 @@ func TestAChangeThatCameTooLateIsNotAcknowledged(t *testing.T) {
 		t.Errorf("the order is %s, and goes to %s", sh.Status, sh.Order.DeliveryAddress.Street1)
 	}
 }
+
+// So it is with a change that the carrier takes at the end of the delivery: the order is not changed any more, and its caller hears that.
+func TestAChangeTakenAtTheEndIsNotAcknowledged(t *testing.T) {
+	f := newFake("ups", "UPS", 500)
+	e := newEngine(t, f)
+	e.mustCreate("o1")
+	f.set(func(f *fakeCarrier) {
+		f.onEdit = func(carrier.EditRequest) error { return e.setStatus("o1", shipping.OrderDelivered, "") }
+	})
+	_, err := e.edit("o1", func(o *shipment.Order) { o.DeliveryInstructions = new("Knock") })
+	wantType(t, err, usecase.ValidationError)
+	if sh := e.get("o1"); sh.Status != shipping.OrderDelivered || sh.Order.DeliveryInstructions != nil {
+		t.Errorf("the order is %s, with %v", sh.Status, sh.Order.DeliveryInstructions)
+	}
+}

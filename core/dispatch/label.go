@@ -97,11 +97,14 @@ func wantsLabels(sh *shipment.Shipment, a *shipment.Attempt) bool {
 	return a != nil && a.Live() && sh.ErasedAt.IsZero() && len(unlabelled(a)) > 0
 }
 
+// leastFetched is how long a label is asked for at least, however short bookings are watched: it is paid for.
+const leastFetched = 24 * time.Hour
+
 // fetchAgain waits as long again as was waited before, within bounds.
 func (s *Service) fetchAgain(f fetching) jobs.Outcome {
 	now := s.Clock.Now()
 	waited := now.Sub(f.Since)
-	if waited > s.Config().Dispatch.WatchFor {
+	if waited > max(s.Config().Dispatch.WatchFor, leastFetched) {
 		return jobs.Done()
 	}
 	return jobs.Again(now.Add(min(max(waited, firstPause), watchPause)))
