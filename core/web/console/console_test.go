@@ -321,6 +321,11 @@ func TestTryDecidesAStoredOrder(t *testing.T) {
 	if !strings.HasPrefix(b.Decision.Sentence, "UPS") || b.Recorded != a.Recorded {
 		t.Errorf("%s\n%s", b.Decision.Sentence, b.Recorded)
 	}
+	var other answer
+	s.get("POST", "/console/api/rules/try", question{Files: shop(shopRules + "\nset:\n  - { name: Sign, set: { signature: required } }\n"), Order: "stored-1"}, &other)
+	if !slices.Contains(other.Unknown, "quotes for the new signature") || !strings.HasPrefix(other.Decision.Sentence, "Not known: ") {
+		t.Errorf("carriers would be told otherwise: unknown %v, %s", other.Unknown, other.Decision.Sentence)
+	}
 	if res, text := s.call("POST", "/console/api/rules/try", s.OtherKey, question{Files: shop(shopRules), Foreign: true, Order: "stored-1"}); res.StatusCode != http.StatusNotFound {
 		t.Errorf("the rival's key: %d %s", res.StatusCode, text)
 	}
