@@ -66,15 +66,22 @@ func (d *drawn) text(rule int, instead string) string {
 	if !d.foreign {
 		s.WriteString("currency: USD\n")
 	}
-	s.WriteString("let: { risky: 'order.items[0].quantity > 1', ratio: order.total / order.subtotal, dear: order.total > usd(50) }\n" + d.phase + ":\n")
+	var body strings.Builder
 	for i, name := range ruleNames {
 		when := d.conditions[i].whole
 		if i == rule {
 			when = instead
 		}
-		fmt.Fprintf(&s, "  - { name: %s, %s, when: %s }\n", name, d.says[i], "'"+when+"'")
+		fmt.Fprintf(&body, "  - { name: %s, %s, when: '%s' }\n", name, d.says[i], when)
 	}
-	return s.String()
+	let := "let:\n"
+	for _, x := range [][2]string{{"risky", "order.items[0].quantity > 1"}, {"ratio", "order.total / order.subtotal"}, {"dear", "order.total > usd(50)"}} {
+		if strings.Contains(body.String(), x[0]) {
+			s.WriteString(let + "  " + x[0] + ": '" + x[1] + "'\n")
+			let = ""
+		}
+	}
+	return s.String() + d.phase + ":\n" + body.String()
 }
 
 // fragileAtom speaks of what is always there and of what may be missing.
@@ -212,7 +219,7 @@ func tell(b *rules.Bundle, w world) telling {
 // shows.
 func (d *drawn) holds(f rules.Finding, told func() []telling, base rules.Input, r *rand.Rand) (holds, known bool) {
 	rule, others := named(f)
-	against := func(t telling) bool { return false }
+	var against func(telling) bool
 	switch f.Code {
 	case "W601":
 		against = func(t telling) bool { return t.after[rule] || slices.Contains(t.d.Hits(), rule) }
