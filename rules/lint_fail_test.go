@@ -110,6 +110,10 @@ func TestTwoCurrenciesMayMeet(t *testing.T) {
 	if _, found := lint(t, strings.Replace(lintHead, "currency: USD\n", "", 1)+text, "W603"); len(found) != 0 {
 		t.Errorf("%v", found)
 	}
+	const zero = "choose:\n  - { name: A, when: 'order.total > usd(0) or order.gift', only: [ups] }\n  - { name: B, when: order.gift, only: [doordash] }\n"
+	if _, found := lint(t, strings.Replace(lintHead, "currency: USD\n", "", 1)+zero, "W603"); len(found) != 0 {
+		t.Errorf("%v", found)
+	}
 	const both = "choose:\n  - { name: A, when: 'order.total > usd(50)', only: [ups] }\n  - { name: B, when: order.total > usd(60), only: [doordash] }\n"
 	b, found := lint(t, strings.Replace(lintHead, "currency: USD\n", "", 1)+both, "W603")
 	if len(found) != 1 || found[0].Witness["order.total"] == "" || len(found[0].Witness) != 1 {

@@ -164,7 +164,7 @@ func plainNumber(n ast.Node) bool {
 
 // comparisonFails reports whether two currencies may meet.
 func (r *risks) comparisonFails(n *ast.BinaryNode) bool {
-	if r.env.Currency != "" || isZero(n.Left) || isZero(n.Right) {
+	if r.env.Currency != "" {
 		return false
 	}
 	a, b := r.kind(n.Left), r.kind(n.Right)

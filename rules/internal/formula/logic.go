@@ -145,9 +145,8 @@ func (l *logician) compare(n *ast.BinaryNode) *logic.Tree {
 		return l.free(n)
 	}
 	t.Op, t.Number, t.Unit = logic.Compare, number, of
-	if _, money := shipping.CurrencyDigits(of); money && l.env.Currency == "" && number.Sign() != 0 { // nothing is nothing in every currency
-		t.Sure = logic.Any(&logic.Tree{Op: logic.In, Path: path + CurrencyOf, Texts: []string{of}},
-			&logic.Tree{Op: logic.Compare, Path: path, Cmp: "==", Number: new(big.Rat), Unit: of})
+	if _, money := shipping.CurrencyDigits(of); money && l.env.Currency == "" {
+		t.Sure = &logic.Tree{Op: logic.In, Path: path + CurrencyOf, Texts: []string{of, ""}} // where no money is given, it has none
 	}
 	return t
 }
