@@ -104,8 +104,13 @@ func (p *program) warnUnread(dir string) error {
 	for i := range unread {
 		unread[i].File = filePath(dir, unread[i].File)
 	}
-	if len(unread) > 0 {
-		fmt.Fprintln(p.err, printable((&rules.CheckError{Problems: unread}).Error()))
+	if len(unread) == 0 {
+		return nil
+	}
+	for line := range strings.Lines((&rules.CheckError{Problems: unread}).Error() + "\n") {
+		if _, err := fmt.Fprintln(p.err, printable(strings.TrimRight(line, "\n"))); err != nil {
+			return err
+		}
 	}
 	return nil
 }

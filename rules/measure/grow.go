@@ -45,7 +45,8 @@ func (g *grower) truth() string {
 	case 7:
 		return fmt.Sprintf("%s %s %s", g.number(), g.of(comparisons...), g.number())
 	case 8:
-		return fmt.Sprintf("%s %s %s", g.weight(), g.of(comparisons...), g.weight())
+		quantity := []func() string{g.weight, g.volume}[g.r.IntN(2)]
+		return fmt.Sprintf("%s %s %s", quantity(), g.of(comparisons...), quantity())
 	case 9:
 		return fmt.Sprintf("%s %s %s", g.duration(), g.of(comparisons...), g.duration())
 	}
@@ -101,6 +102,16 @@ func (g *grower) weight() string {
 		return "(" + g.weight() + " + " + g.weight() + ")"
 	}
 	return "(" + g.weight() + " * 2)"
+}
+
+func (g *grower) volume() string {
+	if !g.branch() {
+		return g.of("order.volume", "liters(2.5)", "cm3(2500)", "inch3(150)")
+	}
+	if g.r.IntN(2) == 0 {
+		return "(" + g.volume() + " - " + g.volume() + ")"
+	}
+	return "(" + g.number() + " * " + g.volume() + ")"
 }
 
 func (g *grower) duration() string {

@@ -119,3 +119,29 @@ func TestBadTextIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestVolumes(t *testing.T) {
+	of := func(n int64, name string) unit.Volume {
+		r, err := unit.In(unit.FromInt(n), unit.VolumeUnits[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return unit.Volume{Rational: r}
+	}
+	side, err := unit.In(unit.FromInt(10), unit.LengthUnits["inch"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	cube := side
+	for range 2 {
+		if cube, err = cube.Mul(side); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if of(1000, "inch3").Cmp(cube) != 0 || of(1000, "cm3").Cmp(of(1, "liters").Rational) != 0 {
+		t.Errorf("a cube of ten inches is %v and %v, a litre %v and %v", of(1000, "inch3"), unit.Volume{Rational: cube}, of(1, "liters"), of(1000, "cm3"))
+	}
+	if got := of(2, "liters").String(); got != "2000000 mm³ (2 l)" {
+		t.Error(got)
+	}
+}

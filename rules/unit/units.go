@@ -58,8 +58,10 @@ func (l Length) String() string {
 	return fmt.Sprintf("%s mm (%s in)", l.short(), l.per(LengthUnits["inch"]).short())
 }
 
-// String is for people: "28316846.59 mm³".
-func (v Volume) String() string { return v.short() + " mm³" }
+// String is for people: "28316846.59 mm³ (28.32 l)".
+func (v Volume) String() string {
+	return fmt.Sprintf("%s mm³ (%s l)", v.short(), v.per(VolumeUnits["liters"]).short())
+}
 
 // String is for people: "4023.36 m (2.5 mi)".
 func (d Distance) String() string {
