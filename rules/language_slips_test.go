@@ -121,6 +121,18 @@ func TestSlipsOfEntries(t *testing.T) {
 	})
 }
 
+// TestSlipsOfBrackets: of brackets that are not closed the innermost is shown, and what closes them all is said.
+func TestSlipsOfBrackets(t *testing.T) {
+	for _, s := range []measure.Slip{
+		{Code: "E501", Text: "exclude: [ «{»name: ok\n", Want: "around it too: } ]"},
+		{Code: "E501", Text: "exclude: [ «{»name: ok, when: order.asap\nwarn:\n  - { name: B, message: m }\n", Want: "around it too: } ]"},
+		{Code: "E501", Text: "exclude: «[» { name: ok, when: order.asap }\n", Want: "close it with ]"},
+		{Code: "E501", Text: "exclude: [ { name: A, providers: «[» ups\n", Want: "around it too: ] } ]"},
+	} {
+		checkSlip(t, s, "rules: 1\nproviders: [ups]\n"+s.Text)
+	}
+}
+
 // TestFailuresName: a test that fails because something was done which must not be says what it was.
 func TestFailuresName(t *testing.T) {
 	b, err := loaded(t, "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\nwarn: [ { name: W, message: m } ]\nexclude: [ { name: X, when: order.gift, providers: [ups] } ]\n", rules.Options{})

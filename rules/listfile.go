@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -126,11 +127,17 @@ func (l *listReader) quotes(wrong *csv.ParseError) {
 	}
 }
 
-// isTitle reports whether an entry reads like the name of its list, or its last word: State in remote_states.
+// titles are what shops call the columns that they make lists of, in small letters and without the s of many. None is a code, as id is of Idaho.
+var titles = []string{
+	"state", "province", "region", "country", "countrie", "country_code", "city", "citie", "zip", "zip_code", "zipcode", "postcode", "postal_code", "sku", "product", "item", "customer",
+	"customer_id", "tag", "code", "name", "value", "date", "day",
+}
+
+// isTitle reports whether an entry reads like the title of a column, like the name of its list, or like its last word: State in remote_states.
 func isTitle(entry, list string) bool {
 	plain := func(text string) string {
 		return strings.TrimSuffix(strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(text)), "s")
 	}
 	title, name := plain(entry), plain(list)
-	return title == name || title == name[strings.LastIndexByte(name, '_')+1:]
+	return slices.Contains(titles, title) || title == name || title == name[strings.LastIndexByte(name, '_')+1:]
 }

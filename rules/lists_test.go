@@ -77,7 +77,8 @@ func TestListsAreCSV(t *testing.T) {
 
 // TestListWithATitle: the name of a column that was left in the file is pointed out, and entries are not.
 func TestListWithATitle(t *testing.T) {
-	for list, want := range map[string]int{"State\nAK\n": 1, "Remote states\nAK\n": 1, "remote_state\nAK\n": 1, "AK\nState\n": 0, "State\n": 0} {
+	for list, want := range map[string]int{"State\nAK\n": 1, "Remote states\nAK\n": 1, "remote_state\nAK\n": 1, "AK\nState\n": 0, "State\n": 0,
+		"Zip Code\n02118\n": 1, "SKUs\nA-1\n": 1, "province\nON\n": 1, "ID\nAK\n": 0, "gift\nvip\n": 0} {
 		b, err := rules.Load(append(oneFile("rules: 1\nexclude:\n  - { name: A, when: order.to.state in lists.remote_states }\n"),
 			rules.File{Name: "lists/remote_states.csv", Data: []byte(list)}), rules.Options{})
 		if err != nil {

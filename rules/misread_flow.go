@@ -25,8 +25,20 @@ func (m *misreader) flow(at, key int) {
 	}
 	if !m.done {
 		from := f.open[len(f.open)-1]
-		m.fatal(from.row, from.at, from.at+1, "the bracket that opens here is not closed", fmt.Sprintf("close it with %c", from.closes))
+		m.fatal(from.row, from.at, from.at+1, "the bracket that opens here is not closed", f.closing())
 	}
+}
+
+// closing says how what is open is closed, the innermost first.
+func (f *brackets) closing() string {
+	var closes []string
+	for _, b := range slices.Backward(f.open) {
+		closes = append(closes, string(b.closes))
+	}
+	if len(closes) == 1 {
+		return "close it with " + closes[0]
+	}
+	return fmt.Sprintf("close it with %s, and the brackets around it too: %s", closes[0], strings.Join(closes, " "))
 }
 
 // brackets are those that are open.
