@@ -172,6 +172,46 @@ func (b *Bundle) Size() int {
 	return len(b.holds) + len(b.sets) + len(b.excludes) + len(b.adjusts) + len(b.chooses) + len(b.guards) + len(b.fallbacks) + len(b.warns)
 }
 
+// RuleNames lists the rules that are enabled somewhere, sorted.
+func (b *Bundle) RuleNames() []string {
+	var names []string
+	for _, h := range b.heads() {
+		names = append(names, h.name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// heads are the rules of the bundle in the order of the phases.
+func (b *Bundle) heads() []*head {
+	var out []*head
+	for i := range b.holds {
+		out = append(out, &b.holds[i].head)
+	}
+	for i := range b.sets {
+		out = append(out, &b.sets[i].head)
+	}
+	for i := range b.excludes {
+		out = append(out, &b.excludes[i].head)
+	}
+	for i := range b.adjusts {
+		out = append(out, &b.adjusts[i].head)
+	}
+	for i := range b.chooses {
+		out = append(out, &b.chooses[i].head)
+	}
+	for i := range b.guards {
+		out = append(out, &b.guards[i].head)
+	}
+	for i := range b.fallbacks {
+		out = append(out, &b.fallbacks[i].head)
+	}
+	for i := range b.warns {
+		out = append(out, &b.warns[i].head)
+	}
+	return out
+}
+
 // twin is the form of a formula that shows its parts.
 func (b *Bundle) twin(f *formula.Formula) (*trace.Program, error) {
 	if known, ok := b.twins.Load(f); ok {
