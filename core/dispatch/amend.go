@@ -98,10 +98,10 @@ func (s *Service) askEdit(ctx context.Context, sh *shipment.Shipment, number int
 	switch {
 	case sh.Status == shipping.OrderCancelled && differ(sh.Order, want).beyondLocal():
 		return Result{}, cancelledMeanwhile()
-	case cerr == nil && !a.Live() && differ(sh.Order, want).beyondLocal():
+	case !a.Live() && differ(sh.Order, want).beyondLocal(): // whatever the carrier has answered
 		return Result{}, usecase.Failf(usecase.ValidationError, "The booking came to its end while the provider was asked about the change. The change was not made.")
 	case cerr == nil:
-	case !a.Live() && !differ(sh.Order, want).beyondLocal(): // the booking has ended meanwhile, and the next is made with the change
+	case !a.Live(): // the booking has ended meanwhile, and the next is made with the change
 	case a.EditIntent != nil:
 		res.Waiting = true
 		res.Warnings = []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,

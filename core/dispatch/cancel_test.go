@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -372,17 +373,26 @@ func TestAChangeThatCameTooLateIsNotAcknowledged(t *testing.T) {
 	}
 }
 
-// So it is with a change that the carrier takes at the end of the delivery: the order is not changed any more, and its caller hears that.
-func TestAChangeTakenAtTheEndIsNotAcknowledged(t *testing.T) {
-	f := newFake("ups", "UPS", 500)
-	e := newEngine(t, f)
-	e.mustCreate("o1")
-	f.set(func(f *fakeCarrier) {
-		f.onEdit = func(carrier.EditRequest) error { return e.setStatus("o1", shipping.OrderDelivered, "") }
-	})
-	_, err := e.edit("o1", func(o *shipment.Order) { o.DeliveryInstructions = new("Knock") })
-	wantType(t, err, usecase.ValidationError)
-	if sh := e.get("o1"); sh.Status != shipping.OrderDelivered || sh.Order.DeliveryInstructions != nil {
-		t.Errorf("the order is %s, with %v", sh.Status, sh.Order.DeliveryInstructions)
+// So it is with a change about which the carrier is asked at the end of the delivery, whatever it answers then: the order is not changed any
+// more, and its caller hears that.
+func TestAChangeAtTheEndIsNotAcknowledged(t *testing.T) {
+	for name, answer := range map[string]error{
+		"taken": nil, "refused": refusal(carrier.EditRefused), "not answered": retrySafe(carrier.CarrierUnavailable), "lost": lost(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake("ups", "UPS", 500)
+			e := newEngine(t, f)
+			e.mustCreate("o1")
+			f.set(func(f *fakeCarrier) {
+				f.onEdit = func(carrier.EditRequest) error {
+					return errors.Join(e.setStatus("o1", shipping.OrderDelivered, ""), answer)
+				}
+			})
+			_, err := e.edit("o1", func(o *shipment.Order) { o.DeliveryInstructions = new("Knock") })
+			wantType(t, err, usecase.ValidationError)
+			if sh := e.get("o1"); sh.Status != shipping.OrderDelivered || sh.Order.DeliveryInstructions != nil || sh.Attempts[0].EditIntent != nil {
+				t.Errorf("the order is %s, with %v", sh.Status, sh.Order.DeliveryInstructions)
+			}
+		})
 	}
 }
