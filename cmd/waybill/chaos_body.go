@@ -43,7 +43,7 @@ func (x *examination) body(o *owned, said *told) {
 		}
 	}
 	must := said.edited/100 == 2 && !x.refused(o.id, editRefused, cancelRefused)
-	if said.edited == http.StatusOK {
+	if said.edited == http.StatusOK && !said.editDoubts {
 		must = o.status != shipping.OrderCancelled || !x.refused(o.id, editRefused) // cancelled before the edit could come to anything
 	}
 	if x.bodies++; said.edit == nil {

@@ -45,8 +45,12 @@ func (x *examination) instructions(o *owned, said *told) []string {
 	if before.DeliveryInstructions != nil {
 		old = *before.DeliveryInstructions
 	}
-	switch {
-	case x.refused(o.id, editRefused):
+	var wished shipment.Order
+	switch refused := x.refused(o.id, editRefused); {
+	case refused && said.editDoubts && json.Unmarshal(said.edit, &wished) == nil && wished.DeliveryInstructions != nil:
+		// Its outcome was never known, as the booking came to its end first.
+		return []string{now, old, *wished.DeliveryInstructions}
+	case refused:
 		return []string{now, old}
 	case said.keptAlone(o):
 		return []string{old}

@@ -56,6 +56,8 @@ func TestPromisesAreHeldAgainstTheEnd(t *testing.T) {
 		"an edit forgotten":                  {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "its edit was acknowledged with 200, and is not seen"},
 		"an edit under way and forgotten":    {told{created: 201, edited: 202, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "acknowledged with 202, and is not seen"},
 		"an edit under way and refused":      {told{created: 201, edited: 202, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, ""},
+		"an edit in doubt and refused":       {told{created: 201, edited: 200, editDoubts: true, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, ""},
+		"an edit in doubt and forgotten":     {told{created: 201, edited: 200, editDoubts: true, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "acknowledged with 200, and is not seen"},
 		"an edit refused after 200":          {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, "not seen"},
 		"an edit refused, and made":          {told{created: 201, edited: 400, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, "its edit was refused with 400, and it is made"},
 		"an edit refused, made all the same": {told{created: 201, edited: 400, editInDark: 1, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, ""},
