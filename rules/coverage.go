@@ -176,7 +176,7 @@ func (c *Coverage) Report() CoverageReport {
 		}
 	}
 	for _, h := range c.bundle.heads() {
-		r.add(h, len(c.bundle.conditions(h)) == 0, c.rules[h], c.seen(values[h]...))
+		r.add(h, len(h.conditions()) == 0, c.rules[h], c.seen(values[h]...))
 	}
 	if rank := &c.bundle.rank; rank.file != "" {
 		r.addShared("rank", rank.file, rank.line, c.seen(append([]*formula.Formula{rank.whole}, rank.ties...)...))

@@ -125,20 +125,6 @@ func (r *chooseRule) formulas() []*formula.Formula {
 
 func (r *fallbackRule) formulas() []*formula.Formula { return formulasOf(r.extra) }
 
-// conditions are those that decide whether a rule speaks, the first first: of a guard, there is one of each option besides.
-func (b *Bundle) conditions(h *head) []*formula.Formula {
-	var out []*formula.Formula
-	if h.when != nil {
-		out = append(out, h.when)
-	}
-	for i := range b.guards {
-		if g := &b.guards[i]; &g.head == h && g.applies != nil {
-			out = append(out, g.applies)
-		}
-	}
-	return out
-}
-
 // valuesOf are the expressions of a rule beside its conditions.
 func (b *Bundle) valuesOf() map[*head][]*formula.Formula {
 	out := map[*head][]*formula.Formula{}
@@ -251,7 +237,7 @@ func (b *Bundle) expressions() []*formula.Formula {
 	}
 	values := b.valuesOf()
 	for _, h := range b.heads() {
-		out = append(out, b.conditions(h)...)
+		out = append(out, h.conditions()...)
 		out = append(out, values[h]...)
 	}
 	if b.rank.whole != nil {

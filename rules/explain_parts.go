@@ -38,7 +38,7 @@ func unreached(t *trace.Tree) int {
 
 // conditions writes what the conditions of the rule that speaks come to, hands them to whoever wants to know, and notes whether all hold.
 func (e *explaining) conditions(h *head) {
-	list := e.bundle.conditions(h)
+	list := h.conditions()
 	if len(list) == 0 {
 		e.line("    always")
 	}

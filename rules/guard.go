@@ -16,7 +16,6 @@ import (
 // guardRule bounds what the ranking may choose.
 type guardRule struct {
 	head
-	applies    *formula.Formula
 	maxFee     *amount
 	maxDropoff Duration
 	budget     *amount // for a day

@@ -16,6 +16,7 @@ import (
 type head struct {
 	name      string
 	when      *formula.Formula // nil is always
+	applies   *formula.Formula // of a guard: for which options it is asked; nil is all
 	from      string           // first and last day in the location's zone, "" for open
 	until     string
 	locations []string // ids and tag:<tag>; empty for all
@@ -26,6 +27,17 @@ type head struct {
 	column   int
 	line     int // of the rule, and of its condition
 	whenLine int
+}
+
+// conditions are those that decide whether a rule speaks, the first first.
+func (h *head) conditions() []*formula.Formula {
+	var out []*formula.Formula
+	for _, f := range []*formula.Formula{h.when, h.applies} {
+		if f != nil {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 type holdRule struct {

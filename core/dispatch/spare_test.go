@@ -205,6 +205,14 @@ func TestAnAccountThatComesBackIsLookedAtForSpares(t *testing.T) {
 // keptSpare has an order with a spare booking that its carrier would not cancel.
 func keptSpare(t *testing.T) (*engine, *fakeCarrier) {
 	t.Helper()
+	e, f := bookedTwice(t, refusal(carrier.CancelRefused))
+	e.pass(time.Hour)
+	return e, f
+}
+
+// bookedTwice has an order whose carrier has booked it twice, which nobody has seen yet, and answers a cancellation so.
+func bookedTwice(t *testing.T, answer error) (*engine, *fakeCarrier) {
+	t.Helper()
 	f := newFake("doordash", "DoorDash", 975)
 	f.onBook = once(true)
 	e := newEngine(t, f)
@@ -213,9 +221,8 @@ func keptSpare(t *testing.T) (*engine, *fakeCarrier) {
 	}
 	f.set(func(f *fakeCarrier) {
 		f.commit(f.booked[0])
-		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CancelRefused) }
+		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, answer }
 	})
-	e.pass(time.Hour)
 	return e, f
 }
 

@@ -139,16 +139,7 @@ func TestADoubtThatCanBeAskedAboutAgain(t *testing.T) {
 // spared has an order with a spare booking, which is found when its carrier cannot be asked to cancel it.
 func spared(t *testing.T) (*engine, *fakeCarrier) {
 	t.Helper()
-	f := newFake("doordash", "DoorDash", 975)
-	f.onBook = once(true)
-	e := newEngine(t, f)
-	if _, err := e.create("o1"); err != nil {
-		t.Fatal(err)
-	}
-	f.set(func(f *fakeCarrier) {
-		f.commit(f.booked[0])
-		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, retrySafe(carrier.CarrierUnavailable) }
-	})
+	e, f := bookedTwice(t, retrySafe(carrier.CarrierUnavailable))
 	e.pass(13 * time.Second)
 	if found := e.notes("o1", "SPARE_FOUND( DoorDash doordash000002 )"); len(found) != 1 || len(e.needing()) != 0 {
 		t.Fatalf("%d orders need a person; the history says %q", len(e.needing()), e.notes("o1", "SPARE"))

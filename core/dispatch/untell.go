@@ -173,7 +173,7 @@ func waitsNoMore(a *shipment.Attempt) {
 // unheardOf leaves a booking to a person that its carrier does not know by the number that a person has told, when it is asked to cancel
 // that. The cancellation waits for the person.
 func (s *Service) unheardOf(sh *shipment.Shipment, a *shipment.Attempt, cerr *carrier.Error) *store.Tx {
-	why := a.Provider + knowsNone + firstOf(a.Booking.TrackingID, a.Booking.CarrierRef) + ", of which a person has told; look there what it has under the order's reference, then: " +
+	why := a.Provider + knowsNone + toldNumber(a) + ", of which a person has told; look there what it has under the order's reference, then: " +
 		resolveCommand(sh, a)
 	tx := &store.Tx{}
 	if a.Doubt.Needs == "" || a.Doubt.Last != why {

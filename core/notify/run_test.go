@@ -29,19 +29,25 @@ func running(t *testing.T, opts ...option) *office {
 		t.Fatal(err)
 	}
 	o := officeOn(t, st, clock.Real(), nil, opts...)
+	o.runs(st.Close)
+	return o
+}
+
+// runs starts Run, and ends it with the test, and then what it rests on.
+func (o *office) runs(closeStore func() error) {
+	o.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- o.Run(ctx) }()
-	t.Cleanup(func() {
+	o.t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
-			t.Error(err)
+			o.t.Error(err)
 		}
-		if err := st.Close(); err != nil {
-			t.Error(err)
+		if err := closeStore(); err != nil {
+			o.t.Error(err)
 		}
 	})
-	return o
 }
 
 // hanging never answers until the test ends, and counts how many requests it has held at once.

@@ -51,18 +51,7 @@ func waitingFor(t *testing.T) (o *office, st *overtaken, s *subscriber, a, b tim
 	}
 	st = &overtaken{Store: inner}
 	o = officeOn(t, st, manual, manual)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- o.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		if err := inner.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	o.runs(inner.Close)
 	s = newSubscriber(t, with(http.StatusServiceUnavailable))
 	sub := o.subscribe(s.URL)
 	for _, order := range []string{"a", "b"} {
