@@ -18,6 +18,12 @@ func (said *told) editRefused() bool {
 	return said.edit != nil && said.edited/100 == 4 && said.editInDark == 0
 }
 
+// editUnsure reports whether the carrier may have been asked for the order's edit by a request whose outcome nobody heard: one that was never
+// answered, or answered to be in doubt or under way.
+func (said *told) editUnsure() bool {
+	return said.editDoubts || said.editInDark > 0 || said.edited == http.StatusAccepted
+}
+
 // keptAlone reports whether the order's edit was kept by the engine while its carrier was certainly not told: the answer said that it takes no
 // such change any more, it was asked once, and it has the only booking.
 func (said *told) keptAlone(o *owned) bool {
@@ -47,7 +53,7 @@ func (x *examination) instructions(o *owned, said *told) []string {
 	}
 	var wished shipment.Order
 	switch refused := x.refused(o.id, editRefused); {
-	case refused && said.editDoubts && json.Unmarshal(said.edit, &wished) == nil && wished.DeliveryInstructions != nil:
+	case refused && said.editUnsure() && json.Unmarshal(said.edit, &wished) == nil && wished.DeliveryInstructions != nil:
 		// Its outcome was never known, as the booking came to its end first.
 		return []string{now, old, *wished.DeliveryInstructions}
 	case refused:

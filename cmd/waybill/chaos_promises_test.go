@@ -123,6 +123,7 @@ func TestCarriersAreHeldAgainstTheOrder(t *testing.T) {
 		return fmt.Sprintf(`{"request":{"dropoff_address":"725 Albany Street, Boston, MA 02118","dropoff_instructions":%q}}`, instructions)
 	}
 	edit := []byte(`{"deliveryInstructions":"Knock"}`)
+	const ended = "EDIT_REFUSED( DoorDash: the booking had come to its end before )"
 	knock := func(o *shipment.Order) { o.DeliveryInstructions = new("Knock") }
 	elsewhere := func(o *shipment.Order) { o.DeliveryAddress.PostalCode = "02119" }
 	refused, alone := told{edited: 400, edit: edit}, told{edited: 200, uninformed: true, edit: edit}
@@ -149,6 +150,11 @@ func TestCarriersAreHeldAgainstTheOrder(t *testing.T) {
 		"something else when asked again":      {dash("Sing"), knock, inDark, "", 1, 0, `has been told "Sing"`},
 		"refused, and booked with it since":    {dash("Knock"), knock, alone, "", 2, 0, ""},
 		"refused in the end":                   {dash(""), knock, told{edited: 202, edit: edit}, "EDIT_REFUSED( DoorDash: too late )", 1, 0, ""},
+		"ended before its answer was known":    {dash("Knock"), nil, told{edited: 200, editDoubts: true, edit: edit}, ended, 1, 0, ""},
+		"ended before any answer, in the dark": {dash("Knock"), nil, told{edited: 422, editInDark: 1, edit: edit}, ended, 1, 0, ""},
+		"ended before any answer, under way":   {dash("Knock"), nil, told{edited: 202, edit: edit}, ended, 1, 0, ""},
+		"ended, and something else is known":   {dash("Sing"), nil, told{edited: 422, editInDark: 1, edit: edit}, ended, 1, 0, `has been told "Sing"`},
+		"in the dark, and nowhere refused":     {dash("Knock"), nil, told{edited: 422, editInDark: 1, edit: edit}, "", 1, 0, `has been told "Knock"`},
 		"an edit that the caller was refused":  {dash(""), nil, refused, "", 1, 1, ""},
 		"one refused that DoorDash knows":      {dash("Knock"), nil, refused, "", 1, 1, `has been told "Knock"`},
 		"one refused that UPS knows":           {`{"to":["725 Albany Street","Boston MA 02119"]}`, nil, refused, "", 1, 1, "brings it to"},
