@@ -13,6 +13,9 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 )
 
+// notInformed is the code of the warning that an edit is kept which the carrier does not take any more.
+const notInformed = "PROVIDER_NOT_INFORMED"
+
 // editRefused reports whether the order's edit was certainly not made: it was answered with a refusal, and sent once.
 func (said *told) editRefused() bool {
 	return said.edit != nil && said.edited/100 == 4 && said.editInDark == 0
@@ -24,8 +27,8 @@ func (said *told) editUnsure() bool {
 	return said.editDoubts || said.editInDark > 0 || said.edited == http.StatusAccepted
 }
 
-// keptAlone reports whether the order's edit was kept by the engine while its carrier was certainly not told: the answer said that it takes no
-// such change any more, it was asked once, and it has the only booking.
+// keptAlone reports whether the order's edit was kept by the engine while its carrier was certainly not told: the order says so, it was asked
+// once, and it has the only booking.
 func (said *told) keptAlone(o *owned) bool {
 	booked := 0
 	for i := range o.attempts {
@@ -33,7 +36,7 @@ func (said *told) keptAlone(o *owned) bool {
 			booked++
 		}
 	}
-	return said.edited == http.StatusOK && said.uninformed && said.editInDark == 0 && booked == 1
+	return o.uninformed && said.edited == http.StatusOK && said.editInDark == 0 && booked == 1
 }
 
 // instructions are those that the carrier may have been told last: the order's own, or those from before an edit that it did not take. One
@@ -60,7 +63,7 @@ func (x *examination) instructions(o *owned, said *told) []string {
 		return []string{now, old}
 	case said.keptAlone(o):
 		return []string{old}
-	case said.uninformed:
+	case o.uninformed:
 		return []string{now, old}
 	}
 	return []string{now}

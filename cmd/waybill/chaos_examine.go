@@ -44,6 +44,8 @@ type owned struct {
 	back     bool           // it is a return
 	live     bool
 	erased   bool
+	// uninformed says that it warns of an edit that its carrier was not told of.
+	uninformed bool
 }
 
 // need is why only a person could decide what became of an attempt.
@@ -115,7 +117,8 @@ func (x *examination) differ(kind string, o *owned, h *held, format string, args
 
 // order checks what the engine believes of one order.
 func (x *examination) order(sh *shipment.Shipment) {
-	o := &owned{id: sh.Order.ExternalID, key: string(sh.ID), status: sh.Status, attempts: sh.Attempts, asked: sh.Order, back: sh.ReturnOf != nil, erased: !sh.ErasedAt.IsZero()}
+	o := &owned{id: sh.Order.ExternalID, key: string(sh.ID), status: sh.Status, attempts: sh.Attempts, asked: sh.Order, back: sh.ReturnOf != nil, erased: !sh.ErasedAt.IsZero(),
+		uninformed: slices.ContainsFunc(sh.Warnings, func(w shipment.Warning) bool { return w.Code == notInformed })}
 	x.orders[o.id] = o
 	if sh.Waiting() {
 		x.differ("status", o, nil, "is still %s: a job has not come to an end", sh.Status)

@@ -26,11 +26,8 @@ var chaosEdits = []string{
 	`{"deliveryAddress":{"street1":"801 Albany Street","city":"Boston","state":"MA","countryCode":"US","postalCode":"02119"}}`,
 }
 
-// The codes of the warnings that an edit is kept which the carrier does not take any more, and that it is not known whether it has taken it.
-const (
-	notInformed = "PROVIDER_NOT_INFORMED"
-	editInDoubt = "EDIT_IN_DOUBT"
-)
+// editInDoubt is the code of the warning that it is not known whether the carrier has taken an edit.
+const editInDoubt = "EDIT_IN_DOUBT"
 
 // fate is what is asked of an order besides to be carried.
 type fate struct {
@@ -116,7 +113,7 @@ func (o *sent) edit(ctx context.Context, after time.Duration, body string) error
 	a, err := o.later(ctx, after, http.MethodPut, []byte(body))
 	o.truth.note(o.id, func(t *told) {
 		t.edited, t.edit, t.editInDark = a.status, []byte(body), a.inDark
-		t.uninformed, t.editDoubts = bytes.Contains(a.body, []byte(notInformed)), bytes.Contains(a.body, []byte(editInDoubt))
+		t.editDoubts = bytes.Contains(a.body, []byte(editInDoubt))
 	})
 	return err
 }

@@ -41,7 +41,6 @@ type told struct {
 	edited     int
 	editInDark int  // requests to edit that were sent and not answered
 	editDoubts bool // the edit was answered with the word that it is under way
-	uninformed bool // the edit was answered with the word that the carrier takes no such change any more
 	retried    int
 	delivered  int // the status set by hand
 	erased     int

@@ -123,18 +123,21 @@ func TestCarriersAreHeldAgainstTheOrder(t *testing.T) {
 		return fmt.Sprintf(`{"request":{"dropoff_address":"725 Albany Street, Boston, MA 02118","dropoff_instructions":%q}}`, instructions)
 	}
 	edit := []byte(`{"deliveryInstructions":"Knock"}`)
-	const ended = "EDIT_REFUSED( DoorDash: the booking had come to its end before )"
+	const (
+		ended = "EDIT_REFUSED( DoorDash: the booking had come to its end before )"
+		says  = "the order warns that its carrier was not told"
+	)
 	knock := func(o *shipment.Order) { o.DeliveryInstructions = new("Knock") }
 	elsewhere := func(o *shipment.Order) { o.DeliveryAddress.PostalCode = "02119" }
-	refused, alone := told{edited: 400, edit: edit}, told{edited: 200, uninformed: true, edit: edit}
-	inDark := alone
+	refused, taken := told{edited: 400, edit: edit}, told{edited: 200, edit: edit}
+	inDark := taken
 	inDark.editInDark = 1
 	for name, c := range map[string]struct {
 		details  string
 		change   func(*shipment.Order)
 		said     told
-		history  string
-		attempts int // with a booking
+		history  string // or says
+		attempts int    // with a booking
 		unedited int
 		want     string
 	}{
@@ -142,13 +145,16 @@ func TestCarriersAreHeldAgainstTheOrder(t *testing.T) {
 		"UPS brings it elsewhere":              {`{"to":["801 Albany Street","Boston MA 02119"]}`, nil, told{}, "", 1, 0, "brings it to"},
 		"UPS takes no instructions":            {upsKnows, knock, told{}, "", 1, 0, ""},
 		"DoorDash knows it":                    {dash("Knock"), knock, told{}, "", 1, 0, ""},
-		"DoorDash was not told":                {dash(""), knock, told{}, "", 1, 0, `has been told ""`},
-		"DoorDash has refused to be told":      {dash(""), knock, alone, "", 1, 1, ""},
-		"DoorDash has refused, and was told":   {dash("Knock"), knock, alone, "", 1, 1, `has been told "Knock"`},
-		"told, and refused when asked again":   {dash("Knock"), knock, inDark, "", 1, 0, ""},
-		"refused when asked again":             {dash(""), knock, inDark, "", 1, 0, ""},
-		"something else when asked again":      {dash("Sing"), knock, inDark, "", 1, 0, `has been told "Sing"`},
-		"refused, and booked with it since":    {dash("Knock"), knock, alone, "", 2, 0, ""},
+		"DoorDash was not told":                {dash(""), knock, taken, "", 1, 0, `has been told ""`},
+		"nor when it was asked in the dark":    {dash(""), knock, inDark, "", 1, 0, `has been told ""`},
+		"DoorDash has refused to be told":      {dash(""), knock, taken, says, 1, 1, ""},
+		"DoorDash has refused, and was told":   {dash("Knock"), knock, taken, says, 1, 1, `has been told "Knock"`},
+		"told, and refused when asked again":   {dash("Knock"), knock, inDark, says, 1, 0, ""},
+		"refused when asked again":             {dash(""), knock, inDark, says, 1, 0, ""},
+		"refused, and then ended":              {dash(""), knock, told{edited: 422, editInDark: 1, edit: edit}, says, 1, 0, ""},
+		"something else when asked again":      {dash("Sing"), knock, inDark, says, 1, 0, `has been told "Sing"`},
+		"refused, and booked with it since":    {dash("Knock"), knock, taken, "", 2, 0, ""},
+		"booked since, and says the old":       {dash(""), knock, taken, "", 2, 0, `has been told ""`},
 		"refused in the end":                   {dash(""), knock, told{edited: 202, edit: edit}, "EDIT_REFUSED( DoorDash: too late )", 1, 0, ""},
 		"ended before its answer was known":    {dash("Knock"), nil, told{edited: 200, editDoubts: true, edit: edit}, ended, 1, 0, ""},
 		"ended before any answer, in the dark": {dash("Knock"), nil, told{edited: 422, editInDark: 1, edit: edit}, ended, 1, 0, ""},
@@ -169,7 +175,7 @@ func TestCarriersAreHeldAgainstTheOrder(t *testing.T) {
 			c.change(&order)
 		}
 		x.line("o", shipment.Change{Note: c.history})
-		o := &owned{id: "o", asked: order}
+		o := &owned{id: "o", asked: order, uninformed: c.history == says}
 		for range c.attempts {
 			o.attempts = append(o.attempts, shipment.Attempt{Booking: &shipment.Booking{}})
 		}

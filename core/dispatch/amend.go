@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/waybill-dev/waybill/core/jobs"
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -47,6 +48,9 @@ func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Re
 		if !ask {
 			sh.Order = cloneOrder(e.to)
 			s.warnings(sh)
+			if e.diff.carrier {
+				uninformed(sh, a)
+			}
 			return tx, nil
 		}
 		a.EditIntent = &shipment.EditIntent{By: e.caller.Key, At: now, Deadline: now.Add(callTime(a)), Order: cloneOrder(e.to)}
@@ -64,11 +68,7 @@ func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Re
 	if err != nil {
 		return Result{}, err
 	}
-	res := Result{Shipment: sh, Waiting: sh.Waiting()}
-	if e.diff.carrier {
-		res.Warnings = []shipment.Warning{notInformed(sh.Attempt(number))}
-	}
-	return res, nil
+	return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
 }
 
 // canEdit reports whether the carrier is to be told. One whose adapter has not started is: it may have an Editor.
@@ -81,9 +81,19 @@ func (s *Service) canEdit(sh *shipment.Shipment) bool {
 	return !started || m.Has(carrier.CanEdit)
 }
 
-func notInformed(a *shipment.Attempt) shipment.Warning {
-	return shipment.Warning{Code: "PROVIDER_NOT_INFORMED", Provider: a.Provider,
-		Message: "The change is kept, but " + a.Provider + " cannot be told of it any more."}
+// notInformed warns of an order that was changed since it was booked, in what its carrier was not told.
+const notInformed = "PROVIDER_NOT_INFORMED"
+
+// uninformed has the order say so, for everyone who reads it, until the carrier takes a change or the order is booked anew: each tells
+// it all of the order.
+func uninformed(sh *shipment.Shipment, a *shipment.Attempt) {
+	informed(sh)
+	sh.Warnings = append(sh.Warnings, shipment.Warning{Code: notInformed, Provider: a.Provider,
+		Message: "The order was changed after it was booked. The change is kept, but " + a.Provider + " cannot be told of it any more."})
+}
+
+func informed(sh *shipment.Shipment) {
+	sh.Warnings = slices.DeleteFunc(sh.Warnings, func(w shipment.Warning) bool { return w.Code == notInformed })
 }
 
 // askEdit asks the carrier to change the booking, whose intent is committed, and words what came of it.
@@ -106,8 +116,7 @@ func (s *Service) askEdit(ctx context.Context, sh *shipment.Shipment, number int
 		res.Waiting = true
 		res.Warnings = []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,
 			Message: "It is not known yet whether " + a.Provider + " has taken the change; it is asked for again until it is certain, and shows on the order then."}}
-	case refusedEdit(cerr):
-		res.Warnings = []shipment.Warning{notInformed(a)}
+	case refusedEdit(cerr): // the order says so
 	default:
 		return Result{}, &usecase.Error{Type: usecase.PlaceOrderFailed, Message: a.Provider + " did not take the change; the order was left as it was.",
 			Providers: []shipment.ProviderError{providerError(a.Provider, cerr)}, Err: cerr}
@@ -177,11 +186,13 @@ func (s *Service) edited(sh *shipment.Shipment, a *shipment.Attempt, refusal *ca
 		sh.Order.ExternalID = id
 	}
 	a.EditIntent = nil
+	if informed(sh); refusal != nil {
+		uninformed(sh, a)
+	}
 	return func() shipment.Change {
 		if refusal == nil {
 			return s.aside(sh, a, "EDITED( "+a.Provider+": the change is taken )")
 		}
-		sh.Warnings = append(sh.Warnings, notInformed(a))
 		return s.aside(sh, a, "EDIT_REFUSED( "+a.Provider+": "+refusal.Message+" )")
 	}
 }

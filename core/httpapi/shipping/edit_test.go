@@ -77,9 +77,16 @@ func TestEditAfterDispatch(t *testing.T) {
 	h.DoorDash.Set(apitest.Hooks{Edit: func(carrier.EditRequest) error { return apitest.Refusal(carrier.EditRefused) }})
 	is(t, h.Do("PUT", "/shipments/o", `{"deliveryInstructions":"Sing"}`).Want(200),
 		map[string]any{"deliveryInstructions": "Sing", "warnings.0.code": "PROVIDER_NOT_INFORMED", "warnings.0.provider": "DoorDash"})
+	// The order says so to everyone who reads it, once, until the carrier takes a change, which tells it all of the order.
+	h.Do("PUT", "/shipments/o", `{"deliveryInstructions":"Whistle"}`).Want(200)
+	is(t, h.Do("GET", "/shipments/o", "").Want(200), map[string]any{"warnings.0.code": "PROVIDER_NOT_INFORMED", "warnings.1": nil})
+	h.DoorDash.Set(apitest.Hooks{})
+	is(t, h.Do("PUT", "/shipments/o", `{"deliveryInstructions":"Hum"}`).Want(200), map[string]any{"warnings": nil})
+	h.DoorDash.Set(apitest.Hooks{Edit: func(carrier.EditRequest) error { return apitest.Refusal(carrier.EditRefused) }})
+	is(t, h.Do("PUT", "/shipments/o", `{"deliveryInstructions":"Sing"}`).Want(200), map[string]any{"warnings.0.code": "PROVIDER_NOT_INFORMED"})
 	// Another address is booked anew, once the old booking is cancelled.
 	a := h.Do("PUT", "/shipments/o", elsewhere).Want(200)
-	is(t, a, map[string]any{"deliveryAddress.street1": "1 Elsewhere Road", "trackingId": "doordash-000002-1", "status": "ORDER_DISPATCHED"})
+	is(t, a, map[string]any{"deliveryAddress.street1": "1 Elsewhere Road", "trackingId": "doordash-000002-1", "status": "ORDER_DISPATCHED", "warnings": nil})
 	if h.DoorDash.Live() != 1 || len(h.DoorDash.Cancels()) != 1 {
 		t.Errorf("%d live bookings, %d cancelled", h.DoorDash.Live(), len(h.DoorDash.Cancels()))
 	}
