@@ -117,6 +117,7 @@ func (s *Service) askEdit(ctx context.Context, sh *shipment.Shipment, number int
 		res.Warnings = []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,
 			Message: "It is not known yet whether " + a.Provider + " has taken the change; it is asked for again until it is certain, and shows on the order then."}}
 	case refusedEdit(cerr): // the order says so
+	case !differ(sh.Order, want).beyondLocal(): // the job has asked again, and was answered
 	default:
 		return Result{}, &usecase.Error{Type: usecase.PlaceOrderFailed, Message: a.Provider + " did not take the change; the order was left as it was.",
 			Providers: []shipment.ProviderError{providerError(a.Provider, cerr)}, Err: cerr}

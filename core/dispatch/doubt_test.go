@@ -163,6 +163,16 @@ func TestACarrierLaterThanItsGraceIsFound(t *testing.T) {
 		e.watchOut()
 		e.wantNoJobs()
 	})
+	t.Run("at the end, however long the pauses are by then", func(t *testing.T) {
+		e, dash, _ := doubtful(t, false, nil)
+		intended := e.get("o1").Attempts[0].IntendedAt
+		e.pass(intended.Add(e.config.Dispatch.WatchFor - time.Minute).Sub(e.clock.Now()))
+		dash.set(func(f *fakeCarrier) { f.commit(f.booked[0]) })
+		e.pass(time.Hour)
+		e.wantLive("o1", "doordash")
+		e.watchOut()
+		e.wantNoJobs()
+	})
 	t.Run("few looks", func(t *testing.T) {
 		e, dash, _ := doubtful(t, false, nil)
 		e.pass(5 * time.Minute)

@@ -252,3 +252,91 @@ func TestAnEditThatACancelOvertakesIsNotAnsweredAsMade(t *testing.T) {
 	}
 	e.wantNoJobs()
 }
+
+// The job may ask again while the first call still waits for an answer that is lost: who waits hears what has become of the change.
+func TestAnEditThatTheJobSettlesMeanwhileIsAnsweredAsItIs(t *testing.T) {
+	for name, c := range map[string]struct {
+		again error // what the job is answered
+		warns bool
+	}{
+		"taken":          {nil, false},
+		"kept by itself": {refusal(carrier.EditRefused), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake("cheap", "Cheap", 500)
+			e := newEngine(t, f)
+			e.mustCreate("o1")
+			f.onEdit = func(carrier.EditRequest) error {
+				f.onEdit = func(carrier.EditRequest) error { return c.again }
+				f.mu.Unlock()
+				defer f.mu.Lock()
+				e.pass(time.Minute)
+				return lost()
+			}
+			res, err := e.edit("o1", rung)
+			if err != nil || len(res.Warnings) != 0 {
+				t.Fatalf("answered %+v, %v", res.Warnings, err)
+			}
+			o := res.Shipment.Order
+			warns := len(res.Shipment.Warnings) == 1 && res.Shipment.Warnings[0].Code == "PROVIDER_NOT_INFORMED"
+			if o.DeliveryInstructions == nil || *o.DeliveryInstructions != "Ring twice" || warns != c.warns {
+				t.Errorf("the answer shows %v with %+v", o.DeliveryInstructions, res.Shipment.Warnings)
+			}
+			e.wantNoJobs()
+		})
+	}
+}
+
+// So it is where the change needs another booking, which the job has made meanwhile.
+func TestARebookingThatTheJobMakesMeanwhileIsAnsweredAsMade(t *testing.T) {
+	f := newFake("ups", "UPS", 500)
+	e := newEngine(t, f)
+	e.mustCreate("o1")
+	calls := 0
+	f.onCancel = func(carrier.CancelRequest) (bool, error) {
+		if calls++; calls == 1 {
+			f.mu.Unlock()
+			defer f.mu.Lock()
+			e.pass(time.Minute)
+			return false, lost()
+		}
+		if calls == 2 {
+			return true, nil // to the job
+		}
+		return false, lost()
+	}
+	res, err := e.edit("o1", moved)
+	if err != nil || len(res.Warnings) != 0 || res.Shipment.Order.DeliveryAddress.Street1 != "1 New Street" {
+		t.Fatalf("answered %+v, %v", res, err)
+	}
+	e.wantLive("o1", "ups")
+	if a := e.get("o1").Live(shipment.Forward); a == nil || a.Number != 2 {
+		t.Errorf("the order is live as %+v", a)
+	}
+}
+
+// A cancellation that wins while the first call waits for an answer that is lost leaves the order as it was.
+func TestARebookingThatACancelOvertakesIsAnsweredSo(t *testing.T) {
+	f := newFake("ups", "UPS", 500)
+	e := newEngine(t, f)
+	e.mustCreate("o1")
+	calls := 0
+	f.onCancel = func(carrier.CancelRequest) (bool, error) {
+		if calls++; calls == 1 {
+			f.mu.Unlock()
+			defer f.mu.Lock()
+			if _, err := e.cancel("o1"); err != nil {
+				t.Errorf("cancel: %v", err)
+			}
+			e.pass(time.Minute)
+			return false, lost()
+		}
+		if calls == 2 {
+			return true, nil // to the job
+		}
+		return false, lost()
+	}
+	_, err := e.edit("o1", moved)
+	wantType(t, err, usecase.ValidationError)
+	e.wantLive("o1", "")
+}

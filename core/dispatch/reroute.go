@@ -75,11 +75,11 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 			return Result{}, s.begunError("dispatch changed order", sh, err)
 		}
 		return s.answer(ctx, sh, begun)
-	case cerr == nil && sh.Status == shipping.OrderCancelled && !differ(sh.Order, e.from).route:
+	case sh.Status == shipping.OrderCancelled && !differ(sh.Order, e.from).route:
 		return Result{}, cancelledMeanwhile()
-	case cerr == nil && !a.Live() && !differ(sh.Order, e.from).route:
+	case !a.Live() && !differ(sh.Order, e.from).route: // whatever the carrier has answered
 		return Result{}, usecase.Failf(usecase.ValidationError, "The booking came to its end while the provider was asked to cancel it for the change. The change was not made.")
-	case cerr == nil: // made, and dispatched on, by whoever found it cancelled
+	case !a.Live(): // made, and dispatched on, by whoever found it cancelled
 		return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
 	case a.CancelIntent != nil && a.CancelIntent.Replace != nil:
 		return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,

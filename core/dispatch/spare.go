@@ -202,11 +202,18 @@ func (s *Service) watchOn(a *shipment.Attempt, pause time.Duration) jobs.Outcome
 	return s.watchWithin(a, pause, s.Config().Dispatch.WatchFor)
 }
 
-// watchWithin is watchOn for an attempt that is to be watched so long.
+// watchWithin is watchOn for an attempt that is to be watched so long. However long the pauses have grown, it is looked for at the end of that
+// too: a booking that shows before must not stay unseen because the last pause was a long one.
 func (s *Service) watchWithin(a *shipment.Attempt, pause, long time.Duration) jobs.Outcome {
-	next := s.Clock.Now().Add(pause)
-	if begun, _ := watchedSince(a); !a.SpareLeft() && next.Sub(begun) > long {
+	now := s.Clock.Now()
+	next := now.Add(pause)
+	begun, _ := watchedSince(a)
+	switch end := begun.Add(long); {
+	case a.SpareLeft() || !next.After(end):
+	case !now.Before(end):
 		return jobs.Done()
+	default:
+		next = end
 	}
 	return jobs.Again(next)
 }
