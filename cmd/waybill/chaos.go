@@ -48,7 +48,7 @@ func newChaosCmd(p *program) *cobra.Command {
 	cmd.Flags().DurationVar(&f.span, "for", 0, "how long the orders are spread over, and so how many are killed (default 60ms for each order)")
 	cmd.Flags().DurationVar(&f.every, "every", time.Second, "how long from one kill to the next, on average")
 	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "how long a client waits for the status that it goes on from; nobody else opens what is held")
-	cmd.Flags().DurationVar(&f.quiet, "quiet", 6*time.Minute, "how long the last doubt may take to be cleared up, afterwards")
+	cmd.Flags().DurationVar(&f.quiet, "quiet", 15*time.Minute, "how long the last doubt may take to be cleared up, afterwards; the engine may pause for ten minutes between two questions")
 	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of the adapters (default plugins beside this program)")
 	cmd.Flags().StringVar(&f.keep, "keep", "", "folder to work in, which stays (default a temporary one, which stays only after differences)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
@@ -75,7 +75,7 @@ type chaos struct {
 }
 
 // chaosReady is how long a process may take to answer after its start.
-const chaosReady = 3 * time.Minute
+const chaosReady = 10 * time.Minute
 
 func (p *program) chaos(ctx context.Context, f *chaosFlags) (err error) {
 	if runtime.GOOS != "linux" {

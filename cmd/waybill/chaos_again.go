@@ -25,13 +25,15 @@ func (c *chaos) tryAgain(ctx context.Context) (bool, error) {
 			c.truth.mu.Lock()
 			defer c.truth.mu.Unlock()
 			if said := c.truth.orders[sh.Order.ExternalID]; said != nil && said.fallen(sh.Status, &sh.Order) {
-				said.fell = sh.Status
+				if said.fell == "" {
+					said.fell = sh.Status
+					c.report.TriedAgain++
+				}
 				ids = append(ids, sh.Order.ExternalID)
 			}
 			return nil
 		})
 	})
-	c.report.TriedAgain = len(ids)
 	if err != nil || len(ids) == 0 {
 		return false, err
 	}

@@ -17,8 +17,9 @@ import (
 var ofPeople = []string{"deliveryContact", "deliveryAddress", "deliveryInstructions", "orderAttributes"}
 
 // body checks that an order is what was acknowledged: as it was created, with the edit that was made of it. An edit that was answered
-// with a refusal may have been made all the same by an earlier request whose answer was lost, but not where it was sent once; one that
-// was acknowledged as under way may have come to nothing if the history says so.
+// with a refusal may have been made all the same by an earlier request whose answer was lost, but not where it was sent once, and must have
+// been where the refusal is that nobody carries the order as it is now; one that was acknowledged as under way may have come to nothing if
+// the history says so.
 func (x *examination) body(o *owned, said *told) {
 	if said.body == nil {
 		return
@@ -46,7 +47,7 @@ func (x *examination) body(o *owned, said *told) {
 	if said.edited == http.StatusOK && !said.editDoubts {
 		must = o.status != shipping.OrderCancelled || !x.refused(o.id, editRefused) // cancelled before the edit could come to anything
 	}
-	if x.bodies++; said.edit == nil {
+	if x.bodies++; said.edit == nil || said.editMade {
 		must = true
 	}
 	lacks, asEdited := lacking(edited, have), true
@@ -57,7 +58,7 @@ func (x *examination) body(o *owned, said *told) {
 	case lacks == "" && asEdited && said.editRefused() && !o.erased:
 		x.differ("status", o, nil, "its edit was refused with %d, and it is made", said.edited)
 	case lacks == "":
-	case said.edited/100 == 2 && asEdited:
+	case (said.edited/100 == 2 || said.editMade) && asEdited:
 		x.differ("lost", o, nil, "its edit was acknowledged with %d, and is not seen: %s", said.edited, lacks)
 	default:
 		x.differ("lost", o, nil, "is not what was sent: %s", lacks)

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/waybill-dev/waybill/core/shipment"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // notInformed is the code of the warning that an edit is kept which the carrier does not take any more.
@@ -18,13 +19,7 @@ const notInformed = "PROVIDER_NOT_INFORMED"
 
 // editRefused reports whether the order's edit was certainly not made: it was answered with a refusal, and sent once.
 func (said *told) editRefused() bool {
-	return said.edit != nil && said.edited/100 == 4 && said.editInDark == 0
-}
-
-// editUnsure reports whether the carrier may have been asked for the order's edit by a request whose outcome nobody heard: one that was never
-// answered, or answered to be in doubt or under way.
-func (said *told) editUnsure() bool {
-	return said.editDoubts || said.editInDark > 0 || said.edited == http.StatusAccepted
+	return said.edit != nil && said.edited/100 == 4 && !said.editMade && said.editInDark == 0
 }
 
 // keptAlone reports whether the order's edit was kept by the engine while its carrier was certainly not told: the order says so, it was asked
@@ -56,8 +51,9 @@ func (x *examination) instructions(o *owned, said *told) []string {
 	}
 	var wished shipment.Order
 	switch refused := x.refused(o.id, editRefused); {
-	case refused && said.editUnsure() && json.Unmarshal(said.edit, &wished) == nil && wished.DeliveryInstructions != nil:
-		// Its outcome was never known, as the booking came to its end first.
+	case refused && json.Unmarshal(said.edit, &wished) == nil && wished.DeliveryInstructions != nil:
+		// The history tells of that only where the carrier was being asked: it may have taken the edit, though the booking came to its end
+		// before that was known, whatever the caller was answered.
 		return []string{now, old, *wished.DeliveryInstructions}
 	case refused:
 		return []string{now, old}
@@ -115,6 +111,16 @@ func (x *examination) heldBack(o *owned, h *held, state string) {
 	}
 }
 
+// delivered are the states of what its carrier has delivered, by carrier.
+var delivered = map[string]string{"ups": "DELIVERED", "doordash": "delivered"}
+
+// arrived checks that a carrier has delivered what the order says is delivered, where nobody has said so by hand.
+func (x *examination) arrived(o *owned, said *told, h *held, state string) {
+	if o.status == shipping.OrderDelivered && said.delivered == 0 && state != delivered[h.carrier] {
+		x.differ("status", o, h, "is delivered, and its carrier has it at %s", state)
+	}
+}
+
 // consignments asks the simulated carriers what they were asked to carry, and how far that is. Returns go the other way round, and of
 // erased orders nobody knows where they were to go.
 func (c *chaos) consignments(ctx context.Context, x *examination) error {
@@ -131,8 +137,13 @@ func (c *chaos) consignments(ctx context.Context, x *examination) error {
 			return err
 		}
 		x.heldBack(o, h, v.State)
+		said := c.truth.orders[o.id]
+		if said == nil { // which is a difference already
+			continue
+		}
+		x.arrived(o, said, h, v.State)
 		if !o.back && !o.erased {
-			x.consigned(o, c.truth.orders[o.id], h, v.Details)
+			x.consigned(o, said, h, v.Details)
 		}
 	}
 	return nil

@@ -115,37 +115,44 @@ func (o *sent) carryAnd(ctx context.Context, then func(step int) error) error {
 	return nil
 }
 
-// booking returns the account of the order's live booking, and the carrier's key of it.
-func (o *sent) booking(ctx context.Context) (account, entity string, err error) {
+// attemptView is what an order tells of an attempt.
+type attemptView struct {
+	Provider   string                `json:"provider"`
+	Reference  string                `json:"reference"`
+	TrackingID string                `json:"trackingId"`
+	State      shipment.AttemptState `json:"state"`
+}
+
+// attempts returns what the order tells of its attempts. The engine is asked until it answers.
+func (o *sent) attempts(ctx context.Context) ([]attemptView, error) {
 	until := time.Now().Add(chaosAnswer)
 	for {
 		var v struct {
-			Attempts []struct {
-				Provider   string                `json:"provider"`
-				Reference  string                `json:"reference"`
-				TrackingID string                `json:"trackingId"`
-				State      shipment.AttemptState `json:"state"`
-			} `json:"attempts"`
+			Attempts []attemptView `json:"attempts"`
 		}
-		if err = o.api.get(ctx, shipmentPath(o.id, "/decision"), &v); err == nil {
-			for _, a := range v.Attempts {
-				if a.State != shipment.Booked && a.State != shipment.Adopted {
-					continue
-				}
-				if a.Provider == "ups" {
-					return a.Provider, a.TrackingID, nil
-				}
-				return a.Provider, a.Reference, nil
-			}
-			return "", "", nil
-		}
-		if time.Now().After(until) {
-			return "", "", err
+		err := o.api.get(ctx, shipmentPath(o.id, "/decision"), &v)
+		if err == nil || time.Now().After(until) {
+			return v.Attempts, err
 		}
 		if err := pauseFor(ctx, 150*time.Millisecond); err != nil {
-			return "", "", err
+			return nil, err
 		}
 	}
+}
+
+// booking returns the account of the order's live booking, and the carrier's key of it.
+func (o *sent) booking(ctx context.Context) (account, entity string, err error) {
+	list, err := o.attempts(ctx)
+	for _, a := range list {
+		if a.State != shipment.Booked && a.State != shipment.Adopted {
+			continue
+		}
+		if a.Provider == "ups" {
+			return a.Provider, a.TrackingID, err
+		}
+		return a.Provider, a.Reference, err
+	}
+	return "", "", err
 }
 
 // steer asks the simulator until it answers: it may be dead. A booking that has ended moves no more: why it has the examination tells.

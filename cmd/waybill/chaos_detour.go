@@ -24,6 +24,7 @@ import (
 const (
 	detourGrace     = 4 * time.Second
 	detourHolds     = 30 * time.Second
+	detourTries     = 15 * time.Second // then what nobody listens to is dropped: it must show before the engine looks for it no more
 	chaosWatchEvery = 4 * time.Second
 	chaosWatchFor   = 75 * time.Second
 )
@@ -45,6 +46,7 @@ type detour struct {
 	carrier string // base of the simulator
 	server  *http.Server
 	by      time.Duration // how long it holds what it holds
+	tries   time.Duration // how long it sends that then
 	through *httputil.ReverseProxy
 	later   *http.Client
 
@@ -66,7 +68,7 @@ func newDetour(carrier string, seed uint64, by time.Duration) (*detour, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &detour{base: "http://" + ln.Addr().String(), carrier: carrier, by: by, rng: rand.New(rand.NewPCG(seed, 0x1a7e)), held: map[string]int{},
+	d := &detour{base: "http://" + ln.Addr().String(), carrier: carrier, by: by, tries: detourTries, rng: rand.New(rand.NewPCG(seed, 0x1a7e)), held: map[string]int{},
 		later: &http.Client{Timeout: chaosTry, Transport: &http.Transport{DisableKeepAlives: true}},
 		through: &httputil.ReverseProxy{
 			Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(to) },
@@ -94,21 +96,22 @@ func (d *detour) close() error {
 }
 
 func (d *detour) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	if !d.holds(q) {
+	dialect := d.holds(q)
+	if dialect == "" {
 		d.through.ServeHTTP(w, q)
 		return
 	}
 	if body, err := io.ReadAll(q.Body); err == nil {
 		// Whoever has sent it may be gone by then.
-		go d.goOn(context.WithoutCancel(q.Context()), q.Method, q.URL.RequestURI(), q.Header.Clone(), body)
+		go d.goOn(context.WithoutCancel(q.Context()), dialect, q.Method, q.URL.RequestURI(), q.Header.Clone(), body)
 	} else { // it has died while it asked, so nothing was asked
 		d.underway.Done()
 	}
 	panic(http.ErrAbortHandler)
 }
 
-// holds decides whether a request is held, and counts it as under way then.
-func (d *detour) holds(q *http.Request) bool {
+// holds decides whether a request is held, and counts it as under way then. It returns the dialect, "" for a request that is not held.
+func (d *detour) holds(q *http.Request) string {
 	for dialect, books := range detoured {
 		if q.Method != http.MethodPost || !books.MatchString(q.URL.Path) {
 			continue
@@ -116,21 +119,21 @@ func (d *detour) holds(q *http.Request) bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if !d.on || d.rng.Float64() >= detourShare {
-			return false
+			return ""
 		}
 		d.held[dialect]++
 		d.underway.Add(1)
-		return true
+		return dialect
 	}
-	return false
+	return ""
 }
 
-// goOn sends what was held, until it has arrived: again where nobody listens or the carrier has certainly done nothing. What becomes of
-// it nobody hears.
-func (d *detour) goOn(ctx context.Context, method, path string, header http.Header, body []byte) {
+// goOn sends what was held, until it has arrived: again where nobody listens or the carrier has certainly done nothing, but not for ever.
+// What becomes of it nobody hears.
+func (d *detour) goOn(ctx context.Context, dialect, method, path string, header http.Header, body []byte) {
 	defer d.underway.Done()
 	wait := d.by
-	for until := time.Now().Add(d.by + chaosAnswer); time.Now().Before(until); wait = 150 * time.Millisecond {
+	for until := time.Now().Add(d.by + d.tries); time.Now().Before(until); wait = 150 * time.Millisecond {
 		if pauseFor(ctx, wait) != nil {
 			return
 		}
@@ -151,6 +154,9 @@ func (d *detour) goOn(ctx context.Context, method, path string, header http.Head
 			return
 		}
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held[dialect]-- // it never arrives
 }
 
 // hold has requests be held up from now on, or no more.

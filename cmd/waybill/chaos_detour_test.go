@@ -100,3 +100,33 @@ func TestADetourHoldsWhatArrivesAllTheSame(t *testing.T) {
 	}
 	d.underway.Done()
 }
+
+// TestADetourDropsWhatNobodyListensTo has a carrier be out of order for longer than anything is sent to it.
+func TestADetourDropsWhatNobodyListensTo(t *testing.T) {
+	carrier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	defer carrier.Close()
+	d, err := newDetour(carrier.URL, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := d.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	d.tries = 0
+	d.hold(true)
+	c := newClient(d.base, "")
+	for range 20 {
+		if _, err := c.do(t.Context(), http.MethodPost, "/ups/api/shipments/v2409/ship", []byte("booking")); err == nil {
+			t.Error("a carrier that is out of order has booked")
+		}
+	}
+	held, err := d.arrived(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, counted := held["ups"]; n != 0 || !counted {
+		t.Errorf("%v bookings have arrived, though some were held and none has", held)
+	}
+}

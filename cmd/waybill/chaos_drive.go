@@ -34,9 +34,31 @@ func (o *sent) drive(ctx context.Context, reference string, to shipping.Status) 
 		}
 	}
 	if moved {
+		if reference, err = o.driven(ctx, a.answer, reference); err != nil {
+			return false, err
+		}
 		o.truth.note(o.id, func(t *told) { t.driven, t.drove = append(t.driven, to), reference })
 	}
 	return moved, nil
+}
+
+// driven is the reference of the booking that the engine has moved, by its answer: between the driver's look and his word an edit may have
+// given the order to another of them. Where the answer shows none, it is the one that the driver was at.
+func (o *sent) driven(ctx context.Context, said answer, at string) (string, error) {
+	number := numberIn(said)
+	if said.status != http.StatusOK || number == "" {
+		return at, nil
+	}
+	list, err := o.attempts(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, a := range list {
+		if a.Provider == drivenBy && a.TrackingID == number {
+			return a.Reference, nil
+		}
+	}
+	return at, nil
 }
 
 // furthest is how far the drivers have brought an order, "" for nowhere.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -96,5 +99,26 @@ func TestSparesAreHeldAgainstTheLedger(t *testing.T) {
 		if got := len(x.found); x.shown["ups"] != c.shown || (got > 0) != (c.want != "") || got > 0 && (got > 1 || x.found[0].Kind != c.want) {
 			t.Errorf("%s: found %+v and %d shown, want %q and %d", name, x.found, x.shown["ups"], c.want, c.shown)
 		}
+	}
+}
+
+// TestADriverIsAtTheBookingThatWasMoved has an edit give an order to another booking between a driver's look and his word.
+func TestADriverIsAtTheBookingThatWasMoved(t *testing.T) {
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		fmt.Fprint(w, `{"attempts":[{"provider":"own_fleet","reference":"r1","trackingId":"SD1","state":"cancelled"},
+			{"provider":"ups","reference":"r2","trackingId":"1Z1","state":"refused"},{"provider":"own_fleet","reference":"r3","trackingId":"SD3","state":"booked"}]}`)
+	}))
+	defer engine.Close()
+	o := &sent{chaos: &chaos{api: newClient(engine.URL, "")}, id: "o"}
+	for answered, want := range map[string]string{`{"trackingId":"SD1"}`: "r1", `{"trackingId":"SD3"}`: "r3", `{"trackingId":"1Z1"}`: "r1", `{}`: "r1"} {
+		if got, err := o.driven(t.Context(), answer{status: http.StatusOK, body: []byte(answered)}, "r1"); err != nil || got != want {
+			t.Errorf("answered with %s the driver is at %s, %v, want %s", answered, got, err, want)
+		}
+	}
+	if got, err := o.driven(t.Context(), answer{status: http.StatusConflict, body: []byte(`{"trackingId":"SD3"}`)}, "r1"); err != nil || got != "r1" {
+		t.Errorf("refused, the driver is at %s, %v", got, err)
+	}
+	if account, reference, err := o.booking(t.Context()); err != nil || account != drivenBy || reference != "r3" {
+		t.Errorf("the order is booked at %s as %s, %v", account, reference, err)
 	}
 }

@@ -113,7 +113,7 @@ func (o *sent) edit(ctx context.Context, after time.Duration, body string) error
 	a, err := o.later(ctx, after, http.MethodPut, []byte(body))
 	o.truth.note(o.id, func(t *told) {
 		t.edited, t.edit, t.editInDark = a.status, []byte(body), a.inDark
-		t.editDoubts = bytes.Contains(a.body, []byte(editInDoubt))
+		t.editDoubts, t.editMade = bytes.Contains(a.body, []byte(editInDoubt)), a.status/100 == 4 && idIn(a.answer) != ""
 	})
 	return err
 }
@@ -194,7 +194,8 @@ func (o *sent) deliverAndReturn(ctx context.Context) error {
 	}
 	back := o.id + "-R1"
 	o.truth.note(back, func(*told) {})
-	code, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/return"), []byte(`{"reason":"other"}`))
+	// With a key, as one that has failed gives its items free, and whoever asks again for want of an answer gets another.
+	code, err := o.insist(ctx, o.id, http.MethodPost, shipmentPath(o.id, "/return"), []byte(`{"reason":"other"}`), "Idempotency-Key", back)
 	o.truth.note(back, func(t *told) { t.created = code })
 	return err
 }

@@ -21,11 +21,11 @@ import (
 // The limits of one request that is sent until it is answered.
 const (
 	chaosTry    = 20 * time.Second // for one answer
-	chaosAnswer = 5 * time.Minute  // for any answer but a 5xx
+	chaosAnswer = 10 * time.Minute // for any answer but a 5xx
 )
 
 // chaosEncore is how much longer orders are sent, at most, when there are failpoints that the engine has not died at.
-const chaosEncore = 5 * time.Minute
+const chaosEncore = 10 * time.Minute
 
 // told is what a caller has asked of one order, and what it was told: the HTTP status of each request, 0 where it was not sent.
 type told struct {
@@ -41,6 +41,7 @@ type told struct {
 	edited     int
 	editInDark int  // requests to edit that were sent and not answered
 	editDoubts bool // the edit was answered with the word that it is under way
+	editMade   bool // it was answered with a refusal that names the order: it is made, and nobody would carry the order then
 	retried    int
 	delivered  int // the status set by hand
 	erased     int
@@ -256,13 +257,21 @@ func idIn(a answer) string {
 
 // bookedIn is the number of the booking that a create was answered with; "" where the order was not dispatched then.
 func bookedIn(a answer) string {
-	var named struct {
-		TrackingID string `json:"trackingId"`
-	}
-	if a.status != http.StatusCreated || json.Unmarshal(a.body, &named) != nil {
+	if a.status != http.StatusCreated {
 		return ""
 	}
-	return named.TrackingID
+	return numberIn(a)
+}
+
+// numberIn is the number of the booking of the order that an answer shows, "" where it shows none.
+func numberIn(a answer) string {
+	var shown struct {
+		TrackingID string `json:"trackingId"`
+	}
+	if json.Unmarshal(a.body, &shown) != nil {
+		return ""
+	}
+	return shown.TrackingID
 }
 
 // insisted is the answer to a request, and how often it was sent before without any.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -15,15 +17,21 @@ const (
 	editRefused   = "EDIT_REFUSED"
 )
 
+// fallbackEnds is the code of lines that tell that a booking is gone and the rules have nobody left to ask.
+const fallbackEnds = "FALLBACK_ENDS"
+
 // needsPerson is the code of lines that tell why only a person can decide what became of an attempt.
 const needsPerson = "NEEDS_ATTENTION"
 
-// line notes how far a line of an order's history says that it is, and where it tells that a cancel or an edit has come to nothing, or that a person is needed, and
-// why.
+// line notes how far a line of an order's history says that it is, and where it tells that a cancel or an edit has come to nothing, that a person
+// is needed, and why, or that the rules have nobody left to ask.
 func (x *examination) line(order string, l shipment.Change) {
 	x.went[order] = append(x.went[order], l.Status)
 	if why, ok := strings.CutPrefix(l.Note, needsPerson+"( "); ok {
 		x.needed[order] = append(x.needed[order], need{l.Attempt, strings.TrimSuffix(why, " )")})
+	}
+	if strings.HasPrefix(l.Note, fallbackEnds+"( ") {
+		x.leftBy[order] = true
 	}
 	for _, code := range []string{cancelRefused, editRefused} {
 		why, ok := strings.CutPrefix(l.Note, code+"( ")
@@ -53,6 +61,8 @@ func (x *examination) promises(t *truth) {
 		switch {
 		case o == nil && (said.created/100 == 2 || said.again/100 == 2 || said.cancelled/100 == 2 || said.edited/100 == 2):
 			x.differ("lost", &owned{id: id}, nil, "was acknowledged with %d, and is not there", max(said.created, said.again, said.cancelled, said.edited))
+		case o == nil && (said.id != "" || said.againID != ""): // a refusal names what is stored all the same
+			x.differ("lost", &owned{id: id}, nil, "was answered with %d and the id %q, and is not there", max(said.created, said.again), cmp.Or(said.id, said.againID))
 		case o != nil:
 			x.twins(o, said)
 			x.ended(o, said)
@@ -111,7 +121,7 @@ func (x *examination) ended(o *owned, said *told) {
 		x.differ("status", o, nil, "was acknowledged as delivered, and it is %s", o.status)
 	case said.carried && o.status != shipping.OrderDelivered:
 		x.differ("status", o, nil, "its carrier has delivered it, and it is %s", o.status)
-	case said.gaveUp != "" && o.status != shipping.OrderDispatched && o.status != shipping.OrderFailed && o.status != shipping.EstimatesFailed:
+	case said.gaveUp != "" && o.status != shipping.OrderDispatched && o.status != shipping.OrderFailed && o.status != shipping.EstimatesFailed && !x.left(o):
 		x.differ("status", o, nil, "its carrier has given it up, its rules name others to ask, and it is %s", o.status)
 	case said.erased == http.StatusOK && !o.erased:
 		x.differ("lost", o, nil, "its erasure was acknowledged, and it is not erased")
@@ -120,4 +130,12 @@ func (x *examination) ended(o *owned, said *told) {
 	case cancelled && said.cancelled == 0:
 		x.differ("status", o, nil, "is cancelled, and nobody has asked for it")
 	}
+}
+
+// left reports whether an order stays without a booking by right: its carrier has given up a booking that was not the first to be tried, and
+// its history says that the rules, which have had others asked before, have nobody left.
+func (x *examination) left(o *owned) bool {
+	return o.status == shipping.ErrorException && x.leftBy[o.id] && slices.ContainsFunc(o.attempts, func(a shipment.Attempt) bool {
+		return a.Number > 1 && a.State == shipment.Ended && x.gaveUp[a.Reference]
+	})
 }

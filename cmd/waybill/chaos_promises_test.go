@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -46,22 +47,24 @@ func TestPromisesAreHeldAgainstTheEnd(t *testing.T) {
 		history []string
 		want    string // what the one difference says, "" for none
 	}{
-		"as it was sent":                     {told{created: 201}, shipping.OrderDispatched, nil, nil, ""},
-		"another contact":                    {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.DeliveryContact.Name = "Bob" }, nil, "deliveryContact name is Bob, want Ann"},
-		"an item less":                       {told{created: 202}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.Items = nil }, nil, "itemList has 0 members, want 1"},
-		"another weight":                     {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.Packages[0].Weight = nil }, nil, "package weight"},
-		"an attribute lost":                  {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.Attributes = nil }, nil, "orderAttributes gate"},
-		"an edit that nobody asked for":      {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.DeliveryAddress.Street1 = "801 Albany Street" }, nil, "street1"},
-		"an edit seen":                       {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, ""},
-		"an edit forgotten":                  {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "its edit was acknowledged with 200, and is not seen"},
-		"an edit under way and forgotten":    {told{created: 201, edited: 202, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "acknowledged with 202, and is not seen"},
-		"an edit under way and refused":      {told{created: 201, edited: 202, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, ""},
-		"an edit in doubt and refused":       {told{created: 201, edited: 200, editDoubts: true, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, ""},
-		"an edit in doubt and forgotten":     {told{created: 201, edited: 200, editDoubts: true, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "acknowledged with 200, and is not seen"},
-		"an edit refused after 200":          {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, "not seen"},
-		"an edit refused, and made":          {told{created: 201, edited: 400, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, "its edit was refused with 400, and it is made"},
-		"an edit refused, made all the same": {told{created: 201, edited: 400, editInDark: 1, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, ""},
-		"an edit refused":                    {told{created: 201, edited: 400, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, ""},
+		"as it was sent":                            {told{created: 201}, shipping.OrderDispatched, nil, nil, ""},
+		"another contact":                           {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.DeliveryContact.Name = "Bob" }, nil, "deliveryContact name is Bob, want Ann"},
+		"an item less":                              {told{created: 202}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.Items = nil }, nil, "itemList has 0 members, want 1"},
+		"another weight":                            {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.Packages[0].Weight = nil }, nil, "package weight"},
+		"an attribute lost":                         {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.Attributes = nil }, nil, "orderAttributes gate"},
+		"an edit that nobody asked for":             {told{created: 201}, shipping.OrderDispatched, func(sh *shipment.Shipment) { sh.Order.DeliveryAddress.Street1 = "801 Albany Street" }, nil, "street1"},
+		"an edit seen":                              {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, ""},
+		"an edit forgotten":                         {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "its edit was acknowledged with 200, and is not seen"},
+		"an edit under way and forgotten":           {told{created: 201, edited: 202, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "acknowledged with 202, and is not seen"},
+		"an edit under way and refused":             {told{created: 201, edited: 202, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, ""},
+		"an edit in doubt and refused":              {told{created: 201, edited: 200, editDoubts: true, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, ""},
+		"an edit in doubt and forgotten":            {told{created: 201, edited: 200, editDoubts: true, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "acknowledged with 200, and is not seen"},
+		"an edit refused after 200":                 {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, "not seen"},
+		"an edit refused, and made":                 {told{created: 201, edited: 400, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, "its edit was refused with 400, and it is made"},
+		"an edit refused, made all the same":        {told{created: 201, edited: 400, editInDark: 1, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, ""},
+		"an edit refused":                           {told{created: 201, edited: 400, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, ""},
+		"an edit made of what nobody carries then":  {told{created: 201, edited: 422, editMade: true, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, ""},
+		"an edit made, carried, and forgotten then": {told{created: 201, edited: 422, editMade: true, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "its edit was acknowledged with 422, and is not seen"},
 		"what an erasure takes": {told{created: 201, delivered: 200, erased: 200}, shipping.OrderDelivered, func(sh *shipment.Shipment) {
 			sh.Erase(sh.CreatedAt.AddDate(2026, 0, 0))
 		}, nil, ""},
@@ -158,6 +161,8 @@ func TestCarriersAreHeldAgainstTheOrder(t *testing.T) {
 		"refused in the end":                   {dash(""), knock, told{edited: 202, edit: edit}, "EDIT_REFUSED( DoorDash: too late )", 1, 0, ""},
 		"ended before its answer was known":    {dash("Knock"), nil, told{edited: 200, editDoubts: true, edit: edit}, ended, 1, 0, ""},
 		"ended before any answer, in the dark": {dash("Knock"), nil, told{edited: 422, editInDark: 1, edit: edit}, ended, 1, 0, ""},
+		"ended while it was asked once":        {dash("Knock"), nil, refused, ended, 1, 1, ""},
+		"made, and carried by nobody at first": {dash("Knock"), knock, told{edited: 422, editMade: true, edit: edit}, "", 1, 0, ""},
 		"ended before any answer, under way":   {dash("Knock"), nil, told{edited: 202, edit: edit}, ended, 1, 0, ""},
 		"ended, and something else is known":   {dash("Sing"), nil, told{edited: 422, editInDark: 1, edit: edit}, ended, 1, 0, `has been told "Sing"`},
 		"in the dark, and nowhere refused":     {dash("Knock"), nil, told{edited: 422, editInDark: 1, edit: edit}, "", 1, 0, `has been told "Knock"`},
@@ -211,6 +216,84 @@ func TestARefusalNeedsGrounds(t *testing.T) {
 		if x.heldBack(&owned{id: "o"}, &held{carrier: c.carrier}, c.state); len(x.found) != c.want {
 			t.Errorf("%s: found %+v, want %d", name, x.found, c.want)
 		}
+	}
+}
+
+// TestWhatIsDeliveredHasArrived holds an order that says that it is delivered against how far its carrier is.
+func TestWhatIsDeliveredHasArrived(t *testing.T) {
+	for name, c := range map[string]struct {
+		carrier, state string
+		status         shipping.Status
+		said           told
+		want           int
+	}{
+		"UPS has delivered it":      {"ups", "DELIVERED", shipping.OrderDelivered, told{carried: true}, 0},
+		"UPS has it on the road":    {"ups", "OUT_FOR_DELIVERY", shipping.OrderDelivered, told{}, 1},
+		"a Dasher has delivered it": {"doordash", "delivered", shipping.OrderDelivered, told{carried: true}, 0},
+		"no Dasher has come":        {"doordash", "created", shipping.OrderDelivered, told{}, 1},
+		"a person has said so":      {"ups", "LABEL_CREATED", shipping.OrderDelivered, told{delivered: 200}, 0},
+		"or has, and was not heard": {"ups", "LABEL_CREATED", shipping.OrderDelivered, told{delivered: 409}, 0},
+		"it is on its way":          {"ups", "PICKUP_SCAN", shipping.InTransit, told{}, 0},
+	} {
+		x := newExamination(nil)
+		if x.arrived(&owned{id: "o", status: c.status}, &c.said, &held{carrier: c.carrier}, c.state); len(x.found) != c.want {
+			t.Errorf("%s: found %+v, want %d", name, x.found, c.want)
+		}
+	}
+	for account, steps := range carrying {
+		if state := delivered[account]; state != "" && state != steps[len(steps)-1] {
+			t.Errorf("%s is carried to %s, and delivered at %s", account, steps[len(steps)-1], state)
+		}
+	}
+}
+
+// TestWhatIsGivenUpMayStayWithNobody has a carrier give up a booking when the rules have nobody left to ask.
+func TestWhatIsGivenUpMayStayWithNobody(t *testing.T) {
+	ledger := ledgerOf("1Z2 r2 booking", "1Z2 r2 charge", "1Z2 r2 void", "1Z2 r2 refund")
+	const ends = "FALLBACK_ENDS( Another carrier: no step is left )"
+	for name, c := range map[string]struct {
+		note     string
+		attempts []string
+		want     int
+	}{
+		"others were asked before":  {ends, []string{"r1 refused -", "r2 ended 1Z2"}, 0},
+		"it was the first":          {ends, []string{"r2 ended 1Z2"}, 2}, // it stands where it must not, and without a booking
+		"the history does not know": {"", []string{"r1 refused -", "r2 ended 1Z2"}, 2},
+	} {
+		x := newExamination(ledger)
+		x.gaveUp["r2"] = true
+		x.line("o", shipment.Change{Note: c.note})
+		x.order(bookedBy("o", shipping.ErrorException, c.attempts...))
+		x.strangers()
+		said := newTruth()
+		said.orders["o"] = &told{created: 201, gaveUp: "r2"}
+		if x.promises(said); len(x.found) != c.want {
+			t.Errorf("%s: found %+v, want %d", name, x.found, c.want)
+		}
+	}
+}
+
+// TestNothingIsQuietWhileACarrierIsToBeAsked finds what no job that is due soon tells of.
+func TestNothingIsQuietWhileACarrierIsToBeAsked(t *testing.T) {
+	for want, change := range map[string]func(*shipment.Shipment){
+		"": func(sh *shipment.Shipment) {
+			sh.Attempts[0].Spares = []shipment.Spare{{CarrierRef: "1Z2", CancelledAt: time.Unix(1, 0)}}
+		},
+		"a cancellation": func(sh *shipment.Shipment) { sh.Cancel = &shipment.CancelRequest{} },
+		"an edit":        func(sh *shipment.Shipment) { sh.Attempts[0].EditIntent = &shipment.EditIntent{} },
+		"a spare booking": func(sh *shipment.Shipment) {
+			sh.Attempts[0].Spares = []shipment.Spare{{CarrierRef: "1Z2"}}
+		},
+	} {
+		sh := bookedBy("o", shipping.OrderDispatched, "r1 booked 1Z1")
+		if change(sh); undone(sh) != want {
+			t.Errorf("%q is left, want %q", undone(sh), want)
+		}
+	}
+	asked := bookedBy("o", shipping.OrderDispatched, "r1 booked 1Z1")
+	asked.Attempts[0].CancelIntent = &shipment.CancelIntent{}
+	if got := undone(asked); got != "a cancellation" {
+		t.Errorf("%q is left of a booking that is being cancelled", got)
 	}
 }
 

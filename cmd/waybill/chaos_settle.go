@@ -27,23 +27,32 @@ var waitingStatuses = []shipping.Status{shipping.RequestReceived, shipping.Pendi
 // all, is not waited for.
 const restless = 2 * time.Minute
 
-// settle waits until all is quiet, has what nobody would carry tried again, and waits once more.
+// settle waits until all is quiet, has what nobody would carry tried again, and waits once more: a few times, as a busy machine may make
+// carriers answer too late.
 func (c *chaos) settle(ctx context.Context) error {
-	if err := c.rest(ctx); err != nil {
-		return err
-	}
-	again, err := c.tryAgain(ctx)
-	if err != nil || !again {
-		return err
+	for range chaosRetries {
+		if err := c.rest(ctx); err != nil {
+			return err
+		}
+		again, err := c.tryAgain(ctx)
+		if err != nil || !again {
+			return err
+		}
 	}
 	return c.rest(ctx)
 }
 
-// rest waits until no order waits, no cancellation is in doubt, no job is due, no delivery by a carrier is unknown, and every
-// subscriber knows everything. All but the first only the store tells; so the engine is stopped in between, which is one more thing
+// The engine runs for so long between two looks at its store. Each time it has more, as a busy machine takes longer to start what it needs.
+const (
+	shortestLife = 5 * time.Second
+	longestLife  = 30 * time.Second
+)
+
+// rest waits until no order waits, nothing that was asked about a booking is in doubt, no spare is left, no job is due, no delivery by a
+// carrier is unknown, and every subscriber knows everything. All but the first only the store tells; so the engine is stopped in between, which is one more thing
 // that it must bear.
 func (c *chaos) rest(ctx context.Context) error {
-	until := time.Now().Add(c.quiet)
+	until, life := time.Now().Add(c.quiet), shortestLife
 	body, err := json.Marshal(map[string]any{"status": waitingStatuses, "limit": 1})
 	if err != nil {
 		return err
@@ -69,9 +78,10 @@ func (c *chaos) rest(ctx context.Context) error {
 			if err := c.await(ctx, c.api, "/readyz"); err != nil {
 				return err
 			}
-			if err := pauseFor(ctx, 5*time.Second); err != nil {
+			if err := pauseFor(ctx, life); err != nil {
 				return err
 			}
+			life = min(life+shortestLife, longestLife)
 		}
 		if err := pauseFor(ctx, 250*time.Millisecond); err != nil {
 			return err
@@ -102,16 +112,32 @@ func (c *chaos) pending(ctx context.Context) (what string, err error) {
 			return err
 		}
 		return eachShipment(ctx, st, func(sh *shipment.Shipment) error {
-			switch {
-			case c.truth.awaits(sh):
+			if c.truth.awaits(sh) {
 				what = "news of a delivery"
-			case sh.Cancel != nil || slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return a.CancelIntent != nil }):
-				what = "a cancellation"
+			} else if left := undone(sh); left != "" {
+				what = left
 			}
 			return nil
 		})
 	})
 	return what, err
+}
+
+// undone tells what of an order's bookings its carriers are still to be asked about, "" for nothing. The job that does it may not be due
+// soon: the pauses grow with each question that was not answered.
+func undone(sh *shipment.Shipment) string {
+	any := func(is func(*shipment.Attempt) bool) bool {
+		return slices.ContainsFunc(sh.Attempts, func(a shipment.Attempt) bool { return is(&a) })
+	}
+	switch {
+	case sh.Cancel != nil || any(func(a *shipment.Attempt) bool { return a.CancelIntent != nil }):
+		return "a cancellation"
+	case any(func(a *shipment.Attempt) bool { return a.EditIntent != nil }):
+		return "an edit"
+	case any((*shipment.Attempt).SpareLeft):
+		return "a spare booking"
+	}
+	return ""
 }
 
 // withStore opens the store of an engine that does not run.
