@@ -99,7 +99,7 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	}
 	if sh.Cancel != nil && told(a) {
 		a.Doubt.Needs = shipment.Attention
-		a.Doubt.Last = cancelWaits + " until the carrier shows the booking, or a person confirms its number: " + confirmCommand(sh, a)
+		a.Doubt.Last = "the cancellation waits until the carrier shows the booking, or a person confirms its number: " + confirmCommand(sh, a)
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: s.aside(sh, a, "NEEDS_ATTENTION( "+a.Provider+": "+a.Doubt.Last+" )")})
 	} else {
 		s.cancelKept(sh, tx)

@@ -397,3 +397,57 @@ func TestARefusedCancellationWaitsForNobody(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Which of several bookings is the order's is asked of a person whatever becomes of a cancellation, in whatever words it is asked; what is
+// asked for the sake of the cancellation ends with it.
+func TestWhichOfSeveralIsAskedBeyondACancellation(t *testing.T) {
+	refused := func(t *testing.T, e *engine, dash *fakeCarrier) {
+		t.Helper()
+		dash.set(func(f *fakeCarrier) {
+			f.onFind = func(carrier.FindRequest) error { return retrySafe(carrier.CarrierUnavailable) }
+			f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.BookingNotFound) }
+		})
+		if res, err := e.confirm("D-77"); err != nil || !res.Waiting || len(e.needing()) != 1 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		sh := e.get("o1")
+		sh.Attempts[0].Doubt.Last = "words of an earlier version"
+		if err := e.store.Commit(t.Context(), "demo", &store.Tx{Now: e.clock.Now(), Shipments: []*shipment.Shipment{sh}}); err != nil {
+			t.Fatal(err)
+		}
+		dash.set(func(f *fakeCarrier) {
+			f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, refusal(carrier.CancelRefused) }
+		})
+		if _, err := e.confirm("D-77"); err == nil || e.get("o1").Cancel != nil {
+			t.Fatalf("%v, cancel %+v", err, e.get("o1").Cancel)
+		}
+	}
+	t.Run("several", func(t *testing.T) {
+		e, dash := byWord(t)
+		dash.set(func(f *fakeCarrier) { f.consign("P-1"); f.consign("P-2") })
+		e.pass(time.Hour)
+		if len(e.needing()) != 1 || !e.get("o1").Attempts[0].Doubt.Several {
+			t.Fatal("nobody is asked which of several bookings is the order's")
+		}
+		refused(t, e, dash)
+		if len(e.needing()) != 1 {
+			t.Error("nobody is asked any more which of several bookings is the order's")
+		}
+		dash.set(func(f *fakeCarrier) { f.onFind, f.onCancel = nil, nil })
+		if err := e.tell("o1", "P-2"); err != nil {
+			t.Fatal(err)
+		}
+		e.pass(time.Hour)
+		e.wantOwn("doordash000002", "P-2")
+		if e.get("o1").Attempts[0].Doubt.Several {
+			t.Error("it is still said to be one of several")
+		}
+	})
+	t.Run("the cancellation's", func(t *testing.T) {
+		e, dash := byWord(t)
+		refused(t, e, dash)
+		if need := e.needing(); len(need) != 0 {
+			t.Errorf("a person is asked about a cancellation that is over: %+v", need[0].Attempts[0].Doubt)
+		}
+	})
+}

@@ -138,7 +138,7 @@ func (s *Service) recordFound(ctx context.Context, sh *shipment.Shipment, a *shi
 		return false, nil
 	}
 	// To cancel any of them may be to cancel the one that is on its way.
-	a.Doubt.Needs = shipment.Attention
+	a.Doubt.Needs, a.Doubt.Several = shipment.Attention, true
 	a.Doubt.Last = fmt.Sprintf("the carrier shows several bookings, and none is %s: %s", a.Booking.TrackingID, listed(found))
 	line := s.aside(sh, a, "NEEDS_ATTENTION( "+a.Provider+": "+a.Doubt.Last+" )")
 	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
@@ -151,7 +151,7 @@ func (s *Service) recordFound(ctx context.Context, sh *shipment.Shipment, a *shi
 // follow them.
 func (s *Service) correct(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, b carrier.Booking, tx *store.Tx) error {
 	number, typed := a.Booking.TrackingID, bookingNumbers(a.Booking)
-	a.Doubt.Told, a.Doubt.Needs = false, ""
+	a.Doubt.Told, a.Doubt.Several, a.Doubt.Needs = false, false, ""
 	if a.CancelIntent != nil {
 		a.CancelIntent.Needs = "" // it goes on under the carrier's number
 	}

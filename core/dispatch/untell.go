@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -61,7 +60,7 @@ func (s *Service) untell(sh *shipment.Shipment, a *shipment.Attempt, tx *store.T
 		a.EndedAt, a.EndedBy = time.Time{}, ""
 	}
 	a.State, a.Booking, a.CancelIntent, a.EditIntent = shipment.InDoubt, nil, nil, nil
-	a.Doubt.Told, a.Doubt.Needs, a.Doubt.Misses = false, "", 0
+	a.Doubt.Told, a.Doubt.Several, a.Doubt.Needs, a.Doubt.Misses = false, false, "", 0
 	if sh.Cancel != nil {
 		sh.Cancel.Kept = true
 	}
@@ -156,16 +155,9 @@ func (s *Service) retold(ctx context.Context, sh *shipment.Shipment, a *shipment
 	return tx, nil
 }
 
-// What a person is asked about a live booking because it is to be cancelled: with one of these Doubt.Last begins, with the second after
-// the provider's name.
-const (
-	cancelWaits = "the cancellation waits"
-	knowsNone   = " knows no booking "
-)
-
 // waitsNoMore takes back what a person is asked for the sake of a cancellation, which is over: the booking stands.
 func waitsNoMore(a *shipment.Attempt) {
-	if d := a.Doubt; d != nil && (strings.HasPrefix(d.Last, cancelWaits) || strings.HasPrefix(d.Last, a.Provider+knowsNone)) {
+	if d := a.Doubt; d != nil && !d.Several {
 		d.Needs = ""
 	}
 }
@@ -173,7 +165,7 @@ func waitsNoMore(a *shipment.Attempt) {
 // unheardOf leaves a booking to a person that its carrier does not know by the number that a person has told, when it is asked to cancel
 // that. The cancellation waits for the person.
 func (s *Service) unheardOf(sh *shipment.Shipment, a *shipment.Attempt, cerr *carrier.Error) *store.Tx {
-	why := a.Provider + knowsNone + toldNumber(a) + ", of which a person has told; look there what it has under the order's reference, then: " +
+	why := a.Provider + " knows no booking " + toldNumber(a) + ", of which a person has told; look there what it has under the order's reference, then: " +
 		resolveCommand(sh, a)
 	tx := &store.Tx{}
 	if a.Doubt.Needs == "" || a.Doubt.Last != why {

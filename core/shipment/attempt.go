@@ -139,6 +139,9 @@ type Doubt struct {
 	Lost string `json:"lost,omitempty"`
 	// Told says that the numbers of the booking are that person's word, and the carrier has not shown it yet.
 	Told bool `json:"told,omitempty"`
+	// Several says that Needs is for the carrier's showing several bookings, none of which has the number that was told: of a live attempt,
+	// all else is asked for the sake of a cancellation, and ends with that. In a record without it that question is asked anew by the next look.
+	Several bool `json:"several,omitempty"`
 }
 
 // Heard notes that the carrier could be asked: what a person was asked for want of that is no person's any more.
