@@ -249,9 +249,11 @@ func (u *Auditor) compare(number int) {
 			// What the order counts on is no spare, whichever attempt came first: the engine would not cancel it as one.
 			slices.SortStableFunc(held, func(x, y holder) int { return cmp.Compare(y.wanted, x.wanted) })
 			for _, spare := range held[1:] {
-				u.row(Row{Kind: Duplicate, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: spare.attempt.Number, Carrier: spare.Carrier, Reference: spare.Reference, Entity: spare.Entity,
-					Detail: fmt.Sprintf("%s holds %s beside %s of %s", spare.Carrier, spare.Entity, held[0].Entity, held[0].Carrier),
-					Mend:   u.mendHeld(number, spare.attempt, spare.Claim)})
+				row := rowOf(Duplicate, o, spare.attempt)
+				row.Reference, row.Entity = spare.Reference, spare.Entity
+				row.Detail = fmt.Sprintf("%s holds %s beside %s of %s", spare.Carrier, spare.Entity, held[0].Entity, held[0].Carrier)
+				row.Mend = u.mendHeld(number, spare.attempt, spare.Claim)
+				u.row(row)
 			}
 		}
 	}
@@ -292,7 +294,7 @@ func (u *Auditor) byNumber(order int, a Attempt) (_ Attempt, claims []Claim, els
 // carrier has instead of its booking, "" where that is nothing.
 func (u *Auditor) attempt(number int, a Attempt, claims []Claim, elsewhere string) (held []Claim) {
 	o := u.orders[number-1]
-	row := Row{Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity}
+	row := rowOf("", o, a)
 	for _, c := range claims {
 		if c.Live {
 			held = append(held, c)
@@ -375,6 +377,11 @@ func (u *Auditor) mendHeld(number int, a Attempt, c Claim) string {
 		}
 	}
 	return mendHeld(u.orders[number-1], a, c.Entity)
+}
+
+// rowOf is a difference of an order that is about the booking of an attempt.
+func rowOf(k Kind, o Order, a Attempt) Row {
+	return Row{Kind: k, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity}
 }
 
 func (u *Auditor) row(r Row) { u.rows = append(u.rows, r) }

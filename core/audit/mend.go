@@ -12,15 +12,28 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
+// command is the command of the command line that shows something of the order.
+func (o Order) command(show string) string {
+	return "waybill shipments " + show + " " + usecase.Argument(o.ID)
+}
+
+// bookedAs is the number by which a person knows the attempt's booking: the one that it is tracked by, else the carrier's own of it.
+func (a Attempt) bookedAs() string { return cmp.Or(a.Tracking, a.Entity) }
+
 // mendOpen is what is to be done about an attempt of which it is not known whether it is booked, cancelled or changed.
 func mendOpen(o Order, a Attempt) string {
 	switch {
 	case a.Needs == "":
-		return "wait for the engine, which is finding out: waybill shipments get " + usecase.Argument(o.ID)
+		return "wait for the engine, which is finding out: " + o.command("get")
 	case live(a) && !a.Told:
-		return fmt.Sprintf("ask %s what became of it, then: %s", a.Adapter, usecase.ResolveCommand(o.ID, a.Number, cmp.Or(a.Tracking, a.Entity)))
+		return fmt.Sprintf("ask %s what became of it, then: %s", a.Adapter, usecase.ResolveCommand(o.ID, a.Number, a.bookedAs()))
 	}
 	return fmt.Sprintf("ask %s what became of it, then: %s", a.Adapter, usecase.ResolveCommand(o.ID, a.Number, ""))
+}
+
+// mendWait leaves to the engine what it is having cancelled.
+func mendWait(o Order, a Attempt) string {
+	return fmt.Sprintf("wait for the engine, which is asking %s to cancel it: %s", a.Adapter, o.command("get"))
 }
 
 // mendUnheld is what is to be done about an order whose carrier does not hold what it counts on. One whose number is a person's word may
@@ -30,9 +43,9 @@ func mendUnheld(o Order, a Attempt) string {
 	case !a.Told:
 		return mendCounted(o, a)
 	case a.Cancelling:
-		return fmt.Sprintf("wait for the engine, which is asking %s to cancel it: waybill shipments get %s", a.Adapter, usecase.Argument(o.ID))
+		return mendWait(o, a)
 	case a.Withdrawable:
-		return fmt.Sprintf("ask %s for what it has under %s, then: %s", a.Adapter, a.Reference, usecase.WithdrawCommand(o.ID, a.Number, cmp.Or(a.Tracking, a.Entity)))
+		return fmt.Sprintf("ask %s for what it has under %s, then: %s", a.Adapter, a.Reference, usecase.WithdrawCommand(o.ID, a.Number, a.bookedAs()))
 	case a.Over:
 		return mendHistory(o, a)
 	}
@@ -46,22 +59,22 @@ func mendCounted(o Order, a Attempt) string {
 		return mendHistory(o, a)
 	}
 	if a.Told {
-		return usecase.CancelCommand(o.ID, cmp.Or(a.Tracking, a.Entity))
+		return usecase.CancelCommand(o.ID, a.bookedAs())
 	}
 	return usecase.CancelCommand(o.ID, "")
 }
 
 func mendHistory(o Order, a Attempt) string {
-	return fmt.Sprintf("ask %s what became of %s; what was heard of it: waybill shipments history %s", a.Adapter, a.Entity, usecase.Argument(o.ID))
+	return fmt.Sprintf("ask %s what became of %s; what was heard of it: %s", a.Adapter, a.Entity, o.command("history"))
 }
 
 // mendDelivered is what is to be done about an order that is delivered by what its carrier does not tell.
 func mendDelivered(o Order, a Attempt) string {
-	history := "waybill shipments history " + usecase.Argument(o.ID)
+	history := o.command("history")
 	if !a.Withdrawable {
 		return "see who has said that it is delivered: " + history
 	}
-	return fmt.Sprintf("see who has told its number: %s; if that is not the order's: %s", history, usecase.WithdrawCommand(o.ID, a.Number, cmp.Or(a.Tracking, a.Entity)))
+	return fmt.Sprintf("see who has told its number: %s; if that is not the order's: %s", history, usecase.WithdrawCommand(o.ID, a.Number, a.bookedAs()))
 }
 
 // mendHeld is what has a booking cancelled that the carrier holds and that an order is not to have: by the engine, under the attempt,
@@ -75,7 +88,7 @@ func mendHeld(o Order, a Attempt, number string) string {
 			if x.Withdrawable {
 				return mendDelivered(o, x)
 			}
-			return "it has delivered the order; what was heard of it: waybill shipments history " + usecase.Argument(o.ID)
+			return "it has delivered the order; what was heard of it: " + o.command("history")
 		}
 	}
 	if open(a) {
@@ -99,7 +112,7 @@ func mendAccount(a Attempt) string {
 // mendSpare is what is to be done about a spare booking that the engine knows and means to cancel.
 func mendSpare(o Order, a Attempt, sp Spare) string {
 	if sp.Needs == "" {
-		return fmt.Sprintf("wait for the engine, which is asking %s to cancel it: waybill shipments get %s", a.Adapter, usecase.Argument(o.ID))
+		return mendWait(o, a)
 	}
 	return fmt.Sprintf("have it cancelled at %s, then: waybill shipments resolve %s --attempt %d --outcome absent", a.Adapter, usecase.Argument(o.ID), a.Number)
 }
@@ -110,7 +123,7 @@ func (sp Spare) bears(number string) bool {
 
 // mendElsewhere is what is to be done about a booking under one order's reference whose number another order has.
 func mendElsewhere(other Order) string {
-	return fmt.Sprintf("order %s has its number; see whose it is: waybill shipments get %s", other.ID, usecase.Argument(other.ID))
+	return fmt.Sprintf("order %s has its number; see whose it is: %s", other.ID, other.command("get"))
 }
 
 // mendOrphan is what is to be done about a booking of which no order knows. Nothing tells the engine whose it is, nor with which of the

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/waybill-dev/waybill/core/shipment"
-	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -78,5 +77,5 @@ func (c Claim) bill(detail string) Row {
 
 // mendMoney names the exchanges that prove what was agreed. Whose money is wrong, a person has to say.
 func mendMoney(o Order, a Attempt, c Claim) string {
-	return fmt.Sprintf("waybill shipments trace %s, which shows what %s has said at attempt %d; hold its bill of %s against that", usecase.Argument(o.ID), c.Carrier, a.Number, c.Entity)
+	return fmt.Sprintf("%s, which shows what %s has said at attempt %d; hold its bill of %s against that", o.command("trace"), c.Carrier, a.Number, c.Entity)
 }

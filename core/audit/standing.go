@@ -61,15 +61,15 @@ func (u *Auditor) standing(o Order, told bool) {
 			return
 		}
 		a := o.Attempts[booked]
-		row.Attempt, row.Carrier, row.Reference, row.Entity = a.Number, a.Adapter, a.Reference, a.Entity
+		row = rowOf(Status, o, a)
 		row.Detail = fmt.Sprintf("the order is %s, and its attempt %d is %s", o.Status, a.Number, a.State)
-		row.Mend = fmt.Sprintf("ask %s whether %s is cancelled; what was said: waybill shipments trace %s", a.Adapter, a.Entity, usecase.Argument(o.ID))
+		row.Mend = fmt.Sprintf("ask %s whether %s is cancelled; what was said: %s", a.Adapter, a.Entity, o.command("trace"))
 	case (stage == shipment.WithCarrier || stage == shipment.Underway) && booked < 0:
 		row.Detail = fmt.Sprintf("the order is %s, and none of its attempts has a booking that goes on", o.Status)
 		row.Mend = usecase.CancelCommand(o.ID, "")
 	case stage == shipment.Finished && o.Status != shipping.OrderCancelled && booked < 0 && ended < 0:
 		row.Detail = fmt.Sprintf("the order is %s, and none of its attempts was ever booked", o.Status)
-		row.Mend = "see how it came to that: waybill shipments history " + usecase.Argument(o.ID)
+		row.Mend = "see how it came to that: " + o.command("history")
 	// Held, scheduled and put off, an order may wait for long; in these two it is only while a process works on it.
 	case (o.Status == shipping.RequestReceived || o.Status == shipping.EstimatesReceived) && !slices.ContainsFunc(o.Attempts, open):
 		row.Detail = "the order stands at " + string(o.Status) + ", half way"
@@ -86,7 +86,7 @@ func (u *Auditor) standing(o Order, told bool) {
 // unseen tells of an attempt at which nobody can look what its own state tells: that it is open for too long, or that nobody looks
 // after its booking any more.
 func (u *Auditor) unseen(o Order, a Attempt, why string) {
-	row := Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity}
+	row := rowOf(Status, o, a)
 	switch {
 	case open(a) && (a.Needs != "" || clock.Later(a.IntendedAt, a.Deadline).Before(u.overdue)):
 		row.Detail = fmt.Sprintf("attempt %d is %s, and %s", a.Number, a.State, why) + a.Witness.says()
@@ -116,9 +116,10 @@ func (u *Auditor) spares(o Order, a Attempt) {
 		if gone && sp.Needs == "" {
 			mend = mendAccount(a)
 		}
-		u.row(Row{Kind: Lost, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: sp.Entity,
-			Detail: fmt.Sprintf("attempt %d has the spare booking %s, on which the order does not count, and it is not cancelled", a.Number, sp.Entity),
-			Mend:   mend})
+		row := rowOf(Lost, o, a)
+		row.Entity, row.Mend = sp.Entity, mend
+		row.Detail = fmt.Sprintf("attempt %d has the spare booking %s, on which the order does not count, and it is not cancelled", a.Number, sp.Entity)
+		u.row(row)
 	}
 }
 
@@ -151,16 +152,16 @@ func (d *delivery) seen(a Attempt, claims, held []Claim, elsewhere string) {
 // before it may have been given up.
 func (u *Auditor) delivered(o Order, d delivery) {
 	a := d.last
+	row := rowOf(Status, o, a)
 	if o.Status == shipping.OrderDelivered && d.said != "" && d.said != shipping.OrderDelivered {
-		u.row(Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity,
-			Detail: fmt.Sprintf("a person has said that the order is delivered, and %s has %s at %s", a.Adapter, a.Entity, d.said),
-			Mend:   "see who has said so: waybill shipments history " + usecase.Argument(o.ID)})
+		row.Detail = fmt.Sprintf("a person has said that the order is delivered, and %s has %s at %s", a.Adapter, a.Entity, d.said)
+		row.Mend = "see who has said so: " + o.command("history")
+		u.row(row)
 		return
 	}
 	if o.Status != shipping.OrderDelivered || d.blind || d.held || a.State != shipment.Ended {
 		return
 	}
-	u.row(Row{Kind: Status, Tenant: o.Tenant, Order: o.ID, Shipment: o.Shipment, Attempt: a.Number, Carrier: a.Adapter, Reference: a.Reference, Entity: a.Entity,
-		Detail: fmt.Sprintf("the order is delivered by %s, and the carrier %s", a.Entity, d.says),
-		Mend:   mendDelivered(o, a)})
+	row.Detail, row.Mend = fmt.Sprintf("the order is delivered by %s, and the carrier %s", a.Entity, d.says), mendDelivered(o, a)
+	u.row(row)
 }

@@ -243,7 +243,7 @@ func (s *Service) answeredOther(sh *shipment.Shipment, a *shipment.Attempt, aske
 	tx := &store.Tx{}
 	mine := bears(a.Booking, asked.CarrierRef) || bears(a.Booking, asked.TrackingID)
 	if cerr == nil && !mine {
-		number := firstOf(asked.TrackingID, asked.CarrierRef)
+		number := asked.Number()
 		tx = changed(sh, s.aside(sh, a, "NUMBER_CANCELLED( "+a.Provider+" "+number+": cancelled by a person's word, before the order's booking was seen to be another )"))
 		s.Log.Warn("a carrier has cancelled a booking that a person took for the order's, and that is not; look whose it was", "shipment_id", sh.ID,
 			"account", a.Account, "attempt", a.Number, "carrier_ref", asked.CarrierRef)

@@ -98,7 +98,7 @@ func (s *Service) bringBack(sh *shipment.Shipment, a *shipment.Attempt, sp *ship
 		a.State = shipment.Absent
 	}
 	claim(sh, a, tx, sp.CarrierRef, sp.TrackingID)
-	line := s.aside(sh, a, "SPARE_FOUND( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+": the carrier holds it still )")
+	line := s.aside(sh, a, "SPARE_FOUND( "+a.Provider+" "+sp.Number()+": the carrier holds it still )")
 	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
 	s.Log.Warn("a carrier shows a spare booking that was noted as gone; it is asked to cancel it again", "shipment_id", sh.ID, "account", a.Account,
 		"carrier_ref", sp.CarrierRef)
@@ -282,7 +282,7 @@ func (s *Service) spareGone(sh *shipment.Shipment, a *shipment.Attempt, sp *ship
 	if a.State == shipment.Absent && !a.SpareLeft() {
 		a.State = shipment.Voided
 	}
-	line := s.aside(sh, a, "SPARE_CANCELLED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+" )")
+	line := s.aside(sh, a, "SPARE_CANCELLED( "+a.Provider+" "+sp.Number()+" )")
 	line.User = by
 	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
 	letGo(a, tx, sp.CarrierRef, sp.TrackingID)
@@ -300,7 +300,7 @@ func (s *Service) cancelSpares(ctx context.Context, sh *shipment.Shipment, numbe
 		}
 		a := sh.Attempt(number)
 		if sp.Told {
-			other, err := s.othersOrder(ctx, sh, a, firstOf(sp.TrackingID, sp.CarrierRef))
+			other, err := s.othersOrder(ctx, sh, a, sp.Number())
 			if err == nil && other != nil {
 				sh, err = s.yielded(ctx, sh, claimName(a, sp.CarrierRef))
 			}
@@ -354,7 +354,7 @@ func (s *Service) spareStays(sh *shipment.Shipment, a *shipment.Attempt, sp *shi
 		return
 	}
 	sp.Needs, sp.Unasked = shipment.Attention, !refuses
-	line := s.aside(sh, a, "SPARE_NOT_CANCELLED( "+a.Provider+" "+firstOf(sp.TrackingID, sp.CarrierRef)+": "+cerr.Message+" )")
+	line := s.aside(sh, a, "SPARE_NOT_CANCELLED( "+a.Provider+" "+sp.Number()+": "+cerr.Message+" )")
 	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})
 	s.Log.Error("spare booking is not cancelled by its carrier; have it cancelled there, then resolve the attempt", "shipment_id", sh.ID, "account", a.Account,
 		"carrier_ref", sp.CarrierRef, "err", cerr)

@@ -44,7 +44,7 @@ func (s *Service) askTold(ctx context.Context, sh *shipment.Shipment) (_ *shipme
 // sure refuses to cancel a booking that may be another's: one of which a person alone has told, unless the carrier shows it under the
 // order's reference, or the number is given again, confirmed. A number that is given must be the booking's in any case.
 func (s *Service) sure(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, shown []carrier.Booking, confirmed string) error {
-	number := firstOf(a.Booking.TrackingID, a.Booking.CarrierRef)
+	number := a.Booking.Number()
 	if confirmed != "" && !bears(a.Booking, confirmed) {
 		return usecase.Failf(usecase.InvalidOperation, "The order is booked at %s as %s, not as %s. Nothing was cancelled.", a.Provider, number, confirmed)
 	}

@@ -98,7 +98,7 @@ func (s *Service) attend(sh *shipment.Shipment, a *shipment.Attempt) *store.Tx {
 func (s *Service) askedTold(sh *shipment.Shipment, a *shipment.Attempt, by string, r Resolution, sameID bool) (*store.Tx, error) {
 	if r.Outcome == OutcomeBooked && !own(a, carrier.Booking{CarrierRef: r.TrackingID, TrackingID: r.TrackingID}) {
 		return nil, usecase.Failf(usecase.InvalidOperation, "The booking of attempt %d is %s, not %s. If %s holds both, resolve that one as spare afterwards.",
-			a.Number, firstOf(a.Booking.TrackingID, a.Booking.CarrierRef), r.TrackingID, a.Provider)
+			a.Number, a.Booking.Number(), r.TrackingID, a.Provider)
 	}
 	if ci := a.CancelIntent; ci == nil || ci.Needs == "" {
 		var refusal *carrier.Error

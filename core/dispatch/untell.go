@@ -23,7 +23,7 @@ func asTold(a *shipment.Attempt, number string) []carrier.Booking {
 
 // toldNumber is the number that a person has told of a booking.
 func toldNumber(a *shipment.Attempt) string {
-	return firstOf(a.Booking.TrackingID, a.Booking.CarrierRef)
+	return a.Booking.Number()
 }
 
 // resolveCommand is the command that takes back what a person has told of an attempt.

@@ -53,7 +53,7 @@ func (s *Service) yielded(ctx context.Context, sh *shipment.Shipment, name strin
 		}
 		var number string
 		if spare != nil {
-			number = firstOf(spare.TrackingID, spare.CarrierRef)
+			number = spare.Number()
 		} else {
 			number = toldNumber(a)
 		}
@@ -75,7 +75,7 @@ func (s *Service) yield(ctx context.Context, sh *shipment.Shipment, name string,
 	if spare == nil {
 		return s.disown(ctx, sh, a, owner, tx)
 	}
-	number, ref := firstOf(spare.TrackingID, spare.CarrierRef), spare.CarrierRef
+	number, ref := spare.Number(), spare.CarrierRef
 	a.Spares = slices.DeleteFunc(a.Spares, func(sp shipment.Spare) bool { return sp.CarrierRef == ref })
 	line := s.aside(sh, a, "SPARE_DROPPED( "+a.Provider+" "+number+": it is of "+ownerName(sh, owner)+" )")
 	tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: line})

@@ -1,6 +1,7 @@
 package shipment
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -105,6 +106,9 @@ type Booking struct {
 	BookedAt time.Time `json:"bookedAt"`
 }
 
+// Number is the number by which a person knows the booking: the one that it is tracked by, else the carrier's own of it.
+func (b *Booking) Number() string { return cmp.Or(b.TrackingID, b.CarrierRef) }
+
 // BookedParcel is one parcel of a booking. LabelFormat is "" where there is no label.
 type BookedParcel struct {
 	Number      string               `json:"number"`
@@ -201,6 +205,9 @@ type Spare struct {
 	// ByPerson is the key of who said that it is gone (CancelledAt), "" where the carrier did.
 	ByPerson string `json:"byPerson,omitempty"`
 }
+
+// Number is the number by which a person knows the booking: the one that it is tracked by, else the carrier's own of it.
+func (s *Spare) Number() string { return cmp.Or(s.TrackingID, s.CarrierRef) }
 
 // Attention is what Doubt.Needs, Spare.Needs and those of intents say where a person must decide.
 const Attention = "attention"
