@@ -165,7 +165,7 @@ func TestEncryptedBackupsTellNothingAndNoticeEverything(t *testing.T) {
 		"nothing after":    changed(func(l, _ []byte) []byte { return l }),
 		"another's line":   changed(func(_, d []byte) []byte { return append(append(bytes.Clone(foreign), '\n'), d...) }),
 		"a changed line": changed(func(l, d []byte) []byte {
-			return append(bytes.Replace(l, []byte(`"schema":1`), []byte(`"schema": 1`), 1), d...)
+			return append(bytes.Replace(l, []byte(`"schema":`), []byte(`"schema": `), 1), d...)
 		}),
 		"said to be plain":  changed(func(_, d []byte) []byte { return append([]byte("waybill-backup {\"format\":1,\"schema\":1}\n"), d...) }),
 		"no backup of ours": []byte("PK\x03\x04 something else"),

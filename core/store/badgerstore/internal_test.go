@@ -39,7 +39,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), "has schema 2, and this program knows 1") {
+	if _, err := Open(Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("has schema %d, and this program knows %d", Schema+1, Schema)) {
 		t.Errorf("opened: %v", err)
 	}
 }

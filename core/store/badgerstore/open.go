@@ -37,8 +37,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Schema is the version of the layout of keys. Open refuses a folder with a newer one.
-const Schema = 1
+// Schema is the version of the layout of keys. Open refuses a folder with a newer one, and Restore a backup; Open converts an older one:
+//
+//	1  claims are each tenant's
+//	2  claims are the whole store's: a program of before would not see them, and let two orders own one booking
+const Schema = 2
 
 // Sizes that bound memory: a memtable is what is written before it goes to a file, and there are at most two of them besides
 // the one being filled.
@@ -402,13 +405,20 @@ func (s *Store) begin() error {
 	return nil
 }
 
+// loadMeta reads the schema and the secret, or begins them. That of an older store is raised before anything of it is converted: a program of
+// before must not write to one that is converted by half.
 func (s *Store) loadMeta() (meta, error) {
 	m, err := readMeta(s.db, s.dir)
-	if !errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		m.Secret = make([]byte, 32)
+		rand.Read(m.Secret) // never fails: it ends the program instead
+	case err != nil || m.Schema == Schema:
 		return m, err
+	default:
+		s.log.Info("the store is converted: programs of an earlier version refuse it from now on", "from", m.Schema, "to", Schema)
 	}
-	m = meta{Schema: Schema, Secret: make([]byte, 32)}
-	rand.Read(m.Secret) // never fails: it ends the program instead
+	m.Schema = Schema
 	b, err := json.Marshal(m)
 	if err != nil {
 		return m, err
