@@ -103,8 +103,9 @@ func (s *Service) watch(id shipment.ID) (settled <-chan struct{}, stop func()) {
 	}
 }
 
-// wake tells the calls that wait for the shipment to look again.
-func (s *Service) wake(id shipment.ID) {
+// Wake tells the calls that wait for the shipment to look again: whoever else has changed it calls it after the commit. It may be called
+// at any time, and waits for nothing.
+func (s *Service) Wake(id shipment.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if w := s.waiting[id]; w != nil {
@@ -233,7 +234,7 @@ func (s *Service) change(ctx context.Context, sh *shipment.Shipment, what string
 		}
 		if err == nil {
 			for _, moved := range tx.Shipments { // it may have taken a booking from another order
-				s.wake(moved.ID)
+				s.Wake(moved.ID)
 			}
 			return sh, nil
 		}

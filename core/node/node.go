@@ -151,7 +151,7 @@ func (n *Node) wire() error {
 	})
 	n.Tracking = tracking.New(tracking.Settings{
 		Store: n.Store, Carriers: followed{carriers}, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("tracking"),
-		Teller: shop.Teller{Next: n.Notify, Clock: n.Clock}, Registerer: n.registry,
+		Teller: shop.Teller{Next: n.Notify, Clock: n.Clock}, Moved: n.Dispatch.Wake, Registerer: n.registry,
 	})
 	n.retention = retention.New(retention.Settings{Store: n.Store, Config: n.Config.Current, Clock: n.Clock, Log: n.Log.Named("retention"), EraseTracker: n.Tracking.EraseAged,
 		CollectGarbage: n.garbage, RulesInUse: n.rules.InUse})

@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/core/failpoint"
 	"github.com/waybill-dev/waybill/core/jobs"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tracker"
 	"github.com/waybill-dev/waybill/core/usecase"
@@ -38,7 +39,7 @@ type Account interface {
 	carrier.PushReceiver
 }
 
-// Settings is what a Service works with. All members are required but Teller and Registerer.
+// Settings is what a Service works with. All members are required but Teller, Moved and Registerer.
 type Settings struct {
 	Store      store.Store
 	Carriers   Carriers
@@ -47,6 +48,8 @@ type Settings struct {
 	Source     clock.Source
 	Log        hclog.Logger
 	Teller     Teller // nil: nobody is told
+	// Moved hears of each order that was changed, once that is committed, for the calls that wait for it. It must not wait. nil: none do.
+	Moved      func(shipment.ID)
 	Registerer prometheus.Registerer
 }
 
@@ -90,6 +93,11 @@ func (s *Service) commit(ctx context.Context, tenant, what string, tx *store.Tx)
 	tx.Now = s.Clock.Now()
 	if err := s.Store.Commit(context.WithoutCancel(ctx), tenant, tx); err != nil {
 		return err
+	}
+	if s.Moved != nil {
+		for _, sh := range tx.Shipments {
+			s.Moved(sh.ID)
+		}
 	}
 	return failpoint.Hit("tracking", failpoint.After, what)
 }

@@ -18,7 +18,7 @@ const ShopSecret = "shop-webhook-secret"
 func (h *Harness) follow(source clock.Source, log hclog.Logger) {
 	cfg := func() *config.Config { return h.Config }
 	h.Tracking = tracking.New(tracking.Settings{Store: h.Store, Carriers: h.followed(), Config: cfg, Clock: h.Clock, Source: source, Log: log,
-		Teller: shop.Teller{Next: h.Notify, Clock: h.Clock}})
+		Teller: shop.Teller{Next: h.Notify, Clock: h.Clock}, Moved: h.Service.Wake})
 	h.Shop = shop.New(shop.Settings{Store: h.Store, Tracking: h.Tracking, Messages: h.Notify, Config: cfg, Clock: h.Clock, Log: log})
 	handlers := h.Tracking.Handlers()
 	for kind, handler := range h.Shop.Handlers() {
