@@ -133,14 +133,20 @@ func (p *program) claims(ctx context.Context, f *auditFlags, orders []audit.Orde
 	return claims, audit.Covered(carriers), nil
 }
 
+// askedAt is the accounts of a host as the audit asks them.
+func askedAt(host *carrierhost.Host) func(tenant, id string) (audit.Account, bool) {
+	return func(tenant, id string) (audit.Account, bool) {
+		a, ok := host.Account(tenant, id)
+		return a, ok
+	}
+}
+
 // askCarriers runs the adapters for as long as the questions take.
 func (p *program) askCarriers(ctx context.Context, f *auditFlags, orders []audit.Order) (claims []audit.Claim, untold func(audit.Attempt) string, err error) {
 	err = p.withAdapters(ctx, f, func(_ *config.Config, host *carrierhost.Host) (err error) {
-		now := time.Now()
-		claims, untold, err = audit.Ask(ctx, orders, now.Add(-f.since), now, func(tenant, id string) (audit.Account, bool) {
-			a, ok := host.Account(tenant, id)
-			return a, ok
-		})
+		now, account := time.Now(), askedAt(host)
+		audit.Uncancellable(orders, account)
+		claims, untold, err = audit.Ask(ctx, orders, now.Add(-f.since), now, account)
 		return err
 	})
 	return claims, untold, err

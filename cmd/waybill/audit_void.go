@@ -46,8 +46,8 @@ func (p *program) void(ctx context.Context, f *auditFlags, o *orphan) error {
 	if err != nil {
 		return err
 	}
-	if known, mend := audit.Known(orders, o.carrier, o.number, o.reference); known != "" {
-		return usageError(fmt.Errorf("%s: %s", known, mend))
+	if known, _ := audit.Known(orders, o.carrier, o.number, o.reference); known != "" {
+		return usageError(fmt.Errorf("%s: %s", known, p.mendKnown(ctx, f, o, orders)))
 	}
 	return p.withAdapters(ctx, f, func(c *config.Config, host *carrierhost.Host) error {
 		at, err := o.accountOf(c)
@@ -66,6 +66,16 @@ func (p *program) void(ctx context.Context, f *auditFlags, o *orphan) error {
 		_, err = fmt.Fprintf(p.out, "%s: cancelled at %s with account %s of tenant %s\n", o.number, o.carrier, at.ID, at.Tenant)
 		return err
 	})
+}
+
+// mendKnown is what is to be done about a booking that an order knows, by what its adapter can, as far as the adapters can be asked.
+func (p *program) mendKnown(ctx context.Context, f *auditFlags, o *orphan, orders []audit.Order) string {
+	_ = p.withAdapters(ctx, f, func(_ *config.Config, host *carrierhost.Host) error { // why not, an audit tells
+		audit.Uncancellable(orders, askedAt(host))
+		return nil
+	})
+	_, mend := audit.Known(orders, o.carrier, o.number, o.reference)
+	return mend
 }
 
 // accountOf finds the one account that can have booked it.

@@ -93,9 +93,11 @@ type Attempt struct {
 	// Over says of a live booking that it is no open one of its account any more: it could not be delivered, or nobody tells of it.
 	Over bool `json:"over,omitempty"`
 	// Withdrawable says that the number is a person's word by which the parcel has come to an end, and which may be taken back.
-	Withdrawable bool    `json:"withdrawable,omitempty"`
-	Witness      Witness `json:"witness,omitempty"`
-	Spares       []Spare `json:"spares,omitempty"`
+	Withdrawable bool `json:"withdrawable,omitempty"`
+	// Uncancellable says that the carrier's adapter cannot cancel, so that only the carrier itself can. See Uncancellable.
+	Uncancellable bool    `json:"-"`
+	Witness       Witness `json:"witness,omitempty"`
+	Spares        []Spare `json:"spares,omitempty"`
 }
 
 // Spare is a booking under an attempt's reference that the order is not to have, and that the engine has not had cancelled yet.

@@ -41,6 +41,20 @@ const (
 	untoldAsk = "its carrier could not be asked"
 )
 
+// Uncancellable notes of the orders which bookings the engine cannot have cancelled, as their adapters cannot: they are not to be mended so. What
+// an adapter can do that is not there, or has not started, is not known.
+func Uncancellable(orders []Order, account func(tenant, id string) (Account, bool)) {
+	for _, o := range orders {
+		for i := range o.Attempts {
+			a := &o.Attempts[i]
+			if acc, ok := account(o.Tenant, a.Account); ok {
+				m, started := acc.Manifest()
+				a.Uncancellable = started && !m.Has(carrier.CanCancel)
+			}
+		}
+	}
+}
+
 // Ask asks the carriers for each attempt since a time: by its reference, and by its tracking number where that tells nothing. untold says
 // why the answers tell nothing of an attempt, "" where they do: that its carrier could not be asked, say, which spoils nothing of the others.
 // What no attempt has asked for is not found so: there are no orphans. An error is that ctx has ended.

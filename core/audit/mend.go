@@ -12,9 +12,9 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// command is the command of the command line that shows something of the order.
-func (o Order) command(show string) string {
-	return "waybill shipments " + show + " " + usecase.Argument(o.ID)
+// command is a command of the command line about the order.
+func (o Order) command(verb string) string {
+	return "waybill shipments " + verb + " " + usecase.Argument(o.ID)
 }
 
 // bookedAs is the number by which a person knows the attempt's booking: the one that it is tracked by, else the carrier's own of it.
@@ -58,10 +58,24 @@ func mendCounted(o Order, a Attempt) string {
 	case shipping.OrderCancelled, shipping.OrderDelivered, shipping.OrderUndeliverable:
 		return mendHistory(o, a)
 	}
-	if a.Told {
+	switch {
+	case a.Uncancellable:
+		return mendThere(o, a)
+	case a.Told:
 		return usecase.CancelCommand(o.ID, a.bookedAs())
 	}
 	return usecase.CancelCommand(o.ID, "")
+}
+
+// mendThere is what is to be done about a booking that only the carrier itself can cancel: the order goes on by what is told of it, by the
+// carrier or, as far as people may move it where it stands, by them.
+func mendThere(o Order, a Attempt) string {
+	m := fmt.Sprintf("the adapter %s cannot cancel: ask the carrier what became of %s, and have it cancelled there; what was heard of it: %s",
+		a.Adapter, a.bookedAs(), o.command("history"))
+	if len(shipment.ManualFrom(o.Status)) > 0 {
+		m += "; what the carrier never tells: " + o.command("status") + " STATUS --override --note WHY"
+	}
+	return m
 }
 
 func mendHistory(o Order, a Attempt) string {

@@ -59,6 +59,8 @@ func TestKnown(t *testing.T) {
 	needs.Needs = shipment.Attention
 	told := attempt(1, shipment.Adopted)
 	told.Told = true
+	fixed := attempt(1, shipment.Booked)
+	fixed.Uncancellable = true
 	spared := attempt(1, shipment.Booked)
 	spared.Spares = []audit.Spare{{Entity: "e8", Tracking: "T8", Needs: shipment.Attention}}
 	for name, c := range map[string]struct {
@@ -76,6 +78,8 @@ func TestKnown(t *testing.T) {
 		"in doubt":      {[]audit.Order{order("o1", shipping.PendingDispatch, attempt(1, shipment.InDoubt))}, "e9", "r1", "attempt 1 of order o1 has asked for e9", "wait for the engine, which is finding out: waybill shipments get o1"},
 		"a person's":    {[]audit.Order{order("o1", shipping.PendingDispatch, needs)}, "e9", "r1", "attempt 1 of order o1 has asked for e9", "ask ups what became of it, then: waybill shipments resolve o1 --attempt 1 --outcome absent, or --outcome booked --tracking NUMBER"},
 		"told":          {[]audit.Order{order("o 1", shipping.OrderDispatched, told)}, "e1", "", "attempt 1 of order o 1 knows e1", "waybill shipments cancel 'o 1' --confirm-number e1"},
+		"cannot cancel": {[]audit.Order{order("o1", shipping.OrderDispatched, fixed)}, "e1", "", "attempt 1 of order o1 knows e1", "the adapter ups cannot cancel: ask the carrier what became of e1, and have it cancelled there; what was heard of it: waybill shipments history o1; what the carrier never tells: waybill shipments status o1 STATUS --override --note WHY"},
+		"half way":      {[]audit.Order{order("o1", shipping.PendingDispatch, fixed)}, "e1", "", "attempt 1 of order o1 knows e1", "the adapter ups cannot cancel: ask the carrier what became of e1, and have it cancelled there; what was heard of it: waybill shipments history o1"},
 		"undeliverable": {[]audit.Order{order("o1", shipping.OrderUndeliverable, attempt(1, shipment.Booked))}, "e1", "", "attempt 1 of order o1 knows e1", "ask ups what became of e1; what was heard of it: waybill shipments history o1"},
 		"delivered":     {[]audit.Order{order("o1", shipping.OrderDelivered, attempt(1, shipment.Ended))}, "e1", "", "attempt 1 of order o1 knows e1", "it has delivered the order; what was heard of it: waybill shipments history o1"},
 		"given up":      {[]audit.Order{order("o1", shipping.OrderDelivered, attempt(1, shipment.Ended), attempt(2, shipment.Ended))}, "e1", "", "attempt 1 of order o1 knows e1", "waybill shipments resolve o1 --attempt 1 --outcome spare --tracking e1"},

@@ -109,6 +109,8 @@ var situations = map[string]func(*testing.T) *engine{
 		f.set(func(f *fakeCarrier) { f.bookings[f.booked[0].Reference][0].Cancelled = true })
 		return e
 	},
+	"held, by an adapter that cannot cancel":     func(t *testing.T) *engine { return cannotCancel(t, false) },
+	"not held, by an adapter that cannot cancel": func(t *testing.T) *engine { return cannotCancel(t, true) },
 	"held twice": func(t *testing.T) *engine {
 		e, f := booking(t)
 		f.set(func(f *fakeCarrier) { f.commit(f.booked[0]) })
@@ -158,6 +160,17 @@ var situations = map[string]func(*testing.T) *engine{
 		e.rewrite("o1", func(sh *shipment.Shipment) { sh.Status, sh.Attempts = shipping.EstimatesReceived, nil })
 		return e
 	},
+}
+
+// cannotCancel has an order that is booked at a carrier whose adapter cannot cancel; cancelled says that it is cancelled there.
+func cannotCancel(t *testing.T, cancelled bool) *engine {
+	t.Helper()
+	e, f := booking(t)
+	f.set(func(f *fakeCarrier) {
+		f.manifest.Abilities = slices.DeleteFunc(slices.Clone(f.manifest.Abilities), func(a carrier.Ability) bool { return a == carrier.CanCancel })
+		f.bookings[f.booked[0].Reference][0].Cancelled = cancelled
+	})
+	return e
 }
 
 func booking(t *testing.T) (*engine, *fakeCarrier) {
@@ -240,6 +253,7 @@ func (e *engine) audited() (texts []string) {
 			}
 		}
 	}
+	audit.Uncancellable(orders, func(_, id string) (audit.Account, bool) { f, ok := e.carriers[id]; return f, ok })
 	u := audit.New(claims, func(audit.Attempt) string { return "" }, e.clock.Now().Add(time.Hour))
 	for _, o := range orders {
 		u.Add(o)
