@@ -29,7 +29,7 @@ func WhatIf(b *Bundle, d Decision) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &whatIf{bundle: b, d: &again, linter: newLinter(context.Background(), b)}
+	w := &whatIf{bundle: b, d: &again, linter: newLinter(context.Background(), b, b.currency)}
 	var out []string
 	for i := range again.Options {
 		o := &again.Options[i]

@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -65,7 +66,8 @@ func (b *Bundle) Position(rule string) *Position {
 // said at the top of the files. It looks for no more orders when ctx ends.
 func Diff(ctx context.Context, a, b *Bundle) []Change {
 	names, headers := diffNames(a, b), diffHeaders(a, b)
-	d := &diffing{old: newLinter(ctx, a), now: newLinter(ctx, b), sameNames: len(names)+len(headers) == 0}
+	d := &diffing{old: newLinter(ctx, a, a.currency), now: newLinter(ctx, b, b.currency), sameNames: len(names)+len(headers) == 0}
+	d.every = sync.OnceValues(func() (old, now *linter) { return newLinter(ctx, a, ""), newLinter(ctx, b, "") })
 	changes := slices.Concat(d.rules(), d.orders(), names, headers)
 	for _, x := range []struct {
 		what     string
@@ -127,7 +129,8 @@ func (d *diffing) rules() []Change {
 // diffing looks for orders that two bundles see differently.
 type diffing struct {
 	old, now  *linter
-	sameNames bool // lets, lists, and what stands at the top of the files
+	every     func() (old, now *linter) // for orders in any currency
+	sameNames bool                      // lets, lists, and what stands at the top of the files
 }
 
 // compare looks for orders to which a rule applies in one of its forms and not in the other.

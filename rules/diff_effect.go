@@ -23,6 +23,9 @@ func (d *diffing) effect(h, g *head, c *Change) {
 		return
 	}
 	if c.Same = d.sameNames && effectText(h.node) == effectText(g.node); c.Same {
+		if c.Same = d.abroad(h, g); !c.Same {
+			c.NotFound = fmt.Sprintf("they come to the same for orders in %s; for one in another currency, money cannot be compared, and one of them may fail where the other does not", d.now.currency)
+		}
 		return
 	}
 	v, w := d.now.solver.Solve(logic.All(d.old.scoped(h), d.now.scoped(g)))
@@ -46,6 +49,16 @@ func (d *diffing) effect(h, g *head, c *Change) {
 		}
 		return unlike(old.effect(h), now.effect(g))
 	})
+}
+
+// abroad reports whether two forms of a rule apply to the same orders also where these are in another currency than the files say.
+func (d *diffing) abroad(h, g *head) bool {
+	if d.now.currency == "" || h.when == nil {
+		return true
+	}
+	old, now := d.every()
+	was, is := old.scoped(h), now.scoped(g)
+	return now.implies(was, is) && now.implies(is, was)
 }
 
 // unlike compares what a rule did in two decisions. That it did nothing in one of them may be the doing of others.

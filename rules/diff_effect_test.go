@@ -68,7 +68,9 @@ func TestDiffTellsWhatMeansTheSame(t *testing.T) {
 		{"guard: [ { name: A, max_dropoff: 2h, on_breach: next } ]", "guard: [ { name: A, max_dropoff: 120m, on_breach: next } ]", true},
 		{"adjust: [ { name: A, add: 5% } ]", "adjust: [ { name: A, add: 5.0 % } ]", true},
 		{"adjust: [ { name: A, add: 5% } ]", "adjust: [ { name: A, add: 5 } ]", false},
-		{"exclude: [ { name: A, when: order.gift and option.fee > usd(10) } ]", "exclude: [ { name: A, when: usd(10) < option.fee and order.gift } ]", true},
+		{"exclude: [ { name: A, when: order.gift and option.fee > usd(10) } ]", "exclude: [ { name: A, when: order.gift and usd(10) < option.fee } ]", true},
+		// An offer in another currency is excluded by the second as it fails, be the order a gift or not.
+		{"exclude: [ { name: A, when: order.gift and option.fee > usd(10) } ]", "exclude: [ { name: A, when: usd(10) < option.fee and order.gift } ]", false},
 		{"exclude: [ { name: A, when: order.gift and option.fee > usd(10), reason: a } ]", "exclude: [ { name: A, when: usd(10) < option.fee and order.gift, reason: b } ]", false},
 		{"exclude: [ { name: A, when: order.gift and option.fee > usd(10) } ]", "exclude: [ { name: A, when: usd(10) <= option.fee and order.gift } ]", false},
 		{"warn: [ { name: A, message: \"10.00\" } ]", "warn: [ { name: A, message: \"10\" } ]", false},

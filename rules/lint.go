@@ -21,6 +21,9 @@ type Finding struct {
 	Witness map[string]string `json:"witness,omitempty"`
 	// NoWitness says why there is none, where there is none.
 	NoWitness string `json:"no_witness,omitempty"`
+	// Currency is set where it goes for orders in this currency, that of the files, and may not for one in another: that makes rules fail
+	// which compare money.
+	Currency string `json:"currency,omitempty"`
 
 	phase string // of the rule that it speaks of
 }
@@ -37,16 +40,15 @@ const (
 // says of conditions is proven; what it does not understand it leaves alone, and of what is too large for it, it says so. It stops when ctx
 // ends; what it returns is then not all.
 func (b *Bundle) Lint(ctx context.Context) []Finding {
-	l := newLinter(ctx, b)
+	l := newLinter(ctx, b, b.currency)
 	for _, n := range b.notes {
 		l.note(n)
 	}
-	for _, look := range []func(){
-		l.conditions, l.firstHit, l.sets, l.excludes, l.adjusts, l.chooses, l.guards, l.fallbacks, l.unused, func() { l.edges(true) },
-	} {
-		if look(); l.stop() {
-			break
-		}
+	before := len(l.found)
+	l.prove()
+	l.qualify(ctx, l.found[before:])
+	if l.unused(); !l.stop() {
+		l.edges(true)
 	}
 	if l.solver.Steps <= 0 {
 		l.found = append(l.found, Finding{NoWitness: inTheFiles, Problem: Problem{Code: "W630", File: b.file, Line: 1, Column: 1, End: 2,
@@ -57,6 +59,31 @@ func (b *Bundle) Lint(ctx context.Context) []Finding {
 		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column), cmp.Compare(x.Code, y.Code))
 	})
 	return l.found
+}
+
+// prove looks for what follows from the conditions.
+func (l *linter) prove() {
+	for _, look := range []func(){l.conditions, l.firstHit, l.sets, l.excludes, l.adjusts, l.chooses, l.guards, l.fallbacks} {
+		if look(); l.stop() {
+			return
+		}
+	}
+}
+
+// qualify says of what was proven of orders in the currency of the files that it goes for these alone, where it does not follow for all.
+func (l *linter) qualify(ctx context.Context, proven []Finding) {
+	if l.currency == "" || len(proven) == 0 {
+		return
+	}
+	every := newLinter(ctx, l.b, "")
+	every.solver.Steps, every.follows = max(l.solver.Steps, 1), map[string]bool{}
+	every.prove()
+	l.solver.Steps = every.solver.Steps
+	for i := range proven {
+		if f := &proven[i]; !every.follows[f.Code+f.Where+f.Sentence] {
+			f.Currency, f.Sentence = l.currency, fmt.Sprintf("for orders in %s, %s", l.currency, f.Sentence)
+		}
+	}
 }
 
 // DryRun decides orders at the edge of what there is, and names the rules that fail while they run.
@@ -108,6 +135,10 @@ type linter struct {
 	huge    map[string]string // lets that are too large, and how large they are
 	dead    map[*head]bool
 	found   []Finding
+	// currency is what all money of the orders is in that are looked at, "" for any.
+	currency string
+	// follows is not nil where no order is looked for: what would be claimed is noted there.
+	follows map[string]bool
 }
 
 // report notes a finding that no order shows.
@@ -115,6 +146,10 @@ func (l *linter) report(h *head, code, sentence, hint, why string) {
 	where := fmt.Sprintf("rule %q", h.name)
 	if h.at != "" {
 		where += " at " + h.at
+	}
+	if l.follows != nil {
+		l.follows[code+where+sentence] = true
+		return
 	}
 	l.found = append(l.found, Finding{NoWitness: why, phase: h.phase,
 		Problem: Problem{Code: code, File: h.file, Line: h.line, Column: h.column, End: h.column + 1, Where: where, Sentence: sentence, Hint: hint}})
@@ -127,10 +162,10 @@ var atLeastZero = map[string]int64{
 	"option.on_time_rate_30d": 1, "option.cancel_rate_7d": 1, // shares, not percentages
 }
 
-// newLinter reads every condition of a bundle. It stops working when ctx ends.
-func newLinter(ctx context.Context, b *Bundle) *linter {
+// newLinter reads every condition of a bundle, for orders in a currency, "" for any. It stops working when ctx ends.
+func newLinter(ctx context.Context, b *Bundle, currency string) *linter {
 	l := &linter{
-		b: b, stop: func() bool { return ctx.Err() != nil }, work: maxLintWork, cost: costOf(b), names: map[string]*logic.Tree{}, lists: map[string]logic.Entries{}, digests: map[string][sha256.Size]byte{},
+		b: b, currency: currency, stop: func() bool { return ctx.Err() != nil }, work: maxLintWork, cost: costOf(b), names: map[string]*logic.Tree{}, lists: map[string]logic.Entries{}, digests: map[string][sha256.Size]byte{},
 		computes: map[string]*logic.Tree{}, written: map[*head]*logic.Tree{}, whens: map[*head]*logic.Tree{}, nots: map[*head]*logic.Tree{}, trees: map[*head]*logic.Tree{}, huge: map[string]string{}, dead: map[*head]bool{},
 		scopes: map[*head]*logic.Tree{}, samples: map[*logic.Tree]*logic.Sample{},
 	}

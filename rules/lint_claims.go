@@ -40,6 +40,10 @@ func (l *linter) note(n note) {
 
 // claim reports a finding with the order that shows it, unless an order speaks against it.
 func (l *linter) claim(c claim) {
+	if l.follows != nil {
+		l.report(c.h, c.code, c.sentence, c.hint, "")
+		return
+	}
 	witness, why, refuted := l.search(c)
 	if refuted || c.only && witness == nil {
 		return

@@ -101,10 +101,14 @@ func TestWhatMayFailCoversNothing(t *testing.T) {
 	}
 }
 
-// TestTwoCurrenciesMayMeet only where the file has none: there, a rule that compares money is skipped for an order in another.
+// TestTwoCurrenciesMayMeet: a rule that compares money is skipped for an order in another currency. Where the file says which is usual, lint goes by
+// that and says so; what holds for any, it says of all.
 func TestTwoCurrenciesMayMeet(t *testing.T) {
 	const text = "choose:\n  - { name: A, when: 'order.total > usd(500) or order.gift', only: [ups] }\n  - { name: B, when: order.gift, only: [doordash] }\n"
-	if _, found := lint(t, lintHead+text, "W603"); len(found) != 1 {
+	if _, found := lint(t, lintHead+text, "W603"); len(found) != 1 || found[0].Currency != "USD" || !strings.HasPrefix(found[0].Sentence, "for orders in USD, it is never reached") {
+		t.Errorf("%v", found)
+	}
+	if _, found := lint(t, lintHead+strings.ReplaceAll(text, "order.total > usd(500) or ", "order.quantity > 5 or "), "W603"); len(found) != 1 || found[0].Currency != "" {
 		t.Errorf("%v", found)
 	}
 	if _, found := lint(t, strings.Replace(lintHead, "currency: USD\n", "", 1)+text, "W603"); len(found) != 0 {
@@ -113,6 +117,9 @@ func TestTwoCurrenciesMayMeet(t *testing.T) {
 	const zero = "choose:\n  - { name: A, when: 'order.total > usd(0) or order.gift', only: [ups] }\n  - { name: B, when: order.gift, only: [doordash] }\n"
 	if _, found := lint(t, strings.Replace(lintHead, "currency: USD\n", "", 1)+zero, "W603"); len(found) != 0 {
 		t.Errorf("%v", found)
+	}
+	if _, found := lint(t, lintHead+strings.ReplaceAll(text, "usd(500) or order.gift", "usd(20)")+"  - { name: C, when: order.total > usd(30), only: [ups] }\n", "W603"); len(found) != 1 || found[0].Currency != "" {
+		t.Errorf("what fails for the second fails for the first as well: %+v", found)
 	}
 	const both = "choose:\n  - { name: A, when: 'order.total > usd(50)', only: [ups] }\n  - { name: B, when: order.total > usd(60), only: [doordash] }\n"
 	b, found := lint(t, strings.Replace(lintHead, "currency: USD\n", "", 1)+both, "W603")

@@ -13,7 +13,7 @@ import (
 
 // named is a let as a tree. One that is too large is not looked into.
 func (l *linter) named(x let) *logic.Tree {
-	t := x.formula.Logic().Resolve(l.names, l.lists)
+	t := x.formula.Logic(l.currency).Resolve(l.names, l.lists)
 	yes, no := t.Exact()
 	why := tooLarge(t)
 	if why == "" {
@@ -34,7 +34,7 @@ func (l *linter) named(x let) *logic.Tree {
 func (l *linter) name(x let) {
 	if x.formula.Kind == formula.Bool {
 		l.names[x.name] = l.named(x)
-	} else if sure := x.formula.Sure(); sure != nil {
+	} else if sure := x.formula.Sure(l.currency); sure != nil {
 		l.computes[x.name] = sure
 	}
 	if used := l.lets(x.formula); used != nil {
@@ -62,7 +62,7 @@ func (l *linter) sure(f *formula.Formula) *logic.Tree {
 	if f == nil {
 		return nil
 	}
-	own, used := f.Sure(), l.lets(f)
+	own, used := f.Sure(l.currency), l.lets(f)
 	if own == nil && used == nil {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (l *linter) sure(f *formula.Formula) *logic.Tree {
 
 // condition reads the condition of a rule. One that is too large, or hangs on a let that is, is not looked into, and lint says so.
 func (l *linter) condition(h *head) {
-	t := h.when.Logic().Resolve(l.names, l.lists)
+	t := h.when.Logic(l.currency).Resolve(l.names, l.lists)
 	why := ""
 	t.Each(func(part *logic.Tree) {
 		if part.Op == logic.Free && why == "" {

@@ -63,7 +63,7 @@ const fragileOf = 8
 
 // RandomBundles lints n bundles of three rules drawn from seed, and tries what it says. Most of them never fail while they run: every order is
 // tried that their conditions can tell apart. The rules of some may, in their conditions, their values and what they name, and are tried by
-// deciding orders that are drawn, which are released, and wait, as long as a rule holds them.
+// deciding orders that are drawn, in one currency or in two, which are released, and wait, as long as a rule holds them.
 // progress is called now and then with the number so far; it may be nil.
 func RandomBundles(n, workers int, seed uint64, progress func(done int)) Claims {
 	sum := Claims{Made: map[string]int{}}

@@ -30,7 +30,8 @@ var fragilePhases = []string{"hold", "exclude", "set", "choose", "fallback", "gu
 // drawn is one bundle of rules of one phase that may fail while they run.
 type drawn struct {
 	phase      string
-	foreign    bool // the bundle has no currency, and orders come in two
+	unsaid     bool // the bundle has no currency
+	foreign    bool // orders and offers come in two
 	conditions []parts
 	says       []string
 }
@@ -39,7 +40,8 @@ type drawn struct {
 type parts struct{ whole, left, right string }
 
 func draw(r *rand.Rand) drawn {
-	d := drawn{phase: fragilePhases[r.IntN(len(fragilePhases))], foreign: r.IntN(4) == 0}
+	d := drawn{phase: fragilePhases[r.IntN(len(fragilePhases))], foreign: r.IntN(2) == 0}
+	d.unsaid = d.foreign && r.IntN(2) == 0
 	for range ruleNames {
 		p := parts{left: randomCondition(r, 2, fragileAtom), right: randomCondition(r, 1, fragileAtom)}
 		if n := len(d.conditions); n > 0 && r.IntN(2) == 0 { // one that says something of another
@@ -63,7 +65,7 @@ func draw(r *rand.Rand) drawn {
 func (d *drawn) text(rule int, instead string) string {
 	var s strings.Builder
 	s.WriteString("rules: 1\nproviders: [ups, doordash]\nattributes: [plan]\n")
-	if !d.foreign {
+	if !d.unsaid {
 		s.WriteString("currency: USD\n")
 	}
 	var body strings.Builder
@@ -99,10 +101,26 @@ func fragileAtom(r *rand.Rand) string {
 // someWorlds is how many orders a fragile bundle is tried with; they are drawn anew for each.
 const someWorlds = 120
 
-// world is an order with what carriers ask for it.
+// world is an order with what carriers ask for it; refused are the offers in another currency than the order's, which the engine leaves out.
 type world struct {
-	in     rules.Input
-	offers []rules.Offer
+	in      rules.Input
+	offers  []rules.Offer
+	refused []rules.Refused
+}
+
+// offer adds what an account asks, in one of two currencies where d is foreign.
+func (w *world) offer(r *rand.Rand, d *drawn, o rules.Offer) {
+	currency := w.in.Order.Total.Currency
+	if d.foreign && r.IntN(4) == 0 {
+		o.Quote.Amount.Currency = []string{"USD", "EUR"}[r.IntN(2)]
+	} else {
+		o.Quote.Amount.Currency = currency
+	}
+	if o.Quote.Amount.Currency != currency {
+		w.refused = append(w.refused, rules.CurrencyMismatch(o, o.Account, currency))
+		return
+	}
+	w.offers = append(w.offers, o)
 }
 
 func (d *drawn) worlds(r *rand.Rand, base rules.Input) []world {
@@ -135,10 +153,9 @@ func (d *drawn) worlds(r *rand.Rand, base rules.Input) []world {
 			o.Attributes = map[string]string{"plan": []string{"", "gold"}[r.IntN(2)]}
 		}
 		o.ReadyAt = in.Local.Now.Add(time.Duration(r.IntN(3)-1) * time.Hour)
-		out[i] = world{in, []rules.Offer{
-			{ID: "1", Account: "ups", Quote: quote("ground", "Ground", []int64{500, 1100, 1300}[r.IntN(3)], time.Hour)},
-			{ID: "2", Account: "doordash", Quote: quote("delivery", "Delivery", 1150, time.Hour)},
-		}}
+		out[i].in = in
+		out[i].offer(r, d, rules.Offer{ID: "1", Account: "ups", Quote: quote("ground", "Ground", []int64{500, 1100, 1300}[r.IntN(3)], time.Hour)})
+		out[i].offer(r, d, rules.Offer{ID: "2", Account: "doordash", Quote: quote("delivery", "Delivery", 1150, time.Hour)})
 	}
 	return out
 }
@@ -150,13 +167,13 @@ func fragile(r *rand.Rand, base rules.Input) (made, wrong []string) {
 	text := d.text(-1, "")
 	b := mustLoad(text)
 	var told []telling
-	every := func() []telling {
+	every := func(currency string) []telling {
 		if told == nil {
 			for _, w := range d.worlds(r, base) {
 				told = append(told, tell(b, w))
 			}
 		}
-		return told
+		return slices.DeleteFunc(slices.Clone(told), func(t telling) bool { return !spokenOf(currency, t.d.Plan.Input) })
 	}
 	for _, f := range b.Lint(context.Background()) {
 		holds, known := d.holds(f, every, base, r)
@@ -172,6 +189,11 @@ func fragile(r *rand.Rand, base rules.Input) (made, wrong []string) {
 		}
 	}
 	return made, wrong
+}
+
+// spokenOf reports whether what is said of orders in a currency, "" for any, speaks of one.
+func spokenOf(currency string, in rules.Input) bool {
+	return currency == "" || in.Order.Total.Currency == currency
 }
 
 // telling is what rules have made of one order.
@@ -211,20 +233,20 @@ func tell(b *rules.Bundle, w world) telling {
 	walk(w.in, nil)
 	in := w.in
 	in.Released = slices.DeleteFunc(slices.Clone(ruleNames), func(name string) bool { return !t.after[name] })
-	t.d = b.Decide(b.Prepare(in, twoCandidates), w.offers)
+	t.d = b.Decide(b.Prepare(in, twoCandidates), w.offers, w.refused...)
 	return t
 }
 
 // holds reports whether nothing that was decided speaks against a finding, where that can be said. What a finding says of some order, its witness
 // shows.
-func (d *drawn) holds(f rules.Finding, told func() []telling, base rules.Input, r *rand.Rand) (holds, known bool) {
+func (d *drawn) holds(f rules.Finding, told func(currency string) []telling, base rules.Input, r *rand.Rand) (holds, known bool) {
 	rule, others := named(f)
 	var against func(telling) bool
 	switch f.Code {
 	case "W601":
 		against = func(t telling) bool { return t.after[rule] || slices.Contains(t.d.Hits(), rule) }
 	case "W602":
-		if strings.Contains(d.says[slices.Index(ruleNames, rule)], "order.") { // what fails may be its value
+		if strings.Contains(d.says[slices.Index(ruleNames, rule)], "order.") || d.phase == "guard" && d.foreign { // what fails may be its value
 			return false, false
 		}
 		against = func(t telling) bool { return failed(t.d, rule) || d.rests(t, rule) }
@@ -239,7 +261,7 @@ func (d *drawn) holds(f rules.Finding, told func() []telling, base rules.Input, 
 	case "W606", "W607":
 		return f.Witness != nil, true
 	case "W626":
-		some := f.Witness != nil || slices.ContainsFunc(told(), func(t telling) bool { return failed(t.d, rule) })
+		some := f.Witness != nil || slices.ContainsFunc(told(""), func(t telling) bool { return failed(t.d, rule) })
 		return some, some
 	case "W608":
 		provider := providerOf(f)
@@ -259,7 +281,7 @@ func (d *drawn) holds(f rules.Finding, told func() []telling, base rules.Input, 
 	default:
 		return false, false
 	}
-	return !slices.ContainsFunc(told(), against), true
+	return !slices.ContainsFunc(told(f.Currency), against), true
 }
 
 // unannounced reports whether a rule has held the order without one of some others having held it before.
@@ -319,7 +341,9 @@ func (d *drawn) idle(f rules.Finding, rule string, base rules.Input, r *rand.Ran
 		return false, false
 	}
 	with, without := mustLoad(d.text(-1, "")), mustLoad(d.text(i, instead))
-	return !slices.ContainsFunc(d.worlds(r, base), func(w world) bool { return summary(tell(with, w)) != summary(tell(without, w)) }), true
+	return !slices.ContainsFunc(d.worlds(r, base), func(w world) bool {
+		return spokenOf(f.Currency, w.in) && summary(tell(with, w)) != summary(tell(without, w))
+	}), true
 }
 
 func bare(condition string) string {

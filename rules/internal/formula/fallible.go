@@ -12,24 +12,24 @@ import (
 )
 
 // Sure is when computing a formula does not fail, nil where it never does. Lets that it names are left out: one that fails makes every rule
-// fail that names it, which is for the caller to know.
-func (f *Formula) Sure() *logic.Tree {
+// fail that names it, which is for the caller to know. currency is that of all money, as with Logic.
+func (f *Formula) Sure(currency string) *logic.Tree {
 	tree, problem := f.parsed()
 	if problem != nil {
 		return &logic.Tree{Op: logic.Free, Ref: "computes " + f.Source, Text: f.Source}
 	}
-	return f.logician().sure(tree.Node)
+	return f.logician(currency).sure(tree.Node)
 }
 
 // logician reads the conditions of f.
-func (f *Formula) logician() *logician {
+func (f *Formula) logician(currency string) *logician {
 	predicates := 0
 	f.walk(func(n ast.Node) {
 		if _, ok := n.(*ast.PredicateNode); ok {
 			predicates++
 		}
 	})
-	return &logician{env: f.env, source: []rune(f.Source), crowded: predicates > MaxSteps/mostItems}
+	return &logician{env: f.env, source: []rune(f.Source), currency: currency, crowded: predicates > MaxSteps/mostItems}
 }
 
 // mostItems is how many members the longest list of an order has: one predicate makes as many steps.
@@ -38,7 +38,7 @@ const mostItems = 500
 // sure is when computing a node does not fail, nil where it never does. What fails is told by what it is made of, which is the same wherever it
 // stands: order.items[0] fails in every rule or in none.
 func (l *logician) sure(n ast.Node) *logic.Tree {
-	r := &risks{env: l.env, limited: l.crowded}
+	r := &risks{env: l.env, currency: l.currency, limited: l.crowded}
 	ast.Walk(&n, r)
 	ref, text := "computes "+n.String(), l.written(n)
 	switch {
@@ -60,6 +60,7 @@ func (l *logician) sure(n ast.Node) *logic.Tree {
 // risks collects the parts of an expression that may fail.
 type risks struct {
 	env        *Env
+	currency   string // that all money is in, "" where it may be any
 	found      []ast.Node
 	partly     bool // some part of it is not always computed
 	predicates int
@@ -141,7 +142,7 @@ func (r *risks) arithmeticFails(n *ast.BinaryNode) bool {
 	case a == Number && b == Number, n.Operator != "/" && timely(a) && timely(b):
 		return false
 	case a == Money && b == Money:
-		return r.env.Currency == "" || n.Operator == "/"
+		return r.currency == "" || n.Operator == "/"
 	case a == Money && b == Number:
 		return !plainNumber(n.Right) || n.Operator == "/" && !isLiteral(n.Right)
 	case a == Number && b == Money:
@@ -164,7 +165,7 @@ func plainNumber(n ast.Node) bool {
 
 // comparisonFails reports whether two currencies may meet.
 func (r *risks) comparisonFails(n *ast.BinaryNode) bool {
-	if r.env.Currency != "" {
+	if r.currency != "" {
 		return false
 	}
 	a, b := r.kind(n.Left), r.kind(n.Right)

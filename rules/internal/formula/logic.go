@@ -17,13 +17,14 @@ import (
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
-// Logic gives the condition of a formula as a tree. Names of lets and lists stay as they are, for the caller to resolve.
-func (f *Formula) Logic() *logic.Tree {
+// Logic gives the condition of a formula as a tree. Names of lets and lists stay as they are, for the caller to resolve. currency is what all
+// money of the orders in question is in, "" where they may come in any: then what compares money may fail.
+func (f *Formula) Logic(currency string) *logic.Tree {
 	tree, problem := f.parsed()
 	if problem != nil {
 		return &logic.Tree{Op: logic.Free, Ref: f.Source, Text: f.Source}
 	}
-	l := f.logician()
+	l := f.logician(currency)
 	t := l.tree(tree.Node)
 	if b, ok := tree.Node.(*ast.BinaryNode); ok && len(t.Kids) == 2 {
 		for i, part := range []ast.Node{b.Left, b.Right} {
@@ -36,9 +37,10 @@ func (f *Formula) Logic() *logic.Tree {
 }
 
 type logician struct {
-	env     *Env
-	source  []rune
-	crowded bool // it has so many predicates that their steps may be too many
+	env      *Env
+	source   []rune
+	currency string // that all money is in, "" where it may be any
+	crowded  bool   // it has so many predicates that their steps may be too many
 }
 
 // free is what is not understood. It is known by what it was made into, which is the same however it was written, and shown as it was
@@ -145,7 +147,7 @@ func (l *logician) compare(n *ast.BinaryNode) *logic.Tree {
 		return l.free(n)
 	}
 	t.Op, t.Number, t.Unit = logic.Compare, number, of
-	if _, money := shipping.CurrencyDigits(of); money && l.env.Currency == "" {
+	if _, money := shipping.CurrencyDigits(of); money && l.currency == "" {
 		t.Sure = &logic.Tree{Op: logic.In, Path: path + CurrencyOf, Texts: []string{of, ""}} // where no money is given, it has none
 	}
 	return t
