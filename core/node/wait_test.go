@@ -22,7 +22,9 @@ import (
 // still meanwhile.
 func TestAWaitingCancellationHearsOfTracking(t *testing.T) {
 	watcher, err := config.Watch(filepath.Join("..", "..", "examples", "waybill.yaml"), func(string) (string, bool) { return "", false },
-		func(c *config.Config) { c.Store.Dir, c.Dispatch.AnswerWithin = filepath.Join(t.TempDir(), "store"), time.Minute }, hclog.NewNullLogger())
+		func(c *config.Config) {
+			c.Store.Dir, c.Dispatch.AnswerWithin = filepath.Join(t.TempDir(), "store"), time.Minute
+		}, hclog.NewNullLogger())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,13 +41,13 @@ type Account interface {
 
 // Settings is what a Service works with. All members are required but Teller, Moved and Registerer.
 type Settings struct {
-	Store      store.Store
-	Carriers   Carriers
-	Config     func() *config.Config
-	Clock      clock.Clock
-	Source     clock.Source
-	Log        hclog.Logger
-	Teller     Teller // nil: nobody is told
+	Store    store.Store
+	Carriers Carriers
+	Config   func() *config.Config
+	Clock    clock.Clock
+	Source   clock.Source
+	Log      hclog.Logger
+	Teller   Teller // nil: nobody is told
 	// Moved hears of each order that was changed, once that is committed, for the calls that wait for it. It must not wait. nil: none do.
 	Moved      func(shipment.ID)
 	Registerer prometheus.Registerer
