@@ -24,7 +24,8 @@ const clerkWaits = chaosDeadline + chaosGrace + chaosLate + chaosCommits
 // clerk is the person of the run, until ctx ends: it looks up in the carriers' books what only a person can decide, and says so. An
 // engine or simulator that does not answer is asked again at the next look.
 func (c *chaos) clerk(ctx context.Context) error {
-	for pauseFor(ctx, clerkEvery) == nil {
+	for begun := time.Now(); pauseFor(ctx, max(clerkEvery, time.Since(begun))) == nil; { // a look may take long, and is work for the engine
+		begun = time.Now()
 		var waiting struct {
 			Data []struct{} `json:"data"`
 		}

@@ -3,14 +3,39 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/waybill-dev/waybill/simulator"
 )
 
+// startling says when a process may be killed while it starts: once, and then not before it has come up. On a machine on which a start takes
+// longer than the turn of the kills, it would never come up otherwise, and the run would end without an answer.
+type startling struct{ inStart bool }
+
+// may tells whether a process may be killed that is up, or not.
+func (s *startling) may(up bool) bool { return up || !s.inStart }
+
+// killed notes that it was killed.
+func (s *startling) killed(up bool) { s.inStart = !up }
+
+// killWard kills a process, if that may be now. It is up where it answers a path well.
+func (c *chaos) killWard(ctx context.Context, w *ward, s *startling, who *client, path string) bool {
+	ctx, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	_, err := who.do(ctx, http.MethodGet, path, nil)
+	up := err == nil
+	if !s.may(up) || !w.kill() {
+		return false
+	}
+	s.killed(up)
+	return true
+}
+
 // killInTurn kills engine, adapters and simulator one after the other, one in each interval on average, until the storm is over.
 func (c *chaos) killInTurn(storm context.Context) error {
 	rng := rand.New(rand.NewPCG(c.seed, 0xdead))
+	var engine, sim startling
 	victims := []string{"engine", "ups", "doordash", "selfdelivery", "simulator"}
 	for n := 0; ; {
 		if pauseFor(storm, c.every/2+time.Duration(rng.Int64N(int64(c.every)))) != nil {
@@ -19,10 +44,10 @@ func (c *chaos) killInTurn(storm context.Context) error {
 		killed := false
 		switch who := victims[n%len(victims)]; who {
 		case "engine":
-			killed = c.engine.kill()
+			killed = c.killWard(storm, c.engine, &engine, c.api, "/readyz")
 		case "simulator":
 			c.countExchanges(storm)
-			killed = c.sim.kill()
+			killed = c.killWard(storm, c.sim, &sim, c.control, "/_sim/healthz")
 		default:
 			pids, err := adaptersOf(c.engine.pid())
 			if err != nil {

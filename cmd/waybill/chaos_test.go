@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/core/failpoint"
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -178,6 +181,37 @@ func TestTargetsPreferWhatIsMissing(t *testing.T) {
 	}
 	if targets.disarm(); targets.arm() != nil {
 		t.Error("armed after the end")
+	}
+}
+
+// TestAProcessIsKilledInItsStartOnlyOnce has a process need longer to start than the kills take turns.
+func TestAProcessIsKilledInItsStartOnlyOnce(t *testing.T) {
+	dir := t.TempDir()
+	w := newWard(dir, "sleeper", "/bin/sleep", "600")
+	w.keepAlive(t.Context())
+	defer w.stop()
+	var up atomic.Bool
+	health := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		if !up.Load() {
+			rw.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer health.Close()
+	c, who := &chaos{}, newClient(health.URL, "")
+	var s startling
+	turn := func() bool {
+		for w.pid() == 0 { // it is started again
+			if err := pauseFor(t.Context(), time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return c.killWard(t.Context(), w, &s, who, "/health")
+	}
+	for i, step := range []struct{ up, killed bool }{{false, true}, {false, false}, {false, false}, {true, true}, {true, true}, {false, true}, {false, false}, {true, true}} {
+		up.Store(step.up)
+		if killed := turn(); killed != step.killed {
+			t.Errorf("turn %d, up %v: killed %v, want %v", i, step.up, killed, step.killed)
+		}
 	}
 }
 
