@@ -43,7 +43,7 @@ func (x *examination) body(o *owned, said *told) {
 			}
 		}
 	}
-	must := said.edited/100 == 2 && !x.refused(o.id, editRefused, cancelRefused)
+	must := said.edited/100 == 2 && !x.refused(o.id, editRefused)
 	if said.edited == http.StatusOK && !said.editDoubts {
 		must = o.status != shipping.OrderCancelled || !x.refused(o.id, editRefused) // cancelled before the edit could come to anything
 	}

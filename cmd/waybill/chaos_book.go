@@ -98,16 +98,21 @@ func (x *examination) consigned(o *owned, said *told, h *held, details jsontext.
 // untouched are the states of what was booked and has not moved since, by carrier. In these a carrier of the run grants each cancellation.
 var untouched = map[string]string{"ups": "LABEL_CREATED", "doordash": "created"}
 
-// heldBack checks that a carrier had grounds to refuse what the history says it has refused: the booking has left the state in which it
+// heldBack checks that a carrier had grounds to refuse what the history, or the answer to a caller, says it has refused: the booking has left the state in which it
 // grants a cancellation, and none goes back there. For refused edits the engine is believed on its word: a carrier's book does not keep the
 // grounds.
-func (x *examination) heldBack(o *owned, h *held, state string) {
-	if !x.refused(o.id, cancelRefused) {
+func (x *examination) heldBack(o *owned, said *told, h *held, state string) {
+	written := x.refused(o.id, cancelRefused)
+	if !written && said.cancelled != http.StatusForbidden {
 		return
 	}
 	x.grounds++
-	if state == untouched[h.carrier] {
+	switch {
+	case state != untouched[h.carrier]:
+	case written:
 		x.differ("status", o, h, "its history says that a cancellation was refused, and the carrier's booking is %s, which it cancels", state)
+	default:
+		x.differ("status", o, h, "its cancellation was answered with %d, and the carrier's booking is %s, which it cancels", said.cancelled, state)
 	}
 }
 
@@ -136,11 +141,11 @@ func (c *chaos) consignments(ctx context.Context, x *examination) error {
 		if err := c.control.get(ctx, "/_sim/entities/"+h.carrier+"/"+url.PathEscape(h.entity), &v); err != nil {
 			return err
 		}
-		x.heldBack(o, h, v.State)
 		said := c.truth.orders[o.id]
 		if said == nil { // which is a difference already
 			continue
 		}
+		x.heldBack(o, said, h, v.State)
 		x.arrived(o, said, h, v.State)
 		if !o.back && !o.erased {
 			x.consigned(o, said, h, v.Details)

@@ -59,6 +59,7 @@ func TestPromisesAreHeldAgainstTheEnd(t *testing.T) {
 		"an edit under way and refused":             {told{created: 201, edited: 202, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, ""},
 		"an edit in doubt and refused":              {told{created: 201, edited: 200, editDoubts: true, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, ""},
 		"an edit in doubt and forgotten":            {told{created: 201, edited: 200, editDoubts: true, edit: []byte(instructions)}, shipping.OrderDispatched, nil, nil, "acknowledged with 200, and is not seen"},
+		"an edit in doubt, a cancel refused":        {told{created: 201, edited: 200, editDoubts: true, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"CANCELLATION_REFUSED( UPS: picked up )"}, "acknowledged with 200, and is not seen"},
 		"an edit refused after 200":                 {told{created: 201, edited: 200, edit: []byte(instructions)}, shipping.OrderDispatched, nil, []string{"EDIT_REFUSED( UPS: too late )"}, "not seen"},
 		"an edit refused, and made":                 {told{created: 201, edited: 400, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, "its edit was refused with 400, and it is made"},
 		"an edit refused, made all the same":        {told{created: 201, edited: 400, editInDark: 1, edit: []byte(instructions)}, shipping.OrderDispatched, edited, nil, ""},
@@ -202,18 +203,22 @@ func TestCarriersAreHeldAgainstTheOrder(t *testing.T) {
 func TestARefusalNeedsGrounds(t *testing.T) {
 	for name, c := range map[string]struct {
 		carrier, state, note string
+		answered             int
 		want                 int
 	}{
-		"UPS has it":                   {"ups", "PICKUP_SCAN", "CANCELLATION_REFUSED( UPS: picked up )", 0},
-		"UPS has not come yet":         {"ups", "LABEL_CREATED", "CANCELLATION_REFUSED( UPS: picked up )", 1},
-		"a Dasher is assigned":         {"doordash", "confirmed", "CANCELLATION_REFUSED( DoorDash: assigned )", 0},
-		"no Dasher is assigned":        {"doordash", "created", "CANCELLATION_REFUSED( DoorDash: assigned )", 1},
-		"nobody has asked":             {"ups", "LABEL_CREATED", "", 0},
-		"an edit was refused, no more": {"doordash", "created", "EDIT_REFUSED( DoorDash: too late )", 0},
+		"UPS has it":                   {"ups", "PICKUP_SCAN", "CANCELLATION_REFUSED( UPS: picked up )", 202, 0},
+		"UPS has not come yet":         {"ups", "LABEL_CREATED", "CANCELLATION_REFUSED( UPS: picked up )", 202, 1},
+		"a Dasher is assigned":         {"doordash", "confirmed", "CANCELLATION_REFUSED( DoorDash: assigned )", 202, 0},
+		"no Dasher is assigned":        {"doordash", "created", "CANCELLATION_REFUSED( DoorDash: assigned )", 202, 1},
+		"nobody has asked":             {"ups", "LABEL_CREATED", "", 0, 0},
+		"refused to who asked":         {"ups", "LABEL_CREATED", "", 403, 1},
+		"refused to them, on its way":  {"ups", "OUT_FOR_DELIVERY", "", 403, 0},
+		"UPS could not be asked":       {"ups", "LABEL_CREATED", "", 422, 0},
+		"an edit was refused, no more": {"doordash", "created", "EDIT_REFUSED( DoorDash: too late )", 0, 0},
 	} {
 		x := newExamination(nil)
 		x.line("o", shipment.Change{Note: c.note})
-		if x.heldBack(&owned{id: "o"}, &held{carrier: c.carrier}, c.state); len(x.found) != c.want {
+		if x.heldBack(&owned{id: "o"}, &told{cancelled: c.answered}, &held{carrier: c.carrier}, c.state); len(x.found) != c.want {
 			t.Errorf("%s: found %+v, want %d", name, x.found, c.want)
 		}
 	}
@@ -289,6 +294,14 @@ func TestNothingIsQuietWhileACarrierIsToBeAsked(t *testing.T) {
 		if change(sh); undone(sh) != want {
 			t.Errorf("%q is left, want %q", undone(sh), want)
 		}
+	}
+	bare := bookedBy("o", shipping.OrderDispatched, "r1 booked 1Z1")
+	bare.Attempts[0].Booking.Parcels = []shipment.BookedParcel{{Number: "1Z1"}}
+	if got := undone(bare); got != "a label" {
+		t.Errorf("%q is left of a booking that lacks its label", got)
+	}
+	if bare.Attempts[0].State = shipment.Cancelled; undone(bare) != "" {
+		t.Errorf("%q is left of a booking that is cancelled", undone(bare))
 	}
 	asked := bookedBy("o", shipping.OrderDispatched, "r1 booked 1Z1")
 	asked.Attempts[0].CancelIntent = &shipment.CancelIntent{}

@@ -48,7 +48,7 @@ const (
 	longestLife  = 30 * time.Second
 )
 
-// rest waits until no order waits, nothing that was asked about a booking is in doubt, no spare is left, no job is due, no delivery by a
+// rest waits until no order waits, nothing that was asked about a booking is in doubt, no spare is left, no label lacks, no job is due, no delivery by a
 // carrier is unknown, and every subscriber knows everything. All but the first only the store tells; so the engine is stopped in between, which is one more thing
 // that it must bear.
 func (c *chaos) rest(ctx context.Context) error {
@@ -136,8 +136,16 @@ func undone(sh *shipment.Shipment) string {
 		return "an edit"
 	case any((*shipment.Attempt).SpareLeft):
 		return "a spare booking"
+	case sh.ErasedAt.IsZero() && any(unlabelled):
+		return "a label"
 	}
 	return ""
+}
+
+// unlabelled reports whether an attempt's booking is to have a label that has not come yet.
+func unlabelled(a *shipment.Attempt) bool {
+	return a.Live() && a.Adapter == labelledBy && a.Booking != nil &&
+		slices.ContainsFunc(a.Booking.Parcels, func(p shipment.BookedParcel) bool { return p.Number != "" && p.LabelFormat == "" })
 }
 
 // withStore opens the store of an engine that does not run.

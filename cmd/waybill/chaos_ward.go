@@ -126,7 +126,7 @@ func (w *ward) pid() int {
 }
 
 // chaosEnd is how long a process may take to end when it is asked to.
-const chaosEnd = 2 * time.Minute
+const chaosEnd = 5 * time.Minute
 
 // stop asks the process to end, kills it if it does not, and waits. A ward that never ran, or was stopped, is no fault.
 func (w *ward) stop() {
