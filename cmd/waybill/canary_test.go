@@ -24,10 +24,12 @@ const (
 	canaryAPIKey      = "canary-api-key-1234567890" // of a caller, and wrong
 	canaryQuery       = "canary-query-3c91"         // in the query of URLs, by ${ENV}
 	canaryPassword    = "canary-password-e2"        // in a URL, in clear
+	canaryPath        = "canary-path-6b/v1 x"       // in the path of an account's base_url, by ${ENV}
+	canaryPathFile    = "canary-path-file-91"       // the same by ${file:…}
 )
 
 var secrets = []string{
-	canaryEnvironment, canaryClient, canaryFile, canarySigning, canaryStoreKey, canaryAPIKey, canaryQuery, canaryPassword, "waybill-dev-secret",
+	canaryEnvironment, canaryClient, canaryFile, canarySigning, canaryStoreKey, canaryAPIKey, canaryQuery, canaryPassword, "canary-path-", "waybill-dev-secret",
 	"bm90LWEtc2VjcmV0LW9ubHktZm9yLXRoZS1zaW11bGF0b3I", "not-a-secret-only-for-the-simulator", "canary-signing-",
 }
 
@@ -63,9 +65,10 @@ func canaryConfig(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	account := func(name, adapter, members string) string {
-		return fmt.Sprintf("      %s:\n        adapter: %s\n        config: { base_url: \"${WAYBILL_SIM_URL}/%s\", %s }\n", name, adapter, adapter, members)
+	at := func(path, name, adapter, members string) string {
+		return fmt.Sprintf("      %s:\n        adapter: %s\n        config: { base_url: \"${WAYBILL_SIM_URL}/%s\", %s }\n", name, adapter, path, members)
 	}
+	account := func(name, adapter, members string) string { return at(adapter, name, adapter, members) }
 	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }))
 	t.Cleanup(gateway.Close)
 	nowhere := strings.TrimPrefix(gateway.URL, "http://") + "/?key=${CANARY_QUERY}"
@@ -73,14 +76,16 @@ func canaryConfig(t *testing.T) string {
 		"store:\n", "geocoding: { nominatim: { base_url: \"http://u:"+canaryPassword+"@127.0.0.1:1\" } }\nstore:\n  encryption_key: ${CANARY_STORE_KEY}\n",
 		"      # alerts:", "      alerts: { sms: { statuses: [ORDER_DISPATCHED], url: \"http://u:"+canaryPassword+"@"+nowhere+"\", from: SHOP }, templates: { en: { ORDER_DISPATCHED: { sms: Booked } } } }\n      # alerts:",
 		"      # webhook: {", "      webhook: { url: \"http://"+nowhere+"\", secret: \"${CANARY_QUERY}\" }\n      # webhook: {",
-		"accounts: [ups, doordash, own_fleet]", "accounts: [ups, doordash, own_fleet, ups_env, ups_file, dash_bad]",
+		"accounts: [ups, doordash, own_fleet]", "accounts: [ups, doordash, own_fleet, ups_env, ups_file, dash_bad, ups_path, dash_path]",
 		"    accounts: #", account("ups_env", "ups", `client_id: waybill-dev-client, client_secret: "${CANARY_CLIENT}", shipper_number: WB0001`)+
 			account("ups_file", "ups", `client_id: waybill-dev-client, client_secret: "${file:secret}", shipper_number: WB0001`)+
-			account("dash_bad", "doordash", `developer_id: 00000000-d0d0-4000-8000-00000000demo, key_id: 00000000-d0d0-4000-8000-000000000key, signing_secret: "${CANARY_SIGNING}"`)+"      #",
+			account("dash_bad", "doordash", `developer_id: 00000000-d0d0-4000-8000-00000000demo, key_id: 00000000-d0d0-4000-8000-000000000key, signing_secret: "${CANARY_SIGNING}"`)+
+			at("${CANARY_PATH}", "ups_path", "ups", `client_id: waybill-dev-client, client_secret: waybill-dev-secret, shipper_number: WB0001`)+
+			at("x-${file:path}/dash", "dash_path", "doordash", `developer_id: 00000000-d0d0-4000-8000-00000000demo, key_id: 00000000-d0d0-4000-8000-000000000key, signing_secret: "${CANARY_SIGNING}"`)+"      #",
 	).Replace(string(text))
-	at := strings.Index(cfg, "      ups_env:")
-	cfg = cfg[:at] + "    accounts:\n" + cfg[at:]
-	for name, content := range map[string]string{"waybill.yaml": cfg, "secret": canaryFile + "\n"} {
+	begin := strings.Index(cfg, "      ups_env:")
+	cfg = cfg[:begin] + "    accounts:\n" + cfg[begin:]
+	for name, content := range map[string]string{"waybill.yaml": cfg, "secret": canaryFile + "\n", "path": canaryPathFile + "\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +96,7 @@ func canaryConfig(t *testing.T) string {
 // TestNoSecretShows plants secrets wherever they come in, lets calls succeed and fail, adapters crash and requests be refused, all at
 // the most talkative level, and looks for them in everything that comes out.
 func TestNoSecretShows(t *testing.T) {
-	for name, value := range map[string]string{"CANARY_CLIENT": canaryClient, "CANARY_SIGNING": canarySigning, "CANARY_STORE_KEY": canaryStoreKey, "CANARY_QUERY": canaryQuery,
+	for name, value := range map[string]string{"CANARY_CLIENT": canaryClient, "CANARY_SIGNING": canarySigning, "CANARY_STORE_KEY": canaryStoreKey, "CANARY_QUERY": canaryQuery, "CANARY_PATH": canaryPath,
 		"AWS_SECRET_ACCESS_KEY": canaryEnvironment, "WAYBILL_SIM_URL": "http://127.0.0.1:1"} {
 		t.Setenv(name, value)
 	}
@@ -129,6 +134,11 @@ func TestNoSecretShows(t *testing.T) {
 	}
 	if trace := string(answers["canary-1/trace"]); !strings.Contains(trace, "REDACTED") || !strings.Contains(trace, `"status":401`) && !strings.Contains(trace, `"status": 401`) {
 		t.Errorf("the trace shows no redacted exchange and no refused one: the test shows nothing about traces: %.2000s", trace)
+	}
+	for _, path := range []string{"/REDACTED/", "/x-REDACTED/dash/"} {
+		if !bytes.Contains(answers["canary-1/trace"], []byte(path)) {
+			t.Errorf("the trace shows no exchange at %s: the test shows nothing about paths", path)
+		}
 	}
 	for _, path := range []string{"/providers", "/locations", "/readyz", "/metrics", "/nowhere"} {
 		_, answers[path] = d.Request(t, http.MethodGet, path, "")

@@ -37,7 +37,11 @@ func (c *Account) Check(ctx context.Context) error {
 
 // Quote asks for estimates.
 func (c *Account) Quote(ctx context.Context, r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
-	return call(ctx, c, opQuote, r, remote.Quote)
+	return call(ctx, c, opQuote, r, func(to remote, ctx context.Context, r carrier.QuoteRequest) (carrier.QuoteAnswer, error) {
+		answer, err := to.Quote(ctx, r)
+		c.terms.Load().veil.refusals(answer.Refusals)
+		return answer, err
+	})
 }
 
 // Book buys. Where the adapter dies in the middle, the error is ADAPTER_DIED of unknown effect.

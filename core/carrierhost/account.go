@@ -39,6 +39,7 @@ type accountKey struct{ tenant, id string }
 // began with.
 type terms struct {
 	cfg      *config.Account
+	veil     veil
 	limit    *semaphore.Weighted
 	breakers [classes]*breaker // nil for calls that have none
 }
@@ -76,7 +77,7 @@ func (c *Account) agree(cfg *config.Account) bool {
 	if old != nil && *old.cfg == *cfg {
 		return false
 	}
-	t := &terms{cfg: cfg}
+	t := &terms{cfg: cfg, veil: veil{}.over(cfg.Hidden)}
 	if old != nil && concurrency(old.cfg) == concurrency(cfg) {
 		t.limit = old.limit
 	} else {
@@ -195,7 +196,7 @@ func (c *Account) open(ctx context.Context, r *run, stale *session) (*session, e
 		if carrier.AsError(err).Code == carrier.AdapterDied {
 			c.adapter.suspect(r)
 		}
-		return nil, c.refused(r, t, err)
+		return nil, c.refused(r, t, t.veil.failure(carrier.AsError(err)))
 	}
 	s := &session{remote: remote, run: r, terms: t}
 	c.note(problem{})

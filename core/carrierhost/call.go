@@ -125,7 +125,7 @@ func attempt[Q, R any](ctx context.Context, c *Account, q Q, do func(remote, con
 			var none R
 			return none, carrier.AsError(err)
 		}
-		answer, err := do(s.remote, ctx, q)
+		answer, err := behind(ctx, s.terms.veil, func(ctx context.Context) (R, error) { return do(s.remote, ctx, q) })
 		if err == nil {
 			return answer, nil
 		}

@@ -74,6 +74,7 @@ type Host struct {
 	wake    chan struct{}       // adapters have changed
 
 	accounts atomic.Pointer[map[accountKey]*Account]
+	veil     *atomic.Pointer[veil] // of all accounts that there ever were; it grows under mu
 
 	mu       sync.Mutex
 	phase    phase
@@ -113,7 +114,7 @@ func New(cfg Config) (*Host, error) {
 		return nil, err
 	}
 	h := &Host{
-		cfg: cfg, log: cfg.Log, metrics: m,
+		cfg: cfg, metrics: m, veil: &atomic.Pointer[veil]{},
 		timing: timing{
 			wait: 2 * time.Second, queue: 30 * time.Second, open: 10 * time.Second, stop: 3 * time.Second,
 			healthEvery: 10 * time.Second, healthWithin: 2 * time.Second,
@@ -122,6 +123,8 @@ func New(cfg Config) (*Host, error) {
 		wake:     make(chan struct{}, 1),
 		adapters: map[string]*adapter{},
 	}
+	h.veil.Store(&veil{})
+	h.log = veiledLog{cfg.Log, h.veil}
 	h.dial = h.dialProcess
 	h.accounts.Store(&map[accountKey]*Account{})
 	return h, nil
@@ -203,6 +206,11 @@ func (h *Host) Apply(accounts []*config.Account) error {
 	if h.phase == ended {
 		return errors.New("apply accounts: the carrier host has stopped")
 	}
+	hide := *h.veil.Load()
+	for _, cfg := range accounts {
+		hide = hide.over(cfg.Hidden)
+	}
+	h.veil.Store(&hide)
 	old := *h.accounts.Load()
 	next := make(map[accountKey]*Account, len(accounts))
 	for _, cfg := range accounts {

@@ -69,7 +69,7 @@ func (h *Host) dialProcess(ctx context.Context, name, path string) (process, err
 	began := wall.Now()
 	p, err := plugin.Dial(ctx, plugin.DialConfig{
 		Path: path, RunDir: h.cfg.RunDir, AutoMTLS: h.cfg.AutoMTLS, Env: os.Environ(), Checksum: sum,
-		Log:          witness{h.log.Named("adapter").With("carrier", name), words},
+		Log:          veiledLog{witness{h.cfg.Log.Named("adapter").With("carrier", name), words}, h.veil},
 		StartTimeout: h.cfg.StartTimeout, MemoryLimit: h.cfg.Memory, Now: h.cfg.Clock.Now,
 	})
 	switch {

@@ -196,7 +196,10 @@ type Account struct {
 	Adapter string `yaml:"adapter"`
 	Name    string `yaml:"name"` // provider.displayName; default the adapter's display name
 	// Config is the adapter's own configuration as JSON, ${ENV} and file references resolved.
-	Config       Secret               `yaml:"config"`
+	Config Secret `yaml:"config"`
+	// Hidden is what of the URLs in Config, their schemes and hosts apart, came from the environment or from files, one a line: carriers have
+	// secrets in paths. It is not shown where the URLs are, as in what was exchanged with the carrier.
+	Hidden       Secret               `yaml:"-"`
 	LabelFormat  shipping.LabelFormat `yaml:"label_format"`
 	QuoteTimeout time.Duration        `yaml:"quote_timeout"`
 	BookTimeout  time.Duration        `yaml:"book_timeout"`

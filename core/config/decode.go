@@ -216,6 +216,7 @@ func (d *decoder) text(n *yaml.Node, path string) string {
 		return ""
 	}
 	var values []string
+	var parts [][2]int
 	var whole, shown strings.Builder
 	last := 0
 	for _, m := range reference.FindAllStringSubmatchIndex(n.Value, -1) {
@@ -224,13 +225,14 @@ func (d *decoder) text(n *yaml.Node, path string) string {
 		last = m[1]
 		whole.WriteString(literal + value)
 		if outside && value != "" {
-			values, value = append(values, value), redacted
+			values, parts = append(values, value), append(parts, [2]int{whole.Len() - len(value), whole.Len()})
+			value = redacted
 		}
 		shown.WriteString(literal + value)
 	}
 	whole.WriteString(n.Value[last:])
 	if len(values) > 0 {
-		d.hidden.add(path, shown.String()+n.Value[last:], whole.String(), values)
+		d.hidden.add(path, shown.String()+n.Value[last:], whole.String(), values, parts)
 	}
 	return whole.String()
 }

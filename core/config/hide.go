@@ -26,20 +26,21 @@ type hidden struct {
 
 // foreign is a member whose text came from outside, in whole or in part.
 type foreign struct {
-	shown string // as it is shown: what came from outside is REDACTED
-	whole string // as it is
+	shown string   // as it is shown: what came from outside is REDACTED
+	whole string   // as it is
+	parts [][2]int // of whole, that came from outside
 }
 
 // tellable is the least length, in bytes, at which a value from outside is looked for in other text: shorter ones stand in many words.
 // Where such a value came in it is hidden all the same.
 const tellable = 4
 
-// add remembers that the member at path was resolved, and by which values from outside.
-func (h *hidden) add(path, shown, whole string, values []string) {
+// add remembers that the member at path was resolved, and by which values from outside, which are its parts.
+func (h *hidden) add(path, shown, whole string, values []string, parts [][2]int) {
 	if h.members == nil {
 		h.members = map[string]foreign{}
 	}
-	h.members[path] = foreign{shown: shown, whole: whole}
+	h.members[path] = foreign{shown: shown, whole: whole, parts: parts}
 	for _, v := range values {
 		for _, form := range []string{v, filepath.Clean(v)} { // folders and files are cleaned
 			if len(form) >= tellable && !slices.Contains(h.values, form) {
@@ -48,6 +49,46 @@ func (h *hidden) add(path, shown, whole string, values []string) {
 		}
 	}
 	slices.SortStableFunc(h.values, func(a, b string) int { return len(b) - len(a) })
+}
+
+// inURLs are the texts from outside that stand in the URLs of the member at path and of its members, sorted.
+func (h *hidden) inURLs(path string) []string {
+	var out []string
+	for at, m := range h.members {
+		if at == path || strings.HasPrefix(at, path+".") {
+			out = append(out, m.inURL()...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// inURL is what of a member came from outside and stands in the path of a URL, or anywhere else in it but in its scheme and host: those say
+// only which carrier is meant.
+func (m foreign) inURL() (out []string) {
+	scheme := urlBegins.FindString(m.whole)
+	if scheme == "" {
+		return nil
+	}
+	host, path := len(scheme), len(m.whole)
+	if i := strings.IndexAny(m.whole[host:], "/?#"); i >= 0 {
+		path = host + i
+	}
+	user := host
+	if i := strings.LastIndexByte(m.whole[host:path], '@'); i >= 0 {
+		user = host + i
+	}
+	for _, p := range m.parts {
+		for _, part := range [][2]int{{max(p[0], host), min(p[1], user)}, {max(p[0], path), p[1]}} {
+			if part[0] >= part[1] {
+				continue
+			}
+			if text := strings.Trim(m.whole[part[0]:part[1]], "/?#&="); len(text) >= tellable {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
 }
 
 // text is s without what came from outside and without the secret parts of URLs.

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -263,4 +264,39 @@ func FuzzAdapterSchema(f *testing.F) {
 			t.Fatalf("%v\n%s", err, b)
 		}
 	})
+}
+
+// TestHiddenInURLs: of an account's URLs it is known what came from outside and says more than which carrier is meant.
+func TestHiddenInURLs(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://ups.example/in/clear":                      "",
+		"https://${HOST}/x":                                 "",
+		"https://${HOST}:8443":                              "",
+		"https://ups.example/${TOKEN}/v1":                   "canary-token",
+		"https://ups.example/x-${TOKEN}":                    "canary-token",
+		"https://ups.example/${file:part}?key=${TOKEN}":     "canary-file\ncanary-token",
+		"https://ups.example?key=${TOKEN}":                  "canary-token",
+		"https://${TOKEN}:${TOKEN}@ups.example":             "canary-token",
+		"${URL}":                                            "canary/of url",
+		"${URL}v1/${TOKEN}":                                 "canary-token\ncanary/of url",
+		"https://ups.example/${UNSET:-default}":             "",
+		"${TOKEN}":                                          "",
+		"https://ups.example/${TWO}":                        "",
+		"https://ups.example/${HOST}/${TOKEN}/${file:part}": "canary-file\ncanary-token\nhost.example",
+	} {
+		text := strings.Replace(whole, `config: { base_url: "https://ups.example" }`, `config: { list: [ { url: "`+url+`" } ], other: "${TOKEN}" }`, 1)
+		dir := t.TempDir()
+		write(t, dir, "part", "canary-file\n")
+		c, err := config.Load(write(t, dir, "waybill.yaml", text), env(map[string]string{"HOST": "host.example", "TOKEN": "canary-token", "URL": "https://h.example/canary/of url/", "TWO": "v2"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := c.AllAccounts()[0]
+		if got := a.Hidden.Reveal(); got != want {
+			t.Errorf("%s: %q, want %q", url, got, want)
+		}
+		if shown := fmt.Sprintf("%+v", *a); strings.Contains(shown, "canary") {
+			t.Errorf("it shows: %s", shown)
+		}
+	}
 }

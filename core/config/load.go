@@ -53,6 +53,9 @@ func load(path string, getenv func(string) (string, bool), adapters Adapters) (*
 		return nil, read, err
 	}
 	c.hidden = f.hidden
+	for _, a := range c.AllAccounts() {
+		a.Hidden = Secret(strings.Join(f.hidden.inURLs("tenants."+a.Tenant+".accounts."+a.ID+".config"), "\n"))
+	}
 	c.index()
 	return c, read, nil
 }
