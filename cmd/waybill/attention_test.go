@@ -11,6 +11,7 @@ import (
 // TestAPersonDecides: a carrier's answer is lost, and the carrier cannot prove that it has booked nothing. The orders are listed with
 // what is known of them and counted by the metric, until a person says either way what became of the booking.
 func TestAPersonDecides(t *testing.T) {
+	t.Parallel()
 	cfg := hasty(t)
 	text, err := os.ReadFile(cfg)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 // and afterwards. Then, with the engine away, a carrier gives a booking up, and the store forgets what came after its backup: both are
 // told.
 func TestAudit(t *testing.T) {
+	t.Parallel()
 	binary, plugins := built(t)
 	const operator = "wb_an-operators-key"
 	sum := sha256.Sum256([]byte(operator))

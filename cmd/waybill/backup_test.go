@@ -53,6 +53,7 @@ func withMembers(t testing.TB, path, members string) string {
 // TestBackupWhileServing copies an encrypted store while orders are being created, with an operator's key, and serves from the
 // copy: each order that had been acknowledged before is there, with its label; a tenant's key opens nothing.
 func TestBackupWhileServing(t *testing.T) {
+	t.Parallel()
 	const operator = "wb_an-operators-key"
 	sum := sha256.Sum256([]byte(operator))
 	cfg := withMembers(t, thirds(t), "  admin_keys: [{ name: ops, sha256: "+hex.EncodeToString(sum[:])+" }]\n")

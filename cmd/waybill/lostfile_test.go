@@ -64,9 +64,7 @@ func TestFilesLostWhileServing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := *r
 			r.data = filepath.Join(t.TempDir(), "store")
-			if err := os.CopyFS(r.data, os.DirFS(whole)); err != nil {
-				t.Fatal(err)
-			}
+			copyStore(t, whole, r.data)
 			d := r.serve(t)
 			path := filepath.Join(r.data, "000001.vlog")
 			if err := harm(path); err != nil {

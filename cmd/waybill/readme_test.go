@@ -17,6 +17,7 @@ var (
 // TestReadme runs the commands of the README in its order. `make demo` is run without the build, which has been done, and
 // `waybill dev` on free ports.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	binary, plugins := built(t)
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("SKIPPED, NOTHING WAS TESTED: the README uses curl, which is not installed")
@@ -114,6 +115,7 @@ func TestRulesGuide(t *testing.T) {
 
 // TestCopiedAdapter does what step 1 of the adapter guide says: a copy of hello-carrier, with the two lines of go.mod that it shows.
 func TestCopiedAdapter(t *testing.T) {
+	t.Parallel()
 	root := repository(t)
 	guide, err := os.ReadFile(filepath.Join(root, "sdk", "README.md"))
 	if err != nil {

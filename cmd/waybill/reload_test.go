@@ -30,6 +30,7 @@ tenants:
 
 // TestFaultyFilesDegradeANodeAndNoMore: a slip in rules or configuration of a running node is told, and what has worked goes on.
 func TestFaultyFilesDegradeANodeAndNoMore(t *testing.T) {
+	t.Parallel()
 	binary, plugins := built(t)
 	dir := t.TempDir()
 	put := func(name, text string) {
