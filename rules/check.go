@@ -337,5 +337,23 @@ func (c *checker) compile(s *source, n *yaml.Node, offset int, text string, env 
 		return nil
 	}
 	c.want(f.Uses)
+	c.doubt(s, n, offset, f)
 	return f
+}
+
+// doubt notes what an expression compares places with and no order is likely to have; once, however many forms the rule has.
+func (c *checker) doubt(s *source, n *yaml.Node, offset int, f *formula.Formula) {
+	var odd []Problem
+	for _, m := range f.Misplaced(c.lists) {
+		of := *s
+		of.found = &odd
+		of.formulaFault(n, offset, &m)
+	}
+	for _, p := range odd {
+		if !slices.ContainsFunc(c.bundle.notes, func(n note) bool {
+			return n.Code == p.Code && n.File == p.File && n.Line == p.Line && n.Column == p.Column
+		}) {
+			c.bundle.notes = append(c.bundle.notes, note{Finding: Finding{Problem: p}})
+		}
+	}
 }

@@ -93,6 +93,17 @@ func (b *Bundle) DryRun() []Finding {
 	return l.found
 }
 
+// Doubts are what stands in sound rules and no order is likely to have: the name of a state where orders have its code. Lint tells them too.
+func (b *Bundle) Doubts() []Problem {
+	var out []Problem
+	for _, n := range b.notes {
+		if n.Code == "W633" {
+			out = append(out, n.Problem)
+		}
+	}
+	return out
+}
+
 // LintHits names the rules that did nothing in a number of orders; hits counts, by rule, those in which it did.
 func (b *Bundle) LintHits(hits map[string]int, orders int) []Finding {
 	l := &linter{b: b}

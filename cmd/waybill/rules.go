@@ -79,7 +79,7 @@ func (p *program) rulesCheck(ctx context.Context, dir, plugins, format string) e
 		err := p.printProblems(format, dir, all, rulesReport{Problems: all})
 		return errors.Join(err, &exitError{exitFailure, fmt.Errorf("%s in %s", count(len(faults.Problems), "problem"), dir)})
 	}
-	fails := append([]rules.Problem{}, unread...)
+	fails := slices.Concat([]rules.Problem{}, unread, b.Doubts())
 	for _, f := range b.DryRun() {
 		fails = append(fails, f.Problem)
 	}

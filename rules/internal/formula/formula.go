@@ -132,6 +132,8 @@ func (f *Formula) wanted(want []string, root ast.Node) *Problem {
 	switch {
 	case isMap(root):
 		p.Hint = f.env.mapHint(root)
+	case len(want) == 1 && len(fieldsOf(f.Type)) > 0 && f.Kind == "":
+		p.Hint = members(root, want[0])
 	case slices.Contains(want, Number) && got == Money:
 		p.Hint = "dollars(…) makes a number of money"
 	case slices.Contains(want, Number) && got == Duration:

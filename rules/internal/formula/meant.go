@@ -136,3 +136,43 @@ func (e *Env) mapHint(n ast.Node) string {
 	}
 	return fmt.Sprintf("declare the names under %s: at the top of the file, and ask for one of them: %s.…", lastOf(path), path)
 }
+
+// inside gives the side of an operator that is more than one value: an order, a place, a list; and says what to compare instead. It is nil where
+// neither is.
+func inside(left, right ast.Node) (whole ast.Node, hint string) {
+	for _, sides := range [][2]ast.Node{{left, right}, {right, left}} {
+		whole, other := sides[0], KindOf(sides[1].Type())
+		switch of := whole.Type(); {
+		case of == nil || KindOf(of) != "":
+		case len(fieldsOf(of)) > 0:
+			return whole, members(whole, other)
+		case isList(whole) && other == Number:
+			return whole, fmt.Sprintf("ask how many there are: len(%s)", whole.String())
+		}
+	}
+	return nil, ""
+}
+
+// members names what a value holds that is of a kind, and all that it holds where nothing is.
+func members(whole ast.Node, kind string) string {
+	var fits, all []string
+	t := whole.Type()
+	for i := range t.NumField() {
+		name := t.Field(i).Tag.Get("expr")
+		if name == "" {
+			continue
+		}
+		name = whole.String() + "." + name
+		if all = append(all, name); KindOf(t.Field(i).Type) == kind {
+			fits = append(fits, name)
+		}
+	}
+	if len(fits) == 0 {
+		fits = all
+	}
+	hint := "say what of it is meant: " + list(fits)
+	if path := whole.String(); kind == Number && path == "order" {
+		hint += "; what is measured has its unit: order.total > usd(5), order.weight > lb(5)"
+	}
+	return hint
+}

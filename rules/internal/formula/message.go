@@ -347,12 +347,20 @@ func (e *Env) mismatched(p *Problem, src string, tree *parser.Tree, at file.Loca
 		}
 	}
 	for _, sides := range [][2]ast.Node{{find.found.Left, find.found.Right}, {find.found.Right, find.found.Left}} {
-		if name, ok := sides[1].(*ast.IdentifierNode); ok && KindOf(sides[0].Type()) == Text && KindOf(name.Type()) == "" {
+		if name, ok := sides[1].(*ast.IdentifierNode); ok && KindOf(sides[0].Type()) == Text && friendlyType(name.Type()) == "health" {
 			p.Code, p.Message = "E101", fmt.Sprintf("%s is not a text", name.Value)
 			p.From, p.To = spanOf(name)
 			p.DidYouMean, p.Hint = `"`+name.Value+`"`, "a text stands in quotes"
 			return
 		}
+	}
+	if whole, hint := inside(find.found.Left, find.found.Right); whole != nil {
+		p.From, p.To = spanOf(whole)
+		if runes := []rune(src); strings.HasSuffix(whole.String(), "]") && p.To < len(runes) && runes[p.To] == ']' {
+			p.To++
+		}
+		p.Hint = hint
+		return
 	}
 	switch {
 	case left == "quota" || right == "quota":

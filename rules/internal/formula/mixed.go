@@ -41,8 +41,13 @@ func (m *mixed) Visit(node *ast.Node) {
 		case "in", "not in":
 			if entry, ok := strings.CutPrefix(kindIn(n.Right), listOf); ok {
 				m.meet(kindIn(n.Left), entry, "cannot be compared with in", entryOf(n.Right), entryOf(n.Right))
-				if m.problem != nil && pathOf(n.Left) == "local.weekday" {
+				switch {
+				case m.problem == nil:
+				case pathOf(n.Left) == "local.weekday":
 					m.problem.Hint = unitHint(Text, "local.weekday", "")
+				case len(fieldsOf(n.Left.Type())) > 0 && KindOf(n.Left.Type()) == "":
+					m.problem.From, m.problem.To = spanOf(n.Left)
+					m.problem.Hint = members(n.Left, entry)
 				}
 			}
 		case "==", "!=":

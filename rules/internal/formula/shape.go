@@ -3,7 +3,6 @@ package formula
 import (
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/ast"
@@ -19,15 +18,8 @@ type shape struct {
 var countryCode = regexp.MustCompile(`^([A-Z]{2})?$`) // ISO 3166-1 alpha-2; "" where the shop sent none
 
 var (
-	country = shape{countryCode.MatchString, func(s string) string {
-		if s = strings.ToUpper(strings.TrimSpace(s)); s == "USA" {
-			return "US"
-		} else if countryCode.MatchString(s) {
-			return s
-		}
-		return ""
-	}, `a country is two capital letters: "US"`}
-	day = shape{func(s string) bool { _, err := time.Parse(time.DateOnly, s); return err == nil }, func(s string) string {
+	country = shape{countryCode.MatchString, meantCountry, `a country is two capital letters: "US"`}
+	day     = shape{func(s string) bool { _, err := time.Parse(time.DateOnly, s); return err == nil }, func(s string) string {
 		for _, layout := range []string{"2006-1-2", "2006/1/2", "1/2/2006"} {
 			if t, err := time.Parse(layout, s); err == nil {
 				return t.Format(time.DateOnly)
