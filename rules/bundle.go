@@ -63,7 +63,7 @@ type Bundle struct {
 	warns     []warnRule
 	none      *noneRule
 
-	twins sync.Map // of formulas, made when they are first explained
+	twins *sync.Map // of formulas, made when they are first explained
 
 	// For Lint.
 	env                *formula.Env    // of the order and the options
@@ -82,7 +82,7 @@ func Load(files []File, opt Options) (*Bundle, error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	c := &checker{opt: opt, steps: formula.MaxPatterns, lists: map[string]formula.List{}, zones: map[string]area{}, letStage: map[string]int{}, rules: map[string]string{}, first: map[string]string{}}
-	c.bundle = &Bundle{hash: HashOf(files), used: map[string]bool{}, spots: map[string]spot{}}
+	c.bundle = &Bundle{hash: HashOf(files), twins: &sync.Map{}, used: map[string]bool{}, spots: map[string]spot{}}
 	if c.sizes(files) {
 		c.read(files)
 	}

@@ -34,7 +34,8 @@ type Change struct {
 	NoLonger map[string]string `json:"no_longer,omitempty"`
 	Now      map[string]string `json:"now,omitempty"`
 	// Otherwise is an order about which rules that changed places decide otherwise, where the change is one of their order; or the rule, rank or
-	// none itself, where it says something else of the same orders. Both bundles have decided it. It is given as the other two are.
+	// none itself, where it says something else of the same orders. Both bundles have decided it. Of a let or a list it is one that is decided
+	// otherwise for that alone, all else being as it was. It is given as the other two are.
 	Otherwise map[string]string `json:"otherwise,omitempty"`
 	// Same says that both texts mean the same: the condition holds for the same orders, and what comes of it is the same.
 	Same bool `json:"same,omitempty"`
@@ -66,8 +67,13 @@ func (b *Bundle) Position(rule string) *Position {
 // said at the top of the files. It looks for no more orders when ctx ends.
 func Diff(ctx context.Context, a, b *Bundle) []Change {
 	names, headers := diffNames(a, b), diffHeaders(a, b)
-	d := &diffing{old: newLinter(ctx, a, a.currency), now: newLinter(ctx, b, b.currency), sameNames: len(names)+len(headers) == 0}
+	sameNames := len(names)+len(headers) == 0
+	lint := func(b *Bundle) *linter { return newLinter(ctx, b, b.currency) }
+	d := &diffing{lint: lint, old: lint(a), now: lint(b), sameNames: sameNames}
 	d.every = sync.OnceValues(func() (old, now *linter) { return newLinter(ctx, a, ""), newLinter(ctx, b, "") })
+	for i := range names {
+		d.named(&names[i])
+	}
 	changes := slices.Concat(d.rules(), d.orders(), names, headers)
 	for _, x := range []struct {
 		what     string
@@ -128,7 +134,9 @@ func (d *diffing) rules() []Change {
 
 // diffing looks for orders that two bundles see differently.
 type diffing struct {
+	lint      func(*Bundle) *linter
 	old, now  *linter
+	names     int                       // lets and lists that were looked into
 	every     func() (old, now *linter) // for orders in any currency
 	sameNames bool                      // lets, lists, and what stands at the top of the files
 }
@@ -238,42 +246,6 @@ func (l *linter) digest(list string) [sha256.Size]byte {
 		l.digests[list] = known
 	}
 	return known
-}
-
-// diffNames compares what rules name: lets and lists.
-func diffNames(a, b *Bundle) []Change {
-	var changes []Change
-	lets := func(b *Bundle) map[string]string {
-		out := map[string]string{}
-		for _, list := range [][]let{b.orderLets, b.optionLets} {
-			for _, x := range list {
-				out[x.name] = strings.TrimSpace(x.formula.Source)
-			}
-		}
-		return out
-	}
-	lists := func(b *Bundle) map[string]string {
-		out := map[string]string{}
-		for name, l := range b.lists {
-			out[name] = strings.Join(slices.Sorted(maps.Keys(l.Set)), ", ") + " "
-		}
-		return out
-	}
-	for what, of := range map[string]func(*Bundle) map[string]string{"let": lets, "list": lists} {
-		old, now := of(a), of(b)
-		names := map[string]bool{}
-		for name := range old {
-			names[name] = true
-		}
-		for name := range now {
-			names[name] = true
-		}
-		for _, name := range slices.Sorted(maps.Keys(names)) {
-			changes = appendChange(changes, Change{What: what, Name: name, Old: old[name], New: now[name]})
-		}
-	}
-	slices.SortStableFunc(changes, func(x, y Change) int { return strings.Compare(x.What, y.What) })
-	return changes
 }
 
 // sameOr is the text of a part of a file, or that of the old one where they differ in nothing but an order that decides nothing.

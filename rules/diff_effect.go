@@ -14,6 +14,8 @@ import (
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/internal/logic"
+	"github.com/waybill-dev/waybill/rules/unit"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // effect looks into a rule that reads otherwise and whose condition holds for the same orders in both bundles: either it means the same, or there
@@ -34,6 +36,9 @@ func (d *diffing) effect(h, g *head, c *Change) {
 		base = readable(w.Values)
 	}
 	bases := d.withFees(base, h.node, g.node)
+	if h.phase == "guard" {
+		bases = append(d.withSpent(base, h, g), bases...)
+	}
 	if len(base) > 0 {
 		bases = append(bases, map[string]string{})
 	}
@@ -150,6 +155,34 @@ func (d *diffing) withFees(base map[string]string, nodes ...*yaml.Node) []map[st
 		out = append(out, w)
 	}
 	return out
+}
+
+// withSpent is an order with a small offer, after which more or less was spent that day than a guard lets be spent in one of its two forms: an offer
+// that goes beyond a budget by itself may be over another bound.
+func (d *diffing) withSpent(base map[string]string, h, g *head) []map[string]string {
+	a, z := d.old.b.guardOf(h), d.now.b.guardOf(g)
+	if a == nil || z == nil || a.budget == nil || z.budget == nil {
+		return nil
+	}
+	was, ok1 := fixed(a.budget)
+	is, ok2 := fixed(z.budget)
+	if c, err := unit.CompareMoney(was, is); !ok1 || !ok2 || err != nil || c == 0 {
+		return nil
+	}
+	w := maps.Clone(base)
+	w["budget."+h.name+".spent"] = shipping.Money{Minor: min(was.Minor, is.Minor), Currency: was.Currency}.String()
+	w["option.fee"] = shipping.Money{Minor: 1, Currency: was.Currency}.String()
+	return []map[string]string{w}
+}
+
+// guardOf is the guard that a head is of, nil where it is of none.
+func (b *Bundle) guardOf(h *head) *guardRule {
+	for i := range b.guards {
+		if &b.guards[i].head == h {
+			return &b.guards[i]
+		}
+	}
+	return nil
 }
 
 // effect is what a rule did in a decision, "" where it did nothing.

@@ -18,6 +18,14 @@ func TestDiffShowsWhatAnotherEffectDecides(t *testing.T) {
 			}},
 		"guard": {"guard: [ { name: A, max_fee: 10.00, on_breach: next } ]", "guard: [ { name: A, max_fee: 12.00, on_breach: next } ]",
 			func(old, now rules.Decision) bool { return old.Winner == nil && now.Winner != nil }},
+		"budget behind a cap": {"guard: [ { name: 'A: a', daily_budget: 100.00, on_breach: next }, { name: B, max_fee: 14.00, on_breach: next } ]",
+			"guard: [ { name: 'A: a', daily_budget: 200.00, on_breach: next }, { name: B, max_fee: 14.00, on_breach: next } ]",
+			func(old, now rules.Decision) bool {
+				return old.Winner == nil && now.Winner != nil && old.Guards[0].Guard == "A: a" && len(old.Guards) == 2
+			}},
+		"budget beside a cap": {"guard: [ { name: A, max_fee: 14.00, daily_budget: 100.00, per: location, on_breach: hold } ]",
+			"guard: [ { name: A, max_fee: 14.00, daily_budget: 99.00, per: location, on_breach: hold } ]",
+			func(old, now rules.Decision) bool { return old.Hold == nil && now.Hold != nil }},
 		"guard's action": {"guard: [ { name: A, max_fee: 10.00, on_breach: next } ]", "guard: [ { name: A, max_fee: 9.00, on_breach: hold } ]",
 			func(old, now rules.Decision) bool { return old.Hold == nil && now.Hold != nil }},
 		"set": {"set: [ { name: A, when: order.total > usd(70), set: { vehicle: car } } ]", "set: [ { name: A, when: order.total > usd(70), set: { vehicle: van } } ]",

@@ -125,6 +125,8 @@ func readable(witness map[string]string) map[string]string {
 	return out
 }
 
+var plainPath = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_. ]*$`)
+
 var plainText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]*( [A-Za-z0-9]+)?$`)
 
 // flow writes members on one line of YAML. A list is written as one already.
@@ -134,6 +136,9 @@ func flow(members map[string]string) string {
 		value := members[path]
 		if (!plainText.MatchString(value) || strings.EqualFold(value, "null")) && !strings.HasPrefix(value, "[") {
 			value = strconv.Quote(value)
+		}
+		if !plainPath.MatchString(path) { // of a budget, whose guard is called as one likes
+			path = strconv.Quote(path)
 		}
 		parts = append(parts, path+": "+value)
 	}
