@@ -26,7 +26,7 @@ const (
 	detourHolds     = 30 * time.Second
 	detourTries     = 15 * time.Second // then what nobody listens to is dropped: it must show before the engine looks for it no more
 	chaosWatchEvery = 4 * time.Second
-	chaosWatchFor   = 75 * time.Second
+	chaosWatchFor   = 2 * time.Minute // in twice that the moving account is there often enough to be asked once
 )
 
 // detourShare is the share of the bookings that are held: those that are made again after an absence too, so not all.

@@ -129,7 +129,7 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 	}
 	acc, ok := s.Carriers.Account(sh.Tenant, a.Account)
 	if !ok {
-		return s.watchOn(a, s.unasked(a)), s.sparesUnasked(ctx, sh, number, accountGone())
+		return s.watchUnasked(a), s.sparesUnasked(ctx, sh, number, accountGone())
 	}
 	m, started := acc.Manifest()
 	if !started {
@@ -151,8 +151,8 @@ func (s *Service) RunWatch(ctx context.Context, j store.Job) (jobs.Outcome, erro
 	switch {
 	case a.SpareLeft():
 		return s.watchOn(a, sparePause(a)), nil
-	case !looked: // a carrier that was out of order when the watch would have ended is asked for as long again
-		return s.watchWithin(a, s.unasked(a), 2*s.Config().Dispatch.WatchFor), nil
+	case !looked:
+		return s.watchUnasked(a), nil
 	case watched(a, m):
 		// The longer nothing has shown, the less often it is looked for.
 		_, quiet := watchedSince(a)
@@ -200,6 +200,12 @@ func watched(a *shipment.Attempt, m carrier.Manifest) bool {
 // watchOn looks again after a pause, as long as the attempt is to be watched. A spare that is left is never forgotten.
 func (s *Service) watchOn(a *shipment.Attempt, pause time.Duration) jobs.Outcome {
 	return s.watchWithin(a, pause, s.Config().Dispatch.WatchFor)
+}
+
+// watchUnasked looks again for what could not be asked about. A carrier that was out of order, or had left the configuration, when the watch
+// would have ended is asked for as long again.
+func (s *Service) watchUnasked(a *shipment.Attempt) jobs.Outcome {
+	return s.watchWithin(a, s.unasked(a), 2*s.Config().Dispatch.WatchFor)
 }
 
 // watchWithin is watchOn for an attempt that is to be watched so long. However long the pauses have grown, it is looked for at the end of that

@@ -95,6 +95,21 @@ func TestACarrierWithoutIdempotencyIsLookedAtAgain(t *testing.T) {
 	e.wantNoJobs()
 }
 
+// It is so, too, where its account was not configured for as long as a watch takes.
+func TestACarrierWhoseAccountIsAwayIsLookedAtAgain(t *testing.T) {
+	f := newFake("ups", "UPS", 500)
+	f.manifest.Idempotency, f.manifest.Absence = carrier.NoIdempotency, carrier.Unproven
+	e := newEngine(t, f)
+	e.mustCreate("o1")
+	f.set(func(f *fakeCarrier) { f.commit(f.booked[0]) })
+	delete(e.carriers, "ups")
+	e.watchOut()
+	e.carriers["ups"] = f
+	e.watchOut()
+	e.wantLive("o1", "ups")
+	e.wantNoJobs()
+}
+
 // A carrier that cannot be asked whether it has booked twice is asked ever more seldom, and once it answers it is believed.
 func TestACarrierThatCannotBeAskedForSparesIsAskedMoreSeldom(t *testing.T) {
 	f := newFake("ups", "UPS", 500)
