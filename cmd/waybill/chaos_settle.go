@@ -31,15 +31,15 @@ const restless = 2 * time.Minute
 // carriers answer too late.
 func (c *chaos) settle(ctx context.Context) error {
 	for range chaosRetries {
-		if err := c.rest(ctx); err != nil {
+		if quiet, err := c.rest(ctx); err != nil || !quiet {
 			return err
 		}
-		again, err := c.tryAgain(ctx)
-		if err != nil || !again {
+		if again, err := c.tryAgain(ctx); err != nil || !again {
 			return err
 		}
 	}
-	return c.rest(ctx)
+	_, err := c.rest(ctx)
+	return err
 }
 
 // The engine runs for so long between two looks at its store. Each time it has more, as a busy machine takes longer to start what it needs.
@@ -48,14 +48,14 @@ const (
 	longestLife  = 30 * time.Second
 )
 
-// rest waits until no order waits, nothing that was asked about a booking is in doubt, no spare is left, no label lacks, no job is due, no delivery by a
-// carrier is unknown, and every subscriber knows everything. All but the first only the store tells; so the engine is stopped in between, which is one more thing
-// that it must bear.
-func (c *chaos) rest(ctx context.Context) error {
+// rest waits until no order waits, nothing that was asked about a booking is in doubt, no spare is left, no label lacks, no job is due, no
+// delivery by a carrier is unknown, and every subscriber knows everything. All but the first only the store tells; so the engine is stopped
+// in between, which is one more thing that it must bear. It reports whether all that is so: what waits still is shown by the examination.
+func (c *chaos) rest(ctx context.Context) (quiet bool, err error) {
 	until, life := time.Now().Add(c.quiet), shortestLife
 	body, err := json.Marshal(map[string]any{"status": waitingStatuses, "limit": 1})
 	if err != nil {
-		return err
+		return false, err
 	}
 	for {
 		var waiting struct {
@@ -67,24 +67,24 @@ func (c *chaos) rest(ctx context.Context) error {
 		}
 		switch {
 		case err != nil && time.Now().After(until):
-			return err
+			return false, err
 		case err == nil && (len(waiting.Data) == 0 || time.Now().After(until)):
 			pending, err := c.pending(ctx)
 			if err != nil || pending == "" || time.Now().After(until) {
-				return err // what waits still is shown by the examination
+				return pending == "", err
 			}
 			c.report.WaitedFor[pending]++
 			c.engine.keepAlive(ctx)
 			if err := c.await(ctx, c.api, "/readyz"); err != nil {
-				return err
+				return false, err
 			}
 			if err := pauseFor(ctx, life); err != nil {
-				return err
+				return false, err
 			}
 			life = min(life+shortestLife, longestLife)
 		}
 		if err := pauseFor(ctx, 250*time.Millisecond); err != nil {
-			return err
+			return false, err
 		}
 	}
 }
