@@ -71,7 +71,7 @@ func (c *chaos) rest(ctx context.Context) (quiet bool, err error) {
 		case err == nil && (len(waiting.Data) == 0 || time.Now().After(until)):
 			pending, err := c.pending(ctx)
 			if err != nil || pending == "" || time.Now().After(until) {
-				return pending == "", err
+				return pending == "" && len(waiting.Data) == 0, err
 			}
 			c.report.WaitedFor[pending]++
 			c.engine.keepAlive(ctx)
