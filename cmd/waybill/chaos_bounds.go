@@ -57,8 +57,8 @@ var acknowledgements = []acknowledgement{
 	{"forgotten", .5, []string{"beside a tracker that is forgotten"}},
 	{"told otherwise", .5, []string{"beside a change of a webhook"}},
 	{"carried", .5, []string{"carried", "cancelled on its way", "edited on its way"}},
-	// One carrier of three gives orders up.
-	{"given up", .1, []string{"given up by its carrier"}},
+	// One carrier of three gives orders up, and on a busy machine it is the one that is out of order most.
+	{"given up", .05, []string{"given up by its carrier"}},
 }
 
 // leastDispatched is the share of the orders that nobody has cancelled that must have been dispatched. Nearly all are.
