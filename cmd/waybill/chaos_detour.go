@@ -19,11 +19,11 @@ import (
 )
 
 // The times of what is booked too late. A booking is held for so long that the carrier has been asked twice in vain before, which is
-// right after the call's deadline and twice this grace where nothing else goes wrong; and looked for often enough after that to be seen
-// in a storm.
+// right after the call's deadline and twice this grace where nothing else goes wrong, and takes several times as long on a busy machine. What
+// is held arrives well before the engine ceases to look for it.
 const (
 	detourGrace     = 4 * time.Second
-	detourHolds     = 30 * time.Second
+	detourHolds     = 45 * time.Second
 	detourTries     = 15 * time.Second // then what nobody listens to is dropped: it must show before the engine looks for it no more
 	chaosWatchEvery = 4 * time.Second
 	chaosWatchFor   = 2 * time.Minute // in twice that the moving account is there often enough to be asked once
