@@ -296,7 +296,7 @@ func (r proofRun) run(t *testing.T, binary, plugins, seed string) (report chaosR
 var proofStorm = proofRun{"600", "36s", "10m", "30s"}
 
 // watchStorm is the same, and waits until nothing is looked for any more.
-var watchStorm = proofRun{"600", "36s", "10m", "3m"}
+var watchStorm = proofRun{"600", "36s", "10m", "5m"}
 
 // TestChaosSeesWhatIsMissing builds the engine without one of its safeguards, and lets chaos find out; with all of them, the same storm
 // shows no difference. It takes minutes: `make chaosproof` runs it.
