@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
 	"github.com/waybill-dev/waybill/core/tally"
+	"github.com/waybill-dev/waybill/core/usecase"
 	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -97,11 +98,17 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 		// or whose adapter has not started, as far as anybody can tell. Of what a person tells it is to be seen which booking it is.
 		tx.PutJobs = append(tx.PutJobs, s.watchJob(sh, a, clock.Later(a.Deadline, now).Add(s.grace(sh, a, m))))
 	}
-	if sh.Cancel != nil && told(a) {
+	switch refusal := s.cancellable(sh); {
+	case sh.Cancel != nil && told(a) && refusal != nil: // nobody can confirm what is refused then
+		for _, l := range s.stands(sh, a, usecase.AsError(refusal).Message, true) {
+			tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: l})
+		}
+		sh.Cancel = nil
+	case sh.Cancel != nil && told(a):
 		a.Doubt.Needs = shipment.Attention
 		a.Doubt.Last = "the cancellation waits until the carrier shows the booking, or a person confirms its number: " + confirmCommand(sh, a)
 		tx.Changes = append(tx.Changes, store.Change{Shipment: sh.ID, Change: s.aside(sh, a, "NEEDS_ATTENTION( "+a.Provider+": "+a.Doubt.Last+" )")})
-	} else {
+	default:
 		s.cancelKept(sh, tx)
 	}
 	return tx

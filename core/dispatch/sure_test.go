@@ -451,3 +451,22 @@ func TestWhichOfSeveralIsAskedBeyondACancellation(t *testing.T) {
 		}
 	})
 }
+
+// Where the adapter cannot cancel, nobody is asked to confirm the number for a cancellation that would be refused: it is over.
+func TestAKeptCancellationIsRefusedWhereTheAdapterCannotCancel(t *testing.T) {
+	e, dash := undecided(t)
+	if res, err := e.cancel("o1"); err != nil || !res.Waiting {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	dash.set(func(f *fakeCarrier) {
+		f.manifest.Abilities = slices.DeleteFunc(slices.Clone(f.manifest.Abilities), func(a carrier.Ability) bool { return a == carrier.CanCancel })
+	})
+	if _, err := e.resolve(booked("D-77")); err != nil {
+		t.Fatal(err)
+	}
+	e.pass(time.Hour)
+	sh := e.get("o1")
+	if len(e.needing()) != 0 || sh.Cancel != nil || sh.Status != shipping.OrderDispatched || len(e.notes("o1", "CANCELLATION_REFUSED")) != 1 || len(dash.cancelled()) > 0 {
+		t.Errorf("status %s, cancel %+v, doubt %+v, asked to cancel %q", sh.Status, sh.Cancel, sh.Attempts[0].Doubt, dash.cancelled())
+	}
+}
