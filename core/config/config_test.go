@@ -425,6 +425,7 @@ func TestWatcherTakesNoRefusedAccount(t *testing.T) {
 
 // A secret that is changed in its own file is taken within seconds.
 func TestWatcherSeesFilesOfSecrets(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, "secret", "first\n")
 	p := write(t, dir, "waybill.yaml", strings.Replace(minimal, "${SECRET}", "${file:secret}", 1))
@@ -518,6 +519,7 @@ func TestWatcherSeesWhatIsSavedDuringAReload(t *testing.T) {
 
 // A file that comes to be where the include's pattern looks is taken within seconds.
 func TestWatcherSeesNewIncludes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := write(t, dir, "waybill.yaml", "include: [conf.d/*.yaml]\n"+minimal)
 	if err := os.Mkdir(filepath.Join(dir, "conf.d"), 0o700); err != nil {
