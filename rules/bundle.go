@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -182,34 +183,44 @@ func (b *Bundle) RuleNames() []string {
 	return slices.Compact(names)
 }
 
-// heads are the rules of the bundle in the order of the phases.
+// rules are the rules of the bundle in the order of the phases, each with what its phase alone has.
+func (b *Bundle) rules() iter.Seq[anyRule] {
+	return func(see func(anyRule) bool) {
+		_ = each(b.holds, see) && each(b.sets, see) && each(b.excludes, see) && each(b.adjusts, see) && each(b.chooses, see) &&
+			each(b.guards, see) && each(b.fallbacks, see) && each(b.warns, see)
+	}
+}
+
+// each hands the rules of one phase on by their places, until see has enough.
+func each[T any, P interface {
+	*T
+	anyRule
+}](list []T, see func(anyRule) bool) bool {
+	for i := range list {
+		if !see(P(&list[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+// heads are what the rules of the bundle have in common, in the order of the phases.
 func (b *Bundle) heads() []*head {
-	var out []*head
-	for i := range b.holds {
-		out = append(out, &b.holds[i].head)
-	}
-	for i := range b.sets {
-		out = append(out, &b.sets[i].head)
-	}
-	for i := range b.excludes {
-		out = append(out, &b.excludes[i].head)
-	}
-	for i := range b.adjusts {
-		out = append(out, &b.adjusts[i].head)
-	}
-	for i := range b.chooses {
-		out = append(out, &b.chooses[i].head)
-	}
-	for i := range b.guards {
-		out = append(out, &b.guards[i].head)
-	}
-	for i := range b.fallbacks {
-		out = append(out, &b.fallbacks[i].head)
-	}
-	for i := range b.warns {
-		out = append(out, &b.warns[i].head)
+	out := make([]*head, 0, b.Size())
+	for r := range b.rules() {
+		out = append(out, r.common())
 	}
 	return out
+}
+
+// ruleOf is the rule that a head is of, nil where it is of none of the bundle's.
+func (b *Bundle) ruleOf(h *head) anyRule {
+	for r := range b.rules() {
+		if r.common() == h {
+			return r
+		}
+	}
+	return nil
 }
 
 // twin is the form of a formula that shows its parts.

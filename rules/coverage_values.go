@@ -125,29 +125,20 @@ func (r *chooseRule) formulas() []*formula.Formula {
 
 func (r *fallbackRule) formulas() []*formula.Formula { return formulasOf(r.extra) }
 
+func (r *holdRule) formulas() []*formula.Formula {
+	if r.until == nil {
+		return nil
+	}
+	return []*formula.Formula{r.until}
+}
+
+func (r *adjustRule) formulas() []*formula.Formula { return formulasOf(r.add, r.charge) }
+
 // valuesOf are the expressions of a rule beside its conditions.
 func (b *Bundle) valuesOf() map[*head][]*formula.Formula {
 	out := map[*head][]*formula.Formula{}
-	for i := range b.holds {
-		if r := &b.holds[i]; r.until != nil {
-			out[&r.head] = []*formula.Formula{r.until}
-		}
-	}
-	for i := range b.sets {
-		out[&b.sets[i].head] = b.sets[i].formulas()
-	}
-	for i := range b.adjusts {
-		r := &b.adjusts[i]
-		out[&r.head] = formulasOf(r.add, r.charge)
-	}
-	for i := range b.chooses {
-		out[&b.chooses[i].head] = b.chooses[i].formulas()
-	}
-	for i := range b.guards {
-		out[&b.guards[i].head] = b.guards[i].formulas()
-	}
-	for i := range b.fallbacks {
-		out[&b.fallbacks[i].head] = b.fallbacks[i].formulas()
+	for r := range b.rules() {
+		out[r.common()] = r.formulas()
 	}
 	return out
 }

@@ -36,9 +36,7 @@ func (d *diffing) effect(h, g *head, c *Change) {
 		base = readable(w.Values)
 	}
 	bases := d.withFees(base, h.node, g.node)
-	if h.phase == "guard" {
-		bases = append(d.withSpent(base, h, g), bases...)
-	}
+	bases = append(d.withSpent(base, h, g), bases...)
 	if len(base) > 0 {
 		bases = append(bases, map[string]string{})
 	}
@@ -160,8 +158,9 @@ func (d *diffing) withFees(base map[string]string, nodes ...*yaml.Node) []map[st
 // withSpent is an order with a small offer, after which more or less was spent that day than a guard lets be spent in one of its two forms: an offer
 // that goes beyond a budget by itself may be over another bound.
 func (d *diffing) withSpent(base map[string]string, h, g *head) []map[string]string {
-	a, z := d.old.b.guardOf(h), d.now.b.guardOf(g)
-	if a == nil || z == nil || a.budget == nil || z.budget == nil {
+	a, ok1 := d.old.b.ruleOf(h).(*guardRule)
+	z, ok2 := d.now.b.ruleOf(g).(*guardRule)
+	if !ok1 || !ok2 {
 		return nil
 	}
 	was, ok1 := fixed(a.budget)
@@ -173,16 +172,6 @@ func (d *diffing) withSpent(base map[string]string, h, g *head) []map[string]str
 	w["budget."+h.name+".spent"] = shipping.Money{Minor: min(was.Minor, is.Minor), Currency: was.Currency}.String()
 	w["option.fee"] = shipping.Money{Minor: 1, Currency: was.Currency}.String()
 	return []map[string]string{w}
-}
-
-// guardOf is the guard that a head is of, nil where it is of none.
-func (b *Bundle) guardOf(h *head) *guardRule {
-	for i := range b.guards {
-		if &b.guards[i].head == h {
-			return &b.guards[i]
-		}
-	}
-	return nil
 }
 
 // effect is what a rule did in a decision, "" where it did nothing.

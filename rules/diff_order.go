@@ -105,19 +105,15 @@ func (b *Bundle) meet(x, y *head) bool {
 
 // about are the attributes that a rule sets, or the events that it speaks of.
 func (b *Bundle) about(h *head) []string {
-	for i := range b.sets {
-		if &b.sets[i].head == h {
-			var out []string
-			for _, a := range b.sets[i].assign {
-				out = append(out, a.attribute)
-			}
-			return out
+	switch r := b.ruleOf(h).(type) {
+	case *setRule:
+		var out []string
+		for _, a := range r.assign {
+			out = append(out, a.attribute)
 		}
-	}
-	for i := range b.fallbacks {
-		if &b.fallbacks[i].head == h {
-			return b.fallbacks[i].fallback.On
-		}
+		return out
+	case *fallbackRule:
+		return r.fallback.On
 	}
 	return nil
 }

@@ -252,15 +252,11 @@ func (l *linter) scoped(h *head) *logic.Tree {
 
 // scopeOf are the options that a rule is about; nil is all.
 func (b *Bundle) scopeOf(h *head) []selector {
-	for i := range b.excludes {
-		if &b.excludes[i].head == h {
-			return b.excludes[i].only
-		}
-	}
-	for i := range b.adjusts {
-		if &b.adjusts[i].head == h {
-			return b.adjusts[i].only
-		}
+	switch r := b.ruleOf(h).(type) {
+	case *excludeRule:
+		return r.only
+	case *adjustRule:
+		return r.only
 	}
 	return nil
 }

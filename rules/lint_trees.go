@@ -186,14 +186,12 @@ func (l *linter) mayFail(h *head) bool {
 // valued is when what a rule needs besides its condition can be computed, nil where that never fails: a rule of choose that does not know by
 // what it splits leaves the order to the next, and so does a fallback that does not know what it may cost.
 func (l *linter) valued(h *head) *logic.Tree {
-	for i := range l.b.chooses {
-		if x := &l.b.chooses[i]; &x.head == h {
-			return l.sure(x.by)
-		}
-	}
-	for i := range l.b.fallbacks {
-		if x := &l.b.fallbacks[i]; &x.head == h && x.extra != nil {
-			return l.sure(x.extra.formula)
+	switch r := l.b.ruleOf(h).(type) {
+	case *chooseRule:
+		return l.sure(r.by)
+	case *fallbackRule:
+		if r.extra != nil {
+			return l.sure(r.extra.formula)
 		}
 	}
 	return nil

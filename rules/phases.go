@@ -40,6 +40,16 @@ func (h *head) conditions() []*formula.Formula {
 	return out
 }
 
+// anyRule is a rule of any phase.
+type anyRule interface {
+	common() *head
+	formulas() []*formula.Formula // that stand beside its conditions
+}
+
+func (h *head) common() *head { return h }
+
+func (h *head) formulas() []*formula.Formula { return nil } // of most phases
+
 type holdRule struct {
 	head
 	until    *formula.Formula // nil: until released, or until a duration has passed

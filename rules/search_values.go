@@ -41,10 +41,8 @@ func (l *linter) variables(heads []*head) []variable {
 	d := &drawing{linter: l, paths: map[string]bool{}}
 	for _, h := range heads {
 		d.read(h.when)
-		for i := range l.b.holds {
-			if &l.b.holds[i].head == h {
-				d.read(l.b.holds[i].until)
-			}
+		if r, ok := l.b.ruleOf(h).(*holdRule); ok {
+			d.read(r.until)
 		}
 		l.trees[h].Each(func(t *logic.Tree) {
 			if strings.HasPrefix(t.Path, "quota.") {
