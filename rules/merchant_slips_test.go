@@ -45,6 +45,11 @@ func TestSlipsOfMerchants(t *testing.T) {
 		{Code: "E503", Text: "exclude:\n  - name: A\n    providers: «ups»\n", Want: "[ups]"},
 		{Code: "E503", Text: "exclude:\n  - name: A\n    when: order.asap\n    enabled: «no»\n", Want: "true or false"},
 		{Code: "E503", Text: "choose:\n  - name: A\n    split: { ups: «50%», rank: 50 }\n", Want: "write 50,"},
+		{Code: "E201", Text: exclude + "local.time < «12»\n", Want: "\"12:00\""},
+		{Code: "E501", Text: "let:\n  a: order.gift\n  «b = order.asap»\n", Want: "b: order.asap"},
+		{Code: "E503", Text: "fallback:\n  - name: A\n    on: [no_driver]\n    steps: [next_ranked]\n    limit: «3»\n", Want: "attempts: 3"},
+		{Code: "E505", Text: "fallback:\n  - name: A\n    on: [no_driver]\n    steps: [«next»]\n", Want: "next_ranked, { use: own_fleet }"},
+		{Code: "E505", Text: "fallback:\n  - name: A\n    on: [no_driver]\n    steps: [«ups/ground»]\n", Want: "{ use: ups/ground }"},
 		{Code: "E503", Text: "rank: «cheapest»\n", Want: "strategy: cheapest"},
 		{Code: "E501", Text: "exclude:\n  - name«:»A\n    when: order.asap\n", Want: "blank behind it"},
 		{Code: "E501", Text: "exclude:\n  «-»name: A\n   when: order.asap\n", Want: "blank behind it"},
@@ -93,5 +98,14 @@ func TestSlipsOfLists(t *testing.T) {
 		if ok != refused || ok && (check.Problems[0].File != "lists/far.csv" || check.Problems[0].Line != 1 || !strings.Contains(check.Problems[0].Hint, "the entry alone")) {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// TestAnUnknownKeyIsToldOfItsRule: also before the rule's own name is read.
+func TestAnUnknownKeyIsToldOfItsRule(t *testing.T) {
+	_, err := loaded(t, "rules: 1\nexclude:\n  - provider: [ups]\n    name: Far away\n", rules.Options{})
+	check, ok := errors.AsType[*rules.CheckError](err)
+	if !ok || check.Problems[0].Where != `rule "Far away" (exclude)` {
+		t.Errorf("%v", err)
 	}
 }

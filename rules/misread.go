@@ -111,7 +111,7 @@ func (m *misreader) member(line string, column int) {
 		return
 	case end < 0:
 		if last := len(m.levels) - 1; !m.awaits && last >= 0 && !m.levels[last].list && m.levels[last].indent >= column {
-			m.fatal(m.row, column, len(strings.TrimRight(line, " \t")), "this line has no key", "write key: value, with a blank behind the colon; a text of several lines begins with | and is indented below it")
+			m.fatal(m.row, column, len(strings.TrimRight(line, " \t")), "this line has no key", assigned(line)+"write key: value, with a blank behind the colon; a text of several lines begins with | and is indented below it")
 			return
 		}
 		if m.awaits {
@@ -127,6 +127,16 @@ func (m *misreader) member(line string, column int) {
 	if m.awaits = at >= len(line) || line[at] == '#'; !m.awaits {
 		m.value(line, at, column)
 	}
+}
+
+var assignmentSlip = regexp.MustCompile(`^[- ]*([A-Za-z_]\w*) *=+ *([^=].*?)\s*$`)
+
+// assigned says how a line is written that has an equals sign where YAML wants a colon, "" where it has none.
+func assigned(line string) string {
+	if m := assignmentSlip.FindStringSubmatch(line); m != nil {
+		return fmt.Sprintf("a colon stands between a key and its value: %s: %s; ", m[1], m[2])
+	}
+	return ""
 }
 
 // keyEnd is where the colon of the key stands that begins at a place, -1 where there is none.

@@ -184,15 +184,17 @@ func (c *checker) rule(d *document, phase string, n *yaml.Node) {
 		}
 	}
 	places, forms := c.patched(d, phase, name, n)
-	c.ruleForm(d, phase, n, variant{places, ""})
+	c.ruleForm(d, phase, name, n, variant{places, ""})
 	for i, form := range forms {
-		c.ruleForm(d, phase, form, variant{places, places[i]})
+		c.ruleForm(d, phase, name, form, variant{places, places[i]})
 	}
 }
 
 // ruleForm reads one form of a rule. A rule that is not enabled is checked like any other, and then left out.
-func (c *checker) ruleForm(d *document, phase string, n *yaml.Node, v variant) {
-	d.where = "a rule of " + phase
+func (c *checker) ruleForm(d *document, phase, name string, n *yaml.Node, v variant) {
+	if d.where = "a rule of " + phase; name != "" {
+		d.where = ruleAt(name, phase, v.at)
+	}
 	before := len(c.problems)
 	keys := append(slices.Clone(commonKeys), phaseKeys[phase]...)
 	r := &reading{checker: c, document: d, node: n, enabled: true, before: before, head: head{variant: v, file: d.name, line: n.Line, column: n.Column, phase: phase, node: n}}
@@ -240,6 +242,15 @@ func (r *reading) member(key string) *yaml.Node {
 	return nil
 }
 
+// ruleAt says which rule a problem is of: of a phase, in its form at a place, "" for the usual one.
+func ruleAt(name, phase, at string) string {
+	where := fmt.Sprintf("rule %q (%s)", name, phase)
+	if at != "" {
+		where += " at " + at
+	}
+	return where
+}
+
 func (r *reading) readName(phase string) {
 	n := r.member("name")
 	if n == nil {
@@ -247,9 +258,7 @@ func (r *reading) readName(phase string) {
 		return
 	}
 	r.head.name = r.text(n, "name")
-	r.where = fmt.Sprintf("rule %q (%s)", r.head.name, phase)
-	if r.head.at != "" {
-		r.where += " at " + r.head.at
+	if r.where = ruleAt(r.head.name, phase, r.head.at); r.head.at != "" {
 		return
 	}
 	if r.head.name != "" {

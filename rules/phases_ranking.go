@@ -134,9 +134,18 @@ func (r *reading) fallback() {
 	}
 }
 
+const stepForms = "next_ranked, { use: own_fleet }, { hold_for: 30m } or { notify: manager }"
+
 func (r *reading) step(n *yaml.Node) Step {
 	if n.Kind == yaml.ScalarNode {
-		r.oneOf(n, "a step", []string{"next_ranked"})
+		t, hint := r.text(n, "a step"), "a step is "+stepForms
+		if account, _, _ := strings.Cut(t, "/"); slices.Contains(r.providers, account) {
+			hint = fmt.Sprintf("write { use: %s }", t)
+		}
+		if t != "" && t != "next_ranked" {
+			r.home(n).report(Problem{Code: "E505", Line: n.Line, Column: n.Column, End: n.Column + width(n), Sentence: fmt.Sprintf("a step cannot be %q", t), Hint: hint,
+				DidYouMean: formula.Suggest(t, []string{"next_ranked"})})
+		}
 		return Step{NextRanked: true}
 	}
 	var s Step
@@ -158,7 +167,7 @@ func (r *reading) step(n *yaml.Node) Step {
 		}
 	}
 	if kinds != 1 {
-		r.fault(n, "E502", "a step does one thing", "next_ranked, { use: own_fleet }, { hold_for: 30m } or { notify: manager }")
+		r.fault(n, "E502", "a step does one thing", stepForms)
 	}
 	return s
 }

@@ -316,6 +316,8 @@ func mappingHint(what string, known []string) string {
 		return "write the name of a rule and what changes, without a - before it: Cold food: { enabled: false }"
 	case strings.HasPrefix(what, "a patch of "):
 		return "write what changes: { enabled: false }"
+	case what == "limit":
+		return "write limit: { attempts: 3, within: 1h }; its keys are: " + strings.Join(known, ", ")
 	case len(known) > 0:
 		return "its keys are: " + strings.Join(known, ", ")
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -237,7 +238,9 @@ func (g *guard) enum(value, literal ast.Node) {
 	}
 	if odd := g.env.Odd(pathOf(value), s.Value); odd != nil {
 		p := g.fail(s, odd.Code, "%s", odd.Message)
-		p.DidYouMean, p.Hint = odd.DidYouMean, odd.Hint
+		if p.Hint = odd.Hint; odd.DidYouMean != "" {
+			p.DidYouMean = strconv.Quote(odd.DidYouMean) // it goes where the text stands, with its quotes
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -453,6 +454,9 @@ func unitHint(kind, path, number string) string {
 	}
 	if path == "local.weekday" {
 		return `weekdays are texts: "mon", "tue", "wed", "thu", "fri", "sat", "sun"`
+	}
+	if hour, err := strconv.Atoi(number); err == nil && path == "local.time" && hour >= 0 && hour < 24 {
+		return fmt.Sprintf(`a time of day stands in quotes, with its minutes: "%02d:00"`, hour)
 	}
 	if kind == Text {
 		return fmt.Sprintf(`a text stands in quotes: "%s"`, number)

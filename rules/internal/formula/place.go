@@ -158,7 +158,7 @@ func (m *misplacer) list(field, list ast.Node, name string) {
 	if more := len(odd) - 1; more > 0 {
 		message += fmt.Sprintf("; so it is with %d more", more)
 	}
-	m.tell(list, message, of.meant(odd[0]), of.hint)
+	m.tell(list, message, "", "write "+of.meant(odd[0])+" there; "+of.hint)
 }
 
 func (m *misplacer) tell(at ast.Node, message, meant, hint string) {
