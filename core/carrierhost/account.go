@@ -74,7 +74,7 @@ func newAccount(h *Host, a *adapter, cfg *config.Account) *Account {
 // long as it stays the same. Breakers start anew: a change is how an operator mends an account.
 func (c *Account) agree(cfg *config.Account) bool {
 	old := c.terms.Load()
-	if old != nil && *old.cfg == *cfg {
+	if old != nil && old.cfg.Same(cfg) {
 		return false
 	}
 	t := &terms{cfg: cfg, veil: veil{}.over(cfg.Hidden)}

@@ -262,12 +262,13 @@ func TestApplyOpensChangesAndCloses(t *testing.T) {
 			return nil
 		}
 	}}
-	inBubble(t, p, nil, []*config.Account{acct("a"), acct("b")}, func(t *testing.T, h *Host) {
+	graced := func() *config.Account { return acct("b", func(a *config.Account) { a.Grace = new(time.Minute) }) }
+	inBubble(t, p, nil, []*config.Account{acct("a"), graced()}, func(t *testing.T, h *Host) {
 		release = make(chan struct{})
 		ready(t, h)
 		a := account(t, h, "a")
 		changed := acct("a", func(a *config.Account) { a.Config = "new" })
-		if err := h.Apply([]*config.Account{changed, acct("b"), acct("c")}); err != nil {
+		if err := h.Apply([]*config.Account{changed, graced(), acct("c")}); err != nil {
 			t.Fatal(err)
 		}
 		ready(t, h)
@@ -286,7 +287,7 @@ func TestApplyOpensChangesAndCloses(t *testing.T) {
 		answered := make(chan *carrier.Error, 1)
 		go func() { _, err := service(t, t.Context(), a); answered <- err }()
 		synctest.Wait()
-		if err := h.Apply([]*config.Account{acct("b")}); err != nil {
+		if err := h.Apply([]*config.Account{graced()}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -327,7 +328,8 @@ func TestAnAccountThatComesBackWhileItLeavesStaysOpen(t *testing.T) {
 			return nil
 		}
 	}}
-	inBubble(t, p, nil, []*config.Account{acct("a"), acct("b")}, func(t *testing.T, h *Host) {
+	graced := func() *config.Account { return acct("b", func(a *config.Account) { a.Grace = new(time.Minute) }) }
+	inBubble(t, p, nil, []*config.Account{acct("a"), graced()}, func(t *testing.T, h *Host) {
 		release = make(chan struct{})
 		ready(t, h)
 		a := account(t, h, "a")

@@ -213,6 +213,13 @@ type Account struct {
 	Tracking   Tracking `yaml:"tracking"` // where it differs from that of all accounts
 }
 
+// Same reports whether two accounts say the same.
+func (a *Account) Same(b *Account) bool {
+	x, y := *a, *b
+	x.Grace, y.Grace = nil, nil
+	return x == y && (a.Grace == b.Grace || a.Grace != nil && b.Grace != nil && *a.Grace == *b.Grace)
+}
+
 // Location is a place that orders are picked up at, or returned to.
 type Location struct {
 	ID             string           `yaml:"-"`
