@@ -93,7 +93,7 @@ type Item struct {
 // Place is `order.to` and `order.from`.
 type Place struct {
 	Country    string `json:"country" expr:"country"` // ISO 3166-1 alpha-2
-	State      string `json:"state" expr:"state"`
+	State      string `json:"state" expr:"state"`     // in the United States and Canada the code: CA, ON
 	City       string `json:"city" expr:"city"`
 	PostalCode string `json:"postal_code" expr:"postal_code"`
 	HasUnit    bool   `json:"has_unit" expr:"has_unit"` // an apartment number or a second street line

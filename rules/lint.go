@@ -105,13 +105,13 @@ func (b *Bundle) Doubts() []Problem {
 }
 
 // LintHits names the rules that did nothing in a number of orders; hits counts, by rule, those in which it did.
-func (b *Bundle) LintHits(hits map[string]int, orders int) []Finding {
+func (b *Bundle) LintHits(hits map[string]int, n int) []Finding {
 	l := &linter{b: b}
 	named := map[string]bool{}
 	for _, h := range b.heads() {
 		if hits[h.name] == 0 && !named[h.name] {
 			named[h.name] = true
-			l.report(h, "W620", fmt.Sprintf("it did nothing in %d orders", orders), "see whether it still says what is meant", pastOrders)
+			l.report(h, "W620", "it did nothing in "+orders(n), "see whether it still says what is meant", pastOrders)
 		}
 	}
 	return l.found

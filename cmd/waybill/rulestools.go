@@ -98,7 +98,7 @@ func changeText(c rules.Change) string {
 		order map[string]string
 	}{{"does not apply any more to", c.NoLonger}, {"applies now to", c.Now}, {"decides otherwise about", c.Otherwise}} {
 		if w.order != nil {
-			fmt.Fprintf(&out, "    %s %s\n", w.text, printable(rules.OrderText(w.order)))
+			fmt.Fprintf(&out, "    %s %s\n", w.text, printable(anOrder(w.order)))
 		}
 	}
 	if c.Same {
@@ -108,6 +108,18 @@ func changeText(c rules.Change) string {
 		fmt.Fprintf(&out, "    no order that tells them apart: %s\n", printable(c.NotFound))
 	}
 	return out.String()
+}
+
+// anOrder says which order shows a change.
+func anOrder(order map[string]string) string {
+	text := rules.OrderText(order)
+	switch {
+	case len(order) == 1 && order["order.id"] == "any":
+		return "any order"
+	case strings.HasPrefix(text, "with: "):
+		return "an order " + text
+	}
+	return "an order with " + text
 }
 
 func newRulesFmtCmd(p *program) *cobra.Command {

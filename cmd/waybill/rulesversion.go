@@ -61,7 +61,7 @@ func (d *deciders) of(ctx context.Context, record *rules.Decision) (*rules.Bundl
 	}
 	var v ruleVersion
 	if err := d.client.get(ctx, "/rules/versions/"+url.PathEscape(record.Rules), &v); err != nil {
-		return nil, fmt.Errorf("the rules %s that decided: %w", record.Rules, err)
+		return nil, fmt.Errorf("the rules %s that decided: %w; where their files are in a folder, name it with --rules", record.Rules, err)
 	}
 	b, err := v.load(record)
 	if err == nil {

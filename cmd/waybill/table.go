@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -11,10 +12,15 @@ import (
 )
 
 // table writes aligned columns. Cells are made printable: what a carrier or a caller has written must not steer a terminal.
-type table struct{ w *tabwriter.Writer }
+type table struct {
+	w    *tabwriter.Writer
+	out  io.Writer
+	text *bytes.Buffer // what w has laid out
+}
 
 func newTable(out io.Writer, head ...string) *table {
-	t := &table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	text := &bytes.Buffer{}
+	t := &table{tabwriter.NewWriter(text, 0, 0, 2, ' ', 0), out, text}
 	if len(head) > 0 {
 		t.row(head...)
 	}
@@ -25,7 +31,7 @@ func (t *table) row(cells ...string) {
 	for i, c := range cells {
 		cells[i] = printable(c)
 	}
-	fmt.Fprintln(t.w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	fmt.Fprintln(t.w, strings.Join(cells, "\t")) // also what is empty at the end: a row with fewer cells begins a table of its own
 }
 
 // field writes a name and a value, unless there is none.
@@ -35,7 +41,19 @@ func (t *table) field(name, value string) {
 	}
 }
 
-func (t *table) flush() error { return t.w.Flush() }
+// flush writes the rows, without blanks at their ends.
+func (t *table) flush() error {
+	if err := t.w.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(t.text.String()) {
+		if _, err := fmt.Fprintln(t.out, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	t.text.Reset()
+	return nil
+}
 
 // printable is s on one line without control characters.
 func printable(s string) string {
