@@ -29,7 +29,7 @@ const courier = "courier"
 // booking has just ceased to be one of the account's open ones. Only news of the live booking move the order. A late one, or
 // one of an attempt that has ended, enters the history and moves nothing. While we ask the carrier to cancel, its word that the
 // booking has ended is left to whoever hears the answer: that one knows what the order is to become. A cancellation that is kept, and of
-// which the carrier was not asked yet, is done with that.
+// which the carrier was not asked yet, is done with that. So is one that the merchant has made at the carrier itself: the order is cancelled.
 func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Change, over bool) {
 	a := s.Attempt(number)
 	if a == nil || !s.ErasedAt.IsZero() {
@@ -43,9 +43,11 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 			moves = false
 		}
 		wished := moves && !h.Person && s.Cancel != nil && gone(a, s, h.Status)
+		withdrawn := moves && !h.Person && !wished && h.withdrawn()
 		switch {
 		case wished:
 			h = s.wished(h)
+		case withdrawn: // in the carrier's own words
 		case moves && !h.Person && h.Status == shipping.OrderCancelled:
 			h = unasked(h)
 			a.end(now)
@@ -61,9 +63,12 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 		s.UpdatedAt = now
 		lines = append(lines, line)
 		switch {
-		case wished:
+		case wished, withdrawn:
 			a.end(now)
 			a.State, s.Cancel, s.Failure = Cancelled, nil, nil
+			if withdrawn {
+				lines = append(lines, s.overtaken(a, asked, now)...)
+			}
 		case moves:
 			s.settle(a, h, now)
 			lines = append(lines, s.overtaken(a, asked, now)...)
@@ -95,6 +100,8 @@ func (s *Shipment) overtaken(a *Attempt, was asked, now time.Time) (lines []Chan
 		line("CANCELLATION_REFUSED")
 	}
 	switch {
+	case a.State == Cancelled && was.edit: // nothing is booked any more that it could be of
+		line("EDIT_REFUSED")
 	case a.State != Ended:
 	case was.change != nil && s.Status != shipping.OrderDelivered:
 		id := s.Order.ExternalID
@@ -124,6 +131,11 @@ func (s *Shipment) wished(h Heard) Heard {
 	}
 	h.Status, h.SubStatus, h.Reason, h.User = shipping.OrderCancelled, "", nil, s.Cancel.By
 	return h
+}
+
+// withdrawn reports whether a carrier says that the merchant has had the booking cancelled there.
+func (h Heard) withdrawn() bool {
+	return h.Status == shipping.OrderCancelled && h.Reason != nil && h.Reason.Code == shipping.CancelledByMerchant
 }
 
 // unasked is a carrier's own cancellation: the order can be tried again.

@@ -151,6 +151,48 @@ func TestAKeptCancellationEndsWithTheBooking(t *testing.T) {
 	}
 }
 
+func withdrawn(h *shipment.Heard) {
+	h.Reason = &shipping.EventReason{Code: shipping.CancelledByMerchant, Title: "Cancelled by the merchant", Note: "cancelled_by_creator"}
+}
+
+// What the merchant has had cancelled at the carrier is cancelled, in the carrier's words, and nobody tries it again; what the carrier has given
+// up by itself can be tried.
+func TestAMerchantsOwnCancellationEndsTheOrder(t *testing.T) {
+	for _, mode := range []string{"courier", "ground"} {
+		s := booked(mode)
+		s.Failure = &shipment.Failure{}
+		lines, over := hear(s, shipping.OrderCancelled, withdrawn)
+		if s.Status != shipping.OrderCancelled || s.SubStatus != "" || s.Retryable() || !s.Final() || !s.AtRest() || s.Failure != nil || !over || s.Attempts[0].State != shipment.Cancelled {
+			t.Errorf("%s: %s %s, %s, over %v", mode, s.Status, s.SubStatus, s.Attempts[0].State, over)
+		}
+		if len(lines) != 1 || lines[0].Late || lines[0].User != "UPS" || lines[0].Note != "C( words )" || lines[0].Reason == nil || lines[0].Reason.Code != shipping.CancelledByMerchant {
+			t.Errorf("%s: lines %+v", mode, lines)
+		}
+	}
+	edited := booked("courier")
+	edited.Attempts[0].EditIntent = &shipment.EditIntent{By: "shop"}
+	if lines, _ := hear(edited, shipping.OrderCancelled, withdrawn); len(lines) != 2 || lines[1].Note != "EDIT_REFUSED( UPS: the booking had come to its end before )" || edited.Attempts[0].EditIntent != nil {
+		t.Errorf("with an edit under way: %+v", lines)
+	}
+	asked := booked("courier")
+	asked.Attempts[0].CancelIntent = &shipment.CancelIntent{By: shipment.System, Replace: asked.Wish()}
+	if lines, over := hear(asked, shipping.OrderCancelled, withdrawn); asked.Status != shipping.OrderDispatched || over || len(lines) != 1 || !lines[0].Late {
+		t.Errorf("of what we cancel ourselves: %s, over %v, %+v", asked.Status, over, lines)
+	}
+	kept := booked("courier")
+	kept.Cancel = &shipment.CancelRequest{By: "shop", Kept: true}
+	if lines, _ := hear(kept, shipping.OrderCancelled, withdrawn); kept.Status != shipping.OrderCancelled || lines[0].User != "shop" || kept.Cancel != nil {
+		t.Errorf("of what was to be cancelled: %s, %+v", kept.Status, lines)
+	}
+	for name, own := range map[string]func(*shipment.Heard){"without a reason": func(*shipment.Heard) {}, "for its own": func(h *shipment.Heard) { h.Reason = &shipping.EventReason{Code: "OTHER"} }} {
+		s := booked("courier")
+		hear(s, shipping.OrderCancelled, own)
+		if s.Status != shipping.ErrorException || s.SubStatus != shipment.CancelledByProvider || !s.Retryable() || s.Attempts[0].State != shipment.Ended {
+			t.Errorf("cancelled by the carrier %s: %s %s, %s", name, s.Status, s.SubStatus, s.Attempts[0].State)
+		}
+	}
+}
+
 // A booking that ends undelivered while nobody knows whether its carrier has taken a change leaves the changed order.
 func TestAnEndWithoutDeliveryKeepsTheChangeInDoubt(t *testing.T) {
 	for _, st := range []shipping.Status{shipping.OrderCancelled, shipping.OrderFailed, shipping.ErrorException} {

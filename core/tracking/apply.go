@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
@@ -179,9 +180,19 @@ func heardOf(t *tracker.Tracker, a *shipment.Attempt, n *news, live bool) []ship
 		out = append(out, h)
 	}
 	if !settled {
-		out = append(out, shipment.Heard{Status: t.Status, SubStatus: t.SubStatus, At: t.UpdatedAt, User: a.Provider})
+		out = append(out, shipment.Heard{Status: t.Status, SubStatus: t.SubStatus, Reason: reasonOf(t), At: t.UpdatedAt, User: a.Provider})
 	}
 	return out
+}
+
+// reasonOf is the reason of what a tracker says about now: that of the last event which says the same.
+func reasonOf(t *tracker.Tracker) *shipping.EventReason {
+	for _, e := range slices.Backward(t.Events) {
+		if e.Status == t.Status && e.SubStatus == t.SubStatus {
+			return e.Reason
+		}
+	}
+	return nil
 }
 
 // noteOf is a carrier's code and words as CODE( words ), or what a person has noted.

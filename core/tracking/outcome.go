@@ -22,7 +22,7 @@ func outcome(tx *store.Tx, sh *shipment.Shipment, a *shipment.Attempt, lines []s
 	switch sh.Status {
 	case shipping.OrderDelivered:
 		tx.Counts = append(tx.Counts, tally.Delivered(a, a.Quote.Delivery.EndsAt.Time, sh.Progress.ActualDelivery.Time)...)
-	case shipping.OrderCancelled: // as was asked for
+	case shipping.OrderCancelled: // as was asked for, here or at the carrier
 		tx.Counts = append(tx.Counts, tally.Back(a)...)
 	case shipping.ErrorException, shipping.OrderFailed:
 		tx.Counts = append(tx.Counts, tally.GivenUp(a)...)

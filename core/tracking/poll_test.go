@@ -289,6 +289,37 @@ func TestACarriersOwnCancelCanBeTriedAgain(t *testing.T) {
 	}
 }
 
+// What the merchant has had cancelled at the carrier ends the order, and counts no more.
+func TestAMerchantsOwnCancellationIsTheOrders(t *testing.T) {
+	withdrawn := func(minute int) shipping.TrackingEvent {
+		e := ev(minute, shipping.OrderCancelled)
+		e.Reason = &shipping.EventReason{Code: shipping.CancelledByMerchant, Title: "Cancelled by the merchant"}
+		return e
+	}
+	for name, c := range map[string]struct {
+		mode    string
+		numbers []string
+		said    [][]shipping.TrackingEvent // of each number
+		want    []string
+	}{
+		"a delivery":                           {"courier", []string{"N1"}, [][]shipping.TrackingEvent{{withdrawn(1)}}, []string{"ORDER_CANCELLED"}},
+		"a label":                              {"ground", []string{"N1"}, [][]shipping.TrackingEvent{{withdrawn(1)}}, []string{"ORDER_CANCELLED"}},
+		"two parcels, the second void earlier": {"ground", []string{"N1", "N2"}, [][]shipping.TrackingEvent{{withdrawn(5)}, {withdrawn(3)}}, []string{"?ORDER_CANCELLED", "?ORDER_CANCELLED", "ORDER_CANCELLED"}},
+	} {
+		e := newFollower(t)
+		sh, tr := e.book("o1", c.mode, c.numbers...)
+		for i, n := range c.numbers {
+			e.carrier.says(n, c.said[i]...)
+		}
+		e.pass(time.Minute)
+		e.wantHistory(sh.ID, c.want...)
+		got := e.shipment(sh.ID)
+		if got.Status != shipping.OrderCancelled || got.Attempts[0].State != shipment.Cancelled || got.Retryable() || e.open() != 0 || e.tracker(tr.ID).Stopped == "" {
+			t.Errorf("%s: %s, attempt %s, %d open, stopped %q", name, got.Status, got.Attempts[0].State, e.open(), e.tracker(tr.ID).Stopped)
+		}
+	}
+}
+
 func TestOurOwnCancellationIsLeftToWhoHearsTheAnswer(t *testing.T) {
 	e := newFollower(t)
 	sh, _ := e.book("o1", "courier", "1Z1")

@@ -66,7 +66,7 @@ var ends = map[string]struct {
 	meaning
 	reason, title string
 }{
-	"cancelled_by_creator":      {meaning{shipping.OrderCancelled, ""}, "CANCELLED_BY_MERCHANT", "Cancelled by the merchant"},
+	"cancelled_by_creator":      {meaning{shipping.OrderCancelled, ""}, shipping.CancelledByMerchant, "Cancelled by the merchant"},
 	assignFailed:                {meaning{shipping.OrderFailed, ""}, "NO_DRIVER_AVAILABLE", "No driver available"},
 	"failed_to_process_payment": {meaning{shipping.OrderFailed, ""}, "OTHER", "Payment failed"},
 	"failed_to_pickup":          {meaning{shipping.ErrorException, ""}, "ORDER_ISSUE", "Order issue"},

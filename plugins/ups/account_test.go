@@ -388,11 +388,15 @@ func TestStatuses(t *testing.T) {
 		{"X", "48", "022", shipping.OrderRedelivery, ""}, {"X", "49", "022", shipping.OrderUndeliverable, ""}, {"X", "55", "060", shipping.OrderRedelivery, ""},
 		{"X", "DL", "033", shipping.OrderUndeliverable, returnStarted}, {"X", "", "092", shipping.OrderDelayed, customs},
 		{"X", "RZ", "014", shipping.InTransit, ""}, {"X", "RZ", "", shipping.OrderDelayed, customs}, {"X", "DJ", "", shipping.OrderDelayed, weather},
-		{"MV", "VP", "007", shipping.OrderCancelled, ""}, {"W", "XX", "", "", ""}, {"", "011", "", shipping.OrderDelivered, ""},
+		{"MV", "VP", "007", shipping.OrderCancelled, ""}, {"MV", "VP", "", shipping.OrderCancelled, ""},
+		{"MV", "", "", shipping.OrderCancelled, ""}, {"W", "XX", "", "", ""}, {"", "011", "", shipping.OrderDelivered, ""},
 	} {
 		got := meaningOfStatus(status{Type: tt.kind, Code: tt.code, StatusCode: tt.three})
 		if got.status != tt.want || got.sub != tt.sub {
 			t.Errorf("%s/%s/%s is %q %q, want %q %q", tt.kind, tt.code, tt.three, got.status, got.sub, tt.want, tt.sub)
+		}
+		if by := got.reason == shipping.CancelledByMerchant; by != (tt.want == shipping.OrderCancelled) {
+			t.Errorf("%s/%s/%s is for the reason %q", tt.kind, tt.code, tt.three, got.reason)
 		}
 	}
 	for _, m := range []map[text]outcome{bySure, byPair, byDoubt, byType} {

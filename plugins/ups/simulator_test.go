@@ -150,6 +150,13 @@ func TestVoidAtTheSimulator(t *testing.T) {
 	if err != nil || len(found) > 1 || len(found) == 1 && !found[0].Cancelled {
 		t.Errorf("found %+v, %v", found, err)
 	}
+	ups, err := w.Track(ctx, carrier.TrackRequest{Parcels: []carrier.TrackedParcel{{Number: b.TrackingID}}})
+	if err != nil || len(ups) != 1 || len(ups[0].Events) == 0 {
+		t.Fatalf("tracked %+v, %v", ups, err)
+	}
+	if e := ups[0].Events[len(ups[0].Events)-1]; e.Status != shipping.OrderCancelled || e.Reason == nil || e.Reason.Code != shipping.CancelledByMerchant {
+		t.Errorf("the shipper's void is tracked as %+v", e)
+	}
 	_, err = w.Cancel(ctx, carrier.CancelRequest{CarrierRef: "1Z5R89390357567127"})
 	if e := carrier.AsError(err); e.Code != carrier.BookingNotFound || e.Effect != carrier.EffectNone {
 		t.Errorf("void of an unknown shipment: %+v", e)

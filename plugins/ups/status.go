@@ -22,15 +22,19 @@ const (
 	customerUnavailable = "CUSTOMER_UNAVAILABLE"
 )
 
+// withdrawn is the end of a shipment that was voided. UPS documents voids as the shipper's own alone, by the interface or at ups.com.
+var withdrawn = outcome{status: shipping.OrderCancelled, reason: shipping.CancelledByMerchant}
+
 var reasonTitles = map[string]string{
 	customs: "Held by customs", weather: "Weather", customerUnavailable: "Receiver not available",
+	shipping.CancelledByMerchant: "Cancelled by the merchant",
 }
 
 // bySure are the three-digit codes that mean one thing under every type. 005 is not here: it stands for the first scan and
 // for every one after it.
 var bySure = table(map[outcome]string{
 	{status: shipping.OrderDispatched}:                             "003",
-	{status: shipping.OrderCancelled}:                              "007",
+	withdrawn:                                                      "007",
 	{status: shipping.PickupCompleted}:                             "038 167 168 169",
 	{status: shipping.InTransit}:                                   "014 071", // 014: customs have released it
 	{status: shipping.OutForDelivery}:                              "006 021 037 072 089 091",
@@ -44,7 +48,7 @@ var bySure = table(map[outcome]string{
 // byPair are type and code.
 var byPair = table(map[outcome]string{
 	{status: shipping.OrderDispatched}:                              "M/MP",
-	{status: shipping.OrderCancelled}:                               "MV/VP",
+	withdrawn:                                                       "MV/VP",
 	{status: shipping.PickupCompleted}:                              "P/PU I/PU I/PC I/PT I/OR I/OC I/XD",
 	{status: shipping.InTransit}:                                    "I/AR I/DP I/DS I/AF I/HU I/AT I/EP I/IP I/YP",
 	{status: shipping.OutForDelivery}:                               "I/OD I/OF I/OT",
@@ -69,7 +73,7 @@ var byDoubt = table(map[outcome]string{
 // everything from the first scan to the van.
 var byType = map[text]outcome{
 	"M":  {status: shipping.OrderDispatched},
-	"MV": {status: shipping.OrderCancelled},
+	"MV": withdrawn,
 	"P":  {status: shipping.PickupCompleted},
 	"RS": {status: shipping.OrderUndeliverable, sub: returnStarted},
 	"X":  {status: shipping.ErrorException},

@@ -36,6 +36,11 @@ var Statuses = []Status{
 	OrderDelivered, OrderDelayed, OrderRedelivery, OrderUndeliverable, ErrorException, OrderCancelled,
 }
 
+// CancelledByMerchant is the code of the reason of an ORDER_CANCELLED which says that the merchant itself has had the booking cancelled, at
+// the carrier's desk or by its interface, whoever has asked for that. A carrier that gives a booking up tells any other reason, or none: such
+// an order may be booked anew, and one that its merchant has cancelled never is.
+const CancelledByMerchant = "CANCELLED_BY_MERCHANT"
+
 // EventReason says why something happened, in a code, a title for people and the carrier's own words.
 type EventReason struct {
 	Code  string `json:"code"`
