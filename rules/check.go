@@ -29,6 +29,7 @@ type checker struct {
 	zones      map[string]area
 	lets       []let
 	letStage   map[string]int
+	letNames   map[string]bool    // which all environments share
 	rules      map[string]string  // phases by name
 	first      map[string]string  // where names first stand, by what they name: "rule Cold food"
 	patches    map[string][]patch // by name of the rule
@@ -299,7 +300,7 @@ var letKinds = []string{formula.Bool, formula.Number, formula.Text, formula.Mone
 func (c *checker) compileLet(d *document, p pair, env *formula.Env) {
 	d.where = fmt.Sprintf("let %s", p.key)
 	defer func() { d.where = "" }()
-	fresh := &formula.Env{Vars: maps.Clone(env.Vars), Enums: env.Enums, Usual: env.Usual, Members: env.Members, Elsewhere: env.Elsewhere, Currency: env.Currency}
+	fresh := &formula.Env{Vars: maps.Clone(env.Vars), Enums: env.Enums, Usual: env.Usual, Members: env.Members, Elsewhere: env.Elsewhere, Currency: env.Currency, Lets: env.Lets}
 	for _, l := range c.lets {
 		fresh.Vars[l.name] = l.zero
 	}
@@ -310,7 +311,7 @@ func (c *checker) compileLet(d *document, p pair, env *formula.Env) {
 		zero = reflect.Zero(f.Type).Interface()
 		stage = c.stageOf(f.Uses)
 	}
-	c.letStage[p.key] = stage
+	c.letStage[p.key], c.letNames[p.key] = stage, true
 	c.mark(d, p.key, p.node)
 	l := let{p.key, f, stage, zero, d.name, p.node.Line}
 	c.lets = append(c.lets, l)

@@ -61,7 +61,7 @@ func (r *deciding) moved() {
 		if i == r.eligible[0] {
 			break
 		}
-		if !r.barred(i) {
+		if !r.outAnyway(i) {
 			led := &r.d.Options[i]
 			c.Moved, c.Instead = true, selector{led.Account, led.Service}.String()
 			break
@@ -70,12 +70,12 @@ func (r *deciding) moved() {
 	delete(r.m.Vars, "option")
 }
 
-// barred reports whether a guard takes an option out wherever it stands in the ranking.
-func (r *deciding) barred(i int) bool {
+// outAnyway reports whether a guard takes an option out wherever it stands in the ranking.
+func (r *deciding) outAnyway(i int) bool {
 	if slices.Contains(r.eligible, i) || len(r.bundle.guards) == 0 {
 		return false
 	}
-	r.look(i, stageQuote)
+	r.look(&r.vars[i])
 	r.m.Vars["chosen"] = &r.vars[i]
 	for n := range r.bundle.guards {
 		if rule := &r.bundle.guards[n]; rule.breach == "next" {

@@ -25,7 +25,7 @@ const (
 // speak of, or of its fee. Each was tried: the decision was made again with it. An option that no single change helps is left
 // out, and so is one that was never quoted, as nobody knows what it would have asked.
 func WhatIf(b *Bundle, d Decision) ([]string, error) {
-	again, err := recompute(b, &d, RecordSchema)
+	again, err := recompute(b, &d, shapeSchema(d.Schema))
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +60,13 @@ func (w *whatIf) decide(in Input, i int, fee shipping.Money) (Decision, bool) {
 	if w.tries++; w.tries > maxWhatIfTries {
 		return Decision{}, false
 	}
-	plan := w.bundle.Prepare(in, w.d.Plan.Candidates)
+	plan := w.bundle.prepare(w.d.Schema, in, w.d.Plan.Candidates)
 	offers := make([]Offer, len(w.d.Options))
 	for n, o := range w.d.Options {
 		offers[n] = Offer{ID: o.ID, Account: o.Account, Quote: o.Quote}
 	}
 	offers[i].Quote.Amount = fee
-	made := w.bundle.Decide(plan, offers, w.d.Refused...)
+	made := w.bundle.decide(w.d.Schema, plan, offers, w.d.Refused)
 	o := &w.d.Options[i]
 	return made, made.Winner != nil && made.Winner.ID == o.ID && made.Winner.Account == o.Account && made.Winner.Service == o.Service
 }

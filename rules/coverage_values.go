@@ -71,6 +71,11 @@ func (e *explaining) silent(f *formula.Formula) *trace.Tree {
 		e.err = fmt.Errorf("explain %q: %w", f.Source, err)
 		return nil
 	}
+	if err := e.barred(f); err != nil {
+		t := twin.Shape()
+		t.Err = err
+		return t
+	}
 	return e.m.Run(twin)
 }
 

@@ -24,7 +24,7 @@ func (b *Bundle) Decide(p Plan, offers []Offer, refused ...Refused) Decision {
 func (b *Bundle) decide(schema int, p Plan, offers []Offer, refused []Refused) Decision {
 	d := Decision{Schema: schema, Rules: b.hash, Plan: p, Excluded: slices.Clone(p.Excluded), Refused: slices.Clone(refused)}
 	slices.SortFunc(d.Refused, compareRefused)
-	r := &deciding{run: b.start(&p.Input, p.Candidates, &p.Set), d: &d}
+	r := &deciding{run: b.start(schema, &p.Input, p.Candidates, &p.Set), d: &d}
 	defer r.close()
 	r.take(offers)
 	if p.Hold == nil {
@@ -181,7 +181,7 @@ func (r *deciding) judge() {
 		case !slices.ContainsFunc(p.Ask, func(a Ask) bool { return a.Account == o.Account }):
 			r.d.Excluded = append(r.d.Excluded, exclusion(o.Account, o.Service, "not asked", "was not asked", PhaseBuiltin))
 		default:
-			r.look(i, stageQuote)
+			r.look(&r.vars[i])
 			least := stageQuote
 			if !declared(p.Candidates, o.Account, o.Service) {
 				least = stageService
@@ -198,12 +198,6 @@ func (r *deciding) judge() {
 	}
 }
 
-// look makes an option the one that expressions speak of.
-func (r *deciding) look(i, stage int) {
-	r.m.Vars["option"] = &r.vars[i]
-	r.lets(r.bundle.optionLets, stage)
-}
-
 // adjust sums what the adjust rules add to the cost and charge the customer. Every rule sees the cost before any of them.
 func (r *deciding) adjust() {
 	for n, i := range r.eligible {
@@ -214,7 +208,7 @@ func (r *deciding) adjust() {
 		if n == 1 { // the others are mostly adjusted by as many rules
 			r.d.Adjusted = slices.Grow(r.d.Adjusted, len(r.d.Adjusted)*(len(r.eligible)-1))
 		}
-		r.look(i, stageQuote)
+		r.look(&r.vars[i])
 		r.phase, r.account, r.service = PhaseAdjust, o.Account, o.Service
 		for n := range r.bundle.adjusts {
 			rule := &r.bundle.adjusts[n]
@@ -226,11 +220,35 @@ func (r *deciding) adjust() {
 			}
 		}
 		r.vars[i].Cost = o.Cost
+		r.chargeNothing(o)
 	}
 	r.account, r.service = "", ""
 	slices.SortStableFunc(r.d.Adjusted, func(a, b Adjustment) int {
 		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Service, b.Service), strings.Compare(a.ID, b.ID), strings.Compare(a.Rule, b.Rule))
 	})
+}
+
+// chargeNothing keeps what the customer pays, the fee and every charge, from going below zero. The rule that takes off most is told of it.
+func (r *deciding) chargeNothing(o *Option) {
+	pays, err := o.Fee.Add(o.Charge)
+	if err != nil || pays.Minor >= 0 || r.eager {
+		return
+	}
+	var most *Adjustment
+	for n := range r.d.Adjusted {
+		a := &r.d.Adjusted[n]
+		if a.Account != o.Account || a.Service != o.Service || a.ID != o.ID {
+			continue
+		}
+		if most == nil || a.Charge.Minor < most.Charge.Minor || a.Charge.Minor == most.Charge.Minor && a.Rule < most.Rule {
+			most = a
+		}
+	}
+	if most == nil || o.Fee.Minor < 0 { // it is the carrier that pays
+		return
+	}
+	r.fault(most.Rule, fmt.Errorf("with a charge of %s on a fee of %s the customer would pay %s, which is below zero: the fee is charged back and no more", o.Charge, o.Fee, pays))
+	o.Charge.Minor = -o.Fee.Minor
 }
 
 // adjustment applies one rule to one option, whole or not at all.
@@ -267,7 +285,7 @@ func (r *deciding) rank() {
 	r.ties = make([][]any, len(r.d.Options))
 	for _, i := range r.eligible {
 		o := &r.d.Options[i]
-		r.look(i, stageQuote)
+		r.look(&r.vars[i])
 		r.phase, r.account, r.service = PhaseRank, o.Account, o.Service
 		r.score(rule, o)
 		for _, f := range rule.ties {

@@ -9,8 +9,22 @@ import (
 )
 
 // RecordSchema is the number of the shape that new decision records have. Older numbers stay readable, and are computed again to the bytes of their
-// own shape: 1 says of a choose rule only that it spoke, 2 also what it wants and why, and whether it made a difference once the guards had spoken.
-const RecordSchema = 2
+// own shape: 1 says of a choose rule only that it spoke, 2 also what it wants and why, and whether it made a difference once the guards had spoken. 3 has
+// the shape of 2, and means more exactly what stands in the rules; see meaningSchema.
+const RecordSchema = 3
+
+// meaningSchema is the first schema of which the records mean by an expression what stands there. Those before it come from versions in which a rule
+// failed when it named a let that does, whether or not it came to it; in which numbers could be divided by zero; and in which a tip below zero was
+// none, and a charge below zero could be more than the fee, without a word. They are computed again, explained and varied as they were made.
+const meaningSchema = 3
+
+// shapeSchema is the newest schema with the meaning of a schema.
+func shapeSchema(schema int) int {
+	if schema < meaningSchema {
+		return meaningSchema - 1
+	}
+	return RecordSchema
+}
 
 // Offer is one quote that an account gave. ID is the caller's own name for the quote and comes back in the decision; it may be empty.
 type Offer struct {

@@ -165,13 +165,13 @@ func (c *checker) baseEnv() *formula.Env {
 	}
 	return &formula.Env{
 		Vars: vars, Enums: enums, Usual: usual, Members: map[string][]string{"order.attributes": c.attributes, "lists": lists, "location.caps": c.providers},
-		Elsewhere: absent, Currency: c.currency,
+		Elsewhere: absent, Currency: c.currency, Lets: c.letNames,
 	}
 }
 
 // with returns an environment with more names; absent says why others are not there.
 func with(e *formula.Env, vars map[string]any, absent map[string]string) *formula.Env {
-	grown := &formula.Env{Vars: maps.Clone(e.Vars), Enums: e.Enums, Usual: e.Usual, Members: e.Members, Elsewhere: maps.Clone(e.Elsewhere), Currency: e.Currency}
+	grown := &formula.Env{Vars: maps.Clone(e.Vars), Enums: e.Enums, Usual: e.Usual, Members: e.Members, Elsewhere: maps.Clone(e.Elsewhere), Currency: e.Currency, Lets: e.Lets}
 	maps.Copy(grown.Vars, vars)
 	for name, why := range absent {
 		if _, known := grown.Vars[name]; !known {

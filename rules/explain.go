@@ -15,7 +15,7 @@ import (
 // Explain renders a decision with the value of every part of every rule, for every option. It computes the decision again, so the bundle
 // must be the one that decided.
 func Explain(b *Bundle, d Decision) (string, error) {
-	again, err := recompute(b, &d, RecordSchema)
+	again, err := recompute(b, &d, shapeSchema(d.Schema))
 	if err != nil {
 		return "", err
 	}
@@ -33,13 +33,13 @@ var writers = sync.Pool{New: func() any { return new(trace.Writer) }}
 func (e *explaining) explain(b *Bundle, d *Decision) {
 	e.d = d
 	again := d
-	e.run = b.start(&again.Plan.Input, again.Plan.Candidates, &Settings{})
+	e.run = b.start(d.Schema, &again.Plan.Input, again.Plan.Candidates, &Settings{})
 	defer func() { e.run.close() }()
 	in := &again.Plan.Input
 	fmt.Fprintf(e.out, "order %s  %s %s %s  rules %s@%s\n%s\n", in.Order.ID, in.Local.Weekday, in.Local.Date, in.Local.Time, b.name, b.hash[:len("sha256:")+12], again.Sentence())
 	e.orderRules()
 	e.run.close()
-	e.run = b.start(&again.Plan.Input, again.Plan.Candidates, &again.Plan.Set)
+	e.run = b.start(d.Schema, &again.Plan.Input, again.Plan.Candidates, &again.Plan.Set)
 	e.again = e.decides()
 	e.lets()
 	e.beforeQuotes()
@@ -248,9 +248,8 @@ func (e *explaining) option(i int) {
 		return
 	}
 	vars := e.optionOf(o.Account, &o.Quote)
-	e.m.Vars["option"] = &vars
+	e.look(&vars)
 	e.account, e.service = o.Account, o.Service
-	e.run.lets(e.bundle.optionLets, stageQuote)
 	switch {
 	case o.Excluded:
 		e.line("option %s  EXCLUDED  fee %s", who, o.Fee)
@@ -299,6 +298,7 @@ func (e *explaining) option(i int) {
 		}
 	}
 	vars.Cost = o.Cost
+	e.look(&vars) // what a let makes of the cost is another now
 	e.m.Vars["best"] = e.again.best()
 	e.line("  score")
 	e.held = true

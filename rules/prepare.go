@@ -12,6 +12,11 @@ import (
 //
 // Rules of set see the order as it came. Everything after them sees the signature and the tip that they set.
 func (b *Bundle) Prepare(in Input, candidates []Candidate) Plan {
+	return b.prepare(RecordSchema, in, candidates)
+}
+
+// prepare is Prepare for a record of a schema.
+func (b *Bundle) prepare(schema int, in Input, candidates []Candidate) Plan {
 	in.Order.Attributes = b.declared(in.Order.Attributes)
 	if !b.used["order.customer_id"] {
 		in.Order.CustomerID = "" // who the customer is belongs in no record that has no use for it
@@ -23,13 +28,13 @@ func (b *Bundle) Prepare(in Input, candidates []Candidate) Plan {
 	b.keepZones(&in)
 	plan := Plan{Rules: b.hash, Input: in, Candidates: slices.Clone(candidates)}
 	slices.SortFunc(plan.Candidates, func(x, y Candidate) int { return strings.Compare(x.Account, y.Account) })
-	r := b.start(&plan.Input, plan.Candidates, &Settings{})
+	r := b.start(schema, &plan.Input, plan.Candidates, &Settings{})
 	if plan.Hold = r.hold(); plan.Hold == nil {
 		plan.Set = r.set()
 		faults := r.faults
 		if plan.Set.Signature != "" || plan.Set.Tip != nil || plan.Set.Weight != nil {
 			r.close()
-			r = b.start(&plan.Input, plan.Candidates, &plan.Set)
+			r = b.start(schema, &plan.Input, plan.Candidates, &plan.Set)
 			r.faults = faults
 		}
 		for i := range plan.Candidates {
@@ -97,8 +102,7 @@ func (in *Input) overruled(rule string, timed bool) bool {
 func (r *run) ask(plan *Plan, c *Candidate) {
 	provider := r.providerOption(c.Account)
 	o := provider
-	r.m.Vars["option"] = &o
-	r.lets(r.bundle.optionLets, stageProvider)
+	r.look(&o)
 	out := r.excluded(c.Account, "", 0, stageProvider, nil)
 	if len(c.Services) == 0 {
 		out = r.unsupported(c.Account, "", nil, out)
@@ -111,7 +115,7 @@ func (r *run) ask(plan *Plan, c *Candidate) {
 	for _, s := range c.Services {
 		o = provider
 		o.Service, o.Mode, o.Supports = s.ID, s.Mode, s.Supports
-		r.lets(r.bundle.optionLets, stageService)
+		r.look(&o)
 		before := len(plan.Excluded)
 		plan.Excluded = r.unsupported(c.Account, s.ID, s.Supports, plan.Excluded)
 		plan.Excluded = r.excluded(c.Account, s.ID, stageService, stageService, plan.Excluded)

@@ -46,12 +46,12 @@ func members(d Decision) (map[string]json.RawMessage, error) {
 	return out, err
 }
 
-// recompute makes a recorded decision again with what a schema says; the present one tells most.
+// recompute makes a recorded decision again in the shape of a schema that means the same as the record's; shapeSchema tells most.
 func recompute(b *Bundle, record *Decision, schema int) (Decision, error) {
 	if record.Rules != b.hash {
 		return Decision{}, fmt.Errorf("the decision was made by rules %s, not by %s; load the files of that version", record.Rules, b.hash)
 	}
-	plan := b.Prepare(record.Plan.Input, record.Plan.Candidates)
+	plan := b.prepare(schema, record.Plan.Input, record.Plan.Candidates)
 	offers := make([]Offer, len(record.Options))
 	for i, o := range record.Options {
 		offers[i] = Offer{ID: o.ID, Account: o.Account, Quote: o.Quote}

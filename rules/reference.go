@@ -166,7 +166,7 @@ func (b *Bundle) TryParts(d *Decision, account, expression string) (parts Tried,
 
 // try hands over the tree, which is good for as long as show takes.
 func (b *Bundle) try(d *Decision, account, expression string, show func(*trace.Tree)) error {
-	env := &formula.Env{Vars: b.env.Vars, Enums: b.env.Enums, Usual: b.env.Usual, Members: b.env.Members, Elsewhere: b.env.Elsewhere, Currency: b.env.Currency} // with types of its own: others try too
+	env := &formula.Env{Vars: b.env.Vars, Enums: b.env.Enums, Usual: b.env.Usual, Members: b.env.Members, Elsewhere: b.env.Elsewhere, Currency: b.env.Currency, Lets: b.env.Lets} // with types of its own: others try too
 	f, problem := env.Compile(expression)
 	if problem != nil {
 		text := problem.Message
@@ -182,7 +182,7 @@ func (b *Bundle) try(d *Decision, account, expression string, show func(*trace.T
 	if err != nil {
 		return err
 	}
-	r := b.start(&d.Plan.Input, d.Plan.Candidates, &d.Plan.Set)
+	r := b.start(d.Schema, &d.Plan.Input, d.Plan.Candidates, &d.Plan.Set)
 	defer r.close()
 	o := option{}
 	i := slices.IndexFunc(d.Options, func(x Option) bool { return account == "" && x.Rank == 1 || account != "" && x.Account == account })
@@ -192,8 +192,7 @@ func (b *Bundle) try(d *Decision, account, expression string, show func(*trace.T
 	} else if account != "" {
 		o.Provider = account
 	}
-	r.m.Vars["option"] = &o
-	r.lets(b.optionLets, stageQuote)
+	r.look(&o)
 	show(r.m.Run(twin))
 	return nil
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,16 +18,24 @@ type run struct {
 	order      Order // as the rules of the moment see it: after set, with what was set
 	location   Location
 	m          *formula.Machine
-	failed     map[string]error // lets that failed, nil where none did
+	named      map[string]came // of the lets that some expression has come to
+	eager      bool            // as a record of a schema before meaningSchema means it
 	faults     []Fault
 
 	phase            Phase
 	account, service string
 }
 
-// start fills a machine with everything but the option. It must be closed.
-func (b *Bundle) start(in *Input, candidates []Candidate, set *Settings) *run {
-	r := &run{bundle: b, in: in, candidates: candidates, order: in.Order, m: formula.NewMachine()}
+// came is what a let has come to.
+type came struct {
+	value any
+	err   error
+}
+
+// start fills a machine with everything but the option, for a decision whose record has a schema. It must be closed.
+func (b *Bundle) start(schema int, in *Input, candidates []Candidate, set *Settings) *run {
+	r := &run{bundle: b, in: in, candidates: candidates, order: in.Order, m: formula.NewMachine(), eager: schema < meaningSchema}
+	r.m.Let, r.m.Endless = r.let, r.eager
 	if set.Signature != "" {
 		r.order.Signature = set.Signature
 	}
@@ -52,7 +61,6 @@ func (b *Bundle) start(in *Input, candidates []Candidate, set *Settings) *run {
 			vars[p] = available
 		}
 	}
-	r.lets(b.orderLets, stageOrder)
 	return r
 }
 
@@ -92,34 +100,54 @@ var available, unavailable = any(health{true}), any(health{false})
 
 func (r *run) close() { r.m.Release() }
 
-// lets computes the named expressions of a stage. One that fails makes every rule fail that uses it.
-func (r *run) lets(lets []let, stage int) {
-	for _, l := range lets {
-		if l.stage > stage {
-			continue
+// let is what a named expression comes to. It is computed when an expression comes to it, once for the order, or for the option that it speaks of.
+func (r *run) let(name string) (any, error) {
+	o, known := r.named[name]
+	if !known {
+		if o.value, o.err = r.eval(r.bundle.let(name).formula); o.err != nil {
+			o = came{err: fmt.Errorf("let %s: %w", name, o.err)}
 		}
-		v, err := r.eval(l.formula)
-		if err != nil {
-			if r.failed == nil {
-				r.failed = map[string]error{}
-			}
-			r.failed[l.name] = fmt.Errorf("let %s: %w", l.name, err)
-			continue
+		if r.named == nil {
+			r.named = map[string]came{}
 		}
-		delete(r.failed, l.name)
-		r.m.Vars[l.name] = v
+		r.named[name] = o
+	}
+	if r.eager {
+		return o.value, nil // eval has failed for it, or nothing does
+	}
+	return o.value, o.err
+}
+
+// look makes an option the one that expressions speak of, or tells that it is another than it was.
+func (r *run) look(o *option) {
+	r.m.Vars["option"] = o
+	for i := range r.bundle.optionLets {
+		delete(r.named, r.bundle.optionLets[i].name)
 	}
 }
 
 func (r *run) eval(f *formula.Formula) (any, error) {
-	if len(r.failed) > 0 {
-		for name, err := range r.failed {
-			if f.Uses[name] {
-				return nil, err
-			}
-		}
+	if err := r.barred(f); err != nil {
+		return nil, err
 	}
 	return r.m.Eval(f)
+}
+
+// barred is why an expression failed when those failed that name a let that does, whether or not they come to it. It does where a record means it.
+func (r *run) barred(f *formula.Formula) error {
+	if !r.eager {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Uses)) {
+		if r.bundle.let(name) == nil {
+			continue
+		}
+		r.let(name)
+		if err := r.named[name].err; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // applies reports whether a rule's dates, locations and condition hold.

@@ -55,7 +55,7 @@ func (t *trial) told(h *head, all bool) map[selector]bool {
 	if h.phase == "hold" || h.phase == "set" {
 		set = &Settings{}
 	}
-	r := t.b.start(&t.d.Plan.Input, t.d.Plan.Candidates, set)
+	r := t.b.start(RecordSchema, &t.d.Plan.Input, t.d.Plan.Candidates, set)
 	defer r.close()
 	out := map[selector]bool{}
 	see := func(of selector) {
@@ -69,8 +69,8 @@ func (t *trial) told(h *head, all bool) map[selector]bool {
 	only := t.b.scopeOf(h)
 	about := func(vars *option) {
 		if of := (selector{vars.Provider, vars.Service}); selects(only, of.account, of.service) {
-			r.m.Vars["option"], r.m.Vars["chosen"] = vars, vars
-			r.lets(t.b.optionLets, stageQuote)
+			r.look(vars)
+			r.m.Vars["chosen"] = vars
 			see(of)
 		}
 	}

@@ -200,6 +200,10 @@ func (r *run) assign(s *settings, rule string, a assignment) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if m.Minor < 0 && !r.eager {
+			r.fault(rule, fmt.Errorf("%s comes to %s, which is below zero: it counts as nothing", a.attribute, m))
+			m.Minor = 0
+		}
 		value = m.String()
 		if a.attribute == "tip" {
 			s.Tip = &m
@@ -247,7 +251,7 @@ func (s *Settings) tooSmall(vehicle string) string {
 	return fmt.Sprintf("comes by %s, and the rules ask for a %s", vehicle, s.Vehicle)
 }
 
-// capTip keeps a tip that rules set between zero and tip_max.
+// capTip keeps a tip that rules set between zero and tip_max. Of either that is below zero assign has told; records of before say nothing of it.
 func (r *run) capTip(s *Settings, most *shipping.Money) {
 	if s.Tip == nil {
 		return

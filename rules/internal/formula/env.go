@@ -37,6 +37,8 @@ const (
 type Env struct {
 	// Vars are sample values by name; their types are what counts.
 	Vars map[string]any
+	// Lets are the names among Vars that stand for another expression. A Machine computes them when an expression comes to them.
+	Lets map[string]bool
 	// Enums are the values that a text can have, by path: "order.to.type".
 	Enums map[string][]string
 	// Usual are the values that a text commonly has where it may have others, by path: one that is nearly one of them is a slip.

@@ -139,7 +139,9 @@ func (r *risks) arithmeticFails(n *ast.BinaryNode) bool {
 		return isZero(n.Right) || !isLiteral(n.Right)
 	}
 	switch {
-	case a == Number && b == Number, n.Operator != "/" && timely(a) && timely(b):
+	case a == Number && b == Number:
+		return n.Operator == "/" && (isZero(n.Right) || !isLiteral(n.Right))
+	case n.Operator != "/" && timely(a) && timely(b):
 		return false
 	case a == Money && b == Money:
 		return r.currency == "" || n.Operator == "/"

@@ -6,11 +6,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/compiler"
 	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
@@ -68,10 +66,8 @@ func (e *Env) CompileWithin(steps *int, src string, want ...string) (*Formula, *
 	if problem := f.wanted(want, tree.Node); problem != nil {
 		return nil, problem
 	}
-	if metered(tree) {
-		if _, err := checker.Check(tree, e.shared); err != nil {
-			return nil, e.explain(src, tree, err)
-		}
+	if err := e.link(tree, e.shared); err != nil {
+		return nil, e.explain(src, tree, err)
 	}
 	// expr's optimizer is left out: it turns "x or true" into true, whether or not x would fail, and the traced twin would disagree.
 	if f.program, err = compiler.Compile(tree, e.shared); err != nil {
@@ -193,77 +189,6 @@ func summands(n ast.Node) []string {
 	return []string{n.String()}
 }
 
-// metered wraps the body of every predicate so that its iterations are counted, and reports whether there is one.
-func metered(tree *parser.Tree) bool {
-	m := &meter{}
-	ast.Walk(&tree.Node, m)
-	return m.wrapped
-}
-
-type meter struct{ wrapped bool }
-
-// Visit implements ast.Visitor.
-func (m *meter) Visit(node *ast.Node) {
-	p, ok := (*node).(*ast.PredicateNode)
-	if !ok {
-		return
-	}
-	m.wrapped = true
-	call := &ast.CallNode{Callee: identifier(stepFunction), Arguments: []ast.Node{identifier(fuelVar), p.Node}}
-	call.SetLocation(p.Node.Location())
-	p.Node = call
-}
-
-// Machine evaluates formulas over a set of values. It serves one goroutine and is given back with Release.
-type Machine struct {
-	Vars  map[string]any
-	vm    vm.VM
-	room  trace.Room
-	steps int
-	total int
-}
-
-var machines = sync.Pool{New: func() any { return &Machine{Vars: make(map[string]any, 32)} }}
-
-// NewMachine returns a machine without values.
-func NewMachine() *Machine {
-	m := machines.Get().(*Machine)
-	m.total = 0
-	m.Vars[fuelVar] = m
-	return m
-}
-
-// Release gives the machine back for others to use.
-func (m *Machine) Release() {
-	clear(m.Vars)
-	m.room.Clear()
-	machines.Put(m)
-}
-
-// ErrSteps says that an expression went through too many items.
-var ErrSteps = fmt.Errorf("more than %d steps", MaxSteps)
-
-func (m *Machine) step() error {
-	m.steps++
-	m.total++
-	if m.steps > MaxSteps || m.total > MaxTotal {
-		return ErrSteps
-	}
-	return nil
-}
-
-// Eval computes f over the machine's values.
-func (m *Machine) Eval(f *Formula) (any, error) {
-	m.steps = 0
-	m.vm.MemoryBudget = maxMemory
-	v, err := m.vm.Run(f.program, m.Vars)
-	if err != nil {
-		m.vm = vm.VM{}
-		return nil, failure(err)
-	}
-	return v, nil
-}
-
 // Twin compiles the traced form of f.
 func (f *Formula) Twin() (*trace.Program, error) {
 	f.env.twins.Lock()
@@ -277,19 +202,11 @@ func (f *Formula) Twin() (*trace.Program, error) {
 		return nil, errors.New(problem.Message)
 	}
 	return trace.CompileTree(tree, config, func(tree *parser.Tree, config *conf.Config) error {
-		metered(tree) // an explanation may run no further than a decision
-		return resolve(tree, config)
+		if err := resolve(tree, config); err != nil {
+			return err
+		}
+		return f.env.link(tree, config) // an explanation runs no further than a decision, and computes no otherwise
 	})
-}
-
-// Run computes a twin over the machine's values. The tree is good until the next run of the machine.
-func (m *Machine) Run(twin *trace.Program) *trace.Tree {
-	m.steps = 0
-	t := twin.RunIn(&m.room, m.Vars)
-	if t.Err != nil {
-		t.Err = failure(t.Err)
-	}
-	return t
 }
 
 // failure words an error of a running expression for merchants.

@@ -181,7 +181,7 @@ func (g *guard) binary(n *ast.BinaryNode) {
 		g.pattern(n)
 	case "/", "%":
 		if isZero(n.Right) {
-			g.fail(n, "E206", "nothing can be divided by zero").Hint = "the result is no number, and an option without a score comes last"
+			g.fail(n, "E206", "nothing can be divided by zero").Hint = "what divides by zero fails while it runs: the rule does not apply, an exclude takes the option out, and an option without a score comes last"
 		}
 	case "..":
 		g.rangeOf(n)

@@ -225,7 +225,7 @@ func over(args ...any) (any, error) {
 
 func quotient(a, b float64) (any, error) {
 	if b == 0 {
-		return nil, fmt.Errorf("division by zero")
+		return nil, errZero
 	}
 	return a / b, nil
 }
@@ -311,21 +311,9 @@ var functions = []expr.Option{
 	}, new(func(int, int, int) bool)),
 	expr.Function(businessFunction, businessSpan, new(func(string, []string, int) time.Duration)),
 	step,
+	letOf,
+	quotientOf,
 	quotaOf,
-}
-
-// step is called once per iteration of a predicate; it hands its value on and counts.
-func step(c *conf.Config) {
-	c.Functions[stepFunction] = &builtin.Function{
-		Name: stepFunction,
-		Func: func(args ...any) (any, error) { return args[1], args[0].(*Machine).step() },
-		Validate: func(args []reflect.Type) (reflect.Type, error) {
-			if len(args) != 2 {
-				return nil, fmt.Errorf("%s takes two arguments", stepFunction)
-			}
-			return args[1], nil
-		},
-	}
 }
 
 func span(of time.Duration) func(args ...any) (any, error) {
