@@ -21,16 +21,17 @@ import (
 // order with an unknown part is not known, so that it counts into nothing but Orders, Unknown and Faulty.
 type Backtest struct {
 	Orders  int `json:"orders"`
-	Changed int `json:"changed"` // another winner, hold or nothing
+	Changed int `json:"changed"` // another winner, another charge, hold or nothing
 	Unknown int `json:"unknown"` // something was needed that the records do not hold; see Replay
 	Faulty  int `json:"faulty"`  // orders with a rule that fails now
 
 	Old Outcome `json:"old"` // of the same orders as New
 	New Outcome `json:"new"`
 
-	// Compared are the orders that have a winner before and after; Cost compares those.
+	// Compared are the orders that have a winner before and after; Cost and Charge compare those.
 	Compared int                 `json:"compared"`
-	Cost     map[string]CostPair `json:"cost"` // by currency, in minor units
+	Cost     map[string]CostPair `json:"cost"`   // what carriers ask, by currency, in minor units
+	Charge   map[string]CostPair `json:"charge"` // what customers are asked on top of it, likewise
 
 	// Causes counts, over the changed orders, the rules that are behind the change; "rank.score" and "rank.ties" stand for the ranking.
 	Causes   []Cause  `json:"causes"`
@@ -55,10 +56,15 @@ type Outcome struct {
 	minutes []float64
 }
 
-// CostPair is a sum before and after.
+// CostPair is a sum before and after, over so many orders.
 type CostPair struct {
-	Old int64 `json:"old"`
-	New int64 `json:"new"`
+	Orders int   `json:"orders"`
+	Old    int64 `json:"old"`
+	New    int64 `json:"new"`
+}
+
+func (p CostPair) plus(q CostPair) CostPair {
+	return CostPair{p.Orders + q.Orders, p.Old + q.Old, p.New + q.New}
 }
 
 // Cause is a rule, or a thing that is not recorded, and the number of orders.
@@ -172,7 +178,7 @@ type placedSample struct {
 
 func newBacktesting(b *Bundle) *backtesting {
 	t := &backtesting{bundle: b, causes: map[string]int{}, unknowns: map[string]int{}, seen: map[string]bool{}}
-	t.total.Cost = map[string]CostPair{}
+	t.total.Cost, t.total.Charge = map[string]CostPair{}, map[string]CostPair{}
 	for _, o := range []*Outcome{&t.total.Old, &t.total.New} {
 		o.Providers, o.Charged = map[string]int{}, map[string]int64{}
 	}
@@ -242,18 +248,23 @@ func sample(list []placedSample, line int, old *Decision, r *Replay, rules []str
 	if len(list) == maxSamples {
 		return list
 	}
-	return append(list, placedSample{line, Sample{Order: old.Plan.Input.Order.ID, Old: old.Sentence(), New: r.Sentence(), Rules: rules, Unknown: r.Unknown, Record: r.Decision, Was: *old}})
+	was := old.Sentence()
+	if r.recharged && r.Certain() {
+		was += old.asksOnTop()
+	}
+	return append(list, placedSample{line, Sample{Order: old.Plan.Input.Order.ID, Old: was, New: r.Sentence(), Rules: rules, Unknown: r.Unknown, Record: r.Decision, Was: *old}})
 }
 
-// compare adds to the cost where both decisions have a winner.
+// compare adds to cost and charge where both decisions have a winner.
 func (t *backtesting) compare(old, now *Decision) {
 	a, b := old.Winner, now.Winner
 	if a == nil || b == nil || a.Fee.Currency != b.Fee.Currency {
 		return
 	}
 	t.total.Compared++
-	pair := t.total.Cost[a.Fee.Currency]
-	t.total.Cost[a.Fee.Currency] = CostPair{pair.Old + a.Fee.Minor, pair.New + b.Fee.Minor}
+	currency := a.Fee.Currency
+	t.total.Cost[currency] = t.total.Cost[currency].plus(CostPair{1, a.Fee.Minor, b.Fee.Minor})
+	t.total.Charge[currency] = t.total.Charge[currency].plus(CostPair{1, a.Charge.Minor, b.Charge.Minor})
 }
 
 func changed(old, now *Decision) bool {
@@ -262,9 +273,15 @@ func changed(old, now *Decision) bool {
 		return true
 	}
 	if a != nil {
-		return a.Account != b.Account || a.Service != b.Service || a.ID != b.ID
+		return a.Account != b.Account || a.Service != b.Service || a.ID != b.ID || recharged(old, now)
 	}
 	return (old.held() == nil) != (now.held() == nil)
+}
+
+// recharged reports whether the customer is asked another amount on top of the fees of the winners; a charge is in the currency of its fee.
+func recharged(old, now *Decision) bool {
+	a, b := old.Winner, now.Winner
+	return a != nil && b != nil && !sameAmount(a.Charge, b.Charge)
 }
 
 // differing lists what stands in one of two sorted lists only.
@@ -322,8 +339,10 @@ func (t *backtesting) merge(o *backtesting) {
 	a, b := &t.total, &o.total
 	a.Orders, a.Changed, a.Unknown, a.Faulty, a.Compared = a.Orders+b.Orders, a.Changed+b.Changed, a.Unknown+b.Unknown, a.Faulty+b.Faulty, a.Compared+b.Compared
 	for currency, pair := range b.Cost {
-		mine := a.Cost[currency]
-		a.Cost[currency] = CostPair{mine.Old + pair.Old, mine.New + pair.New}
+		a.Cost[currency] = a.Cost[currency].plus(pair)
+	}
+	for currency, pair := range b.Charge {
+		a.Charge[currency] = a.Charge[currency].plus(pair)
 	}
 	a.Old.merge(&b.Old)
 	a.New.merge(&b.New)

@@ -1,48 +1,83 @@
 package rules
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
+// Figure is a number of a backtest. In JSON one that is infinite is text: "+Inf" or "-Inf".
+type Figure float64
+
+// MarshalJSON implements json.Marshaler.
+func (f Figure) MarshalJSON() ([]byte, error) {
+	if math.IsInf(float64(f), 0) {
+		return json.Marshal(fmt.Sprintf("%+v", float64(f)))
+	}
+	return json.Marshal(float64(f))
+}
+
 // Figures are the numbers of a backtest by name, as FailIf sees them. Shares are in percent, deltas are new minus old, 0 where there is nothing
-// to compare. All but orders, unknown, unknown_pct and faulty are of the orders without an unknown part.
-func (r *Backtest) Figures() map[string]float64 {
-	part := func(n, of int) float64 {
+// to compare. Amounts are in major units of their currency: cost is what carriers ask, charge what customers are asked on top of it. An amount that
+// comes from nothing has grown by +Inf percent, beyond every bound. All but orders, unknown, unknown_pct and faulty are of the orders without an
+// unknown part.
+func (r *Backtest) Figures() map[string]Figure {
+	part := func(n, of int) Figure {
 		if of == 0 {
 			return 0
 		}
-		return 100 * float64(n) / float64(of)
+		return 100 * Figure(n) / Figure(of)
 	}
-	f := map[string]float64{
-		"orders": float64(r.Orders), "changed": float64(r.Changed), "changed_pct": part(r.Changed, r.Orders-r.Unknown),
-		"unknown": float64(r.Unknown), "unknown_pct": part(r.Unknown, r.Orders), "faulty": float64(r.Faulty),
-		"held_delta": float64(r.New.Held - r.Old.Held), "none_delta": float64(r.New.None - r.Old.None),
-		"warned_delta": float64(r.New.Warned - r.Old.Warned), "at_risk_delta": float64(r.New.AtRisk - r.Old.AtRisk),
-		"p50_delta_minutes": later(r.Old.P50, r.New.P50), "p90_delta_minutes": later(r.Old.P90, r.New.P90), "cost_delta_pct": 0,
+	f := map[string]Figure{
+		"orders": Figure(r.Orders), "changed": Figure(r.Changed), "changed_pct": part(r.Changed, r.Orders-r.Unknown),
+		"unknown": Figure(r.Unknown), "unknown_pct": part(r.Unknown, r.Orders), "faulty": Figure(r.Faulty),
+		"held_delta": Figure(r.New.Held - r.Old.Held), "none_delta": Figure(r.New.None - r.Old.None),
+		"warned_delta": Figure(r.New.Warned - r.Old.Warned), "at_risk_delta": Figure(r.New.AtRisk - r.Old.AtRisk),
+		"p50_delta_minutes": later(r.Old.P50, r.New.P50), "p90_delta_minutes": later(r.Old.P90, r.New.P90),
 	}
-	for _, pair := range r.Cost { // of several currencies, the one that grows most
-		delta := 0.0
-		if pair.Old != 0 {
-			delta = 100 * float64(pair.New-pair.Old) / float64(pair.Old)
-		}
-		if len(r.Cost) == 1 || delta > f["cost_delta_pct"] {
-			f["cost_delta_pct"] = delta
-		}
+	for name, pairs := range map[string]map[string]CostPair{"cost": r.Cost, "charge": r.Charge} {
+		f[name+"_delta"] = most(pairs, func(p CostPair, unit float64) float64 { return float64(p.New-p.Old) / unit })
+		f[name+"_per_order_delta"] = most(pairs, func(p CostPair, unit float64) float64 { return float64(p.New-p.Old) / unit / float64(p.Orders) })
+		f[name+"_delta_pct"] = most(pairs, func(p CostPair, _ float64) float64 { return p.Growth() })
 	}
 	return f
 }
 
-func later(old, now *float64) float64 {
+// most is a figure of the currency where it is greatest. unit is how many minor units a major one has.
+func most(pairs map[string]CostPair, figure func(p CostPair, unit float64) float64) Figure {
+	greatest, first := 0.0, true
+	for currency, p := range pairs {
+		unit := 1.0
+		if digits, ok := shipping.CurrencyDigits(currency); ok {
+			unit = math.Pow10(digits)
+		}
+		if v := figure(p, unit); first || v > greatest {
+			greatest, first = v, false
+		}
+	}
+	return Figure(greatest)
+}
+
+// Growth is how much more the new sum is, in percent of the old one: infinite where that is nothing.
+func (p CostPair) Growth() float64 {
+	if p.New == p.Old {
+		return 0
+	}
+	return 100 * float64(p.New-p.Old) / math.Abs(float64(p.Old))
+}
+
+func later(old, now *float64) Figure {
 	if old == nil || now == nil {
 		return 0
 	}
-	return *now - *old
+	return Figure(*now - *old)
 }
 
 // FailIf computes a condition over the Figures, such as "cost_delta_pct > 2 or none_delta > 0".
@@ -50,7 +85,7 @@ func (r *Backtest) FailIf(condition string) (bool, error) {
 	figures := r.Figures()
 	vars := map[string]any{}
 	for name, n := range figures {
-		vars[name] = n
+		vars[name] = float64(n)
 	}
 	f, problem := (&formula.Env{Vars: vars}).Compile(condition, formula.Bool)
 	if problem != nil {

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -17,12 +18,15 @@ type Replay struct {
 	// carriers told otherwise, counts that the rules of then did not need. The decision is then made with what is recorded, and
 	// nobody knows whether it would have come so.
 	Unknown []string
+
+	recharged bool // the customer is asked another amount than by the record
 }
 
 // Certain reports whether the record holds all that the decision was made from.
 func (r *Replay) Certain() bool { return len(r.Unknown) == 0 }
 
-// Differs reports whether it is certain that the other rules come to something else than the record: another offer, a hold, or nothing.
+// Differs reports whether it is certain that the other rules come to something else than the record: another offer, another charge
+// for the customer, a hold, or nothing.
 func (r *Replay) Differs(record *Decision) bool { return r.Certain() && changed(record, &r.Decision) }
 
 // Sentence says for people what the other rules decide, and claims nothing where that is not certain.
@@ -30,10 +34,25 @@ func (r *Replay) Sentence() string {
 	if !r.Certain() {
 		return "Not known: these rules look at what was not recorded."
 	}
+	if r.recharged {
+		return r.Decision.Sentence() + r.Decision.asksOnTop()
+	}
 	return r.Decision.Sentence()
 }
 
-// Differs reports whether another decision about the same order comes to something else: another offer, a hold, or nothing.
+// asksOnTop says what the customer is asked on top of the winner's fee.
+func (d *Decision) asksOnTop() string {
+	if d.Winner == nil {
+		return ""
+	}
+	if d.Winner.Charge.Minor == 0 {
+		return " The customer is charged nothing on top."
+	}
+	return fmt.Sprintf(" The customer is charged %s on top.", d.Winner.Charge)
+}
+
+// Differs reports whether another decision about the same order comes to something else: another offer, another charge, a hold, or
+// nothing.
 func (d *Decision) Differs(other *Decision) bool { return changed(d, other) }
 
 // Apart lists the rules that are behind the difference of two decisions about one order, sorted; "rank.score" and "rank.ties" stand for the
@@ -59,6 +78,7 @@ func (b *Bundle) Replay(record *Decision) Replay {
 		r.unquoted(&plan, record)
 	}
 	r.Decision = b.Decide(plan, offers, record.Refused...)
+	r.recharged = recharged(record, &r.Decision)
 	slices.Sort(r.Unknown)
 	r.Unknown = slices.Compact(r.Unknown)
 	return r
@@ -108,7 +128,7 @@ func (p *Plan) ToldApart(other *Plan) []string {
 		}
 	}
 	add("signature", p.signature() == other.signature())
-	add("tip", sameTip(p.tip(), other.tip()))
+	add("tip", sameAmount(p.tip(), other.tip()))
 	add("instructions", p.Set.Instructions == other.Set.Instructions)
 	add("pickup_instructions", p.Set.PickupInstructions == other.Set.PickupInstructions)
 	add("ship_date", p.Set.ShipAt.Equal(other.Set.ShipAt))
@@ -125,7 +145,7 @@ func (p *Plan) tip() shipping.Money {
 	return p.Input.Order.Tip
 }
 
-func sameTip(a, b shipping.Money) bool { return a == b || a.Minor == 0 && b.Minor == 0 }
+func sameAmount(a, b shipping.Money) bool { return a == b || a.Minor == 0 && b.Minor == 0 }
 
 // sameWeight compares the weight of each parcel. Of several parcels that rules did not weigh only the sum is recorded.
 func (p *Plan) sameWeight(other *Plan) bool {

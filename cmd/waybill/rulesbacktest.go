@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,9 +37,13 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 			"a line. Services that the old rules never asked for a quote are told as unknown, never guessed; so are all quotes of an order where the new\n" +
 			"rules have carriers told another signature, tip, weight, ship_date or other instructions. An order with an unknown part has no outcome: it\n" +
 			"is no change, and shares, costs and deltas leave it out before and after; 'unknown_pct > 5' fails where there are too many of these. What\n" +
-			"happened after the booking is not played again. With --format sarif or github the figures are a notice, and so is each rule behind the changes, where it stands.\n" +
+			"happened after the booking is not played again.\n\n" +
+			"Of money --fail-if knows what carriers ask (cost_delta, cost_per_order_delta, cost_delta_pct) and what customers are charged on top of\n" +
+			"it (charge_delta, charge_per_order_delta, charge_delta_pct): in units of the currency, or in percent. What comes from nothing has grown by\n" +
+			"infinitely many percent, beyond every bound; in JSON that is \"+Inf\". A condition over an unknown name lists all figures.\n\n" +
+			" With --format sarif or github the figures are a notice, and so is each rule behind the changes, where it stands.\n" +
 			"Single orders have no place in a file: use text or json for the samples.\n\nExit codes: 1 where the condition of --fail-if holds, 3 where rules or records cannot be read.",
-		Example: "  waybill rules backtest --orders decisions.jsonl --new rules --fail-if 'cost_delta_pct > 2 or none_delta > 0'",
+		Example: "  waybill rules backtest --orders decisions.jsonl --new rules --fail-if 'cost_delta_pct > 2 or charge_delta_pct > 2 or none_delta > 0'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case f.orders == "" || f.dir == "":
@@ -60,7 +63,7 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&f.dir, "new", "", "folder of the new rules")
 	cmd.Flags().StringVar(&f.plugins, "plugins", "", "folder of adapters, for checking services")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, json, sarif (for code hosts) or github (workflow commands)")
-	cmd.Flags().StringVar(&f.failIf, "fail-if", "", "condition over the figures, such as 'changed_pct > 10'")
+	cmd.Flags().StringVar(&f.failIf, "fail-if", "", "condition over the figures, such as 'cost_delta_pct > 2 or charge_delta > 0'")
 	cmd.Flags().IntVar(&f.samples, "samples", 5, fmt.Sprintf("how many orders to show that changed or, after those, have an unknown part, at most %d", maxSamples))
 	cmd.Flags().BoolVar(&f.explain, "explain", false, "explain the samples, part by part: as the rules decided that the engine has kept, and as the new ones do")
 	cmd.Flags().StringVar(&f.engine.url, "url", "", "where the engine is that has kept the rules of then (default $WAYBILL_URL, else "+defaultURL+")")
@@ -120,9 +123,8 @@ func (p *program) rulesBacktest(ctx context.Context, f *backtestFlags) error {
 // backtestNotices are the figures of a backtest, the condition that failed it, the rules behind the changes and what nobody recorded.
 func backtestNotices(b *rules.Bundle, r *rules.Backtest, dir string, failed error) []notice {
 	text := headline(r)
-	for _, currency := range slices.Sorted(maps.Keys(r.Cost)) {
-		c := r.Cost[currency]
-		text += fmt.Sprintf("; cost of %s: %s before, %s after %s", count(r.Compared, "order"), minor(c.Old, currency), minor(c.New, currency), delta(c.Old, c.New))
+	for _, sum := range sums(r) {
+		text += fmt.Sprintf("; %s: %s before, %s after %s", sum.name(), minor(sum.Old, sum.currency), minor(sum.New, sum.currency), delta(sum.CostPair))
 	}
 	list := []notice{{level: "note", code: "backtest", advice: strings.TrimSpace(text)}}
 	if failed != nil {
@@ -196,9 +198,9 @@ func (p *program) outcomes(r *rules.Backtest) error {
 		return nil
 	}
 	t := newTable(p.out, "", "OLD", "NEW", "")
-	for _, currency := range slices.Sorted(maps.Keys(r.Cost)) {
-		c := r.Cost[currency]
-		t.row("cost of "+count(r.Compared, "order"), minor(c.Old, currency), minor(c.New, currency), delta(c.Old, c.New))
+	for _, sum := range sums(r) {
+		t.row(sum.name(), minor(sum.Old, sum.currency), minor(sum.New, sum.currency), delta(sum.CostPair))
+		t.row("  per order", minor(perOrder(sum.Old, sum.Orders), sum.currency), minor(perOrder(sum.New, sum.Orders), sum.currency))
 	}
 	accounts := map[string]bool{}
 	for _, o := range []rules.Outcome{r.Old, r.New} {
@@ -280,10 +282,35 @@ func minor(n int64, currency string) string {
 	return shipping.Money{Minor: n, Currency: currency}.String()
 }
 
-func delta(old, now int64) string {
-	if old == 0 {
-		return ""
+// sum is what the orders of one currency cost, or what their customers are charged.
+type sum struct {
+	what, currency string
+	rules.CostPair
+}
+
+func (s sum) name() string { return s.what + " " + count(s.Orders, "order") }
+
+// sums are costs and charges by currency; charges where there are any.
+func sums(r *rules.Backtest) []sum {
+	var list []sum
+	for _, currency := range slices.Sorted(maps.Keys(r.Cost)) {
+		list = append(list, sum{"cost of", currency, r.Cost[currency]})
+		if c := r.Charge[currency]; c.Old != 0 || c.New != 0 {
+			list = append(list, sum{"charged on top to the customers of", currency, c})
+		}
 	}
-	percent := 100 * float64(now-old) / math.Abs(float64(old))
-	return fmt.Sprintf("%+.2f %%", cmp.Or(percent, 0))
+	return list
+}
+
+// perOrder is the share of one order, to the nearest minor unit.
+func perOrder(total int64, orders int) int64 {
+	return int64(math.Round(float64(total) / float64(max(orders, 1))))
+}
+
+func delta(p rules.CostPair) string {
+	growth := p.Growth()
+	if math.IsInf(growth, 0) {
+		return "from nothing"
+	}
+	return fmt.Sprintf("%+.2f %%", growth)
 }

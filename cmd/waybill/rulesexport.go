@@ -139,7 +139,8 @@ func newRulesTrialCmd(p *program) *cobra.Command {
 	var most int
 	cmd := &cobra.Command{
 		Use: "trial", Short: "Show where rules on trial and live rules came to different decisions", Args: cobra.NoArgs,
-		Long: "Show for which orders the rules on trial (trial: of the tenant's configuration) and the live rules came to different decisions.\n" +
+		Long: "Show for which orders the rules on trial (trial: of the tenant's configuration) and the live rules came to different decisions: to another\n" +
+			"offer, to another charge for the customer, to a hold or to nothing.\n" +
 			"The newest come first. Where the rules that looked on needed something that nobody asked for, or have carriers told\n" +
 			"another signature, tip, weight, ship_date or other instructions, what they would have decided is not known: such a decision does not differ,\n" +
 			"it has an unknown part.\n\n" +

@@ -138,6 +138,7 @@ func TestRulesOnTrialChangeNothingOrDecide(t *testing.T) {
 	cheap, dear := newFake("cheap", "Cheap", 500), newFake("dear", "Dear", 900)
 	e := newEngine(t, cheap, dear)
 	live, candidate := rules.Default(), rulesOf(t, "rules: 1\nname: c\nchoose:\n  - { name: Dear first, prefer: [dear] }\n")
+	charging := rulesOf(t, "rules: 1\nname: c\ncurrency: USD\nadjust:\n  - { name: Surcharge, charge: 199.00 }\n")
 	var trial dispatch.Trial
 	e.Trial = func(string, string) dispatch.Trial { return trial }
 	for id, c := range map[string]struct {
@@ -146,10 +147,12 @@ func TestRulesOnTrialChangeNothingOrDecide(t *testing.T) {
 		rules   *rules.Bundle
 		want    *store.Trial
 	}{
-		"none":   {dispatch.Trial{}, "cheap", live, nil},
-		"same":   {dispatch.Trial{Rules: live}, "cheap", live, &store.Trial{Rules: live.Hash()}},
-		"shadow": {dispatch.Trial{Rules: candidate}, "cheap", live, &store.Trial{Rules: candidate.Hash(), Differs: true, By: []string{"Dear first"}}},
-		"canary": {dispatch.Trial{Rules: candidate, Decides: true}, "dear", candidate, &store.Trial{Canary: true, Rules: live.Hash(), Differs: true, By: []string{"Dear first"}}},
+		"none":    {dispatch.Trial{}, "cheap", live, nil},
+		"same":    {dispatch.Trial{Rules: live}, "cheap", live, &store.Trial{Rules: live.Hash()}},
+		"shadow":  {dispatch.Trial{Rules: candidate}, "cheap", live, &store.Trial{Rules: candidate.Hash(), Differs: true, By: []string{"Dear first"}}},
+		"charge":  {dispatch.Trial{Rules: charging}, "cheap", live, &store.Trial{Rules: charging.Hash(), Differs: true, By: []string{"Surcharge"}}},
+		"charged": {dispatch.Trial{Rules: charging, Decides: true}, "cheap", charging, &store.Trial{Canary: true, Rules: live.Hash(), Differs: true, By: []string{"Surcharge"}}},
+		"canary":  {dispatch.Trial{Rules: candidate, Decides: true}, "dear", candidate, &store.Trial{Canary: true, Rules: live.Hash(), Differs: true, By: []string{"Dear first"}}},
 	} {
 		trial = c.trial
 		sh := e.mustCreate(id)

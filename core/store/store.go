@@ -206,7 +206,7 @@ type Trial struct {
 	// Canary says that the rules on trial decided, and the live ones looked on; else the rules on trial looked on.
 	Canary   bool     `json:"canary,omitempty"`
 	Rules    string   `json:"rules"`   // hash of those that looked on
-	Differs  bool     `json:"differs"` // they would certainly have chosen another offer, held the order, or found nobody
+	Differs  bool     `json:"differs"` // they would certainly have chosen another offer, charged the customer otherwise, held the order, or found nobody
 	Sentence string   `json:"sentence"`
 	By       []string `json:"by,omitempty"`      // rules that are behind the difference
 	Unknown  []string `json:"unknown,omitempty"` // what they would have needed and nobody asked, or not so; what they would have decided is not known then
