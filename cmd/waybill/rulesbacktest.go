@@ -200,7 +200,7 @@ func (p *program) outcomes(r *rules.Backtest) error {
 	t := newTable(p.out, "", "OLD", "NEW", "")
 	for _, sum := range sums(r) {
 		t.row(sum.name(), minor(sum.Old, sum.currency), minor(sum.New, sum.currency), delta(sum.CostPair))
-		t.row("  per order", minor(perOrder(sum.Old, sum.Orders), sum.currency), minor(perOrder(sum.New, sum.Orders), sum.currency))
+		t.row("  per order", minor(costPerOrder(sum.Old, sum.Orders), sum.currency), minor(costPerOrder(sum.New, sum.Orders), sum.currency))
 	}
 	accounts := map[string]bool{}
 	for _, o := range []rules.Outcome{r.Old, r.New} {
@@ -303,7 +303,7 @@ func sums(r *rules.Backtest) []sum {
 }
 
 // perOrder is the share of one order, to the nearest minor unit.
-func perOrder(total int64, orders int) int64 {
+func costPerOrder(total int64, orders int) int64 {
 	return int64(math.Round(float64(total) / float64(max(orders, 1))))
 }
 
