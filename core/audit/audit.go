@@ -316,7 +316,7 @@ func (u *Auditor) attempt(number int, a Attempt, claims []Claim, elsewhere strin
 		u.row(row)
 	case counted && len(held) == 0 && a.State != shipment.Ended:
 		row.Kind, row.Detail = Status, fmt.Sprintf("the order counts on %s, and the carrier %s", a.Entity, cmp.Or(elsewhere, says(claims)))
-		row.Mend = mendUnheld(o, a)
+		row.Mend = mendUnheld(o, a, elsewhere == "" && len(claims) > 0)
 		u.row(row)
 	case !counted && len(held) > 0:
 		row.Kind, row.Entity, row.Detail = Lost, held[0].Entity, fmt.Sprintf("attempt %d is %s, and the carrier holds %s", a.Number, a.State, held[0].Entity)+a.Witness.says()

@@ -314,6 +314,8 @@ func TestABookingIsTheOrdersThatKnowsItsNumber(t *testing.T) {
 			"orphan  e9", "no order has asked for it", "waybill audit void ups e9"},
 		"beside one of its own": {[]audit.Order{order("o1", shipping.OrderDispatched, told("r2", shipment.Adopted))}, []audit.Claim{hand(1, true), claim(2, true)},
 			"duplicate o1 e2", "ups holds e2 beside e1", "--outcome spare --tracking e2"},
+		"cancelled at the carrier's, and the carrier has told its number": {[]audit.Order{order("o1", shipping.OrderDispatched, attempt(1, shipment.Booked))}, []audit.Claim{claim(1, false)},
+			"status o1 e1", "has it as cancelled", "start the engine, which hears of it from the carrier's tracking; or, while it serves: waybill shipments cancel o1"},
 		"cancelled at the carrier's": {[]audit.Order{order("o1", shipping.OrderDispatched, told("r7", shipment.Adopted))}, []audit.Claim{hand(1, false)},
 			"status o1 e1", "has it as cancelled", "waybill shipments resolve o1 --attempt 1 --outcome absent"},
 		"held, and the order is cancelled": {[]audit.Order{order("o1", shipping.OrderCancelled, told("r7", shipment.Cancelled))}, []audit.Claim{hand(1, true)},

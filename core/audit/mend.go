@@ -37,11 +37,14 @@ func mendWait(o Order, a Attempt) string {
 }
 
 // mendUnheld is what is to be done about an order whose carrier does not hold what it counts on. One whose number is a person's word may
-// have another booking, or none.
-func mendUnheld(o Order, a Attempt) string {
-	switch {
+// have another booking, or none. What the carrier has as cancelled its tracking tells to an engine that serves: the order goes on then, or is
+// cancelled too, as the carrier says whose will it was.
+func mendUnheld(o Order, a Attempt, cancelled bool) string {
+	switch mend := mendCounted(o, a); {
+	case !a.Told && cancelled && mend == usecase.CancelCommand(o.ID, ""):
+		return "start the engine, which hears of it from the carrier's tracking; or, while it serves: " + mend
 	case !a.Told:
-		return mendCounted(o, a)
+		return mend
 	case a.Cancelling:
 		return mendWait(o, a)
 	case a.Withdrawable:
