@@ -48,7 +48,7 @@ func (s *Service) booked(ctx context.Context, sh *shipment.Shipment, attempt int
 			return nil, errUnchanged // reconciliation may be asking the same of the carrier, and what that comes to is not known
 		case cerr == nil:
 			tx = s.success(sh, a, []carrier.Booking{b}, shipment.Booked, user)
-		case cerr.Effect == carrier.EffectNone:
+		case cerr.Effect == carrier.EffectNone && !hasBooked(sh, a.Account, cerr):
 			if tx = s.refused(sh, a, cerr); next != nil && sh.Waiting() {
 				sh.Fallback = next
 			}
@@ -145,6 +145,9 @@ func (s *Service) take(sh *shipment.Shipment, a *shipment.Attempt, b carrier.Boo
 			tx.Labels = append(tx.Labels, store.Label{Shipment: sh.ID, Attempt: a.Number, Parcel: i + 1, Label: *p.Label})
 		}
 		booking.Parcels = append(booking.Parcels, bp)
+	}
+	if m, ok := s.manifest(sh.Tenant, a.Account); ok {
+		bookedBy(a, m, b.ServiceID)
 	}
 	a.Booking = booking
 	claim(sh, a, tx, bookingNumbers(booking)...)

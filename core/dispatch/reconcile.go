@@ -134,7 +134,7 @@ func (s *Service) adrift(ctx context.Context, sh *shipment.Shipment) (jobs.Outco
 // else by looking for it.
 func (s *Service) look(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, acc Account, m carrier.Manifest) findings {
 	var f findings
-	if m.Idempotency == carrier.Native {
+	if m.Idempotency == carrier.Native && !duplicated(a) {
 		again := *a
 		again.IntendedAt = s.Clock.Now()
 		again.Deadline = again.IntendedAt.Add(callTime(a))
@@ -156,15 +156,19 @@ func (s *Service) look(ctx context.Context, sh *shipment.Shipment, a *shipment.A
 	ctx, cancel := context.WithTimeout(ctx, callTime(a))
 	defer cancel()
 	ctx, trace := carrier.WithTrace(ctx)
-	f.bookings, f.err = s.find(ctx, a, acc)
+	f.bookings, f.err = s.find(ctx, sh, a, acc)
 	f.calls = append(f.calls, call{"find", trace, f.err})
 	return f
 }
 
 // find asks the carrier what it has under the attempt's reference. Each booking that is answered has a number.
-func (s *Service) find(ctx context.Context, a *shipment.Attempt, acc Account) ([]carrier.Booking, *carrier.Error) {
+func (s *Service) find(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, acc Account) ([]carrier.Booking, *carrier.Error) {
+	from := a.IntendedAt
+	if duplicated(a) { // it was booked before
+		from = sh.CreatedAt
+	}
 	found, err := acc.Find(ctx, carrier.FindRequest{
-		Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack), LabelFormat: a.LabelFormat,
+		Reference: a.Reference, From: from.Add(-findSlack), To: s.Clock.Now().Add(findSlack), LabelFormat: a.LabelFormat,
 	})
 	if err != nil {
 		return nil, carrierError(err)
@@ -236,7 +240,11 @@ func (s *Service) conclude(sh *shipment.Shipment, a *shipment.Attempt, m carrier
 	if len(f.bookings) > 0 || f.refused != nil && !m.Has(carrier.CanFind) {
 		return s.absent(sh, a, false), time.Time{}
 	}
-	if m.Absence != carrier.Proven && s.doubtPolicy(sh, a, m) == shipment.Attention {
+	switch {
+	case m.Absence == carrier.Proven:
+	case duplicated(a):
+		return s.undecidable(sh, a, "the carrier says that it has booked under the reference, and shows no booking")
+	case s.doubtPolicy(sh, a, m) == shipment.Attention:
 		return s.undecidable(sh, a, "the carrier knows of no booking but cannot prove that there is none")
 	}
 	return s.absent(sh, a, true), time.Time{}

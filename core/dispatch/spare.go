@@ -247,7 +247,7 @@ func (s *Service) lookForSpares(ctx context.Context, sh *shipment.Shipment, numb
 	fctx, cancel := context.WithTimeout(ctx, callTime(a))
 	defer cancel()
 	fctx, trace := carrier.WithTrace(fctx)
-	found, ferr := s.find(fctx, a, acc)
+	found, ferr := s.find(fctx, sh, a, acc)
 	if ferr != nil {
 		return sh, false, nil
 	}

@@ -34,7 +34,7 @@ func (s *Service) shown(ctx context.Context, sh *shipment.Shipment, a *shipment.
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime(a))
 	defer cancel()
-	found, err := s.find(ctx, a, acc)
+	found, err := s.find(ctx, sh, a, acc)
 	if err != nil {
 		s.Log.Warn("a carrier could not be asked about a booking that a person tells of; it is asked again", "shipment_id", sh.ID, "account", a.Account,
 			"attempt", a.Number, "err", err)

@@ -80,7 +80,11 @@ func (s *Service) walk(ctx context.Context, sh *shipment.Shipment, user string, 
 		}
 		var end ending
 		var spent time.Duration
-		sh, end, spent, err = s.decideAndBook(ctx, sh, e, user, past)
+		if a := e.duplicate(sh); a != nil {
+			sh, end, err = s.lookFor(ctx, sh, e, a)
+		} else {
+			sh, end, spent, err = s.decideAndBook(ctx, sh, e, user, past)
+		}
 		waited += spent
 		if err != nil || end == finished {
 			s.metrics.orders.WithLabelValues(outcomeOf(sh)).Inc()
@@ -229,7 +233,7 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 		next := e.onward(course, past, n, cerr, begun, s.Clock.Now())
 		sh, err = s.booked(ctx, sh, attempt, user, booking, trace, cerr, next.kept())
 		switch {
-		case err != nil || cerr == nil || cerr.Effect != carrier.EffectNone:
+		case err != nil || cerr == nil || cerr.Effect != carrier.EffectNone || sh.Attempt(attempt).Open():
 			return sh, finished, spent, err
 		case next.anew:
 			past.expired[choice.Account] = true

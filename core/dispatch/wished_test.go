@@ -53,6 +53,31 @@ func TestAKeptCancellationIsDoneAtTheCarriers(t *testing.T) {
 	}
 }
 
+// What the merchant has had cancelled at the carrier is not bought again: no rule, and nobody who tries, has it booked anew.
+func TestWhatTheMerchantHasCancelledAtTheCarriersIsNotBoughtAgain(t *testing.T) {
+	dash, ups := newFake("doordash", "DoorDash", 500), newFake("ups", "UPS", 900)
+	e := newEngine(t, dash, ups)
+	e.bundle = rulesOf(t, fallbackRules("    steps: [ next_ranked ]\n"))
+	e.mustCreate("o1")
+	dash.set(func(f *fakeCarrier) { f.bookings[e.get("o1").Attempts[0].Reference][0].Cancelled = true })
+	err := e.hear("o1", shipment.Heard{Status: shipping.OrderCancelled, User: "DoorDash", Note: "cancelled( cancelled_by_creator )",
+		Reason: &shipping.EventReason{Code: shipping.CancelledByMerchant}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.tellFallback("o1", "cancelled_by_carrier")
+	e.pass(time.Hour)
+	e.wantLive("o1", "")
+	e.wantStatus("o1", shipping.RequestReceived, shipping.EstimatesReceived, shipping.OrderDispatched, shipping.OrderCancelled)
+	if _, err := e.Retry(context.Background(), caller, "o1"); err == nil {
+		t.Error("a cancelled order is tried again")
+	}
+	if len(ups.booked) != 0 || len(dash.cancels) != 0 {
+		t.Errorf("UPS was asked to book %d times, DoorDash to cancel %d times", len(ups.booked), len(dash.cancels))
+	}
+	e.wantUsage("doordash", 0, 1)
+}
+
 // An earlier version took the carrier's cancellation for its own will, and kept ours: who tries such an order again has it booked, and not
 // cancelled at once.
 func TestARetryIsNotCancelledByAForgottenCancellation(t *testing.T) {

@@ -49,7 +49,7 @@ const (
 	ConfigInvalid       Code = "CONFIG_INVALID"       // Open: a member of the configuration is wrong
 	TrackingNotFound    Code = "TRACKING_NOT_FOUND"   //
 	BookingNotFound     Code = "BOOKING_NOT_FOUND"    // Cancel, Edit, Document: the carrier does not know the booking
-	DuplicateReference  Code = "DUPLICATE_REFERENCE"  // a booking exists under this reference, and it is not ours
+	DuplicateReference  Code = "DUPLICATE_REFERENCE"  // Quote, Book: the carrier has a booking under this reference; the engine looks for it with Find, and asks nobody else meanwhile
 	QuoteExpired        Code = "QUOTE_EXPIRED"        // Book: ask again, under a new reference
 	CancelRefused       Code = "CANCEL_REFUSED"       // for the stage that the booking has reached
 	EditRefused         Code = "EDIT_REFUSED"         //
