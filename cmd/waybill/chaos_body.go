@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -44,7 +43,7 @@ func (x *examination) body(o *owned, said *told) {
 		}
 	}
 	must := said.edited/100 == 2 && !x.refused(o.id, editRefused)
-	if said.edited == http.StatusOK && !said.editDoubts {
+	if said.edited/100 == 2 && !said.editDoubts {
 		must = o.status != shipping.OrderCancelled || !x.refused(o.id, editRefused) // cancelled before the edit could come to anything
 	}
 	if x.bodies++; said.edit == nil || said.editMade {

@@ -31,7 +31,7 @@ func (said *told) keptAlone(o *owned) bool {
 			booked++
 		}
 	}
-	return o.uninformed && said.edited == http.StatusOK && said.editInDark == 0 && booked == 1
+	return o.uninformed && said.edited/100 == 2 && said.editInDark == 0 && booked == 1
 }
 
 // instructions are those that the carrier may have been told last: the order's own, or those from before an edit that it did not take. One

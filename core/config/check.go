@@ -67,7 +67,7 @@ func (c *Config) defaults(dir string) {
 	} else if beside := filepath.Join(dir, lockFile); exists(beside) {
 		c.Plugins.Lock = beside
 	}
-	fill(&c.Dispatch.AnswerWithin, 20*time.Second)
+	fill(&c.Dispatch.AnswerWithin, min(20*time.Second, c.Server.CallWithin()))
 	fill(&c.Dispatch.QuoteTimeout, 8*time.Second)
 	fill(&c.Dispatch.BookTimeout, 30*time.Second)
 	fill(&c.Dispatch.WatchFor, 7*day)
@@ -147,6 +147,7 @@ func (d *decoder) reporter() reporter {
 // check finds what is wrong between the members of a decoded configuration.
 func check(c *Config, at reporter) {
 	checkServer(c, at)
+	checkTimeouts(c, at)
 	checkTracking(c.Tracking, "tracking", at)
 	checkPushSecrets(c, at)
 	if len(c.Tenants) == 0 {

@@ -39,7 +39,7 @@ type Server struct {
 	TLS          *TLS          `yaml:"tls"`
 	MaxBody      int64         `yaml:"max_body"`      // bytes; default 1 MiB
 	ReadTimeout  time.Duration `yaml:"read_timeout"`  // default 10s
-	WriteTimeout time.Duration `yaml:"write_timeout"` // default 60s
+	WriteTimeout time.Duration `yaml:"write_timeout"` // when a connection that is not answered is closed; default 60s. See CallWithin
 	IdleTimeout  time.Duration `yaml:"idle_timeout"`  // default 120s
 	LogLevel     string        `yaml:"log_level"`     // trace, debug, info, warn, error; default info
 	// AdminKeys are the keys of operators: they open /admin/…, which is about the node and not about a tenant. None: nobody may.
@@ -52,6 +52,10 @@ const (
 	MetricsOperator = "operator"
 	MetricsOpen     = "open"
 )
+
+// CallWithin is how long a call that has an order dispatched may take: three quarters of the timeout for writing. Then it is answered 202,
+// as the order stands, and the order is carried on.
+func (s *Server) CallWithin() time.Duration { return s.WriteTimeout / 4 * 3 }
 
 // AdminKey is an operator's key, kept as the SHA-256 of its text.
 type AdminKey struct {
@@ -110,7 +114,7 @@ func (n *Nominatim) Geocoder() geo.NominatimConfig {
 
 // Dispatch bounds how long things may take.
 type Dispatch struct {
-	AnswerWithin time.Duration `yaml:"answer_within"` // how long a create waits for an attempt in doubt; default 20s
+	AnswerWithin time.Duration `yaml:"answer_within"` // how long a create waits for an attempt in doubt; default 20s, or Server.CallWithin where that is less
 	QuoteTimeout time.Duration `yaml:"quote_timeout"` // per account, unless the account says otherwise; default 8s
 	BookTimeout  time.Duration `yaml:"book_timeout"`  // likewise; default 30s
 	WatchFor     time.Duration `yaml:"watch_for"`     // how long a booking that was not found is looked for; default 7 days

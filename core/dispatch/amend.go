@@ -68,7 +68,7 @@ func (s *Service) amend(ctx context.Context, e *edit, sh *shipment.Shipment) (Re
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
+	return Result{Shipment: sh}, nil
 }
 
 // canEdit reports whether the carrier is to be told. One whose adapter has not started is: it may have an Editor.

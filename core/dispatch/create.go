@@ -27,7 +27,8 @@ const inlineLease = 5 * time.Minute
 
 // Create stores the order and has it dispatched, inline unless it must wait.
 func (s *Service) Create(ctx context.Context, c usecase.Caller, r CreateRequest) (Result, error) {
-	begun := s.Clock.Now()
+	asked, stop := s.begin()
+	defer stop()
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
 		return Result{}, err
@@ -36,7 +37,7 @@ func (s *Service) Create(ctx context.Context, c usecase.Caller, r CreateRequest)
 		return Result{}, err
 	}
 	if r.IdempotencyKey != "" {
-		if res, used, err := s.replay(ctx, c, r, begun); used || err != nil {
+		if res, used, err := s.replay(ctx, c, r, asked); used || err != nil {
 			return res, err
 		}
 	}
@@ -53,7 +54,7 @@ func (s *Service) Create(ctx context.Context, c usecase.Caller, r CreateRequest)
 	job, err := s.saveNew(ctx, c, r, sh, inline)
 	switch {
 	case errors.Is(err, store.ErrKeyUsed):
-		res, used, err := s.replay(caller, c, r, begun)
+		res, used, err := s.replay(caller, c, r, asked)
 		if !used && err == nil {
 			err = s.storeError("read idempotency key", store.ErrKeyUsed)
 		}
@@ -67,17 +68,19 @@ func (s *Service) Create(ctx context.Context, c usecase.Caller, r CreateRequest)
 		return Result{Shipment: sh, Waiting: true}, nil
 	}
 	// The order is stored: from here on it is carried out whether the caller stays or not.
-	if sh, err = job.run(ctx, s, sh, c.Key, begun); err != nil {
+	if sh, err = job.run(ctx, s, sh, c.Key, asked); err != nil {
 		return Result{}, s.begunError("dispatch order", sh, err)
 	}
-	return s.answer(caller, sh, begun)
+	return s.answer(caller, sh, asked)
 }
 
 // answer waits for an attempt in doubt as long as the configuration says, and turns the shipment's state into the caller's answer.
-func (s *Service) answer(ctx context.Context, sh *shipment.Shipment, begun time.Time) (Result, error) {
+func (s *Service) answer(ctx context.Context, sh *shipment.Shipment, asked asking) (Result, error) {
 	if sh.Waiting() && sh.Open(sh.Way()) != nil {
 		var err error
-		if sh, err = s.awaitSettled(ctx, sh, begun); err != nil {
+		ctx, stop := asked.within(ctx)
+		sh, err = s.awaitSettled(ctx, sh, asked.begun)
+		if stop(); err != nil {
 			return Result{}, err
 		}
 	}
@@ -88,8 +91,8 @@ func (s *Service) answer(ctx context.Context, sh *shipment.Shipment, begun time.
 }
 
 // replay answers a request whose idempotency key was used. A twin of the same moment waits for the first.
-func (s *Service) replay(ctx context.Context, c usecase.Caller, r CreateRequest, begun time.Time) (Result, bool, error) {
-	k, err := s.Store.IdempotencyKey(ctx, c.Tenant, r.IdempotencyKey, begun)
+func (s *Service) replay(ctx context.Context, c usecase.Caller, r CreateRequest, asked asking) (Result, bool, error) {
+	k, err := s.Store.IdempotencyKey(ctx, c.Tenant, r.IdempotencyKey, asked.begun)
 	if errors.Is(err, store.ErrNotFound) {
 		return Result{}, false, nil
 	}
@@ -104,11 +107,11 @@ func (s *Service) replay(ctx context.Context, c usecase.Caller, r CreateRequest,
 		return Result{}, true, s.storeError("read shipment", err)
 	}
 	if !r.Async {
-		if sh, err = s.awaitSettled(ctx, sh, begun); err != nil {
+		if sh, err = s.awaitSettled(ctx, sh, asked.begun); err != nil {
 			return Result{}, true, err
 		}
 	}
-	res, err := s.answer(ctx, sh, begun)
+	res, err := s.answer(ctx, sh, asked)
 	return res, true, err
 }
 

@@ -54,9 +54,11 @@ func differ(a, b shipment.Order) difference {
 var errOvertaken = errors.New("the order was changed meanwhile")
 
 // Edit changes an order. Before dispatch everything may change; what may change later, and what it costs, depends on the stage.
-// Where another edit comes between, this one is made again from what that has left.
+// Where another edit comes between, this one is made again from what that has left. The result is waiting where it is not known yet
+// whether the carrier takes the change, or the changed order is not booked anew yet.
 func (s *Service) Edit(ctx context.Context, c usecase.Caller, externalID string, change func(shipment.Order) (shipment.Order, error)) (Result, error) {
-	begun := s.Clock.Now()
+	asked, stop := s.begin()
+	defer stop()
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
 		return Result{}, err
@@ -70,7 +72,7 @@ func (s *Service) Edit(ctx context.Context, c usecase.Caller, externalID string,
 	}
 	ctx = context.WithoutCancel(ctx)
 	for range maxConflicts {
-		res, err := s.editOnce(ctx, c, t, sh, change, begun)
+		res, err := s.editOnce(ctx, c, t, sh, change, asked)
 		if !errors.Is(err, errOvertaken) {
 			return res, err
 		}
@@ -81,7 +83,7 @@ func (s *Service) Edit(ctx context.Context, c usecase.Caller, externalID string,
 	return Result{}, usecase.Failf(usecase.ValidationError, "The order is being changed by others all the time. Read it and try again.")
 }
 
-func (s *Service) editOnce(ctx context.Context, c usecase.Caller, t *config.Tenant, sh *shipment.Shipment, change func(shipment.Order) (shipment.Order, error), begun time.Time) (Result, error) {
+func (s *Service) editOnce(ctx context.Context, c usecase.Caller, t *config.Tenant, sh *shipment.Shipment, change func(shipment.Order) (shipment.Order, error), asked asking) (Result, error) {
 	order, err := change(cloneOrder(sh.Order))
 	if err != nil {
 		return Result{}, err
@@ -92,7 +94,7 @@ func (s *Service) editOnce(ctx context.Context, c usecase.Caller, t *config.Tena
 	normalise(t, sh, &order)
 	d := differ(sh.Order, order)
 	if d.none() {
-		return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
+		return Result{Shipment: sh}, nil
 	}
 	if err := allowedBack(sh, order); err != nil {
 		return Result{}, err
@@ -103,7 +105,7 @@ func (s *Service) editOnce(ctx context.Context, c usecase.Caller, t *config.Tena
 	e := &edit{caller: c, tenant: t, from: cloneOrder(sh.Order), to: order, diff: d}
 	switch {
 	case sh.Live(sh.Way()) != nil && d.route:
-		return s.reroute(ctx, e, sh, begun)
+		return s.reroute(ctx, e, sh, asked)
 	case sh.Live(sh.Way()) != nil:
 		return s.amend(ctx, e, sh)
 	}
@@ -234,7 +236,7 @@ func (s *Service) rewrite(ctx context.Context, e *edit, sh *shipment.Shipment) (
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
+	return Result{Shipment: sh}, nil
 }
 
 // dispatchEdited puts the dispatch job of an edited order that waits: for its time, or now. A walk that is under way keeps the key:

@@ -118,7 +118,8 @@ func (s *Service) Retry(ctx context.Context, c usecase.Caller, externalID string
 
 // retry dispatches an order again as prepare has changed it.
 func (s *Service) retry(ctx context.Context, c usecase.Caller, sh *shipment.Shipment, prepare func(*shipment.Shipment)) (Result, error) {
-	begun := s.Clock.Now()
+	asked, stop := s.begin()
+	defer stop()
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
 		return Result{}, err
@@ -156,10 +157,10 @@ func (s *Service) retry(ctx context.Context, c usecase.Caller, sh *shipment.Ship
 	if err != nil {
 		return Result{}, s.storeError("retry order", err)
 	}
-	if sh, err = own.run(ctx, s, sh, c.Key, begun); err != nil {
+	if sh, err = own.run(ctx, s, sh, c.Key, asked); err != nil {
 		return Result{}, s.begunError("dispatch order", sh, err)
 	}
-	return s.answer(caller, sh, begun)
+	return s.answer(caller, sh, asked)
 }
 
 // Rates says what each account would ask, and which offer the rules choose. Nothing is stored or booked.

@@ -19,7 +19,8 @@ const noOption = "none"
 // Release lets an order go on that a rule holds, now and whenever it is decided again, until it is edited. Another rule may hold it
 // still. Who has released it stands in the history.
 func (s *Service) Release(ctx context.Context, c usecase.Caller, externalID string) (Result, error) {
-	begun := s.Clock.Now()
+	asked, stop := s.begin()
+	defer stop()
 	if err := s.ruled(c.Tenant); err != nil {
 		return Result{}, err
 	}
@@ -53,10 +54,10 @@ func (s *Service) Release(ctx context.Context, c usecase.Caller, externalID stri
 	if err != nil {
 		return Result{}, s.storeError("release order", err)
 	}
-	if sh, err = own.run(ctx, s, sh, c.Key, begun); err != nil {
+	if sh, err = own.run(ctx, s, sh, c.Key, asked); err != nil {
 		return Result{}, s.begunError("dispatch order", sh, err)
 	}
-	return s.answer(caller, sh, begun)
+	return s.answer(caller, sh, asked)
 }
 
 // exportPage is how many orders an export reads at once.

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"time"
 
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/core/store"
@@ -13,7 +12,7 @@ import (
 // reroute changes what a booking cannot bear: new estimates are asked first, and only when somebody would carry the changed order
 // is the old booking cancelled and the order dispatched again. What the order is to become is committed with the intent to cancel,
 // so that whatever dies, the order ends as it was or as it was wished, with one booking.
-func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, begun time.Time) (Result, error) {
+func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, asked asking) (Result, error) {
 	wished := *sh
 	wished.Order = cloneOrder(e.to)
 	if err := s.place(ctx, e.tenant, &wished, s.Clock.Now()); err != nil {
@@ -27,7 +26,7 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 	}
 	// The round is counted up below, so that the references of this question are not those of the dispatch that follows.
 	round := sh.Round + 1
-	s.started(ctx, &wished, begun)
+	s.started(ctx, &wished, asked.begun)
 	est, err := s.estimate(ctx, e.tenant, &wished, round, nil, nil)
 	if err != nil {
 		return Result{}, s.storeError("estimate changed order", err)
@@ -71,10 +70,10 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, b
 	a := sh.Attempt(number)
 	switch {
 	case cerr == nil && own.tries > 0 && sh.Waiting():
-		if sh, err = own.run(ctx, s, sh, e.caller.Key, begun); err != nil {
+		if sh, err = own.run(ctx, s, sh, e.caller.Key, asked); err != nil {
 			return Result{}, s.begunError("dispatch changed order", sh, err)
 		}
-		return s.answer(ctx, sh, begun)
+		return s.answer(ctx, sh, asked)
 	case sh.Status == shipping.OrderCancelled && !differ(sh.Order, e.from).route:
 		return Result{}, cancelledMeanwhile()
 	case !a.Live() && !differ(sh.Order, e.from).route: // whatever the carrier has answered

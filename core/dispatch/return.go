@@ -257,7 +257,8 @@ func (s *Service) claim(ctx context.Context, back *shipment.Shipment, tx *store.
 
 // giveBack stores the way back together with what it means for its origin, and has it dispatched as any order.
 func (s *Service) giveBack(ctx context.Context, c usecase.Caller, r ReturnRequest, load func(context.Context) (*Returned, error)) (Result, error) {
-	begun := s.Clock.Now()
+	asked, stop := s.begin()
+	defer stop()
 	t, err := s.tenant(c.Tenant)
 	if err != nil {
 		return Result{}, err
@@ -266,7 +267,7 @@ func (s *Service) giveBack(ctx context.Context, c usecase.Caller, r ReturnReques
 	caller, taken := ctx, 0
 	for range maxConflicts {
 		if r.IdempotencyKey != "" {
-			if res, used, err := s.replay(caller, c, as, begun); used || err != nil {
+			if res, used, err := s.replay(caller, c, as, asked); used || err != nil {
 				return res, err
 			}
 		}
@@ -292,10 +293,10 @@ func (s *Service) giveBack(ctx context.Context, c usecase.Caller, r ReturnReques
 			return Result{Shipment: back, Waiting: true}, nil
 		}
 		// It is stored: from here on it is carried out whether the caller stays or not.
-		if back, err = job.run(context.WithoutCancel(caller), s, back, c.Key, begun); err != nil {
+		if back, err = job.run(context.WithoutCancel(caller), s, back, c.Key, asked); err != nil {
 			return Result{}, s.begunError("dispatch return", back, err)
 		}
-		return s.answer(caller, back, begun)
+		return s.answer(caller, back, asked)
 	}
 	return Result{}, s.storeError("store return", fmt.Errorf("%w %d times", store.ErrConflict, maxConflicts))
 }

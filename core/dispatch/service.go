@@ -28,7 +28,7 @@ type Teller interface {
 	Shipment(tx *store.Tx, sh *shipment.Shipment)
 }
 
-// Settings is what a Service works with. All members are required but Trial, Version, Teller, Exchanges, Notices and Registerer.
+// Settings is what a Service works with. All members are required but Trial, Version, Teller, CallWithin, Exchanges, Notices and Registerer.
 type Settings struct {
 	Store    store.Store
 	Carriers Carriers
@@ -45,16 +45,21 @@ type Settings struct {
 	Log        hclog.Logger
 	Teller     Teller // nil: nobody is told
 	Registerer prometheus.Registerer
+	// CallWithin is how long after it came a call that has an order dispatched is answered, as the order stands then; the walk goes on.
+	// It is less than the server's timeout for writing. 0 for as long as it takes.
+	CallWithin time.Duration
 	Exchanges  ExchangeTeller // nil: nobody is told of exchanges
 	Notices    NoticeTeller   // nil: what rules want to be told stands in the history alone
 }
 
-// Service carries out the use cases. It keeps nothing that a crash may not take: what must happen later is a job in the store.
+// Service carries out the use cases. It keeps nothing that a crash may not take: what must happen later is a job in the store. Walks that
+// their callers no longer wait for go on in it: Drain waits for them.
 type Service struct {
 	Settings
 	metrics *metrics
 
 	turns   turns
+	walks   *walks
 	mu      sync.Mutex
 	waiting map[shipment.ID]*waiters
 }
@@ -69,7 +74,7 @@ type waiters struct {
 
 // New returns a Service. It starts nothing.
 func New(s Settings) *Service {
-	service := &Service{Settings: s, metrics: newMetrics(s.Registerer), waiting: map[shipment.ID]*waiters{}}
+	service := &Service{Settings: s, walks: newWalks(), metrics: newMetrics(s.Registerer), waiting: map[shipment.ID]*waiters{}}
 	if s.Registerer != nil {
 		s.Registerer.MustRegister(newAttention(service))
 	}
@@ -124,7 +129,7 @@ func moving(sh *shipment.Shipment) bool {
 func (s *Service) await(ctx context.Context, sh *shipment.Shipment, until time.Time, while func(*shipment.Shipment) bool) (*shipment.Shipment, error) {
 	for {
 		settled, stop := s.watch(sh.ID)
-		now, err := s.Store.Shipment(ctx, sh.Tenant, sh.ID)
+		now, err := s.Store.Shipment(context.WithoutCancel(ctx), sh.Tenant, sh.ID) // also where the time was over before
 		if err != nil {
 			stop()
 			return nil, s.storeError("read shipment", err)
@@ -335,43 +340,6 @@ func drop(sh *shipment.Shipment, kinds ...string) []store.JobKey {
 		out[i] = store.JobKey{Kind: k, Key: string(sh.ID)}
 	}
 	return out
-}
-
-// maxLeased is how often a dispatch job is put with a lease before it is left to the runner: another job of the order may be running.
-const maxLeased = 2
-
-// inlineJob is a dispatch job that the call which puts it means to run itself.
-type inlineJob struct {
-	tries int
-	job   store.Job
-}
-
-// put puts the job, due now, into a transaction. It is called once for each try of a change.
-func (i *inlineJob) put(s *Service, tx *store.Tx, sh *shipment.Shipment) {
-	now := s.Clock.Now()
-	i.job = s.job(sh, JobDispatch, now)
-	if i.tries++; i.tries <= maxLeased {
-		i.job.Tries = 1
-		i.job.Lease = &store.Lease{Owner: s.Store.Owner(), Token: s.Source.Token(9), Until: now.Add(inlineLease)}
-	}
-	plan(tx, sh, i.job)
-}
-
-// run runs the job where it is leased to this call, else waits for the runner to do so. What the walk leaves unsettled goes to the
-// runner at once and not when the lease ends.
-func (i *inlineJob) run(ctx context.Context, s *Service, sh *shipment.Shipment, user string, begun time.Time) (*shipment.Shipment, error) {
-	if i.job.Lease == nil {
-		return s.awaitSettled(ctx, sh, begun)
-	}
-	defer func() {
-		if err := s.Store.ReleaseJob(ctx, i.job); err != nil {
-			s.Log.Warn("lease of an inline dispatch is not given back, it ends by itself", "shipment_id", sh.ID, "err", err)
-		}
-	}()
-	if !s.started(ctx, sh, begun) {
-		return sh, nil // the caller hears that it goes on
-	}
-	return s.walk(ctx, sh, user, i.job.Tries)
 }
 
 // systemUser is who changes a status when the engine acts by itself.

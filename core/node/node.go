@@ -148,6 +148,7 @@ func (n *Node) wire() error {
 	n.Dispatch = dispatch.New(dispatch.Settings{
 		Store: n.Store, Carriers: carriers, Placer: n.placer, Config: n.Config.Current, Rules: n.rules.Bundle, Trial: n.trial, Version: n.rules.Version, Clock: n.Clock, Source: n.Source,
 		Log: n.Log.Named("dispatch"), Teller: n.Notify, Exchanges: n.Notify, Notices: n.Notify, Registerer: n.registry,
+		CallWithin: cfg.Server.CallWithin(),
 	})
 	n.Tracking = tracking.New(tracking.Settings{
 		Store: n.Store, Carriers: followed{carriers}, Config: n.Config.Current, Clock: n.Clock, Source: n.Source, Log: n.Log.Named("tracking"),
@@ -278,6 +279,7 @@ func (n *Node) Run(ctx context.Context, ln net.Listener) error {
 		return inner.Wait()
 	})
 	err := g.Wait()
+	n.Dispatch.Drain()
 	stopHost()
 	return errors.Join(err, <-hostDone)
 }

@@ -129,6 +129,9 @@ func (s *surface) edit(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	if err != nil {
 		return httpapi.Answer{}, err
 	}
+	if res.Waiting {
+		return s.answer(q, res, http.StatusAccepted)
+	}
 	return s.answer(q, res, http.StatusOK)
 }
 
