@@ -113,9 +113,7 @@ func (s *Service) askEdit(ctx context.Context, sh *shipment.Shipment, number int
 	case cerr == nil:
 	case !a.Live(): // the booking has ended meanwhile, and the next is made with the change
 	case a.EditIntent != nil:
-		res.Waiting = true
-		res.Warnings = []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,
-			Message: "It is not known yet whether " + a.Provider + " has taken the change; it is asked for again until it is certain, and shows on the order then."}}
+		res.Waiting = true // its warnings say why
 	case refusedEdit(cerr): // the order says so
 	case !differ(sh.Order, want).beyondLocal(): // the job has asked again, and was answered
 	default:

@@ -35,8 +35,8 @@ func corrected(t *testing.T, answer error) (*engine, *fakeCarrier) {
 	go func() {
 		res, err := e.confirm("D-77")
 		o := outcome{waiting: res.Waiting, err: err}
-		if len(res.Warnings) > 0 {
-			o.warning = res.Warnings[0].Code
+		if len(res.Shipment.AllWarnings()) > 0 {
+			o.warning = res.Shipment.AllWarnings()[0].Code
 		}
 		out <- o
 	}()

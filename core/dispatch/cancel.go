@@ -91,15 +91,7 @@ func cancelAnswer(sh *shipment.Shipment) (Result, error) {
 	}
 	a := sh.Live(sh.Way())
 	if sh.Cancel != nil {
-		w := shipment.Warning{Code: "CANCEL_PENDING", Message: "The order will be cancelled as soon as it is known whether the provider has booked it."}
-		if a != nil {
-			w = shipment.Warning{Code: "CANCEL_IN_DOUBT", Provider: a.Provider,
-				Message: "It is not known yet whether the provider has cancelled the order; the cancellation is asked for again until it is certain."}
-			if a.CancelIntent == nil && told(a) && a.Doubt.Needs != "" {
-				w.Message = "The order will be cancelled as soon as a person has said under which number it is booked: " + a.Doubt.Last + "."
-			}
-		}
-		return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{w}}, nil
+		return Result{Shipment: sh, Waiting: true}, nil // its warnings say why
 	}
 	if a == nil {
 		return Result{}, &usecase.Error{Type: usecase.CancellationNotAllowed, Message: fmt.Sprintf("The order can no longer be cancelled: it is in state %s.", sh.Status)}
@@ -311,7 +303,7 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 	if a.CancelIntent != nil {
 		by, wish = a.CancelIntent.By, a.CancelIntent.Replace
 	}
-	doubtful, edit := a.EditIntent, editing(a)
+	doubtful, edit := a.EditIntent, a.Rebooking()
 	usage, counts := ended(sh, a, shipment.Cancelled, now), tally.Back(a)
 	a.Refund, a.Error = done.Refund, nil
 	var watch []store.Job
@@ -353,19 +345,13 @@ func (s *Service) released(sh *shipment.Shipment, a *shipment.Attempt, done carr
 	return tx
 }
 
-// editing reports whether the booking is being cancelled for somebody's edit, which needs another one.
-func editing(a *shipment.Attempt) bool {
-	ci := a.CancelIntent
-	return ci != nil && ci.Replace != nil && ci.By != systemUser
-}
-
 // stands are the lines that tell that a booking is not cancelled, and why, for who was told that it is being cancelled: for the order's
 // end, for an edit (told says that whoever asks for that does not hear it otherwise), or for a fallback.
 func (s *Service) stands(sh *shipment.Shipment, a *shipment.Attempt, why string, told bool) (lines []shipment.Change) {
-	if !editing(a) || sh.Cancel != nil {
+	if !a.Rebooking() || sh.Cancel != nil {
 		lines = append(lines, s.aside(sh, a, "CANCELLATION_REFUSED( "+a.Provider+": "+why+" )"))
 	}
-	if editing(a) && told {
+	if a.Rebooking() && told {
 		lines = append(lines, s.aside(sh, a, "EDIT_REFUSED( "+a.Provider+": "+why+" )"))
 	}
 	return lines

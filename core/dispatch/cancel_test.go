@@ -78,7 +78,7 @@ func TestACancelWhoseAnswerIsLostIsAskedAgain(t *testing.T) {
 	e.mustCreate("o1")
 	f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, lost() }
 	res, err := e.cancel("o1")
-	if err != nil || !res.Waiting || len(res.Warnings) != 1 || res.Warnings[0].Code != "CANCEL_IN_DOUBT" {
+	if err != nil || !res.Waiting || len(res.Shipment.AllWarnings()) != 1 || res.Shipment.AllWarnings()[0].Code != "CANCEL_IN_DOUBT" {
 		t.Fatalf("cancel: %+v, %v", res, err)
 	}
 	f.set(func(f *fakeCarrier) { f.onCancel = nil })
@@ -184,7 +184,7 @@ func TestEditAfterDispatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	ins := "Ring twice"
-	if res, err := e.edit("o1", func(o *shipment.Order) { o.DeliveryInstructions = &ins }); err != nil || len(res.Warnings) != 0 {
+	if res, err := e.edit("o1", func(o *shipment.Order) { o.DeliveryInstructions = &ins }); err != nil || len(res.Shipment.AllWarnings()) != 0 {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if len(f.edits) != 1 || f.edits[0].Delivery.Instructions != ins || len(f.cancels) != 0 {
@@ -313,8 +313,8 @@ func TestAnEditWhileTheAdapterStarts(t *testing.T) {
 		t.Errorf("instructions %v, intent %v; want the order as it was", sh.Order.DeliveryInstructions, sh.Live(shipment.Forward).EditIntent)
 	}
 	dash.set(func(f *fakeCarrier) { f.starting, f.onEdit = false, nil })
-	if res, err := e.edit("o1", ring); err != nil || len(res.Warnings) != 0 || len(dash.edits) != 2 {
-		t.Errorf("%+v, %v; the carrier was told %d times, want twice", res.Warnings, err, len(dash.edits))
+	if res, err := e.edit("o1", ring); err != nil || len(res.Shipment.AllWarnings()) != 0 || len(dash.edits) != 2 {
+		t.Errorf("%+v, %v; the carrier was told %d times, want twice", res.Shipment.AllWarnings(), err, len(dash.edits))
 	}
 	e.wantNoJobs()
 }

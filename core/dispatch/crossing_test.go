@@ -217,8 +217,8 @@ func TestARerouteWhoseCancelIsLostEndsRerouted(t *testing.T) {
 	e.mustCreate("o1")
 	f.onCancel = func(carrier.CancelRequest) (bool, error) { return true, lost() }
 	res, err := e.edit("o1", moved)
-	if err != nil || len(res.Warnings) != 1 || res.Warnings[0].Code != "EDIT_IN_DOUBT" {
-		t.Fatalf("edit: %+v, %v", res.Warnings, err)
+	if err != nil || len(res.Shipment.AllWarnings()) != 1 || res.Shipment.AllWarnings()[0].Code != "EDIT_IN_DOUBT" {
+		t.Fatalf("edit: %+v, %v", res.Shipment.AllWarnings(), err)
 	}
 	f.set(func(f *fakeCarrier) { f.onCancel = nil })
 	e.pass(time.Hour)
@@ -377,8 +377,8 @@ func TestAnEditWhoseAnswerIsLostIsAskedAgain(t *testing.T) {
 	ins := "Ring twice"
 	ring := func(o *shipment.Order) { o.DeliveryInstructions = &ins }
 	res, err := e.edit("o1", ring)
-	if err != nil || len(res.Warnings) != 1 || res.Warnings[0].Code != "EDIT_IN_DOUBT" {
-		t.Fatalf("edit: %+v, %v", res.Warnings, err)
+	if err != nil || len(res.Shipment.AllWarnings()) != 1 || res.Shipment.AllWarnings()[0].Code != "EDIT_IN_DOUBT" {
+		t.Fatalf("edit: %+v, %v", res.Shipment.AllWarnings(), err)
 	}
 	_, err = e.edit("o1", moved)
 	wantType(t, err, usecase.ValidationError)

@@ -60,8 +60,6 @@ type CreateRequest struct {
 type Result struct {
 	Shipment *shipment.Shipment
 	Waiting  bool
-	// Warnings of this answer, besides those of the shipment.
-	Warnings []shipment.Warning
 }
 
 // RateRow is one service that an account offers.

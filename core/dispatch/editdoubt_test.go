@@ -30,8 +30,8 @@ func editInDoubt(t *testing.T) (e *engine, cheap, dear *fakeCarrier) {
 	e.mustCreate("o1")
 	cheap.onEdit = func(carrier.EditRequest) error { return lost() }
 	res, err := e.edit("o1", rung)
-	if err != nil || len(res.Warnings) != 1 || res.Warnings[0].Code != "EDIT_IN_DOUBT" {
-		t.Fatalf("edit: %+v, %v", res.Warnings, err)
+	if err != nil || len(res.Shipment.AllWarnings()) != 1 || res.Shipment.AllWarnings()[0].Code != "EDIT_IN_DOUBT" {
+		t.Fatalf("edit: %+v, %v", res.Shipment.AllWarnings(), err)
 	}
 	return e, cheap, dear
 }
@@ -158,8 +158,8 @@ func TestAnEditThatAFallbackMakesMeanwhileIsNotAnsweredAsRefused(t *testing.T) {
 		e.pass(time.Second)
 		return retrySafe(carrier.CarrierUnavailable)
 	}
-	if res, err := e.edit("o1", rung); err != nil || len(res.Warnings) != 0 {
-		t.Errorf("answered %+v, %v", res.Warnings, err)
+	if res, err := e.edit("o1", rung); err != nil || len(res.Shipment.AllWarnings()) != 0 {
+		t.Errorf("answered %+v, %v", res.Shipment.AllWarnings(), err)
 	}
 	e.pass(time.Minute)
 	e.wantLive("o1", "dear")
@@ -188,8 +188,8 @@ func rebookInDoubt(t *testing.T) (*engine, *fakeCarrier) {
 	e.mustCreate("o1")
 	f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, lost() }
 	res, err := e.edit("o1", moved)
-	if err != nil || len(res.Warnings) != 1 || res.Warnings[0].Code != "EDIT_IN_DOUBT" {
-		t.Fatalf("edit: %+v, %v", res.Warnings, err)
+	if err != nil || len(res.Shipment.AllWarnings()) != 1 || res.Shipment.AllWarnings()[0].Code != "EDIT_IN_DOUBT" {
+		t.Fatalf("edit: %+v, %v", res.Shipment.AllWarnings(), err)
 	}
 	return e, f
 }
@@ -274,8 +274,8 @@ func TestAnEditThatTheJobSettlesMeanwhileIsAnsweredAsItIs(t *testing.T) {
 				return lost()
 			}
 			res, err := e.edit("o1", rung)
-			if err != nil || len(res.Warnings) != 0 {
-				t.Fatalf("answered %+v, %v", res.Warnings, err)
+			if err != nil || res.Waiting {
+				t.Fatalf("answered %+v, %v", res, err)
 			}
 			o := res.Shipment.Order
 			warns := len(res.Shipment.Warnings) == 1 && res.Shipment.Warnings[0].Code == "PROVIDER_NOT_INFORMED"
@@ -306,7 +306,7 @@ func TestARebookingThatTheJobMakesMeanwhileIsAnsweredAsMade(t *testing.T) {
 		return false, lost()
 	}
 	res, err := e.edit("o1", moved)
-	if err != nil || len(res.Warnings) != 0 || res.Shipment.Order.DeliveryAddress.Street1 != "1 New Street" {
+	if err != nil || len(res.Shipment.AllWarnings()) != 0 || res.Shipment.Order.DeliveryAddress.Street1 != "1 New Street" {
 		t.Fatalf("answered %+v, %v", res, err)
 	}
 	e.wantLive("o1", "ups")

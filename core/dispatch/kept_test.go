@@ -20,7 +20,7 @@ func crossed(t *testing.T, err error) (*engine, *fakeCarrier) {
 		f.onCancel = func(carrier.CancelRequest) (bool, error) { return false, err }
 		f.mu.Unlock()
 		defer f.mu.Lock()
-		if res, err := e.cancel("o1"); err != nil || !res.Waiting || len(res.Warnings) != 1 || res.Warnings[0].Code != "CANCEL_IN_DOUBT" {
+		if res, err := e.cancel("o1"); err != nil || !res.Waiting || len(res.Shipment.AllWarnings()) == 0 || res.Shipment.AllWarnings()[0].Code != "CANCEL_IN_DOUBT" {
 			t.Errorf("the second to cancel hears %+v, %v", res, err)
 		}
 		return false, err

@@ -93,7 +93,7 @@ func TestALostCancelOfAPersonsNumberIsAskedOfItsNumber(t *testing.T) {
 			prepare(dash)
 			dash.refusesAfterLosing(carrier.CancelRefused)
 			res, err := e.confirm("D-77")
-			if err != nil || !res.Waiting || res.Warnings[0].Code != "CANCEL_IN_DOUBT" {
+			if err != nil || !res.Waiting || res.Shipment.AllWarnings()[0].Code != "CANCEL_IN_DOUBT" {
 				t.Fatalf("%+v, %v", res, err)
 			}
 			e.pass(25 * time.Hour)

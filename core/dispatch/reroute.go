@@ -80,9 +80,8 @@ func (s *Service) reroute(ctx context.Context, e *edit, sh *shipment.Shipment, a
 		return Result{}, usecase.Failf(usecase.ValidationError, "The booking came to its end while the provider was asked to cancel it for the change. The change was not made.")
 	case !a.Live(): // made, and dispatched on, by whoever found it cancelled
 		return Result{Shipment: sh, Waiting: sh.Waiting()}, nil
-	case a.CancelIntent != nil && a.CancelIntent.Replace != nil:
-		return Result{Shipment: sh, Waiting: true, Warnings: []shipment.Warning{{Code: "EDIT_IN_DOUBT", Provider: a.Provider,
-			Message: "It is not known yet whether " + a.Provider + " has cancelled the present booking, which the change needs. The order is changed and booked anew as soon as that is certain."}}}, nil
+	case a.Rebooking():
+		return Result{Shipment: sh, Waiting: true}, nil // its warnings say why
 	}
 	return Result{}, &usecase.Error{Type: usecase.PlaceOrderFailed, Message: a.Provider + " did not cancel the present booking, which the change needs; the order was left as it was.",
 		Providers: []shipment.ProviderError{providerError(a.Provider, cerr)}, Err: cerr}

@@ -111,7 +111,7 @@ func TestACancelOfANumberThatTheCarrierDoesNotKnow(t *testing.T) {
 		dash.set(func(f *fakeCarrier) { f.onCancel = hook })
 		for range 2 { // as often as somebody tries
 			res, err := e.confirm("D-77")
-			if err != nil || !res.Waiting || res.Warnings[0].Code != "CANCEL_IN_DOUBT" || !strings.Contains(res.Warnings[0].Message, "waybill shipments resolve o1 --attempt 1") {
+			if err != nil || !res.Waiting || res.Shipment.AllWarnings()[0].Code != "CANCEL_IN_DOUBT" || !strings.Contains(res.Shipment.AllWarnings()[0].Message, "waybill shipments resolve o1 --attempt 1") {
 				t.Fatalf("%+v, %v", res, err)
 			}
 		}

@@ -84,8 +84,7 @@ type asked struct {
 }
 
 func (s *Shipment) asked(a *Attempt) asked {
-	ci := a.CancelIntent
-	return asked{cancel: s.Cancel != nil, edit: a.EditIntent != nil || ci != nil && ci.Replace != nil && ci.By != System, change: a.EditIntent}
+	return asked{cancel: s.Cancel != nil, edit: a.EditIntent != nil || a.Rebooking(), change: a.EditIntent}
 }
 
 // overtaken tells of what was under way and comes to nothing, as the booking has come to its end before: who was told that it is under

@@ -316,13 +316,3 @@ type Change struct {
 	Attempt   int                   `json:"attempt,omitempty"` // number of the attempt that it is about, 0 for none
 	Late      bool                  `json:"late,omitempty"`    // entered history without moving the present
 }
-
-// AllWarnings returns the shipment's warnings, and that its outcome is in doubt as long as it is.
-func (s *Shipment) AllWarnings() []Warning {
-	out := append([]Warning(nil), s.Warnings...)
-	if a := s.Open(s.Way()); a != nil && a.State == InDoubt {
-		out = append(out, Warning{Code: "DISPATCH_IN_DOUBT", Provider: a.Provider,
-			Message: "It is not known yet whether " + a.Provider + " has booked the order. It is being found out; do not send the order again."})
-	}
-	return out
-}

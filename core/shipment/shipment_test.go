@@ -3,6 +3,7 @@ package shipment
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,4 +135,44 @@ func FuzzShipment(f *testing.F) {
 		s.Stage()
 		s.ManualNext()
 	})
+}
+
+// TestWhatIsInDoubtIsWarnedOf: each once, for as long as it is.
+func TestWhatIsInDoubtIsWarnedOf(t *testing.T) {
+	cancel := &CancelRequest{By: "ann"}
+	edited := &EditIntent{By: "ann"}
+	rebooked := &CancelIntent{By: "ann", Replace: &Wish{}}
+	turned := &CancelIntent{By: System, Replace: &Wish{}}
+	told := &Doubt{Told: true, Needs: Attention, Last: "resolve it"}
+	cases := []struct {
+		name   string
+		status shipping.Status
+		cancel *CancelRequest
+		a      Attempt
+		want   string
+	}{
+		{"booked", shipping.OrderDispatched, nil, Attempt{State: Booked}, ""},
+		{"cancel kept while it is being booked", shipping.EstimatesReceived, cancel, Attempt{State: Intended}, CancelPending},
+		{"cancel kept in doubt", shipping.PendingDispatch, cancel, Attempt{State: InDoubt}, DispatchInDoubt + " " + CancelPending},
+		{"cancel kept between two bookings", shipping.RequestReceived, cancel, Attempt{State: Refused}, CancelPending},
+		{"cancel asked", shipping.OrderDispatched, cancel, Attempt{State: Booked, CancelIntent: &CancelIntent{By: "ann"}}, CancelInDoubt},
+		{"cancel that waits for a number", shipping.OrderDispatched, cancel, Attempt{State: Adopted, Doubt: told}, CancelInDoubt},
+		{"cancel kept by an earlier version", shipping.ErrorException, cancel, Attempt{State: Ended}, ""},
+		{"edit asked", shipping.OrderDispatched, nil, Attempt{State: Booked, EditIntent: edited}, EditInDoubt},
+		{"rebooking", shipping.OrderDispatched, nil, Attempt{State: Booked, CancelIntent: rebooked}, EditInDoubt},
+		{"rebooking that a cancel waits for", shipping.OrderDispatched, cancel, Attempt{State: Booked, CancelIntent: rebooked}, CancelInDoubt + " " + EditInDoubt},
+		{"fallback", shipping.OrderDispatched, nil, Attempt{State: Booked, CancelIntent: turned}, ""},
+		{"edit of a booking that has ended", shipping.RequestReceived, nil, Attempt{State: Ended, EditIntent: edited, CancelIntent: rebooked}, ""},
+	}
+	for _, c := range cases {
+		c.a.Number, c.a.Kind, c.a.Provider = 1, Forward, "UPS"
+		s := &Shipment{Status: c.status, Cancel: c.cancel, Attempts: []Attempt{c.a}}
+		var codes []string
+		for _, w := range s.AllWarnings() {
+			codes = append(codes, w.Code)
+		}
+		if got := strings.Join(codes, " "); got != c.want {
+			t.Errorf("%s: warnings %q, want %q", c.name, got, c.want)
+		}
+	}
 }

@@ -108,9 +108,9 @@ type ProviderView struct {
 }
 
 // Show turns a return into what is shown of it. base is what links begin with; pages may be nil.
-func Show(sh *shipment.Shipment, base string, pages shape.Pages, more ...shipment.Warning) View {
+func Show(sh *shipment.Shipment, base string, pages shape.Pages) View {
 	v := View{ID: sh.ID, OrderExternalID: sh.Order.ExternalID, Status: sh.Status, Items: sh.Order.Items, ExchangeItems: []shipping.Item{}, LabelURLs: []string{},
-		CreatedAt: clock.Millis(sh.CreatedAt), LastUpdatedAt: clock.Millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...)}
+		CreatedAt: clock.Millis(sh.CreatedAt), LastUpdatedAt: clock.Millis(sh.UpdatedAt), Warnings: sh.AllWarnings()}
 	if r := sh.ReturnOf; r != nil {
 		v.Type, v.Reason, v.Note, v.ReturnTo = r.Type, r.Reason, r.Note, r.Location
 		if r.Exchange != nil {
@@ -162,7 +162,7 @@ func Present(list []*shipment.Shipment, base string, pages shape.Pages) (one *Vi
 
 // Answer is the answer to a return that was asked for: 201 with the return, 202 where its outcome is not known yet.
 func Answer(r dispatch.ReturnRequest, res dispatch.Result, base string, pages shape.Pages) httpapi.Answer {
-	a := httpapi.Answer{Status: http.StatusCreated, Body: Show(res.Shipment, base, pages, res.Warnings...),
+	a := httpapi.Answer{Status: http.StatusCreated, Body: Show(res.Shipment, base, pages),
 		Header: http.Header{"Location": {base + "/shipments/" + url.PathEscape(res.Shipment.Order.ExternalID)}}}
 	if res.Waiting {
 		a.Status = http.StatusAccepted

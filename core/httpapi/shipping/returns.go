@@ -23,8 +23,8 @@ func (s *surface) giveBack(q *httpapi.Request, id string) (httpapi.Answer, error
 }
 
 // show turns a shipment into its answer, with what has become of its returns.
-func (s *surface) show(q *httpapi.Request, sh *shipment.Shipment, more ...shipment.Warning) (view, error) {
-	v := linked(sh, s.base(), s.pages, more...)
+func (s *surface) show(q *httpapi.Request, sh *shipment.Shipment) (view, error) {
+	v := linked(sh, s.base(), s.pages)
 	if len(sh.Returns) > 0 {
 		list, err := s.cases.Returns(q.Context(), q.Caller, sh.Returns)
 		if err != nil {
@@ -35,8 +35,8 @@ func (s *surface) show(q *httpapi.Request, sh *shipment.Shipment, more ...shipme
 	return v, nil
 }
 
-func (s *surface) answerShown(q *httpapi.Request, sh *shipment.Shipment, status int, more ...shipment.Warning) (httpapi.Answer, error) {
-	v, err := s.show(q, sh, more...)
+func (s *surface) answerShown(q *httpapi.Request, sh *shipment.Shipment, status int) (httpapi.Answer, error) {
+	v, err := s.show(q, sh)
 	if err != nil {
 		return httpapi.Answer{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -81,7 +82,7 @@ func (s *surface) answer(q *httpapi.Request, res dispatch.Result, done int) (htt
 	if res.Waiting && done == http.StatusCreated {
 		done = http.StatusAccepted
 	}
-	return s.answerShown(q, res.Shipment, done, res.Warnings...)
+	return s.answerShown(q, res.Shipment, done)
 }
 
 func (s *surface) create(q *httpapi.Request) (httpapi.Answer, error) {
@@ -132,7 +133,13 @@ func (s *surface) edit(q *httpapi.Request, id string) (httpapi.Answer, error) {
 	if res.Waiting {
 		return s.answer(q, res, http.StatusAccepted)
 	}
-	return s.answer(q, res, http.StatusOK)
+	v, err := s.show(q, res.Shipment)
+	if err != nil {
+		return httpapi.Answer{}, err
+	}
+	// Of this edit nothing is in doubt. What is may be another's.
+	v.Warnings = slices.DeleteFunc(v.Warnings, func(w shipment.Warning) bool { return w.Code == shipment.EditInDoubt })
+	return httpapi.Answer{Body: v}, nil
 }
 
 func (s *surface) cancel(q *httpapi.Request, id string) (httpapi.Answer, error) {

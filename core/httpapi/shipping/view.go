@@ -94,8 +94,8 @@ func Show(sh *shipment.Shipment, back []*shipment.Shipment, base string, pages s
 }
 
 // linked puts the page that a buyer follows the order on before the carrier's own.
-func linked(sh *shipment.Shipment, base string, pages shape.Pages, more ...shipment.Warning) view {
-	v := show(sh, base, more...)
+func linked(sh *shipment.Shipment, base string, pages shape.Pages) view {
+	v := show(sh, base)
 	if pages == nil {
 		return v
 	}
@@ -108,7 +108,7 @@ func linked(sh *shipment.Shipment, base string, pages shape.Pages, more ...shipm
 }
 
 // show turns a shipment into its answer. base is what links begin with.
-func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
+func show(sh *shipment.Shipment, base string) view {
 	o := sh.Order
 	v := view{
 		ID: sh.ID, TenantID: sh.Tenant, BrandExternalID: sh.Brand, LocationExternalID: o.LocationID, OrderExternalID: o.ExternalID, GroupID: o.GroupID,
@@ -121,7 +121,7 @@ func show(sh *shipment.Shipment, base string, more ...shipment.Warning) view {
 		Signature: "not_required", DeliveryInstructions: o.DeliveryInstructions, PickupInstructions: o.PickupInstructions,
 		Locale: o.Locale, CreatedDate: o.CreatedDate, OrderAttributes: o.Attributes, ProposedProviders: o.Proposed,
 		Driver: sh.Progress.Driver, Vehicle: sh.Progress.Vehicle, LastLocation: sh.Progress.LastLocation, Attachments: sh.Progress.Proofs,
-		CreatedAt: clock.Millis(sh.CreatedAt), LastUpdatedAt: clock.Millis(sh.UpdatedAt), Warnings: append(sh.AllWarnings(), more...),
+		CreatedAt: clock.Millis(sh.CreatedAt), LastUpdatedAt: clock.Millis(sh.UpdatedAt), Warnings: sh.AllWarnings(),
 		ReturnOf: showReturnOf(sh.ReturnOf),
 	}
 	if o.Signature != nil {

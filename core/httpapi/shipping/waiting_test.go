@@ -1,6 +1,7 @@
 package shipping_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -97,6 +98,40 @@ func TestCancelWhoseAnswerWasLost(t *testing.T) {
 	h.Do("POST", "/shipments", dallas("o")).Want(201)
 	h.DoorDash.Set(apitest.Hooks{Cancel: func(carrier.CancelRequest) error { return apitest.Lost() }})
 	is(t, h.Do("DELETE", "/shipments/o", "").Want(202), map[string]any{"status": "ORDER_DISPATCHED", "warnings.0.code": "CANCEL_IN_DOUBT"})
+	wantWarned(t, h, "CANCEL_IN_DOUBT")
+}
+
+// wantWarned checks that the order o says its one warning wherever it is read.
+func wantWarned(t *testing.T, h *apitest.Harness, code string) {
+	t.Helper()
+	is(t, h.Do("GET", "/shipments/o", "").Want(200), map[string]any{"warnings.1": nil, "warnings.0.code": code})
+	is(t, h.Do("POST", "/shipments/list", `{}`).Want(200), map[string]any{"data.0.warnings.1": nil, "data.0.warnings.0.code": code})
+}
+
+// TestEditWhoseAnswerWasLost: that it is in doubt stands on the order until it is known, and not on the answer to another edit.
+func TestEditWhoseAnswerWasLost(t *testing.T) {
+	h := apitest.New(t)
+	h.Do("POST", "/shipments", dallas("o")).Want(201)
+	h.DoorDash.Set(apitest.Hooks{Edit: func(carrier.EditRequest) error { return apitest.Lost() }})
+	is(t, h.Do("PUT", "/shipments/o", `{"deliveryInstructions":"x"}`).Want(202), map[string]any{"warnings.1": nil, "warnings.0.code": "EDIT_IN_DOUBT"})
+	wantWarned(t, h, "EDIT_IN_DOUBT")
+	is(t, h.Do("PUT", "/shipments/o", `{"deliveryInstructions":null}`).Want(200), map[string]any{"warnings": nil})
+	h.Do("PUT", "/shipments/o", `{"groupId":"g"}`).Want(400)
+}
+
+// TestSlowCarrier: a caller is answered with the order as it stands before its connection is closed.
+func TestSlowCarrier(t *testing.T) {
+	h := apitest.New(t)
+	h.Service.CallWithin = time.Millisecond
+	answered := make(chan struct{})
+	h.DoorDash.Set(apitest.Hooks{Book: func(carrier.BookRequest) error { <-answered; return nil }})
+	a := h.Do("POST", "/shipments", dallas("o")).Want(202)
+	close(answered)
+	if s := fmt.Sprint(a.At("status")); s != "REQUEST_RECEIVED" && s != "ESTIMATES_RECEIVED" {
+		t.Errorf("answered at %s", s)
+	}
+	h.Service.Drain()
+	is(t, h.Do("GET", "/shipments/o", "").Want(200), map[string]any{"status": "ORDER_DISPATCHED"})
 }
 
 func TestCarrierThatCannotCancel(t *testing.T) {
