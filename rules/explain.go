@@ -207,20 +207,27 @@ func (e *explaining) unasked(what string, h *head, because string) {
 
 func (e *explaining) lets() {
 	e.held = false
-	for _, l := range e.bundle.orderLets {
-		e.line("let %s", l.name)
-		e.tree(l.formula)
+	for i := range e.bundle.orderLets {
+		e.letOf("", &e.bundle.orderLets[i])
 	}
 }
 
 // optionLets explains the named expressions of some stages that speak of the option.
 func (e *explaining) optionLets(least, most int) {
 	e.held = false
-	for _, l := range e.bundle.optionLets {
-		if l.stage >= least && l.stage <= most {
-			e.line("  let %s", l.name)
-			e.tree(l.formula)
+	for i := range e.bundle.optionLets {
+		if l := &e.bundle.optionLets[i]; l.stage >= least && l.stage <= most {
+			e.letOf("  ", l)
 		}
+	}
+}
+
+// letOf explains what a name stands for. Of one that cannot be computed it says what comes of that, since it may be that no rule has come to it.
+func (e *explaining) letOf(margin string, l *let) {
+	e.line("%slet %s", margin, l.name)
+	e.tree(l.formula)
+	if _, err := e.let(l.name); err != nil {
+		e.line("    -> a rule that comes to it fails")
 	}
 }
 

@@ -102,7 +102,8 @@ func TestLimitsOfValues(t *testing.T) {
 	for name, file := range map[string]string{
 		"text is longer than 4096 characters": lets + "exclude:\n  - { name: A, when: 'a12 == \"x\"' }\n",
 		"memory budget":                       "exclude:\n  - { name: A, when: 'order.quantity in 1..(order.quantity * 100001)' }\n",
-		"not a finite number":                 "rank: { score: 1.0 / (order.line_count - order.line_count) }\n",
+		"not a finite number":                 "rank: { score: 1e308 * (order.line_count + 9) }\n",
+		"division by zero":                    "rank: { score: 1.0 / (order.line_count - order.line_count) }\n",
 		"range":                               "adjust:\n  - { name: A, add: option.fee * 1e300 }\n",
 	} {
 		t.Run(name, func(t *testing.T) {

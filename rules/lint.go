@@ -133,13 +133,11 @@ type linter struct {
 	lists  map[string]logic.Entries
 	// digests are of lists that are compared with those of another bundle.
 	digests map[string][sha256.Size]byte
-	// computes are the lets that may fail, and when they do not.
-	computes map[string]*logic.Tree
-	written  map[*head]*logic.Tree // conditions as they stand there; nil where a let that they name may fail
-	whens    map[*head]*logic.Tree // when conditions are computed to true; nil is always
-	nots     map[*head]*logic.Tree // and when to false
-	trees    map[*head]*logic.Tree // when rules do what they say: with dates and, as a path of its own, the place
-	scopes   map[*head]*logic.Tree // and with the options that they are about
+	written map[*head]*logic.Tree // conditions as they stand there; nil where a let that they name may fail
+	whens   map[*head]*logic.Tree // when conditions are computed to true; nil is always
+	nots    map[*head]*logic.Tree // and when to false
+	trees   map[*head]*logic.Tree // when rules do what they say: with dates and, as a path of its own, the place
+	scopes  map[*head]*logic.Tree // and with the options that they are about
 	// samples are of trees that were asked for what they imply.
 	samples map[*logic.Tree]*logic.Sample
 	held    *logic.Tree       // some rule of hold applies; nil where there is none
@@ -177,7 +175,7 @@ var atLeastZero = map[string]int64{
 func newLinter(ctx context.Context, b *Bundle, currency string) *linter {
 	l := &linter{
 		b: b, currency: currency, stop: func() bool { return ctx.Err() != nil }, work: maxLintWork, cost: costOf(b), names: map[string]*logic.Tree{}, lists: map[string]logic.Entries{}, digests: map[string][sha256.Size]byte{},
-		computes: map[string]*logic.Tree{}, written: map[*head]*logic.Tree{}, whens: map[*head]*logic.Tree{}, nots: map[*head]*logic.Tree{}, trees: map[*head]*logic.Tree{}, huge: map[string]string{}, dead: map[*head]bool{},
+		written: map[*head]*logic.Tree{}, whens: map[*head]*logic.Tree{}, nots: map[*head]*logic.Tree{}, trees: map[*head]*logic.Tree{}, huge: map[string]string{}, dead: map[*head]bool{},
 		scopes: map[*head]*logic.Tree{}, samples: map[*logic.Tree]*logic.Sample{},
 	}
 	l.solver = logic.Solver{Domains: l.domains(), Steps: maxLintSteps, Stop: l.stop}

@@ -2,9 +2,7 @@ package rules
 
 import (
 	"fmt"
-	"maps"
 	"math/big"
-	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
@@ -13,7 +11,7 @@ import (
 
 // named is a let as a tree. One that is too large is not looked into.
 func (l *linter) named(x let) *logic.Tree {
-	t := x.formula.Logic(l.currency).Resolve(l.names, l.lists)
+	t := l.resolved(x.formula.Logic(l.currency))
 	yes, no := t.Exact()
 	why := tooLarge(t)
 	if why == "" {
@@ -21,57 +19,39 @@ func (l *linter) named(x let) *logic.Tree {
 	}
 	if why != "" {
 		l.huge[x.name] = fmt.Sprintf("let %s comes to %s", x.name, why)
-		l.computes[x.name] = &logic.Tree{Op: logic.Free, Ref: "computes let " + x.name, Text: x.name}
-		return &logic.Tree{Op: logic.Free, Ref: x.name, Text: x.name}
+		sure := &logic.Tree{Op: logic.Free, Ref: "computes let " + x.name, Text: x.name}
+		l.names[formula.Computes+x.name] = sure
+		return &logic.Tree{Op: logic.Free, Ref: x.name, Text: x.name, Sure: sure}
 	}
 	if t.MayFail() {
-		l.computes[x.name] = logic.Any(yes, no)
+		l.names[formula.Computes+x.name] = logic.Any(yes, no)
 	}
-	return yes
+	return t
 }
 
 // name reads a let: what it comes to, where it is a condition, and when it can be computed, where it may fail.
 func (l *linter) name(x let) {
 	if x.formula.Kind == formula.Bool {
 		l.names[x.name] = l.named(x)
-	} else if sure := x.formula.Sure(l.currency); sure != nil {
-		l.computes[x.name] = sure
-	}
-	if used := l.lets(x.formula); used != nil {
-		l.computes[x.name] = logic.All(used, l.computes[x.name])
+	} else if sure := l.sure(x.formula); sure != nil {
+		l.names[formula.Computes+x.name] = sure
 	}
 }
 
-// lets is when the lets that a formula names can all be computed, nil where none of them may fail. A rule that names one that fails does so
-// as well, whether or not it would have come to ask it.
-func (l *linter) lets(f *formula.Formula) *logic.Tree {
-	var all []*logic.Tree
-	for _, name := range slices.Sorted(maps.Keys(f.Uses)) {
-		if sure := l.computes[name]; sure != nil {
-			all = append(all, sure)
-		}
-	}
-	if all == nil {
-		return nil
-	}
-	return logic.All(all...)
-}
+// resolved puts what is known of lets and lists in the places of their names. A let fails where an expression comes to it, and nowhere else.
+func (l *linter) resolved(t *logic.Tree) *logic.Tree { return t.Resolve(l.names, l.lists) }
 
 // sure is when a formula can be computed, nil where it never fails.
 func (l *linter) sure(f *formula.Formula) *logic.Tree {
 	if f == nil {
 		return nil
 	}
-	own, used := f.Sure(l.currency), l.lets(f)
-	if own == nil && used == nil {
-		return nil
-	}
-	return logic.All(own, used)
+	return l.resolved(f.Sure(l.currency)).Always()
 }
 
 // condition reads the condition of a rule. One that is too large, or hangs on a let that is, is not looked into, and lint says so.
 func (l *linter) condition(h *head) {
-	t := h.when.Logic(l.currency).Resolve(l.names, l.lists)
+	t := l.resolved(h.when.Logic(l.currency))
 	why := ""
 	t.Each(func(part *logic.Tree) {
 		if part.Op == logic.Free && why == "" {
@@ -91,10 +71,6 @@ func (l *linter) condition(h *head) {
 	}
 	if why != "" {
 		l.report(h, "W629", "it is too large to be looked at: "+why, "say it in fewer parts: a list in place of many comparisons, or two rules", inTheFiles)
-	}
-	if used := l.lets(h.when); used != nil {
-		yes, no = logic.All(used, yes), logic.All(used, no)
-		t = nil
 	}
 	l.written[h], l.whens[h], l.nots[h] = t, yes, no
 }

@@ -138,7 +138,7 @@ func (b *rulesBench) twins(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	note := fmt.Sprintf("%d fail alike while they run; %.0f s", a.Failing, time.Since(begun).Seconds())
+	note := fmt.Sprintf("%d fail alike while they run, %d are the same without their lets; %.0f s", a.Failing, a.Named, time.Since(begun).Seconds())
 	for _, d := range a.Different {
 		note += "; " + printable(d)
 	}

@@ -3,6 +3,7 @@ package measure
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 )
 
 // grower draws expressions of every kind of value, at most so large as left allows.
@@ -10,6 +11,15 @@ type grower struct {
 	r    *rand.Rand
 	left int // operators that may still be drawn
 	item bool
+	lets []string // that may be named, of twinLets
+}
+
+// named gives the name of a let now and then, "" else.
+func (g *grower) named(name string) string {
+	if !slices.Contains(g.lets, name) || g.r.IntN(3) > 0 {
+		return ""
+	}
+	return name
 }
 
 // branch reports whether the part may grow, and takes an operator if so.
@@ -26,6 +36,9 @@ func (g *grower) of(list ...string) string { return list[g.r.IntN(len(list))] }
 var comparisons = []string{"==", "!=", "<", "<=", ">", ">="}
 
 func (g *grower) truth() string {
+	if name := g.named("fits"); name != "" {
+		return name
+	}
 	if !g.branch() {
 		return g.of("order.asap", "order.has_promise", "true", "false", `order.to.type == "residential"`, `"alcohol" in order.content`, `supports("alcohol")`,
 			`time_between("17:00", "19:00")`, `date_between("2026-04-01", "2026-04-30")`, "order.to.state in lists.near", `local.weekday in ["fri", "sat"]`,
@@ -60,6 +73,9 @@ func (g *grower) truth() string {
 }
 
 func (g *grower) number() string {
+	if name := g.named("share"); name != "" {
+		return name
+	}
 	if !g.branch() {
 		return g.of("order.quantity", "order.line_count", "option.transit_days", "local.hour", "local.minute_of_day", "len(order.items)", "len(order.content)",
 			fmt.Sprint(g.r.IntN(12)), fmt.Sprintf("%d.25", g.r.IntN(4)))
@@ -82,6 +98,9 @@ func (g *grower) number() string {
 }
 
 func (g *grower) money() string {
+	if name := g.named("due"); name != "" {
+		return name
+	}
 	if !g.branch() {
 		return g.of("order.total", "order.subtotal", "order.tip", "option.fee", "option.cost", fmt.Sprintf("usd(%d.50)", g.r.IntN(60)), "eur(3)")
 	}

@@ -17,6 +17,9 @@ func TestTwinsAgree(t *testing.T) {
 	if a.Failing == 0 || a.Failing > 300 {
 		t.Errorf("%d of 600 fail while they run: the failing ones are to be compared too, and are not to be the most", a.Failing)
 	}
+	if a.Named < 100 {
+		t.Errorf("%d of 600 name lets that can be written out", a.Named)
+	}
 	again, err := measure.Twins(t.Context(), 600, 1, 1, nil)
 	if err != nil || again.Failing != a.Failing || again.Refused != a.Refused {
 		t.Errorf("the same seed draws other expressions: %+v, %+v (%v)", a, again, err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -11,8 +12,10 @@ import (
 	"github.com/waybill-dev/waybill/rules/internal/logic"
 )
 
-// Sure is when computing a formula does not fail, nil where it never does. Lets that it names are left out: one that fails makes every rule
-// fail that names it, which is for the caller to know. currency is that of all money, as with Logic.
+// Computes begins the names in what Sure gives: with the name of a let behind it, one says that the let can be computed.
+const Computes = "computes let "
+
+// Sure is when computing a formula does not fail, nil where it never does. What it hangs on of lets stands in it by name: see Computes. currency is that of all money, as with Logic.
 func (f *Formula) Sure(currency string) *logic.Tree {
 	tree, problem := f.parsed()
 	if problem != nil {
@@ -41,6 +44,22 @@ func (l *logician) sure(n ast.Node) *logic.Tree {
 	r := &risks{env: l.env, currency: l.currency, limited: l.crowded}
 	ast.Walk(&n, r)
 	ref, text := "computes "+n.String(), l.written(n)
+	own := l.own(n, r, ref, text)
+	if len(r.lets) == 0 {
+		return own
+	}
+	var lets []*logic.Tree
+	for _, name := range r.lets {
+		lets = append(lets, &logic.Tree{Op: logic.Name, Ref: Computes + name, Text: text, Truth: true})
+	}
+	if r.partly || r.predicates > 0 { // it may not come to them
+		return logic.All(own, logic.Any(logic.All(lets...), &logic.Tree{Op: logic.Free, Ref: ref, Text: text}))
+	}
+	return logic.All(own, logic.All(lets...))
+}
+
+// own is sure of what a node does itself.
+func (l *logician) own(n ast.Node, r *risks, ref, text string) *logic.Tree {
 	switch {
 	case r.predicates > 1 || r.predicates == 1 && r.limited || r.ranges: // fails by what stands beside it in the expression, too
 		from, _ := spanOf(n)
@@ -62,7 +81,8 @@ type risks struct {
 	env        *Env
 	currency   string // that all money is in, "" where it may be any
 	found      []ast.Node
-	partly     bool // some part of it is not always computed
+	lets       []string // that it names
+	partly     bool     // some part of it is not always computed
 	predicates int
 	ranges     bool
 	limited    bool // the whole formula may make more steps than it is allowed
@@ -72,6 +92,10 @@ type risks struct {
 func (r *risks) Visit(node *ast.Node) {
 	fails := false
 	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if r.env.Lets[n.Value] && !slices.Contains(r.lets, n.Value) {
+			r.lets = append(r.lets, n.Value)
+		}
 	case *ast.PredicateNode:
 		r.predicates++
 	case *ast.ConditionalNode:

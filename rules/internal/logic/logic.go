@@ -41,9 +41,9 @@ type Tree struct {
 	Texts  []string
 	Known  map[string]bool // the Texts again, where they are many and shared; nil where looking through them is as good
 	Ref    string          // of a Name and a List what they stand for
-	Truth  bool
-	Text   string // as the author wrote it
-	Sure   *Tree  // of a leaf: when computing it does not fail; nil where it never does. Exact takes it in, and nothing else looks at it
+	Truth  bool            // of a Name: it holds where Resolve knows nothing of it
+	Text   string          // as the author wrote it
+	Sure   *Tree           // of a leaf: when computing it does not fail; nil where it never does. Exact takes it in, and nothing else looks at it
 }
 
 // All is the conjunction of trees; nil ones hold always.
@@ -74,11 +74,19 @@ type Entries struct {
 	Known map[string]bool
 }
 
-// Resolve replaces names and lists. What it does not know becomes Free.
+// Resolve replaces names and lists, in Sure too. What it does not know becomes Free, but for a Name that holds where nothing is known of it.
 func (t *Tree) Resolve(names map[string]*Tree, lists map[string]Entries) *Tree {
 	return t.replace(map[*Tree]*Tree{}, func(t *Tree) *Tree {
+		if t.Sure != nil {
+			known := *t
+			known.Sure = t.Sure.Resolve(names, lists).Always()
+			t = &known
+		}
 		switch t.Op {
 		case Name:
+			if t.Truth && names[t.Ref] == nil {
+				return &Tree{Op: Fixed, Truth: true}
+			}
 			if known := names[t.Ref]; known != nil {
 				return known
 			}
@@ -91,6 +99,19 @@ func (t *Tree) Resolve(names map[string]*Tree, lists map[string]Entries) *Tree {
 		}
 		return t
 	})
+}
+
+// Always gives a tree, nil where it plainly holds always: an and of nothing else, an or with a part that does.
+func (t *Tree) Always() *Tree {
+	switch {
+	case t == nil || t.Op == Fixed && t.Truth:
+		return nil
+	case t.Op == Or && slices.ContainsFunc(t.Kids, func(k *Tree) bool { return k.Always() == nil }):
+		return nil
+	case t.Op == And && !slices.ContainsFunc(t.Kids, func(k *Tree) bool { return k.Always() != nil }):
+		return nil
+	}
+	return t
 }
 
 // has reports whether a text is one of those of an In.
