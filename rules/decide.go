@@ -247,7 +247,7 @@ func (r *deciding) chargeNothing(o *Option) {
 	if most == nil || o.Fee.Minor < 0 { // it is the carrier that pays
 		return
 	}
-	r.fault(most.Rule, fmt.Errorf("with a charge of %s on a fee of %s the customer would pay %s, which is below zero: the fee is charged back and no more", o.Charge, o.Fee, pays))
+	r.fault(most.Rule, fmt.Errorf("with a charge of %s on a fee of %s the customer would pay %s, "+belowZero+": the fee is charged back and no more", o.Charge, o.Fee, pays))
 	o.Charge.Minor = -o.Fee.Minor
 }
 

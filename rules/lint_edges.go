@@ -48,13 +48,21 @@ func (b *Bundle) edges() []edge {
 	return out
 }
 
-// edges decides the orders at the edge, with an offer of nothing and one of much from each provider, and reports the rules that fail; with an
+// usualService is that of the offers at the edge which ask the usual fee.
+const usualService = "c"
+
+// edges decides the orders at the edge, with an offer of nothing, one of much and a usual one from each provider, and reports the rules that fail; with an
 // order that shows it where that is asked for.
 func (l *linter) edges(show bool) {
 	b := l.b
 	var candidates []Candidate
 	for _, p := range b.providers {
 		candidates = append(candidates, Candidate{Account: p})
+	}
+	amount, of, _ := strings.Cut(b.usualFee(), " ")
+	usual, err := shipping.BindMoney(shipping.MustDecimal(amount), of)
+	if err != nil {
+		usual = shipping.Money{Currency: of} // a currency that nobody pays in
 	}
 	reported := map[string]bool{}
 	for _, e := range b.edges() {
@@ -66,15 +74,23 @@ func (l *linter) edges(show bool) {
 		for _, p := range b.providers {
 			offers = append(offers,
 				Offer{ID: "1", Account: p, Quote: shipping.Quote{ServiceID: "a", Amount: shipping.Money{Currency: currency}}},
-				Offer{ID: "2", Account: p, Quote: shipping.Quote{ServiceID: "b", Amount: shipping.Money{Minor: 1_000_000, Currency: currency}, TransitDays: 3}})
+				Offer{ID: "2", Account: p, Quote: shipping.Quote{ServiceID: "b", Amount: shipping.Money{Minor: 1_000_000, Currency: currency}, TransitDays: 3}},
+				Offer{ID: "3", Account: p, Quote: shipping.Quote{ServiceID: usualService, Amount: usual}})
 		}
 		d := b.Decide(b.Prepare(e.input, candidates), offers)
 		for _, f := range d.Faults {
 			if reported[f.Rule] || b.currency == "" && strings.Contains(f.Message, "cannot ") { // the currency of the orders is not known here
 				continue
 			}
+			below := strings.Contains(f.Message, belowZero)
+			if below && f.Phase == PhaseAdjust && f.Service != usualService {
+				continue // every discount is more than no fee
+			}
 			reported[f.Rule] = true
 			c := claim{h: l.headOf(f.Rule), code: "W626", sentence: "it fails while it runs: " + f.Message, hint: runHint(f.Message), shows: fails(f.Rule)}
+			if below {
+				c.sentence = "it goes below zero: " + f.Message
+			}
 			if !show {
 				l.report(c.h, c.code, c.sentence, c.hint, "")
 				continue
@@ -110,6 +126,8 @@ func runHint(message string) string {
 	switch {
 	case strings.Contains(message, "index out of range"):
 		return "make sure of what it asks for: len(order.items) > 0 and …"
+	case strings.Contains(message, belowZero):
+		return "say when, or give zero otherwise: order.total > usd(20) ? order.total - usd(20) : usd(0)"
 	case strings.Contains(message, "memory budget"):
 		return "it makes too long a list; compare with both ends of a range, or ask a shorter list"
 	}

@@ -68,7 +68,7 @@ func TestLintIsQuietAboutTheExamples(t *testing.T) {
 
 // TestLintNeverClaimsWhatIsFalse tries every order against what lint says of random bundles.
 func TestLintNeverClaimsWhatIsFalse(t *testing.T) {
-	c := measure.RandomBundles(140, 2, 3, nil)
+	c := measure.RandomBundles(140, 2, 4, nil)
 	if c.Bundles != 140 || len(c.False) > 0 {
 		t.Errorf("%d bundles, false: %v", c.Bundles, c.False)
 	}

@@ -177,3 +177,42 @@ func TestStoredRecordsAreExplainedAsTheyWereMade(t *testing.T) {
 		t.Errorf("decided now: %+v", now.Plan.Hold)
 	}
 }
+
+// TestCheckTellsWhatGoesBelowZero where that can be seen without an order of the merchant; a discount that is lower than fees usually are is none.
+func TestCheckTellsWhatGoesBelowZero(t *testing.T) {
+	for text, want := range map[string]string{
+		"adjust: [ { name: A, charge: '-50.00' } ]":                                                                                       "it goes below zero: with a charge of -50.00 USD on a fee of 10.00 USD",
+		"adjust: [ { name: A, charge: '-120%' } ]":                                                                                        "it goes below zero: with a charge of -12.00 USD",
+		"adjust: [ { name: A, charge: '-2.00' } ]":                                                                                        "",
+		"adjust: [ { name: A, charge: '-100%' } ]":                                                                                        "",
+		"adjust: [ { name: A, add: '-50.00' } ]":                                                                                          "", // the cost is for the ranking alone
+		"set: [ { name: A, set: { tip: order.total * 0.1 - usd(2) } } ]":                                                                  "it goes below zero: tip comes to -",
+		"set: [ { name: A, set: { tip: 'order.total > usd(20) ? order.total * 0.1 - usd(2) : usd(0)' } } ]":                               "",
+		"exclude: [ { name: A, when: order.quantity / order.line_count > 3, providers: [ups] } ]":                                         "it fails while it runs: division by zero",
+		"let: { n: order.quantity / order.line_count }\nexclude: [ { name: A, when: order.line_count > 0 and n > 3, providers: [ups] } ]": "",
+		"let: { n: order.quantity / order.line_count }\nexclude: [ { name: A, when: n > 3, providers: [ups] } ]":                          "it fails while it runs: let n: division by zero",
+	} {
+		b, err := rules.Load(oneFile(meaningHead+text+"\n"), rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := b.DryRun()
+		_, linted := lint(t, meaningHead+text+"\n", "W626")
+		if want == "" {
+			if len(told)+len(linted) > 0 {
+				t.Errorf("%s: %v %v", text, told, linted)
+			}
+			continue
+		}
+		if len(told) != 1 || told[0].Code != "W626" || !strings.HasPrefix(told[0].Sentence, want) {
+			t.Errorf("%s: check says %v", text, told)
+		}
+		if len(linted) != 1 {
+			t.Errorf("%s: lint says %v", text, linted)
+			continue
+		}
+		if d, err := b.Witness(linted[0]); err != nil || len(d.Faults) == 0 {
+			t.Errorf("%s: the order that shows it: %s (%v)", text, messages(&d), err)
+		}
+	}
+}

@@ -125,6 +125,9 @@ func (r *reading) weight(n *yaml.Node) *shipping.Weight {
 	return &w
 }
 
+// belowZero is what faults say of money that nobody can get or pay.
+const belowZero = "which is below zero"
+
 // settings are what set rules have said so far.
 type settings struct {
 	Settings
@@ -201,7 +204,7 @@ func (r *run) assign(s *settings, rule string, a assignment) (string, error) {
 			return "", err
 		}
 		if m.Minor < 0 && !r.eager {
-			r.fault(rule, fmt.Errorf("%s comes to %s, which is below zero: it counts as nothing", a.attribute, m))
+			r.fault(rule, fmt.Errorf("%s comes to %s, "+belowZero+": it counts as nothing", a.attribute, m))
 			m.Minor = 0
 		}
 		value = m.String()

@@ -94,6 +94,7 @@ func fragileAtom(r *rand.Rand) string {
 		"any(order.items, .quantity > 1)", "len(order.items) > 0", `order.tags[0] == "vip"`, `"vip" in order.tags`, "(order.gift ? order.items[0].quantity : 2) > 1",
 		"order.quantity % order.line_count == 0", "order.total - order.subtotal > usd(50)", "max(order.quantity, order.items[0].quantity) > 1", "minutes(ratio) > minutes(1)",
 		"order.total * 0.5 > order.subtotal", "any(order.items, .tags[0] == \"x\")", "true", "dollars(order.total) / order.quantity > 30",
+		"order.quantity / order.line_count > 1", "(order.gift ? ratio : 1.0) > 1.5", "any(order.items, .quantity > 1 and risky)",
 	}
 	return atoms[r.IntN(len(atoms))]
 }
