@@ -71,12 +71,7 @@ func (e *explaining) silent(f *formula.Formula) *trace.Tree {
 		e.err = fmt.Errorf("explain %q: %w", f.Source, err)
 		return nil
 	}
-	if err := e.barred(f); err != nil {
-		t := twin.Shape()
-		t.Err = err
-		return t
-	}
-	return e.m.Run(twin)
+	return e.traced(f, twin)
 }
 
 // let is the named expression of a name, nil where there is none.

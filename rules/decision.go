@@ -89,7 +89,7 @@ type Option struct {
 	Quote    shipping.Quote `json:"quote"`
 	Fee      shipping.Money `json:"fee"`             // what the carrier asks
 	Cost     shipping.Money `json:"cost"`            // fee and what adjust added; for ranking only
-	Charge   shipping.Money `json:"charge,omitzero"` // what the customer is asked on top of the fee
+	Charge   shipping.Money `json:"charge,omitzero"` // what the customer is asked on top of the fee; below zero a discount, of the whole fee at most
 	Excluded bool           `json:"excluded,omitempty"`
 	Score    *float64       `json:"score,omitempty"` // lower is better; nil where excluded or where the expression failed
 	Terms    []float64      `json:"terms,omitempty"`

@@ -115,7 +115,8 @@ const (
 )
 
 // Fault is an expression that failed while it ran. An exclude that fails excludes, a score that fails ranks last, any other rule
-// that fails is skipped; each is recorded here and should be counted and shown to whoever keeps the rules.
+// that fails is skipped; each is recorded here and should be counted and shown to whoever keeps the rules. A tip, and what the customer
+// pays, that would be below zero is recorded here as well, and counts as nothing.
 type Fault struct {
 	Phase   Phase  `json:"phase"`
 	Rule    string `json:"rule"`

@@ -193,7 +193,7 @@ func (b *Bundle) try(d *Decision, account, expression string, show func(*trace.T
 		o.Provider = account
 	}
 	r.look(&o)
-	show(r.m.Run(twin))
+	show(r.traced(f, twin))
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/rules/trace"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -148,6 +149,16 @@ func (r *run) barred(f *formula.Formula) error {
 		}
 	}
 	return nil
+}
+
+// traced is eval by the traced twin of an expression. The tree is good until the next one.
+func (r *run) traced(f *formula.Formula, twin *trace.Program) *trace.Tree {
+	if err := r.barred(f); err != nil {
+		t := twin.Shape()
+		t.Err = err
+		return t
+	}
+	return r.m.Run(twin)
 }
 
 // applies reports whether a rule's dates, locations and condition hold.
