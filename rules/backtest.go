@@ -1,16 +1,13 @@
 package rules
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -18,9 +15,13 @@ import (
 
 // Backtest is what other rules would have made of orders that were decided before. Costs are what carriers asked then; amounts of several
 // currencies are kept apart. Nothing after the decision is played again: no refusal of a booking, no cancellation. What would have come of an
-// order with an unknown part is not known, so that it counts into nothing but Orders, Unknown and Faulty.
+// order with an unknown part is not known, so that it counts into nothing but Orders, Rounds, Unknown and Faulty.
+//
+// Quotas and budgets are those that there would have been: where the new rules decide otherwise, what they book counts for the orders after it.
+// Where that depends on an order with an unknown part, the count is unknown.
 type Backtest struct {
 	Orders  int `json:"orders"`
+	Rounds  int `json:"rounds"`  // of these orders, all of them replayed; the last of each counts
 	Changed int `json:"changed"` // another winner, another charge, hold or nothing
 	Unknown int `json:"unknown"` // something was needed that the records do not hold; see Replay
 	Faulty  int `json:"faulty"`  // orders with a rule that fails now
@@ -89,114 +90,90 @@ const maxSamples = 20
 
 // BacktestOptions say how to run.
 type BacktestOptions struct {
-	Workers  int                           // at least 1
-	Progress func(orders int, bytes int64) // called now and then from one goroutine; may be nil
+	Workers int // at least 1
+	// Progress is called now and then, from one goroutine, with the rounds that were replayed and the bytes that were read; the records are read
+	// twice. It may be nil.
+	Progress func(rounds int, bytes int64)
 }
 
-// RunBacktest replays decision records, one JSON object a line: the record itself, or an object with it under "record".
-func RunBacktest(b *Bundle, lines io.Reader, opt BacktestOptions) (*Backtest, error) {
-	type batch struct {
-		first int
-		lines [][]byte
+// RunBacktest replays decision records, one JSON object a line: the record itself, or an object with it under "record", as the export of an engine
+// writes it, with the order's "id", the "round" and its time "at". Each order counts once, as its last round came out; its way back is an order of
+// its own.
+func RunBacktest(b *Bundle, records io.ReaderAt, opt BacktestOptions) (*Backtest, error) {
+	opt.Workers = max(opt.Workers, 1)
+	if opt.Progress == nil {
+		opt.Progress = func(int, int64) {}
 	}
-	work := make(chan batch)
-	totals := make([]*backtesting, max(opt.Workers, 1))
+	rounds, err := findRounds(records, opt.Workers, opt.Progress)
+	if err != nil {
+		return nil, err
+	}
+	size := int64(0)
+	for i := range rounds {
+		size = max(size, rounds[i].offset+int64(rounds[i].size))
+	}
+	t := newBacktesting(b)
+	done, read := 0, size
+	for chunk := range slices.Chunk(rounds, chunkRounds) {
+		for i, r := range replayAll(b, records, chunk, opt.Workers) {
+			if r.err != nil {
+				return nil, r.err
+			}
+			t.add(&chunk[i], &r.old, r.now)
+			done, read = done+1, read+int64(chunk[i].size)
+		}
+		opt.Progress(done, read)
+	}
+	return t.finish(), nil
+}
+
+// chunkRounds is how many rounds are decided before they are looked at in turn.
+const chunkRounds = 256
+
+// replayed is a round, and what the new rules make of it with what is recorded.
+type replayed struct {
+	old Decision
+	now Replay
+	err error
+}
+
+func replayAll(b *Bundle, records io.ReaderAt, rounds []round, workers int) []replayed {
+	out := make([]replayed, len(rounds))
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for i := range totals {
-		totals[i] = newBacktesting(b)
+	for range workers {
 		wg.Go(func() {
-			for job := range work {
-				for n, line := range job.lines {
-					totals[i].line(job.first+n, line)
+			for i := next.Add(1) - 1; i < int64(len(out)); i = next.Add(1) - 1 {
+				r := &out[i]
+				if r.old, r.err = rounds[i].record(records); r.err == nil {
+					r.now = b.Replay(&r.old)
 				}
 			}
 		})
 	}
-	err := readBatches(lines, opt.Progress, func(first int, list [][]byte) { work <- batch{first, list} })
-	close(work)
 	wg.Wait()
-	sum := totals[0]
-	for _, t := range totals[1:] {
-		sum.merge(t)
-	}
-	if err = errors.Join(err, sum.err); err != nil {
-		return nil, err
-	}
-	return sum.finish(), nil
+	return out
 }
 
-const (
-	batchLines = 64
-	maxLine    = 8 << 20
-)
-
-func readBatches(lines io.Reader, progress func(int, int64), send func(first int, list [][]byte)) error {
-	scan := bufio.NewScanner(lines)
-	scan.Buffer(make([]byte, 1<<20), maxLine)
-	var list [][]byte
-	n, size := 0, int64(0)
-	flush := func() {
-		if len(list) > 0 {
-			send(n-len(list)+1, list)
-			list = nil
-		}
-		if progress != nil {
-			progress(n, size)
-		}
-	}
-	for scan.Scan() {
-		n++
-		size += int64(len(scan.Bytes())) + 1
-		if list = append(list, bytes.Clone(scan.Bytes())); len(list) == batchLines {
-			flush()
-		}
-	}
-	flush()
-	if err := scan.Err(); err != nil {
-		return fmt.Errorf("read line %d of the decisions: %w", n+1, err)
-	}
-	return nil
-}
-
-// backtesting is the share of one worker.
+// backtesting is a backtest while it runs.
 type backtesting struct {
 	bundle   *Bundle
 	total    Backtest
+	carrying *carrying
 	causes   map[string]int
 	unknowns map[string]int
 	seen     map[string]bool // attributes
-	errLine  int
-	err      error
-	changed  []placedSample // at most maxSamples, as of the next
-	unknown  []placedSample
-}
-
-type placedSample struct {
-	line int
-	Sample
+	changed  []Sample        // at most maxSamples, as of the next
+	unknown  []Sample
 }
 
 func newBacktesting(b *Bundle) *backtesting {
-	t := &backtesting{bundle: b, causes: map[string]int{}, unknowns: map[string]int{}, seen: map[string]bool{}}
+	t := &backtesting{bundle: b, carrying: newCarrying(b.Needs()), causes: map[string]int{}, unknowns: map[string]int{}, seen: map[string]bool{}}
 	t.total.Cost, t.total.Charge = map[string]CostPair{}, map[string]CostPair{}
 	for _, o := range []*Outcome{&t.total.Old, &t.total.New} {
 		o.Providers, o.Charged = map[string]int{}, map[string]int64{}
 	}
 	return t
-}
-
-func (t *backtesting) line(n int, line []byte) {
-	if line = bytes.TrimSpace(line); len(line) == 0 {
-		return
-	}
-	d, err := ParseRecord(line)
-	if err != nil {
-		if t.err == nil || n < t.errLine {
-			t.err, t.errLine = fmt.Errorf("line %d: %w", n, err), n
-		}
-		return
-	}
-	t.add(n, &d)
 }
 
 // ParseRecord reads a decision record, or an object with one under "record".
@@ -212,13 +189,20 @@ func ParseRecord(line []byte) (Decision, error) {
 	return ParseDecision(line)
 }
 
-func (t *backtesting) add(line int, old *Decision) {
-	r := t.bundle.Replay(old)
-	now := &r.Decision
-	t.total.Orders++
+// add takes the next round in time. It counts into the report where it is the last of its order.
+func (t *backtesting) add(round *round, old *Decision, recorded Replay) {
+	t.carrying.release(round.order)
+	r := t.carrying.replay(t.bundle, old, recorded)
+	t.carrying.add(round.order, old, &r)
+	t.total.Rounds++
 	for name := range old.Plan.Input.Order.Attributes {
 		t.seen[name] = true
 	}
+	if !round.last {
+		return
+	}
+	now := &r.Decision
+	t.total.Orders++
 	for _, u := range r.Unknown {
 		t.unknowns[u]++
 	}
@@ -227,7 +211,7 @@ func (t *backtesting) add(line int, old *Decision) {
 	}
 	if !r.Certain() {
 		t.total.Unknown++
-		t.unknown = sample(t.unknown, line, old, &r, []string{})
+		t.unknown = sample(t.unknown, old, &r, []string{})
 		return
 	}
 	t.total.Old.add(old)
@@ -241,10 +225,10 @@ func (t *backtesting) add(line int, old *Decision) {
 	for _, rule := range rules {
 		t.causes[rule]++
 	}
-	t.changed = sample(t.changed, line, old, &r, rules)
+	t.changed = sample(t.changed, old, &r, rules)
 }
 
-func sample(list []placedSample, line int, old *Decision, r *Replay, rules []string) []placedSample {
+func sample(list []Sample, old *Decision, r *Replay, rules []string) []Sample {
 	if len(list) == maxSamples {
 		return list
 	}
@@ -252,7 +236,7 @@ func sample(list []placedSample, line int, old *Decision, r *Replay, rules []str
 	if r.recharged && r.Certain() {
 		was += old.asksOnTop()
 	}
-	return append(list, placedSample{line, Sample{Order: old.Plan.Input.Order.ID, Old: was, New: r.Sentence(), Rules: rules, Unknown: r.Unknown, Record: r.Decision, Was: *old}})
+	return append(list, Sample{Order: old.Plan.Input.Order.ID, Old: was, New: r.Sentence(), Rules: rules, Unknown: r.Unknown, Record: r.Decision, Was: *old})
 }
 
 // compare adds to cost and charge where both decisions have a winner.
@@ -335,40 +319,7 @@ func (o *Outcome) add(d *Decision) {
 	}
 }
 
-func (t *backtesting) merge(o *backtesting) {
-	a, b := &t.total, &o.total
-	a.Orders, a.Changed, a.Unknown, a.Faulty, a.Compared = a.Orders+b.Orders, a.Changed+b.Changed, a.Unknown+b.Unknown, a.Faulty+b.Faulty, a.Compared+b.Compared
-	for currency, pair := range b.Cost {
-		a.Cost[currency] = a.Cost[currency].plus(pair)
-	}
-	for currency, pair := range b.Charge {
-		a.Charge[currency] = a.Charge[currency].plus(pair)
-	}
-	a.Old.merge(&b.Old)
-	a.New.merge(&b.New)
-	sum(t.causes, o.causes)
-	sum(t.unknowns, o.unknowns)
-	maps.Copy(t.seen, o.seen)
-	t.changed, t.unknown = append(t.changed, o.changed...), append(t.unknown, o.unknown...)
-	if o.err != nil && (t.err == nil || o.errLine < t.errLine) {
-		t.err, t.errLine = o.err, o.errLine
-	}
-}
-
-func sum[N int | int64](into, from map[string]N) {
-	for k, n := range from {
-		into[k] += n
-	}
-}
-
-func (o *Outcome) merge(b *Outcome) {
-	o.Held, o.None, o.Warned, o.AtRisk = o.Held+b.Held, o.None+b.None, o.Warned+b.Warned, o.AtRisk+b.AtRisk
-	sum(o.Providers, b.Providers)
-	sum(o.Charged, b.Charged)
-	o.minutes = append(o.minutes, b.minutes...)
-}
-
-// finish puts everything in order, so that the number of workers does not show.
+// finish puts everything in order.
 func (t *backtesting) finish() *Backtest {
 	r := &t.total
 	r.Causes, r.Unknowns = ordered(t.causes), ordered(t.unknowns)
@@ -377,11 +328,8 @@ func (t *backtesting) finish() *Backtest {
 		o.P50, o.P90 = percentile(o.minutes, 50), percentile(o.minutes, 90)
 	}
 	r.Samples = []Sample{}
-	for _, list := range [][]placedSample{t.changed, t.unknown} {
-		slices.SortFunc(list, func(a, b placedSample) int { return cmp.Compare(a.line, b.line) })
-		for _, s := range list[:min(len(list), maxSamples-len(r.Samples))] {
-			r.Samples = append(r.Samples, s.Sample)
-		}
+	for _, list := range [][]Sample{t.changed, t.unknown} {
+		r.Samples = append(r.Samples, list[:min(len(list), maxSamples-len(r.Samples))]...)
 	}
 	for _, name := range t.bundle.attributes {
 		if !t.seen[name] {

@@ -208,13 +208,20 @@ func ParseDecision(b []byte) (Decision, error) {
 	if err := json.Unmarshal(b, &d); err != nil {
 		return Decision{}, fmt.Errorf("read decision record: %w", err)
 	}
-	if d.Schema > RecordSchema {
-		return Decision{}, fmt.Errorf("decision record has schema %d, this version reads 1 to %d: a newer version of waybill has written it, and can read it", d.Schema, RecordSchema)
-	}
-	if d.Schema < 1 {
-		return Decision{}, fmt.Errorf("decision record has schema %d, which no version of waybill has written", d.Schema)
+	if err := checkSchema(d.Schema); err != nil {
+		return Decision{}, err
 	}
 	return d, nil
+}
+
+func checkSchema(n int) error {
+	if n > RecordSchema {
+		return fmt.Errorf("decision record has schema %d, this version reads 1 to %d: a newer version of waybill has written it, and can read it", n, RecordSchema)
+	}
+	if n < 1 {
+		return fmt.Errorf("decision record has schema %d, which no version of waybill has written", n)
+	}
+	return nil
 }
 
 // as is the decision in an older shape of the record.

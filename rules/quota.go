@@ -33,12 +33,16 @@ type QuotaNeed struct {
 
 func (n QuotaNeed) key() string { return formula.QuotaKey(n.Account, n.Period, n.Per) }
 
+func (n QuotaNeed) name() string { return "quota of " + n.Account + " per " + n.Period }
+
 // BudgetNeed is a sum that a guard of a bundle asks for: the Spends of the choices that were booked on the day of the decision, in
 // the zone of the order's location.
 type BudgetNeed struct {
 	Guard string `json:"guard"`         // name of the rule
 	Per   string `json:"per,omitempty"` // "location" where each location has a budget of its own, "" where all share one
 }
+
+func (n BudgetNeed) name() string { return "budget of " + n.Guard }
 
 // Needs is what a bundle wants to know beside the order. What it needs and is not told makes the rule fail that asks.
 type Needs struct {

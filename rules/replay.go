@@ -60,8 +60,10 @@ func (d *Decision) Differs(other *Decision) bool { return changed(d, other) }
 func (d *Decision) Apart(other *Decision) []string { return behind(d, other) }
 
 // Replay decides a recorded order with the rules of b. No carrier is asked.
-func (b *Bundle) Replay(record *Decision) Replay {
-	in := record.Plan.Input
+func (b *Bundle) Replay(record *Decision) Replay { return b.replay(record, record.Plan.Input) }
+
+// replay is Replay with an input whose counts may be others than those of the record.
+func (b *Bundle) replay(record *Decision, in Input) Replay {
 	r := Replay{Unknown: b.unrecorded(&in, record.Rules)}
 	if b.Needs().Rates && record.Rules != b.hash && !slices.ContainsFunc(record.Plan.Candidates, func(c Candidate) bool { return c.Rates != nil }) {
 		r.Unknown = append(r.Unknown, "rates of carriers")
@@ -79,9 +81,15 @@ func (b *Bundle) Replay(record *Decision) Replay {
 	}
 	r.Decision = b.Decide(plan, offers, record.Refused...)
 	r.recharged = recharged(record, &r.Decision)
+	r.unknown()
+	return r
+}
+
+// unknown adds to what is unknown, and puts it in order.
+func (r *Replay) unknown(more ...string) {
+	r.Unknown = append(r.Unknown, more...)
 	slices.Sort(r.Unknown)
 	r.Unknown = slices.Compact(r.Unknown)
-	return r
 }
 
 // unquoted finds what would be asked now and was not asked then, or not in these words.
@@ -176,7 +184,7 @@ func (b *Bundle) unrecorded(in *Input, rules string) []string {
 	needs := b.Needs()
 	for _, n := range needs.Quotas {
 		if !slices.ContainsFunc(in.Quotas, func(q Quota) bool { return q.QuotaNeed == n }) {
-			missing = append(missing, "quota of "+n.Account+" per "+n.Period)
+			missing = append(missing, n.name())
 		}
 	}
 	for _, id := range b.ZonesKnown() {
@@ -190,7 +198,7 @@ func (b *Bundle) unrecorded(in *Input, rules string) []string {
 	}
 	for _, n := range needs.Budgets {
 		if !slices.ContainsFunc(in.Budgets, func(x Budget) bool { return x.BudgetNeed == n }) {
-			missing = append(missing, "budget of "+n.Guard)
+			missing = append(missing, n.name())
 		}
 	}
 	return missing

@@ -1,10 +1,10 @@
 package measure
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/rules"
@@ -30,20 +30,20 @@ func Backtest(n, workers int, progress func(done int)) (Replayed, error) {
 		return Replayed{}, err
 	}
 	next := mustLoad(manyRules(150))
-	reader := &cycle{lines: lines, left: n}
+	reader := newCycle(lines, n)
 	before, begun := processorTime(), time.Now()
-	r, err := rules.RunBacktest(next, reader, rules.BacktestOptions{Workers: workers, Progress: func(orders int, _ int64) {
+	r, err := rules.RunBacktest(next, reader, rules.BacktestOptions{Workers: workers, Progress: func(done int, _ int64) {
 		if progress != nil {
-			progress(orders)
+			progress(done)
 		}
 	}})
 	if err != nil {
 		return Replayed{}, err
 	}
-	return Replayed{Orders: r.Orders, Changed: r.Changed, Bytes: reader.read, Time: time.Since(begun), CPU: processorTime() - before}, nil
+	return Replayed{Orders: r.Orders, Changed: r.Changed, Bytes: reader.size, Time: time.Since(begun), CPU: processorTime() - before}, nil
 }
 
-// records are the decisions of n different orders, one a line.
+// records are the decisions of n different orders.
 func records(b *rules.Bundle, n int) ([][]byte, error) {
 	r := rand.New(rand.NewPCG(7, 7))
 	lines := make([][]byte, n)
@@ -63,30 +63,55 @@ func records(b *rules.Bundle, n int) ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		lines[i] = append(line, '\n')
+		lines[i] = line
 	}
 	return lines, nil
 }
 
-// cycle reads lines over and over, left of them in all.
+// cycle is a file of n lines as an export has them, of the same records over and over. Each is about an order of its own.
 type cycle struct {
-	lines [][]byte
-	at    bytes.Reader
-	next  int
-	left  int
-	read  int64
+	records [][]byte
+	begins  []int64 // of the line of each record; the last is how long a turn is
+	size    int64
 }
 
-// Read implements io.Reader.
-func (c *cycle) Read(p []byte) (int, error) {
-	if c.at.Len() == 0 {
-		if c.left == 0 {
-			return 0, io.EOF
-		}
-		c.at.Reset(c.lines[c.next%len(c.lines)])
-		c.next, c.left = c.next+1, c.left-1
+// frame is what a line has around a record.
+func frame(n int64) (before string, after string) {
+	return fmt.Sprintf(`{"id":"%09d","round":1,"record":`, n), "}\n"
+}
+
+func newCycle(records [][]byte, n int) *cycle {
+	c := &cycle{records: records, begins: []int64{0}}
+	before, after := frame(0)
+	for i, r := range records {
+		c.begins = append(c.begins, c.begins[i]+int64(len(before)+len(r)+len(after)))
 	}
-	n, err := c.at.Read(p)
-	c.read += int64(n)
-	return n, err
+	c.size = int64(n/len(records))*c.begins[len(records)] + c.begins[n%len(records)]
+	return c
+}
+
+// ReadAt implements io.ReaderAt.
+func (c *cycle) ReadAt(p []byte, at int64) (int, error) {
+	read := 0
+	for read < len(p) {
+		if at >= c.size {
+			return read, io.EOF
+		}
+		turn := c.begins[len(c.records)]
+		i, found := slices.BinarySearch(c.begins, at%turn)
+		if !found {
+			i--
+		}
+		before, after := frame(at/turn*int64(len(c.records)) + int64(i))
+		skip := at%turn - c.begins[i]
+		for _, part := range [][]byte{[]byte(before), c.records[i], []byte(after)} {
+			if skip >= int64(len(part)) {
+				skip -= int64(len(part))
+				continue
+			}
+			n := copy(p[read:], part[skip:])
+			read, at, skip = read+n, at+int64(n), 0
+		}
+	}
+	return read, nil
 }
