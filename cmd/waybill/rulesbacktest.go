@@ -38,6 +38,10 @@ func newRulesBacktestCmd(p *program) *cobra.Command {
 			"rules have carriers told another signature, tip, weight, ship_date or other instructions. An order with an unknown part has no outcome: it\n" +
 			"is no change, and shares, costs and deltas leave it out before and after; 'unknown_pct > 5' fails where there are too many of these. What\n" +
 			"happened after the booking is not played again.\n\n" +
+			"Each order counts once, as the last of its rounds came out: one that was held and released, edited or tried again has several, in the file as\n" +
+			"in an export. Its way back is an order of its own. Quotas and budgets are those that the new rules would have met: what they book otherwise\n" +
+			"than the old ones counts for later orders of that day or month, at that location. Every winner is taken to have been booked. Where a count\n" +
+			"depends on an order with an unknown part, and the decision on the count, that is unknown too. Rates of carriers are those of then.\n\n" +
 			"Of money --fail-if knows what carriers ask (cost_delta, cost_per_order_delta, cost_delta_pct) and what customers are charged on top of\n" +
 			"it (charge_delta, charge_per_order_delta, charge_delta_pct): in units of the currency, or in percent. What comes from nothing has grown by\n" +
 			"infinitely many percent, beyond every bound; in JSON that is \"+Inf\". A condition over an unknown name lists all figures.\n\n" +
@@ -81,20 +85,13 @@ func (p *program) rulesBacktest(ctx context.Context, f *backtestFlags) error {
 			return usageError(err)
 		}
 	}
-	lines, size := p.in, int64(0)
-	if f.orders != "-" {
-		file, err := os.Open(f.orders)
-		if err != nil {
-			return usageError(err)
-		}
-		defer file.Close()
-		if info, err := file.Stat(); err == nil {
-			size = info.Size()
-		}
-		lines = file
+	records, size, closed, err := p.openRecords(f.orders)
+	if err != nil {
+		return err
 	}
-	bar := p.progress(size)
-	r, err := rules.RunBacktest(b, lines, rules.BacktestOptions{Workers: runtime.GOMAXPROCS(0), Progress: bar})
+	defer closed()
+	bar := p.progress(2 * size)
+	r, err := rules.RunBacktest(b, records, rules.BacktestOptions{Workers: runtime.GOMAXPROCS(0), Progress: bar})
 	bar(-1, 0)
 	if err != nil {
 		return unreadable(fmt.Errorf("%s: %w", f.orders, err))
@@ -120,11 +117,42 @@ func (p *program) rulesBacktest(ctx context.Context, f *backtestFlags) error {
 	return errors.Join(err, failed)
 }
 
+// openRecords opens a file of records, which is read twice. What can be read but once, as a pipe and the standard input, is copied to a temporary file.
+func (p *program) openRecords(name string) (records io.ReaderAt, size int64, closed func(), err error) {
+	once := p.in
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, 0, nil, usageError(err)
+		}
+		info, err := file.Stat()
+		if err != nil {
+			return nil, 0, nil, errors.Join(usageError(err), file.Close())
+		}
+		if !info.Mode().IsRegular() && !info.IsDir() {
+			defer file.Close()
+			once = file
+		} else {
+			return file, info.Size(), func() { file.Close() }, nil
+		}
+	}
+	kept, err := os.CreateTemp("", "waybill-backtest-")
+	if err != nil {
+		return nil, 0, nil, fmt.Errorf("keep the decisions to read them twice: %w", err)
+	}
+	closed = func() { kept.Close(); os.Remove(kept.Name()) }
+	if size, err = io.Copy(kept, once); err != nil {
+		closed()
+		return nil, 0, nil, unreadable(fmt.Errorf("%s: copy the decisions to %s to read them twice: %w", name, kept.Name(), err))
+	}
+	return kept, size, closed, nil
+}
+
 // backtestNotices are the figures of a backtest, the condition that failed it, the rules behind the changes and what nobody recorded.
 func backtestNotices(b *rules.Bundle, r *rules.Backtest, dir string, failed error) []notice {
 	text := headline(r)
 	for _, sum := range sums(r) {
-		text += fmt.Sprintf("; %s: %s before, %s after %s", sum.name(), minor(sum.Old, sum.currency), minor(sum.New, sum.currency), delta(sum.CostPair))
+		text += fmt.Sprintf("; %s: %s before, %s after (%s)", sum.name(), minor(sum.Old, sum.currency), minor(sum.New, sum.currency), delta(sum.CostPair))
 	}
 	list := []notice{{level: "note", code: "backtest", advice: strings.TrimSpace(text)}}
 	if failed != nil {
@@ -140,7 +168,11 @@ func backtestNotices(b *rules.Bundle, r *rules.Backtest, dir string, failed erro
 }
 
 func headline(r *rules.Backtest) string {
-	return fmt.Sprintf("%s, %d changed (%s), %d with an unknown part, %d with a rule that fails", count(r.Orders, "order"), r.Changed, share(r.Changed, r.Orders-r.Unknown), r.Unknown, r.Faulty)
+	text := fmt.Sprintf("%s, %d changed (%s), %d with an unknown part, %d with a rule that fails", count(r.Orders, "order"), r.Changed, share(r.Changed, r.Orders-r.Unknown), r.Unknown, r.Faulty)
+	if r.Rounds > r.Orders {
+		text += fmt.Sprintf("; %s replayed, and the last of each order counts", count(r.Rounds, "round"))
+	}
+	return text
 }
 
 // progress draws a bar where somebody looks. It is told a negative number of orders at the end.
@@ -172,7 +204,7 @@ func (p *program) backtestText(ctx context.Context, b *rules.Bundle, r *rules.Ba
 		return err
 	}
 	causes(p.out, "rules behind the changes", r.Causes)
-	causes(p.out, "UNKNOWN, not recorded then", r.Unknowns)
+	causes(p.out, "UNKNOWN, as it is not recorded", r.Unknowns)
 	if len(r.NeverRecorded) > 0 {
 		fmt.Fprintf(p.out, "no record holds the attributes %s\n", strings.Join(r.NeverRecorded, ", "))
 	}
@@ -200,7 +232,7 @@ func (p *program) outcomes(r *rules.Backtest) error {
 	t := newTable(p.out, "", "OLD", "NEW", "")
 	for _, sum := range sums(r) {
 		t.row(sum.name(), minor(sum.Old, sum.currency), minor(sum.New, sum.currency), delta(sum.CostPair))
-		t.row("  per order", minor(costPerOrder(sum.Old, sum.Orders), sum.currency), minor(costPerOrder(sum.New, sum.Orders), sum.currency))
+		t.row("  per order", minor(average(sum.Old, sum.Orders), sum.currency), minor(average(sum.New, sum.Orders), sum.currency))
 	}
 	accounts := map[string]bool{}
 	for _, o := range []rules.Outcome{r.Old, r.New} {
@@ -302,8 +334,8 @@ func sums(r *rules.Backtest) []sum {
 	return list
 }
 
-// perOrder is the share of one order, to the nearest minor unit.
-func costPerOrder(total int64, orders int) int64 {
+// average is the share of one order, to the nearest minor unit.
+func average(total int64, orders int) int64 {
 	return int64(math.Round(float64(total) / float64(max(orders, 1))))
 }
 
