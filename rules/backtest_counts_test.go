@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -222,4 +223,34 @@ func TestACountAfterAnUnknownOrderIsUnknown(t *testing.T) {
 	if r := h.backtest(counting(t, byDoorDash, quota, 100)); wins(r) != "doordash 5" || r.Unknown != 1 {
 		t.Errorf("with room for all: %s, %d unknown: %v", wins(r), r.Unknown, r.Unknowns)
 	}
+}
+
+// FuzzBacktest reads anything as an export: what reads is a report, in which no order counts twice.
+func FuzzBacktest(f *testing.F) {
+	const record = `{"schema":2,"rules":"h","plan":{"input":{"order":{"id":"a","total":{"minor":100,"currency":"USD"}},"local":{"date":"2026-03-08"},` +
+		`"quotas":[{"account":"doordash","period":"day","used":1}],"budgets":[{"guard":"Budget","spent":{"minor":1,"currency":"USD"}}]},` +
+		`"candidates":[{"account":"doordash"}],"ask":[{"account":"doordash"}]},"options":[{"account":"doordash","service":"s","quote":{},"fee":{"minor":975,"currency":"USD"},"rank":1}],` +
+		`"winner":{"account":"doordash","service":"s","fee":{"minor":975,"currency":"USD"}}}`
+	f.Add([]byte(record + "\n" + record))
+	f.Add([]byte(`{"id":"1","round":1,"at":"2026-03-08T10:00:00Z","record":` + record + "}\r\n" + `{"id":"1","round":2,"at":"2026-03-07T10:00:00Z","record":` + record + "}"))
+	f.Add([]byte(`{"id":1,"round":"x","at":7,"record":` + record + `}`))
+	f.Add([]byte("\n{\"schema\":9}\nnull\n"))
+	b, err := rules.Load([]rules.File{{Name: "a.rules.yaml", Data: []byte(replayed +
+		"exclude:\n  - { name: Cap, when: 'quota(\"doordash\", \"month\").used + quota(\"doordash\", \"day\").used >= 2', providers: [doordash], reason: cap }\n" +
+		"guard:\n  - { name: Budget, daily_budget: 10.00, on_breach: hold }\n")}}, rules.Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, lines []byte) {
+		one, err := rules.RunBacktest(b, bytes.NewReader(lines), rules.BacktestOptions{Workers: 1})
+		if err != nil {
+			return
+		}
+		if _, err := json.Marshal(one); err != nil {
+			t.Errorf("%+v: %v", one, err)
+		}
+		if one.Orders > one.Rounds || one.Changed+one.Unknown > one.Orders || one.Compared > one.Orders-one.Unknown {
+			t.Errorf("%+v", one)
+		}
+	})
 }
