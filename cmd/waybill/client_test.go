@@ -104,3 +104,17 @@ func TestWhatAPersonDecidesIsSent(t *testing.T) {
 		}
 	}
 }
+
+func TestADecisionShowsRulesThatFailed(t *testing.T) {
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(`{"decisions":[{"round":1,"sentence":"UPS was chosen.","record":{"schema":2,"faults":[` +
+			`{"phase":"adjust","rule":"Odd","account":"ups","service":"ground","message":"integer divide by zero"}]}},` +
+			`{"round":2,"sentence":"It was erased.","record":null}]}`))
+	}))
+	defer engine.Close()
+	code, stdout, stderr := commandLine(t, nil, "shipments", "decision", "x", "--url", engine.URL)
+	want := "1. UPS was chosen.\n   Rule \"Odd\" (adjust) failed for ups/ground and was not applied: integer divide by zero.\n2. It was erased.\n"
+	if code != 0 || stdout != want {
+		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/waybill-dev/waybill/rules"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
@@ -222,6 +223,13 @@ func (p *program) showDecision(a answer) error {
 	}
 	for _, d := range v.Decisions {
 		fmt.Fprintf(p.out, "%d. %s\n", d.Round, printable(d.Sentence))
+		record, err := rules.ParseDecision(d.Record)
+		if err != nil {
+			continue // it has been erased, or a newer version has made it; the sentence is all there is
+		}
+		for _, f := range record.FailedRules() {
+			fmt.Fprintf(p.out, "   %s.\n", printable(f.Text))
+		}
 	}
 	if len(v.Decisions) == 0 {
 		fmt.Fprintln(p.out, "nothing has been decided yet")

@@ -122,10 +122,8 @@ func (e *estimate) zones(sh *shipment.Shipment, src *rules.InputSource) {
 // decide lets the rules choose among the offers.
 func (e *estimate) decide() {
 	e.decision = e.bundle.Decide(e.plan, e.offers, e.refused...)
-	e.warnings = slices.DeleteFunc(e.warnings, func(w shipment.Warning) bool { return w.Code == ruleWarning })
-	for _, w := range e.decision.Warnings {
-		e.warnings = append(e.warnings, shipment.Warning{Code: ruleWarning, Message: w.Message})
-	}
+	e.warnings = slices.DeleteFunc(e.warnings, func(w shipment.Warning) bool { return w.Code == ruleWarning || w.Code == ruleFailed })
+	e.warnings = append(e.warnings, ruleWarnings(&e.decision)...)
 }
 
 // ruleWarning is the code of what warn rules say.

@@ -57,6 +57,7 @@ type Settings struct {
 type Service struct {
 	Settings
 	metrics *metrics
+	failing failings
 
 	turns   turns
 	walks   *walks

@@ -178,6 +178,7 @@ func (s *Service) decideAndBook(ctx context.Context, sh *shipment.Shipment, e *e
 	}
 	defer func() { counted() }()
 	s.compare(e)
+	s.tellFailed(sh, e)
 	course := e.course(past.fallback, s.Clock.Now())
 	if len(course.queue) == 0 {
 		counted()
@@ -366,7 +367,7 @@ func withoutRound(ws []shipment.Warning) []shipment.Warning {
 	var out []shipment.Warning
 	for _, w := range ws {
 		switch w.Code {
-		case ruleWarning, "PROVIDER_NOT_ASSIGNED", "SERVICE_NOT_OFFERED", nothingYet:
+		case ruleWarning, ruleFailed, "PROVIDER_NOT_ASSIGNED", "SERVICE_NOT_OFFERED", nothingYet:
 		default:
 			out = append(out, w)
 		}

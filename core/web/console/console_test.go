@@ -197,6 +197,17 @@ func TestTryTellsWhoIsDenied(t *testing.T) {
 	}
 }
 
+// TestTryTellsOnceWhatFailed: of a rule that failed before anybody was asked too.
+func TestTryTellsOnceWhatFailed(t *testing.T) {
+	s := open(t)
+	var a answer
+	s.get("POST", "/console/api/rules/try", question{Files: shop(shopRules + "set:\n  - { name: Odd, when: 1 % (order.line_count - order.line_count) == 1, set: { signature: adult } }\n"),
+		Test: "shop.test.yaml", Case: 0}, &a)
+	if a.Decision == nil || len(a.Decision.Notes) != 1 || a.Decision.Notes[0].Kind != "failed" || !strings.HasPrefix(a.Decision.Notes[0].Text, `Rule "Odd" (set) failed and was not applied: `) {
+		t.Errorf("%+v", a.Decision)
+	}
+}
+
 func TestTryDecidesATest(t *testing.T) {
 	s := open(t)
 	var a answer

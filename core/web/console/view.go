@@ -158,8 +158,8 @@ func (v *decisionView) notes(d *rules.Decision) {
 	if n := d.None; n != nil {
 		add("none", "wait %s, %d tries, notify %s: %s", time.Duration(n.HoldFor), n.Retry, cmp.Or(n.Notify, "nobody"), n.Message)
 	}
-	for _, f := range append(d.Plan.Faults, d.Faults...) {
-		add("failed", "%q (%s) failed while it ran: %s", f.Rule, f.Phase, f.Message)
+	for _, f := range d.FailedRules() {
+		add("failed", "%s", f.Text)
 	}
 }
 
