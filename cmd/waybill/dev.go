@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,7 +50,8 @@ func newDevCmd(p *program) *cobra.Command {
 		Long: "Run the engine and the simulator in one process, with an example merchant and its rules. No carrier account is needed and\n" +
 			"nothing leaves this machine. Orders are kept in the data folder; the simulated carriers forget when the process ends.\n\n" +
 			"Without --config the example files stand in the folder config of the data folder: edit them, they are read again. A file\n" +
-			"that you have edited is never overwritten; delete it to have the example back.",
+			"that you have edited is never overwritten; delete it to have the example back. Example rules are put only where there is no\n" +
+			"rule file, or theirs is as it was: never beside rules of your own.",
 		Example: "  waybill dev\n  waybill dev --data ./data --speed 60\n  waybill dev --webhook doordash=http://127.0.0.1:9000/hook --profile doordash=doordash-rush",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.dev(cmd.Context(), f) },
 	}
@@ -270,20 +272,25 @@ func (r *rig) run(ctx context.Context, ready func()) error {
 // laidOut is the file that remembers what layOut has written: SHA-256 by name.
 const laidOut = ".examples.json"
 
-// layOut writes the example files into a folder and returns the path of the configuration. Files that somebody has changed stay.
+// layOut writes the example files into a folder and returns the path of the configuration. Files that somebody has changed stay, and folders
+// with rules of somebody's own get none beside them.
 func layOut(files fs.FS, dir string) (string, error) {
 	written := map[string]string{}
 	record := filepath.Join(dir, laidOut)
 	if b, err := os.ReadFile(record); err == nil {
 		_ = json.Unmarshal(b, &written) // what cannot be read counts as changed, and stays
 	}
+	shop := exampleRules{files: files, dir: dir, written: written, known: map[string]bool{}}
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		path := filepath.Join(dir, filepath.FromSlash(name))
-		if d.IsDir() {
-			return os.MkdirAll(path, 0o700)
+		if d.IsDir() || !shop.takes(name) {
+			return nil
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
 		}
 		data, err := fs.ReadFile(files, name)
 		if err != nil {
@@ -309,6 +316,49 @@ func layOut(files fs.FS, dir string) (string, error) {
 		return "", fmt.Errorf("lay out the example files: %w", err)
 	}
 	return filepath.Join(dir, "waybill.yaml"), nil
+}
+
+// rulesFolder is that of the example rules; the folders below it are examples by themselves.
+const rulesFolder = "rules"
+
+// exampleRules tells which folders of rules are still those of the examples, as they are before anything is written.
+type exampleRules struct {
+	files   fs.FS
+	dir     string
+	written map[string]string // as it was laid out, by name
+	known   map[string]bool   // by folder; what is known already
+}
+
+// takes reports whether an example file may be written: rules that are somebody's own would be merged with those of the examples.
+func (e *exampleRules) takes(name string) bool {
+	folder := path.Dir(name)
+	if path.Base(folder) == "lists" {
+		folder = path.Dir(folder)
+	}
+	if folder != rulesFolder && !strings.HasPrefix(folder, rulesFolder+"/") {
+		return true
+	}
+	return e.ours(rulesFolder) && e.ours(folder) || e.untouched(folder)
+}
+
+// ours reports whether a folder has no rule file, or one of the examples that nobody has changed.
+func (e *exampleRules) ours(folder string) bool {
+	is, ok := e.known[folder]
+	if !ok {
+		there, err := filepath.Glob(filepath.Join(e.dir, filepath.FromSlash(folder), "*.rules.yaml"))
+		is = err == nil && len(there) == 0 || e.untouched(folder)
+		e.known[folder] = is
+	}
+	return is
+}
+
+// untouched reports whether a rule file of the examples stands in a folder as it was laid out.
+func (e *exampleRules) untouched(folder string) bool {
+	names, err := fs.Glob(e.files, folder+"/*.rules.yaml")
+	return err == nil && slices.ContainsFunc(names, func(name string) bool {
+		there, err := os.ReadFile(filepath.Join(e.dir, filepath.FromSlash(name)))
+		return err == nil && hashOf(there) == e.written[name]
+	})
 }
 
 func hashOf(b []byte) string {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -51,6 +53,53 @@ func TestLayOutKeepsEdits(t *testing.T) {
 	}
 	lay(files("four", "rules four")) // deleted to have the example back
 	holds("waybill.yaml", "four")
+}
+
+// TestLayOutLeavesOwnRulesAlone: the rules of a folder are merged, so that those of the examples must not come back beside a merchant's own.
+func TestLayOutLeavesOwnRulesAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "config")
+	files := fstest.MapFS{"waybill.yaml": {Data: []byte("one")}, "rules/demo.rules.yaml": {Data: []byte("demo")}, "rules/demo.test.yaml": {Data: []byte("tests")},
+		"rules/lists/near.csv": {Data: []byte("MA")}, "rules/parcel/parcel.rules.yaml": {Data: []byte("parcel")}}
+	lay := func(want ...string) {
+		t.Helper()
+		if _, err := layOut(files, dir); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		if err := fs.WalkDir(os.DirFS(dir), "rules", func(name string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				got = append(got, name)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("the folder has %v, want %v", got, want)
+		}
+	}
+	all := []string{"rules/demo.rules.yaml", "rules/demo.test.yaml", "rules/lists/near.csv", "rules/parcel/parcel.rules.yaml"}
+	lay(all...)
+	files["rules/lists/far.csv"] = &fstest.MapFile{Data: []byte("CA")} // a newer program, whose rules may need it
+	lay(append([]string{all[0], all[1], "rules/lists/far.csv"}, all[2:]...)...)
+	empty := func() {
+		t.Helper()
+		if err := os.RemoveAll(filepath.Join(dir, "rules")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(dir, "rules"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	empty()
+	lay(append([]string{all[0], all[1], "rules/lists/far.csv"}, all[2:]...)...)
+	empty()
+	if err := os.WriteFile(filepath.Join(dir, "rules", "shop.rules.yaml"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		lay("rules/shop.rules.yaml")
+	}
 }
 
 func TestEngineClockRunsAtTheWorldsSpeed(t *testing.T) {
