@@ -29,6 +29,9 @@ type Options struct {
 	// Providers maps account ids to what is known of them. Where it is nil the names in the files are only checked against the
 	// files' own `providers`, and services not at all.
 	Providers map[string]Provider
+	// Locations maps the ids of the pickup locations to their tags. Where there are none the names of locations and tags in the files are not
+	// checked.
+	Locations map[string][]string
 	// NoPersonal refuses rules that say env: { pii: true }.
 	NoPersonal bool
 }

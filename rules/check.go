@@ -300,7 +300,7 @@ var letKinds = []string{formula.Bool, formula.Number, formula.Text, formula.Mone
 func (c *checker) compileLet(d *document, p pair, env *formula.Env) {
 	d.where = fmt.Sprintf("let %s", p.key)
 	defer func() { d.where = "" }()
-	fresh := &formula.Env{Vars: maps.Clone(env.Vars), Enums: env.Enums, Usual: env.Usual, Members: env.Members, Elsewhere: env.Elsewhere, Currency: env.Currency, Lets: env.Lets}
+	fresh := &formula.Env{Vars: maps.Clone(env.Vars), Enums: env.Enums, Usual: env.Usual, Places: env.Places, Members: env.Members, Elsewhere: env.Elsewhere, Currency: env.Currency, Lets: env.Lets}
 	for _, l := range c.lets {
 		fresh.Vars[l.name] = l.zero
 	}

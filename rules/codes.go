@@ -12,6 +12,7 @@ func Codes() map[string]string {
 		"E107": "There is no such attribute to set.",
 		"E108": "There is no such event to fall back on.",
 		"E109": "The name is not that of a rule, fixture, count, budget or member of the matrix. Names are compared letter by letter.",
+		"E110": "The configuration has no such location, or none with such a tag. Where it had one when the rules were taken, they serve on, and any edit of them is refused until the name is taken out or is back.",
 		"E201": "Two values do not fit together. Numbers with a meaning carry their unit: usd(100), lb(60), minutes(55).",
 		"E202": "The expression results in another kind of value than is asked for here: a condition is true or false, a score is a number.",
 		"E203": "A function is called in a way that it does not know, or with a text that is no time, date or amount.",

@@ -1,9 +1,13 @@
 package rules
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/unit"
@@ -164,14 +168,50 @@ func (c *checker) baseEnv() *formula.Env {
 		delete(usual, "chosen.mode")
 	}
 	return &formula.Env{
-		Vars: vars, Enums: enums, Usual: usual, Members: map[string][]string{"order.attributes": c.attributes, "lists": lists, "location.caps": c.providers},
+		Vars: vars, Enums: enums, Usual: usual, Places: c.places(), Members: map[string][]string{"order.attributes": c.attributes, "lists": lists, "location.caps": c.providers},
 		Elsewhere: absent, Currency: c.currency, Lets: c.letNames,
+	}
+}
+
+// places are the ids and tags of the locations that there are.
+func (c *checker) places() map[string][]string {
+	if len(c.opt.Locations) == 0 {
+		return nil
+	}
+	var tags []string
+	for _, of := range c.opt.Locations {
+		tags = append(tags, of...)
+	}
+	slices.Sort(tags)
+	if tags = slices.Compact(tags); len(tags) == 0 {
+		tags = []string{""} // nothing is a tag
+	}
+	return map[string][]string{"location.id": slices.Sorted(maps.Keys(c.opt.Locations)), "location.tags": tags}
+}
+
+// place refuses a location, or tag:<tag>, that there is not.
+func (c *checker) place(s *source, n *yaml.Node) {
+	if len(c.opt.Locations) == 0 {
+		return
+	}
+	names, what := c.env.order.Places["location.id"], fmt.Sprintf("there is no location %q", n.Value)
+	if tag, ok := strings.CutPrefix(n.Value, "tag:"); ok {
+		what = fmt.Sprintf("no location has the tag %q", tag)
+		names = nil
+		for _, t := range c.env.order.Places["location.tags"] {
+			if t != "" {
+				names = append(names, "tag:"+t)
+			}
+		}
+	}
+	if n.Value != "tag:" && !slices.Contains(names, n.Value) {
+		s.guess(n, "E110", what, names)
 	}
 }
 
 // with returns an environment with more names; absent says why others are not there.
 func with(e *formula.Env, vars map[string]any, absent map[string]string) *formula.Env {
-	grown := &formula.Env{Vars: maps.Clone(e.Vars), Enums: e.Enums, Usual: e.Usual, Members: e.Members, Elsewhere: maps.Clone(e.Elsewhere), Currency: e.Currency, Lets: e.Lets}
+	grown := &formula.Env{Vars: maps.Clone(e.Vars), Enums: e.Enums, Usual: e.Usual, Places: e.Places, Members: e.Members, Elsewhere: maps.Clone(e.Elsewhere), Currency: e.Currency, Lets: e.Lets}
 	maps.Copy(grown.Vars, vars)
 	for name, why := range absent {
 		if _, known := grown.Vars[name]; !known {

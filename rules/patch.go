@@ -56,6 +56,7 @@ func (c *checker) readPatches(docs []*document) {
 			if where.key == "tag:" {
 				d.fault(where.node, "E505", "tag: names no tag", "write tag:airport")
 			}
+			c.place(d.source, where.node)
 			for _, phase := range d.mapping(where.value, "a location", patchable) {
 				for _, rule := range d.mapping(phase.value, "the patches of "+phase.key, nil) {
 					if seen[[2]string{where.key, rule.key}] {

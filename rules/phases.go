@@ -311,6 +311,7 @@ func (r *reading) places(n *yaml.Node) []string {
 		if place == "tag:" {
 			r.fault(item, "E505", "tag: names no tag", "write tag:airport, in quotes where it stands in brackets")
 		}
+		r.place(r.source, item)
 		out = append(out, place)
 	}
 	return out

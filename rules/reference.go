@@ -166,7 +166,7 @@ func (b *Bundle) TryParts(d *Decision, account, expression string) (parts Tried,
 
 // try hands over the tree, which is good for as long as show takes.
 func (b *Bundle) try(d *Decision, account, expression string, show func(*trace.Tree)) error {
-	env := &formula.Env{Vars: b.env.Vars, Enums: b.env.Enums, Usual: b.env.Usual, Members: b.env.Members, Elsewhere: b.env.Elsewhere, Currency: b.env.Currency, Lets: b.env.Lets} // with types of its own: others try too
+	env := &formula.Env{Vars: b.env.Vars, Enums: b.env.Enums, Usual: b.env.Usual, Places: b.env.Places, Members: b.env.Members, Elsewhere: b.env.Elsewhere, Currency: b.env.Currency, Lets: b.env.Lets} // with types of its own: others try too
 	f, problem := env.Compile(expression)
 	if problem != nil {
 		text := problem.Message

@@ -193,7 +193,7 @@ func (s *source) guess(n *yaml.Node, code, sentence string, known []string) {
 	}
 	p.DidYouMean = formula.Suggest(n.Value, known)
 	if len(known) > 0 {
-		p.Hint = "known here: " + strings.Join(known, ", ")
+		p.Hint = "known here: " + formula.Some(known)
 	}
 	s.home(n).report(p)
 }

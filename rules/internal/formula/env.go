@@ -43,6 +43,9 @@ type Env struct {
 	Enums map[string][]string
 	// Usual are the values that a text commonly has where it may have others, by path: one that is nearly one of them is a slip.
 	Usual map[string][]string
+	// Places are the names that there are of things that come and go, by the path that one is compared with: another is refused in an expression
+	// and may all the same be given for it. Nothing else is concluded from them.
+	Places map[string][]string
 	// Members are the names that exist in a map, by the map's path: "order.attributes", "lists".
 	Members map[string][]string
 	// Elsewhere says why a name or path that a merchant may expect is not there.

@@ -146,7 +146,7 @@ func (g *guard) member(n *ast.MemberNode) {
 			p := g.fail(n, "E103", "%s has no %q", parent, name.Value)
 			p.DidYouMean = Suggest(name.Value, names)
 			if p.Hint = "declare it at the top of the file under " + lastOf(parent); parent == "location.caps" {
-				p.Hint = "a location has a cap for each provider: " + list(names)
+				p.Hint = "a location has a cap for each provider: " + Some(names)
 			} else if parent == "lists" {
 				p.Hint += ", or put it into lists/" + name.Value + ".csv beside it"
 			}
@@ -236,7 +236,12 @@ func (g *guard) enum(value, literal ast.Node) {
 	if !ok {
 		return
 	}
-	if odd := g.env.Odd(pathOf(value), s.Value); odd != nil {
+	path := pathOf(value)
+	odd := g.env.Odd(path, s.Value)
+	if names := g.env.Places[path]; len(names) > 0 && s.Value != "" && !slices.Contains(names, s.Value) {
+		odd = &Problem{Code: "E110", Message: fmt.Sprintf("nothing in %s is named %q", path, s.Value), DidYouMean: Suggest(s.Value, names), Hint: "the configuration has: " + Some(names)}
+	}
+	if odd != nil {
 		p := g.fail(s, odd.Code, "%s", odd.Message)
 		if p.Hint = odd.Hint; odd.DidYouMean != "" {
 			p.DidYouMean = strconv.Quote(odd.DidYouMean) // it goes where the text stands, with its quotes
@@ -249,7 +254,7 @@ func (g *guard) enum(value, literal ast.Node) {
 func (e *Env) Odd(path, text string) *Problem {
 	if usual := e.Usual[path]; !slices.Contains(usual, text) {
 		if near := Suggest(text, usual); near != "" && (strings.EqualFold(near, text) || !strings.HasPrefix(text, near) && !strings.HasPrefix(near, text)) { // a longer name is another one
-			return &Problem{Code: "E205", Message: fmt.Sprintf("nothing in %s is named %q", path, text), DidYouMean: near, Hint: "known here: " + list(usual)}
+			return &Problem{Code: "E205", Message: fmt.Sprintf("nothing in %s is named %q", path, text), DidYouMean: near, Hint: "known here: " + Some(usual)}
 		}
 	}
 	allowed := e.Enums[path]
@@ -262,7 +267,7 @@ func (e *Env) Odd(path, text string) *Problem {
 			shown[i] = `""`
 		}
 	}
-	return &Problem{Code: "E205", Message: fmt.Sprintf("%s is never %q", path, text), DidYouMean: Suggest(text, allowed), Hint: "it is one of: " + list(shown)}
+	return &Problem{Code: "E205", Message: fmt.Sprintf("%s is never %q", path, text), DidYouMean: Suggest(text, allowed), Hint: "it is one of: " + Some(shown)}
 }
 
 func (g *guard) missingFunction(n ast.Node, name string) {
@@ -273,13 +278,13 @@ func (g *guard) missingFunction(n ast.Node, name string) {
 		return
 	}
 	if unavailable[name] {
-		p.Message, p.Hint = fmt.Sprintf("%s(…) cannot be used in rules", name), "functions: "+list(FunctionNames())
+		p.Message, p.Hint = fmt.Sprintf("%s(…) cannot be used in rules", name), "functions: "+Some(FunctionNames())
 		return
 	}
 	if p.DidYouMean = suggestUnit(name); p.DidYouMean == "" {
 		p.DidYouMean = Suggest(name, FunctionNames())
 	}
-	p.Hint = "functions: " + list(FunctionNames())
+	p.Hint = "functions: " + Some(FunctionNames())
 }
 
 // pathOf gives "order.to.type" for a chain of names, "" for anything else.

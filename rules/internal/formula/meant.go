@@ -64,7 +64,7 @@ func (e *Env) meantFunction(p *Problem, name string) bool {
 	if e.Elsewhere[name] != "" || e.Elsewhere[name+"()"] != "" || unavailable[name] || suggestUnit(name) != "" || e.Vars[name] != nil {
 		return false
 	}
-	p.DidYouMean, p.Hint = Suggest(name, FunctionNames()), "functions: "+list(FunctionNames())
+	p.DidYouMean, p.Hint = Suggest(name, FunctionNames()), "functions: "+Some(FunctionNames())
 	return true
 }
 
@@ -170,7 +170,7 @@ func members(whole ast.Node, kind string) string {
 	if len(fits) == 0 {
 		fits = all
 	}
-	hint := "say what of it is meant: " + list(fits)
+	hint := "say what of it is meant: " + Some(fits)
 	if path := whole.String(); kind == Number && path == "order" {
 		hint += "; what is measured has its unit: order.total > usd(5), order.weight > lb(5)"
 	}

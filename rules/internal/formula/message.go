@@ -224,7 +224,7 @@ func (e *Env) unknownName(p *Problem, name string) {
 	}
 	if unavailable[name] {
 		p.Message = fmt.Sprintf("%s(…) cannot be used in rules", name)
-		p.Hint = "functions: " + list(FunctionNames())
+		p.Hint = "functions: " + Some(FunctionNames())
 		return
 	}
 	for _, values := range e.Enums {
@@ -249,7 +249,7 @@ func (e *Env) unknownName(p *Problem, name string) {
 	if p.DidYouMean == "" {
 		p.DidYouMean = e.suggestPath(name)
 	}
-	p.Hint = "known here: " + list(names)
+	p.Hint = "known here: " + Some(names)
 	if p.DidYouMean == "" && regexp.MustCompile(`^[a-z_]+$`).MatchString(name) {
 		p.Hint = fmt.Sprintf(`a text stands in quotes: "%s"; %s`, name, p.Hint)
 	}
@@ -293,7 +293,7 @@ func (e *Env) unknownField(p *Problem, tree *parser.Tree, at file.Location, name
 		if owner == "" {
 			owner = "it"
 		}
-		p.Hint = owner + " has: " + list(fields)
+		p.Hint = owner + " has: " + Some(fields)
 	} else {
 		p.Hint = "a " + friendlyType(find.found.Node.Type()) + " has no fields"
 	}

@@ -124,7 +124,7 @@ func (m *misplacer) see(n ast.Node) {
 				m.compare(b.Left, x)
 			}
 		} else if name, ok := strings.CutPrefix(pathOf(b.Right), "lists."); ok {
-			m.list(b.Left, b.Right, name)
+			m.Some(b.Left, b.Right, name)
 		}
 	}
 }
@@ -140,7 +140,7 @@ func (m *misplacer) compare(field, text ast.Node) {
 	}
 }
 
-func (m *misplacer) list(field, list ast.Node, name string) {
+func (m *misplacer) Some(field, list ast.Node, name string) {
 	of, known := places[pathOf(field)]
 	if !known {
 		return

@@ -64,7 +64,7 @@ func (g *guard) quota(n *ast.CallNode) {
 	if len(allowed) > 0 && !slices.Contains(allowed, account) {
 		p := g.fail(key, "E105", "unknown provider %q", account)
 		p.DidYouMean = Suggest(account, allowed)
-		p.Hint = "it is one of: " + list(allowed)
+		p.Hint = "it is one of: " + Some(allowed)
 	}
 }
 

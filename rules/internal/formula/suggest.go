@@ -58,8 +58,8 @@ func distance(a, b []rune) int {
 	return last[len(b)]
 }
 
-// list joins names for a message, not more than fit a line.
-func list(names []string) string {
+// Some lists names for people, the first of many.
+func Some(names []string) string {
 	const most = 14
 	if len(names) > most {
 		return strings.Join(names[:most], ", ") + ", …"
