@@ -90,6 +90,49 @@ func TestTooManyBytesAndRules(t *testing.T) {
 	}
 }
 
+// TestLongTextsTakeSteps: a pattern is charged for the text that it goes through, in an expression and in a decision, and fails in plain words; one
+// that a shop would write is not near the bound.
+func TestLongTextsTakeSteps(t *testing.T) {
+	const pattern = `order.attributes.x matches "([ab]{1,9}c?){1,9}[ab]*q"`
+	faults := func(when string, n, length int) []rules.Fault {
+		var file strings.Builder
+		file.WriteString("rules: 1\nattributes: [x]\nexclude:\n")
+		for i := range n {
+			fmt.Fprintf(&file, "  - { name: r%d, when: '%s' }\n", i, when)
+		}
+		src := measure.Source()
+		src.Attributes = map[string]string{"x": strings.Repeat("a", length)}
+		b := mustLoaded(t, file.String())
+		d := b.Decide(b.Prepare(input(t, src), candidates()), nil)
+		if text, err := rules.Explain(b, d); err != nil || len(d.Plan.Faults) > 0 && !strings.Contains(text, d.Plan.Faults[0].Message) {
+			t.Errorf("the explanation of %s does not say it too: %v\n%s", when, err, text)
+		}
+		return d.Plan.Faults
+	}
+	for name, c := range map[string]struct {
+		when          string
+		rules, length int
+		want          string
+	}{
+		"one long text":  {pattern, 1, 10_000, "the text is too long for the pattern"},
+		"many texts":     {pattern, 60, 500, "in all rules together"},
+		"once an item":   {`any(order.items, order.attributes.x matches "([ab]{1,9}c?){1,9}[ab]*q")`, 1, 10_000, "the text is too long for the pattern"},
+		"many searches":  {`upper(order.attributes.x) contains "Q" or trim(order.attributes.x) contains "q"`, 400, 10_000, "in all rules together"},
+		"a short text":   {pattern, 60, 5, ""},
+		"a plain search": {`order.attributes.x matches "(?i)po *box|^apo$" or lower(order.attributes.x) contains "q"`, 60, 200, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := faults(c.when, c.rules, c.length)
+			switch {
+			case c.want == "" && len(found) > 0:
+				t.Errorf("it failed: %s", found[0].Message)
+			case c.want != "" && (len(found) == 0 || !strings.Contains(found[len(found)-1].Message, c.want)):
+				t.Errorf("faults %+v, want %s", found[max(len(found)-1, 0):], c.want)
+			}
+		})
+	}
+}
+
 // TestRunawayExpressionsAreStopped runs conditions that load but would work without end or eat the memory.
 func TestRunawayExpressionsAreStopped(t *testing.T) {
 	src := measure.BusySource()

@@ -99,19 +99,28 @@ func RunawayFiles() map[string]string {
 	for i := range 25 {
 		lets += fmt.Sprintf("  a%d: a%d + a%d\n", i+1, i, i)
 	}
+	var wide, lower strings.Builder
+	for i := range 60 { // a pattern that finds nothing, and looks at every sign of a text once in each of its parts
+		fmt.Fprintf(&wide, "  - { name: r%d, when: 'order.attributes.x matches \"([ab]{1,9}c?){1,9}[ab]*q%d\"' }\n", i, i)
+		one := `lower(order.attributes.x) contains "q"`
+		fmt.Fprintf(&lower, "  - { name: r%d, when: '%s' }\n", i, one+strings.Repeat(" or "+one, 11))
+	}
 	return map[string]string{
 		"nested loops":   "rules: 1\nexclude:\n  - { name: A, when: '" + loop + "' }\n",
 		"doubling texts": "rules: 1\n" + lets + "exclude:\n  - { name: A, when: 'a25 == \"x\"' }\n",
+		"long texts":     "rules: 1\nattributes: [x]\nexclude:\n" + lower.String(),
+		"wide patterns":  "rules: 1\nattributes: [x]\nexclude:\n" + wide.String(),
 		"a long range":   "rules: 1\nexclude:\n  - { name: A, when: 'order.quantity in 1..(order.quantity * 100000)' }\n",
 	}
 }
 
-// BusySource is Source with a hundred items.
+// BusySource is Source with a hundred items, and with a long text.
 func BusySource() rules.InputSource {
 	src := Source()
 	for range 99 {
 		src.Items = append(src.Items, src.Items[0])
 	}
+	src.Attributes = map[string]string{"x": strings.Repeat("ab", 5000)}
 	return src
 }
 

@@ -139,3 +139,16 @@ func TestChoiceIsNamed(t *testing.T) {
 		t.Errorf("%q where nothing is to be decided", tree.Op)
 	}
 }
+
+// TestLongTextsAreCut: a tree shows the beginning of a long text, whole signs of it, and says how much it leaves out.
+func TestLongTextsAreCut(t *testing.T) {
+	for text, want := range map[string]string{
+		strings.Repeat("a", 400):       `= "` + strings.Repeat("a", 400) + `"` + "\n",
+		strings.Repeat("a", 402):       `= "` + strings.Repeat("a", 400) + `"… and 2 more characters` + "\n",
+		"a" + strings.Repeat("é", 300): `= "a` + strings.Repeat("é", 199) + `"… and 101 more characters` + "\n",
+	} {
+		if got := (&trace.Tree{Text: "x", Values: []any{text}}).String(); !strings.HasSuffix(got, want) {
+			t.Errorf("%s\nwant the end %s", got, want)
+		}
+	}
+}

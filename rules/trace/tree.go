@@ -131,12 +131,29 @@ func (w *Writer) format(v any) {
 	case int:
 		w.Write(strconv.AppendInt(w.AvailableBuffer(), int64(v), 10))
 	case string:
-		w.Write(strconv.AppendQuote(w.AvailableBuffer(), v))
+		shown, left := beginning(v)
+		w.Write(strconv.AppendQuote(w.AvailableBuffer(), shown))
+		w.WriteString(left)
 	case fmt.Stringer:
 		w.remembered(v)
 	default:
 		w.WriteString(Format(v))
 	}
+}
+
+// maxShown is how many bytes of a text a tree shows: the same long one may stand in it a thousand times.
+const maxShown = 400
+
+// beginning is what is shown of a text, and behind it how much is left out.
+func beginning(text string) (shown, left string) {
+	if len(text) <= maxShown {
+		return text, ""
+	}
+	end := maxShown
+	for !utf8.RuneStart(text[end]) && end > maxShown-utf8.UTFMax {
+		end--
+	}
+	return text[:end], fmt.Sprintf("… and %d more characters", utf8.RuneCountInString(text[end:]))
 }
 
 func (w *Writer) remembered(v fmt.Stringer) {

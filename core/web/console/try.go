@@ -175,7 +175,9 @@ func (c *console) tryCase(ctx context.Context, body tryBody, b *rules.Bundle, v 
 				one.Unread = r.Unread
 				if i == chosen {
 					v.Failures = r.Failures
-					v.decide(b, &r.Decision)
+					if err := v.decide(ctx, b, &r.Decision); err != nil {
+						return err
+					}
 				}
 			}
 			v.Cases = append(v.Cases, one)
@@ -199,19 +201,25 @@ func (c *console) tryOrder(q *httpapi.Request, body tryBody, b *rules.Bundle, v 
 	}
 	r := b.Replay(&d)
 	v.Recorded, v.Unknown = d.Sentence(), r.Unknown
-	v.decide(b, &r.Decision)
+	if err := v.decide(q.Context(), b, &r.Decision); err != nil {
+		return err
+	}
 	v.Decision.Sentence = r.Sentence()
 	return nil
 }
 
-// decide shows a decision and why it came so.
-func (v *tryView) decide(b *rules.Bundle, d *rules.Decision) {
+// decide shows a decision and why it came so, unless whoever asked has left.
+func (v *tryView) decide(ctx context.Context, b *rules.Bundle, d *rules.Decision) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	v.Decision = viewOf(d)
 	text, err := rules.Explain(b, *d)
 	if err != nil {
 		text = err.Error()
 	}
 	v.Decision.explain(text)
+	return nil
 }
 
 // money is an amount for people, "" for nothing.

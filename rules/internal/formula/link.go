@@ -18,8 +18,8 @@ const (
 	quotientFunction = "__quotient"
 )
 
-// link puts calls of the machine in the places of what it computes: lets, what divides numbers, and the rounds of predicates. Operators of
-// values with units must have been resolved; the division that is left is of numbers.
+// link puts calls of the machine in the places of what it computes: lets, what divides numbers, the rounds of predicates and the texts that
+// are gone through. Operators of values with units must have been resolved; the division that is left is of numbers.
 func (e *Env) link(tree *parser.Tree, config *conf.Config) error {
 	l := &linker{env: e}
 	if ast.Walk(&tree.Node, l); !l.linked {
@@ -43,9 +43,11 @@ func (l *linker) Visit(node *ast.Node) {
 			l.call(node, letFunction, &ast.StringNode{Value: n.Value}, &ast.ConstantNode{Value: l.env.Vars[n.Value]})
 		}
 	case *ast.BinaryNode:
-		if n.Operator == "/" {
+		if l.reads(n); n.Operator == "/" {
 			l.call(node, quotientFunction, n.Left, n.Right)
 		}
+	case *ast.BuiltinNode:
+		l.reads(n)
 	case *ast.PredicateNode:
 		l.call(&n.Node, stepFunction, n.Node)
 	}
@@ -56,20 +58,6 @@ func (l *linker) call(node *ast.Node, function string, arguments ...ast.Node) {
 	call.SetLocation((*node).Location())
 	*node = call
 	l.linked = true
-}
-
-// step is called once per iteration of a predicate; it hands its value on and counts.
-func step(c *conf.Config) {
-	c.Functions[stepFunction] = &builtin.Function{
-		Name: stepFunction,
-		Func: func(args ...any) (any, error) { return args[1], args[0].(*Machine).step() },
-		Validate: func(args []reflect.Type) (reflect.Type, error) {
-			if len(args) != 2 {
-				return nil, fmt.Errorf("%s takes two arguments", stepFunction)
-			}
-			return args[1], nil
-		},
-	}
 }
 
 // letOf gives what a name stands for. Its last argument is for the type.

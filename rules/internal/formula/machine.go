@@ -1,7 +1,6 @@
 package formula
 
 import (
-	"fmt"
 	"sync"
 
 	"github.com/expr-lang/expr/vm"
@@ -22,6 +21,7 @@ type Machine struct {
 	room  trace.Room
 	steps int
 	total int
+	read  bool // texts have taken some of the steps
 }
 
 var machines = sync.Pool{New: func() any { return &Machine{Vars: make(map[string]any, 32)} }}
@@ -29,7 +29,7 @@ var machines = sync.Pool{New: func() any { return &Machine{Vars: make(map[string
 // NewMachine returns a machine without values.
 func NewMachine() *Machine {
 	m := machines.Get().(*Machine)
-	m.total = 0
+	m.total, m.read = 0, false
 	m.Vars[fuelVar] = m
 	return m
 }
@@ -40,18 +40,6 @@ func (m *Machine) Release() {
 	m.Let, m.Endless = nil, false
 	m.room.Clear()
 	machines.Put(m)
-}
-
-// ErrSteps says that an expression went through too many items.
-var ErrSteps = fmt.Errorf("more than %d steps", MaxSteps)
-
-func (m *Machine) step() error {
-	m.steps++
-	m.total++
-	if m.steps > MaxSteps || m.total > MaxTotal {
-		return ErrSteps
-	}
-	return nil
 }
 
 // Eval computes f over the machine's values. Let may call it for an expression that another one has come to: each has steps of its own.

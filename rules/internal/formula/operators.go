@@ -291,11 +291,6 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
-const (
-	fuelVar      = "__machine"
-	stepFunction = "__step"
-)
-
 // functions are those that rules may call, beside builtins.
 var functions = []expr.Option{
 	expr.Function("dollars", func(args ...any) (any, error) { return unit.MajorFloat(args[0].(shipping.Money)), nil },
@@ -310,7 +305,7 @@ var functions = []expr.Option{
 		return Between(args[0].(int), args[1].(int), args[2].(int)), nil
 	}, new(func(int, int, int) bool)),
 	expr.Function(businessFunction, businessSpan, new(func(string, []string, int) time.Duration)),
-	step,
+	meters,
 	letOf,
 	quotientOf,
 	quotaOf,
