@@ -85,7 +85,7 @@ const language = "waybill rules 1, environment 1"
 func Load(files []File, opt Options) (*Bundle, error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-	c := &checker{opt: opt, steps: formula.MaxPatterns, lists: map[string]formula.List{}, zones: map[string]area{}, letStage: map[string]int{}, letNames: map[string]bool{}, rules: map[string]string{}, first: map[string]string{}}
+	c := &checker{opt: opt, steps: formula.MaxPatterns, lists: map[string]formula.List{}, entries: map[string][]listEntry{}, sought: map[string]map[string]bool{}, zones: map[string]area{}, letStage: map[string]int{}, letNames: map[string]bool{}, rules: map[string]string{}, first: map[string]string{}}
 	c.bundle = &Bundle{hash: HashOf(files), twins: &sync.Map{}, used: map[string]bool{}, spots: map[string]spot{}}
 	if c.sizes(files) {
 		c.read(files)

@@ -26,6 +26,8 @@ type checker struct {
 	providers  []string // closed list; empty where nothing is known
 	attributes []string
 	lists      map[string]formula.List
+	entries    map[string][]listEntry     // of lists
+	sought     map[string]map[string]bool // what is looked for in lists: paths, "" for what is computed
 	zones      map[string]area
 	lets       []let
 	letStage   map[string]int
@@ -119,6 +121,7 @@ func (c *checker) read(files []File) {
 		c.phases(d)
 	}
 	c.unusedPatches()
+	c.checkEntries()
 	if n := c.bundle.Size(); n > maxRules {
 		docs[0].report(Problem{Code: "E401", Line: 1, Column: 1, End: 2, Sentence: fmt.Sprintf("the bundle has %d rules, more than %d", n, maxRules)})
 	}
@@ -196,8 +199,11 @@ func (c *checker) header(d *document) {
 				continue
 			}
 			set := map[string]bool{}
-			for _, t := range d.texts(p.value, "a list") {
-				set[t] = true
+			for _, n := range d.items(p.value, "a list") {
+				if t := d.text(n, "an entry of a list"); t != "" {
+					set[t] = true
+					c.entries[p.key] = append(c.entries[p.key], listEntry{d.source, t, n.Line, n.Column, n.Column + width(n)})
+				}
 			}
 			c.lists[p.key] = formula.List{Set: set}
 			c.mark(d, "lists."+p.key, p.node)
@@ -342,19 +348,33 @@ func (c *checker) compile(s *source, n *yaml.Node, offset int, text string, env 
 	return f
 }
 
-// doubt notes what an expression compares places with and no order is likely to have; once, however many forms the rule has.
+// doubt notes what an expression compares places with and no order has; once, however many forms the rule has. It also notes what is looked for in
+// lists.
 func (c *checker) doubt(s *source, n *yaml.Node, offset int, f *formula.Formula) {
 	var odd []Problem
-	for _, m := range f.Misplaced(c.lists) {
+	for _, m := range f.Misplaced() {
 		of := *s
 		of.found = &odd
 		of.formulaFault(n, offset, &m)
 	}
 	for _, p := range odd {
-		if !slices.ContainsFunc(c.bundle.notes, func(n note) bool {
-			return n.Code == p.Code && n.File == p.File && n.Line == p.Line && n.Column == p.Column
-		}) {
-			c.bundle.notes = append(c.bundle.notes, note{Finding: Finding{Problem: p}})
+		c.note(p)
+	}
+	for name, paths := range f.Listed() {
+		if c.sought[name] == nil {
+			c.sought[name] = map[string]bool{}
 		}
+		for _, path := range paths {
+			c.sought[name][path] = true
+		}
+	}
+}
+
+// note adds a doubt where it is not told yet.
+func (c *checker) note(p Problem) {
+	if !slices.ContainsFunc(c.bundle.notes, func(n note) bool {
+		return n.Code == p.Code && n.File == p.File && n.Line == p.Line && n.Column == p.Column
+	}) {
+		c.bundle.notes = append(c.bundle.notes, note{Finding: Finding{Problem: p}})
 	}
 }

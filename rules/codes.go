@@ -66,7 +66,7 @@ func Codes() map[string]string {
 		"W628": "A provider was asked in the orders that were replayed, and never made an offer.",
 		"W626": "The rule fails while it runs, for an order that is possible: an item is asked for that is not there, something is divided by zero, two currencies meet, a tip or a charge goes below zero.",
 		"W632": "A file beside the rules looks like rules, tests or a list, and is not read because of its name or its folder.",
-		"W633": "A state or a country is compared with what means a place and is not its code: California for CA, UK for GB. Orders have codes, so nothing is equal to it.",
+		"W633": "A state or a country is compared with what means a place and is not written as orders have it: California or ca for CA, Bayern for BAYERN, UK for GB. Nothing is equal to it.",
 		"W625": "A fallback has more steps that book than attempts.",
 	}
 }

@@ -109,10 +109,7 @@ type environments struct {
 }
 
 // commonAbilities are what services usually support; manifests may name others.
-var commonAbilities = []string{
-	"alcohol", "tobacco", "pharmacy", "lithium", "fragile", "perishable", "ambient", "refrigerated", "frozen",
-	"signature_required", "signature_direct", "signature_adult", "return",
-}
+var commonAbilities = append(slices.Clone(contentWords), "ambient", "refrigerated", "frozen", "signature_required", "signature_direct", "signature_adult", "return")
 
 // commonModes are how services usually travel; manifests may name others.
 var commonModes = []string{"air", "courier", "freight", "ground", "rail", "sea"}
@@ -155,7 +152,7 @@ func (c *checker) baseEnv() *formula.Env {
 	}
 	come := append(slices.Clone(vehicles), "")
 	enums["option.vehicle"], enums["chosen.vehicle"] = come, come
-	usual := map[string][]string{"option.supports": c.abilities(), "option.mode": commonModes, "chosen.mode": commonModes}
+	usual := map[string][]string{"option.supports": c.abilities(), "order.content": contentWords, "option.mode": commonModes, "chosen.mode": commonModes}
 	for _, at := range []string{"order.to.zones", "order.from.zones"} {
 		if enums[at] = slices.Sorted(maps.Keys(c.zones)); len(c.zones) == 0 {
 			absent[at] = `declare zones: at the top of the file, such as zones: { downtown: { center: "41.88,-87.63", radius: 3 mi } }`

@@ -46,7 +46,7 @@ type Order struct {
 	Lines       int           `json:"line_count" expr:"line_count"`
 
 	Items       []Item            `json:"items" expr:"items"`
-	Content     []string          `json:"content" expr:"content"` // alcohol, lithium, …
+	Content     []string          `json:"content" expr:"content"` // alcohol, lithium, …: words that services commonly know are in small letters, however the shop sends them
 	Failed      []string          `json:"failed_providers" expr:"failed_providers"`
 	CustomerID  string            `json:"customer_id,omitempty" expr:"customer_id"`   // from orderAttributes, as the five below; "" where the shop sends none
 	Channel     string            `json:"channel,omitempty" expr:"channel"`           // where the order was placed, in the shop's words
@@ -92,8 +92,8 @@ type Item struct {
 
 // Place is `order.to` and `order.from`.
 type Place struct {
-	Country    string `json:"country" expr:"country"` // ISO 3166-1 alpha-2
-	State      string `json:"state" expr:"state"`     // in the United States and Canada the code: CA, ON
+	Country    string `json:"country" expr:"country"` // ISO 3166-1 alpha-2, in capitals
+	State      string `json:"state" expr:"state"`     // in capitals: the code of a state or province in the United States and Canada, however the shop sends it
 	City       string `json:"city" expr:"city"`
 	PostalCode string `json:"postal_code" expr:"postal_code"`
 	HasUnit    bool   `json:"has_unit" expr:"has_unit"` // an apartment number or a second street line

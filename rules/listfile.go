@@ -29,6 +29,7 @@ func (c *checker) listFile(s *source, data []byte) {
 	if l.utf8(); len(l.faults) == 0 {
 		l.read(strings.TrimPrefix(string(data), mark))
 	}
+	c.entries[name] = l.entries
 	for _, f := range l.faults {
 		if f.others > 0 {
 			f.Sentence += fmt.Sprintf("; so it is in %d more", f.others)
@@ -46,6 +47,7 @@ func (c *checker) listFile(s *source, data []byte) {
 type listReader struct {
 	*source
 	set       map[string]bool
+	entries   []listEntry
 	first     string // the first entry, and its line
 	firstLine int
 	faults    []listFault
@@ -107,6 +109,8 @@ func (l *listReader) read(text string) {
 				l.first, l.firstLine = entry, line
 			}
 			l.set[entry] = true
+			before := utf8.RuneCountInString(l.lines[line-1][:min(column-1, len(l.lines[line-1]))])
+			l.entries = append(l.entries, listEntry{l.source, entry, line, before + 1, max(utf8.RuneCountInString(l.lines[line-1])+1, before+2)})
 		}
 	}
 }

@@ -3,6 +3,7 @@ package rules_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,4 +117,73 @@ func FuzzList(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestEntriesThatNothingEquals: what would be told of a text in an expression is told of the entry of a list, where it stands.
+func TestEntriesThatNothingEquals(t *testing.T) {
+	const file = `rules: 1
+providers: [ups]
+lists:
+  days: ["12/25/2026", 2026-12-5, 2026-11-31, 2026-12-24]
+  wd: [sat, Sat]
+  codes: [US, AK]
+  words: [Sat, 12/25/2026]
+let:
+  closed: local.weekday in lists.wd
+hold:
+  - { name: A, when: local.date in lists.days, until: released }
+exclude:
+  - { name: B, when: not (order.to.country in lists.countries) }
+  - { name: C, when: closed or order.to.state in lists.states }
+  - { name: D, when: order.to.state in lists.codes or order.to.country in lists.codes or option.provider in lists.accounts }
+  - { name: E, when: local.weekday in lists.words or lower(order.to.city) in lists.words }
+`
+	read := func(countries string) (*rules.Bundle, error) {
+		return rules.Load(append(oneFile(file), rules.File{Name: "lists/countries.csv", Data: []byte(countries)},
+			rules.File{Name: "lists/states.csv", Data: []byte("AK\n\"hawaii\"\nPR\n  mi\n")}, rules.File{Name: "lists/accounts.csv", Data: []byte("upps\nups\n")}), rules.Options{})
+	}
+	_, err := read("CA\nUSA\n ca\n")
+	check, ok := errors.AsType[*rules.CheckError](err)
+	if !ok {
+		t.Fatalf("it was taken: %v", err)
+	}
+	var got []string
+	for _, p := range check.Problems {
+		got = append(got, fmt.Sprintf("%s:%d:%d-%d %s %s: %s, %s", p.File, p.Line, p.Column, p.End, p.Code, p.Where, p.Sentence, p.DidYouMean))
+	}
+	want := []string{
+		`a.rules.yaml:4:10-22 E205 lists.days: local.date is never "12/25/2026", 2026-12-25`,
+		`a.rules.yaml:4:24-33 E205 lists.days: local.date is never "2026-12-5", 2026-12-05`,
+		`a.rules.yaml:4:35-45 E205 lists.days: local.date is never "2026-11-31", `,
+		`a.rules.yaml:5:13-16 E205 lists.wd: local.weekday is never "Sat", sat`,
+		`lists/accounts.csv:1:1-5 E205 lists.accounts: option.provider is never "upps", ups`,
+		`lists/countries.csv:2:1-4 E205 lists.countries: order.to.country is never "USA", US`,
+		`lists/countries.csv:3:2-4 E205 lists.countries: order.to.country is never "ca", CA`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	many := strings.Repeat("USA\nGER\n", 30)
+	_, err = read(many)
+	if check, ok = errors.AsType[*rules.CheckError](err); !ok || strings.Count(err.Error(), "lists/countries.csv:") != 10 || !strings.Contains(err.Error(), "so it is with 50 more entries") {
+		t.Errorf("of a whole column that is wrong: %v", err)
+	}
+}
+
+// TestEntriesThatNoPlaceHas are doubts, as the same texts in an expression are.
+func TestEntriesThatNoPlaceHas(t *testing.T) {
+	b, err := rules.Load(append(oneFile("rules: 1\nlists: { west: [NV, \"California\", NV] }\nexclude:\n  - { name: A, when: order.to.state in lists.west or order.from.state in lists.states }\n"),
+		rules.File{Name: "lists/states.csv", Data: []byte("AK\n\"hawaii\"\nPR\n  mi\n")}), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range b.Doubts() {
+		got = append(got, fmt.Sprintf("%s:%d:%d %s %s, %s", p.File, p.Line, p.Column, p.Code, p.Sentence, p.DidYouMean))
+	}
+	want := []string{`a.rules.yaml:2:21 W633 "California" is not the code of a state, CA`, `lists/states.csv:2:1 W633 "hawaii" is not the code of a state, HI`,
+		`lists/states.csv:4:3 W633 order.from.state is never "mi", MI`}
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
 }

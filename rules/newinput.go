@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/unit"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
@@ -140,7 +141,7 @@ func (o *Order) addParcels(parcels []shipping.Parcel) error {
 		longest, girth = greater(longest, sides[2]), greater(girth, around)
 		volume.Add(volume, around.Mul(around.Mul(l, w), h))
 	}
-	o.Content = sorted(o.Content)
+	o.Content = contents(o.Content)
 	o.Parcels = len(parcels)
 	o.Temperature = shipping.Temperatures[strictest]
 	if o.Lines == 0 {
@@ -174,6 +175,7 @@ func newPlace(a shipping.Address, verified string) Place {
 		Country: a.CountryCode, State: a.State, City: a.City, PostalCode: a.PostalCode, Type: a.Type, Verified: verified,
 		HasUnit: strings.TrimSpace(a.ApartmentNumber) != "" || strings.TrimSpace(a.Street2) != "",
 	}
+	p.code()
 	if p.Type == "" {
 		p.Type = "unknown"
 	}
@@ -181,6 +183,28 @@ func newPlace(a shipping.Address, verified string) Place {
 		p.Verified = "unknown"
 	}
 	return p
+}
+
+// code writes country and state in the one way that rules compare them, whatever way the shop has.
+func (p *Place) code() {
+	p.Country = formula.Country(p.Country)
+	p.State = formula.State(p.Country, p.State)
+}
+
+// contentWords are the contents that services commonly name; shops may send others.
+var contentWords = []string{"alcohol", "tobacco", "pharmacy", "lithium", "fragile", "perishable"}
+
+// contents are the words of contents in order and without doubles, those of contentWords in small letters.
+func contents(words []string) []string {
+	plain := make([]string, 0, len(words))
+	for _, word := range words {
+		word = strings.TrimSpace(word)
+		if small := strings.ToLower(word); slices.Contains(contentWords, small) {
+			word = small
+		}
+		plain = append(plain, word)
+	}
+	return sorted(plain)
 }
 
 func newLocation(src LocationSource, now time.Time) Location {

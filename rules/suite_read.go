@@ -198,6 +198,9 @@ func (r *suiteReader) moved(now time.Time, with values) time.Time {
 // complete derives what the order of a test does not say from what it says.
 func complete(in *Input, given map[string]bool) {
 	o := &in.Order
+	o.To.code()
+	o.From.code()
+	o.Content = contents(o.Content)
 	if given["items"] {
 		o.Lines = len(o.Items)
 		quantity, subtotal := 0, shipping.Money{Currency: o.Total.Currency}

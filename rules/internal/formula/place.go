@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -37,12 +38,40 @@ var stateCodes = sync.OnceValue(func() map[string]string {
 	return codes
 })
 
-// meantState is the code of the state of the United States or Canada that a text means, "" where it is none, or that code itself.
+// meantState is how orders have a state that a text means: the code of one of the United States or Canada, and of any other the text in capitals. It is
+// "" where that is the text itself.
 func meantState(text string) string {
-	if code := stateCodes()[strings.ToLower(strings.TrimSpace(text))]; code != text {
+	plain := strings.TrimSpace(text)
+	code := stateCodes()[strings.ToLower(plain)]
+	if code == "" {
+		code = strings.ToUpper(plain)
+	}
+	if code != text {
 		return code
 	}
 	return ""
+}
+
+// coded are the countries whose states stateCodes knows, and the territories that are countries in some addresses and states in others.
+var coded = []string{"", "US", "CA", "PR", "GU", "VI", "AS", "MP"}
+
+// State is how rules see the state of an address, however it is written there: without blanks around it, in capitals, and as its code in the United
+// States and Canada.
+func State(country, text string) string {
+	plain := strings.TrimSpace(text)
+	if code := stateCodes()[strings.ToLower(plain)]; code != "" && slices.Contains(coded, country) {
+		return code
+	}
+	return strings.ToUpper(plain)
+}
+
+// Country is how rules see a country, however it is written in an address: as its code, and in capitals where that is not known.
+func Country(text string) string {
+	plain := strings.ToUpper(strings.TrimSpace(text))
+	if code := meantCountry(plain); code != "" {
+		return code
+	}
+	return plain
 }
 
 // countryCodes are the codes of countries by their English names in small letters, as the CLDR has them, and by some that it has not.
@@ -88,80 +117,90 @@ var places = map[string]struct {
 }
 
 const (
-	stateHint   = "a state or province is its code, as carriers ask for it; where the shop sends names, leave it"
+	stateHint   = "orders have the code of a state or province of the United States and Canada, and any other in capitals, whatever the shop sends"
 	countryHint = "no order has it: a country is one of the codes of ISO 3166"
 )
 
-// Misplaced tells where a formula compares the state or the country of an address with what means a place and is not its code, in the text or in
-// a list: no order is likely to have it. It is nothing that is refused, as a state may be any text. The problems have the code W633.
-func (f *Formula) Misplaced(lists map[string]List) []Problem {
+// misplaced says what is wrong with a text that the state or the country of an address is compared with, and that no order has. It is nothing
+// that is refused. It has no place; nil is nothing wrong.
+func misplaced(path, text string) *Problem {
+	of, known := places[path]
+	if !known {
+		return nil
+	}
+	meant := of.meant(text)
+	if meant == "" {
+		return nil
+	}
+	p := &Problem{Code: "W633", Message: fmt.Sprintf("%q is not the code of a %s", text, of.what), DidYouMean: strconv.Quote(meant), Hint: of.hint}
+	if strings.EqualFold(meant, strings.TrimSpace(text)) {
+		p.Message = fmt.Sprintf("%s is never %q", path, text)
+	}
+	return p
+}
+
+// Misplaced tells where a formula compares the state or the country of an address with what means a place and is not written as orders have it.
+func (f *Formula) Misplaced() []Problem {
 	asked := func(path string) bool { return f.Uses[path] }
 	if !slices.ContainsFunc(slices.Collect(maps.Keys(places)), asked) {
 		return nil
 	}
-	m := &misplacer{lists: lists}
-	f.walk(m.see)
-	return m.found
-}
-
-type misplacer struct {
-	lists map[string]List
-	found []Problem
-}
-
-func (m *misplacer) see(n ast.Node) {
-	b, ok := n.(*ast.BinaryNode)
-	if !ok {
-		return
+	var found []Problem
+	compare := func(field, text ast.Node) {
+		s, literal := text.(*ast.StringNode)
+		if !literal {
+			return
+		}
+		if p := misplaced(pathOf(field), s.Value); p != nil {
+			p.From, p.To = spanOf(text)
+			found = append(found, *p)
+		}
 	}
-	switch b.Operator {
-	case "==", "!=":
-		m.compare(b.Left, b.Right)
-		m.compare(b.Right, b.Left)
-	case "in", "not in":
-		if list, ok := b.Right.(*ast.ArrayNode); ok {
-			for _, x := range list.Nodes {
-				m.compare(b.Left, x)
+	f.walk(func(n ast.Node) {
+		b, ok := n.(*ast.BinaryNode)
+		if !ok {
+			return
+		}
+		switch b.Operator {
+		case "==", "!=":
+			compare(b.Left, b.Right)
+			compare(b.Right, b.Left)
+		case "in", "not in":
+			if list, ok := b.Right.(*ast.ArrayNode); ok {
+				for _, x := range list.Nodes {
+					compare(b.Left, x)
+				}
 			}
-		} else if name, ok := strings.CutPrefix(pathOf(b.Right), "lists."); ok {
-			m.Some(b.Left, b.Right, name)
 		}
-	}
+	})
+	return found
 }
 
-func (m *misplacer) compare(field, text ast.Node) {
-	of, known := places[pathOf(field)]
-	s, literal := text.(*ast.StringNode)
-	if !known || !literal {
-		return
+// Listed lists what a formula looks for in the lists of the file, by the list: paths, and "" for what is computed.
+func (f *Formula) Listed() map[string][]string {
+	if !f.Uses["lists"] {
+		return nil
 	}
-	if code := of.meant(s.Value); code != "" {
-		m.tell(text, fmt.Sprintf("%q is not the code of a %s", s.Value, of.what), fmt.Sprintf("%q", code), of.hint)
-	}
-}
-
-func (m *misplacer) Some(field, list ast.Node, name string) {
-	of, known := places[pathOf(field)]
-	if !known {
-		return
-	}
-	var odd []string
-	for _, entry := range slices.Sorted(maps.Keys(m.lists[name].Set)) {
-		if of.meant(entry) != "" {
-			odd = append(odd, entry)
+	found := map[string][]string{}
+	f.walk(func(n ast.Node) {
+		b, ok := n.(*ast.BinaryNode)
+		if !ok {
+			return
 		}
-	}
-	if len(odd) == 0 {
-		return
-	}
-	message := fmt.Sprintf("%q in lists.%s is not the code of a %s", odd[0], name, of.what)
-	if more := len(odd) - 1; more > 0 {
-		message += fmt.Sprintf("; so it is with %d more", more)
-	}
-	m.tell(list, message, "", "write "+of.meant(odd[0])+" there; "+of.hint)
+		if name, ok := strings.CutPrefix(pathOf(b.Right), "lists."); ok {
+			found[name] = append(found[name], pathOf(b.Left))
+		}
+	})
+	return found
 }
 
-func (m *misplacer) tell(at ast.Node, message, meant, hint string) {
-	from, to := spanOf(at)
-	m.found = append(m.found, Problem{Code: "W633", From: from, To: to, Message: message, DidYouMean: meant, Hint: hint})
+// Never says why what stands at a path is never a text that a list has; nil where it may be. The problem has no place.
+func (e *Env) Never(path, text string) *Problem {
+	if of, known := shapes[path]; known && !of.fits(text) {
+		return of.problem(path, text)
+	}
+	if odd := e.Odd(path, text); odd != nil {
+		return odd
+	}
+	return misplaced(path, text)
 }

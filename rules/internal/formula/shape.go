@@ -48,8 +48,16 @@ func (g *guard) shape(value, literal ast.Node) {
 	if !ok || !known || of.fits(text.Value) {
 		return
 	}
-	p := g.fail(text, "E205", "%s is never %q", path, text.Value)
-	if p.Hint = of.hint; of.meant(text.Value) != "" {
-		p.DidYouMean = fmt.Sprintf("%q", of.meant(text.Value))
+	odd := of.problem(path, text.Value)
+	p := g.fail(text, odd.Code, "%s", odd.Message)
+	p.Hint, p.DidYouMean = odd.Hint, odd.DidYouMean
+}
+
+// problem says that a field never has a text; it has no place.
+func (s shape) problem(path, text string) *Problem {
+	p := &Problem{Code: "E205", Message: fmt.Sprintf("%s is never %q", path, text), Hint: s.hint}
+	if meant := s.meant(text); meant != "" {
+		p.DidYouMean = fmt.Sprintf("%q", meant)
 	}
+	return p
 }
