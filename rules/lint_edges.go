@@ -2,7 +2,10 @@ package rules
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,7 +90,8 @@ func (l *linter) edges(show bool) {
 				continue // every discount is more than no fee
 			}
 			reported[f.Rule] = true
-			c := claim{h: l.headOf(f.Rule), code: "W626", sentence: "it fails while it runs: " + f.Message, hint: runHint(f.Message), shows: fails(f.Rule)}
+			h := l.headOf(f.Rule)
+			c := claim{h: h, code: "W626", sentence: "it fails while it runs: " + f.Message, hint: l.runHint(h, f.Message), shows: fails(f.Rule)}
 			if below {
 				c.sentence = "it goes below zero: " + f.Message
 			}
@@ -121,15 +125,40 @@ func (l *linter) headOf(name string) *head {
 	return &head{name: name, file: at.file, line: at.line, column: at.column}
 }
 
-// runHint says what to do about an expression that fails while it runs.
-func runHint(message string) string {
+// entryAsked is where an expression asks for one entry of a list of the order by its number.
+var entryAsked = regexp.MustCompile(`\b(order\.[a-z_.]+)\[(\d+)\]`)
+
+// runHint says what to do about an expression of a rule that fails while it runs.
+func (l *linter) runHint(h *head, message string) string {
 	switch {
 	case strings.Contains(message, "index out of range"):
-		return "make sure of what it asks for: len(order.items) > 0 and …"
+		path, number := "…", "0"
+		if m := entryAsked.FindStringSubmatch(l.sourcesOf(h)); m != nil {
+			path, number = m[1], m[2]
+		}
+		hint := fmt.Sprintf("make sure of what it asks for: len(%s) > %s and …", path, number)
+		if path != "…" && path != "order.items" {
+			hint += fmt.Sprintf("; or ask whether it is among them: \"…\" in %s", path)
+		}
+		return hint
 	case strings.Contains(message, belowZero):
 		return "say when, or give zero otherwise: order.total > usd(20) ? order.total - usd(20) : usd(0)"
 	case strings.Contains(message, "memory budget"):
 		return "it makes too long a list; compare with both ends of a range, or ask a shorter list"
 	}
 	return "ask before, with and or ? :, for what makes it fail"
+}
+
+// sourcesOf is the condition of a rule with the lets that it names, or the score with all lets.
+func (l *linter) sourcesOf(h *head) string {
+	text := strings.Join(l.b.rank.texts, " ")
+	if h.when != nil {
+		text = h.when.Source
+	}
+	for _, let := range slices.Concat(l.b.orderLets, l.b.optionLets) {
+		if h.when == nil || h.when.Uses[let.name] {
+			text += " " + let.formula.Source
+		}
+	}
+	return text
 }

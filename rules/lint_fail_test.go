@@ -211,3 +211,24 @@ func TestAPartForNothingIsNamedAsItIsWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestAnEntryThatIsNotThere is told with the list that it is asked of.
+func TestAnEntryThatIsNotThere(t *testing.T) {
+	for when, want := range map[string]string{
+		`order.tags[0] == "vip"`:    `len(order.tags) > 0 and …; or ask whether it is among them: "…" in order.tags`,
+		`order.content[1] == "b"`:   `len(order.content) > 1 and …; or`,
+		`order.items[0].sku == "A"`: `len(order.items) > 0 and …`,
+		`dear and order.asap`:       `len(order.items) > 2 and …`,
+	} {
+		_, found := lint(t, "rules: 1\ncurrency: USD\nproviders: [ups]\nlet:\n  dear: order.items[2].quantity > 1\nexclude:\n  - name: A\n    when: '"+when+"'\n", "W626")
+		hints := ""
+		for _, f := range found {
+			if f.Code == "W626" {
+				hints += f.Hint + "\n"
+			}
+		}
+		if !strings.Contains(hints, want) {
+			t.Errorf("%s: %q, want %q", when, hints, want)
+		}
+	}
+}

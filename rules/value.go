@@ -80,6 +80,7 @@ var (
 	commaAmount  = regexp.MustCompile(`^([-+]?\d+),(\d{1,2}) ?(%|[A-Z]{3})?$`)
 	partedAmount = regexp.MustCompile(`^([-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?) ?(%|[A-Z]{3})?$`)
 	signAmount   = regexp.MustCompile(`^([-+]?) ?(?:[$€£] ?([\d.,]+)|([\d.,]+) ?[$€£])$`)
+	oddAmount    = regexp.MustCompile(`^([-+]?)(\d[\d_]*)?(?:\.(\d[\d_]*)?)? ?(%|[A-Z]{3})?$`)
 	shareAmount  = regexp.MustCompile(`^([-+]?\d+(?:\.\d+)?) ?(?i:percent|per cent|pct|prozent)$`)
 )
 
@@ -100,6 +101,16 @@ func amountHint(text, currency string) string {
 			code = "GBP"
 		}
 		return fmt.Sprintf("the currency is its code, behind the amount: write %s%s %s", m[1], strings.ReplaceAll(m[2]+m[3], ",", "."), code)
+	}
+	if m := oddAmount.FindStringSubmatch(text); m != nil && m[2]+m[3] != "" {
+		whole, part := cmp.Or(strings.ReplaceAll(m[2], "_", ""), "0"), strings.ReplaceAll(m[3], "_", "")
+		if part != "" {
+			whole += "." + part
+		}
+		return fmt.Sprintf("digits stand before the point and behind it, and nothing between them: write %s", strings.TrimSpace(m[1]+whole+strings.Replace(" "+m[4], " %", "%", 1)))
+	}
+	if _, err := strconv.ParseFloat(text, 64); err == nil || strings.HasPrefix(text, "0x") {
+		return "an amount is written with digits and a point: 12.50"
 	}
 	if m := shareAmount.FindStringSubmatch(text); m != nil {
 		return "a share is written " + m[1] + "%"

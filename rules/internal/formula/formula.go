@@ -104,7 +104,7 @@ func (e *Env) parseScanned(src string, config *conf.Config, steps *int) (*parser
 	if r.problem != nil {
 		return nil, nil, r.problem
 	}
-	g := &guard{env: e, uses: map[string]bool{}, steps: steps}
+	g := &guard{env: e, uses: map[string]bool{}, source: r.source, steps: steps}
 	ast.Walk(&tree.Node, g)
 	if g.problem != nil {
 		return nil, nil, g.problem
@@ -134,6 +134,10 @@ func (f *Formula) wanted(want []string, root ast.Node) *Problem {
 		p.Hint = "dollars(…) makes a number of money"
 	case slices.Contains(want, Number) && got == Duration:
 		p.Hint = "mins(…) makes a number of a duration"
+	case slices.Contains(want, Money) && got == Number:
+		p.Hint = "money of a number has its currency: usd(5), or usd(1) * …"
+	case len(want) == 1 && isList(root):
+		p.Hint = listAsked(root)
 	case slices.Contains(want, Moment):
 		p.Hint = "a moment is location.next_opening, location.next_business_morning, or local.now + hours(2)"
 	case slices.Contains(want, Bool):

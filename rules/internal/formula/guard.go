@@ -75,6 +75,7 @@ func scan(src string) *Problem {
 type guard struct {
 	env     *Env
 	uses    map[string]bool
+	source  []rune
 	steps   *int // that patterns may still have; nil where none is compiled anew
 	problem *Problem
 }
@@ -203,8 +204,14 @@ func (g *guard) binary(n *ast.BinaryNode) {
 
 // rangeOf refuses a range of constants that no expression has the room for: its numbers are made one by one.
 func (g *guard) rangeOf(n *ast.BinaryNode) {
-	from, _, ok1 := constantOf(n.Left)
-	to, _, ok2 := constantOf(n.Right)
+	from, unit, ok1 := constantOf(n.Left)
+	to, other, ok2 := constantOf(n.Right)
+	if ok1 && unit != "" || ok2 && other != "" {
+		p := g.fail(n, "E201", "a range has whole numbers, without units")
+		p.To = endOfCall(g.source, p.To)
+		p.Hint = "compare with both ends: x >= a and x <= b"
+		return
+	}
 	if !ok1 || !ok2 || to.Sub(to, from).Cmp(big.NewRat(maxMemory-1, 1)) < 0 {
 		return
 	}

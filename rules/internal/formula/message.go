@@ -63,8 +63,17 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 		return p
 	}
 	if m := badArgument.FindStringSubmatch(at.Message); m != nil {
-		p.Code = "E203"
-		p.Message = fmt.Sprintf("%s(…) cannot take %s", m[3], friendlyName(m[1]))
+		name := m[3]
+		if name == businessFunction {
+			name = "business_days"
+		}
+		p.Code, p.Message = "E203", fmt.Sprintf("%s(…) cannot take %s", name, friendlyName(m[1]))
+		if how := usage[name]; how != "" {
+			p.Hint = "write it like " + how
+		}
+		for runes := []rune(src); p.From > 0 && p.From < len(runes) && (runes[p.From-1] == '.' || wordRune(runes[p.From-1])); { // the whole path
+			p.From--
+		}
 		return p
 	}
 	if m := badBuiltin.FindStringSubmatch(at.Message); m != nil {
@@ -117,7 +126,7 @@ var takesOther = map[string]string{"len": "a text, or a list of the order", "low
 // usage is how the functions are called that are not worked out while compiling.
 var usage = map[string]string{
 	"dollars": "dollars(option.fee)", "mins": "mins(option.dropoff_in)", "minutes": "minutes(30)", "hours": "hours(2)", "days": "days(1)",
-	"bucket": `bucket("experiment", order.id)`, "round_to": "round_to(2.345, 2)",
+	"business_days": "business_days(2)", "bucket": `bucket("experiment", order.id)`, "round_to": "round_to(2.345, 2)",
 }
 
 // explainMore words what explain leaves over and has a hint of its own.
@@ -171,6 +180,11 @@ func (e *Env) explainMore(p *Problem, src string, tree *parser.Tree, message str
 	if m := unbracketed.FindStringSubmatch(message); m != nil {
 		p.Message = fmt.Sprintf("?? and %s need brackets to stand side by side", m[1])
 		p.Hint = `nothing is ever missing in rules: an absent text is "". Ask for that: a in ["", "x"] for (a ?? "x") == "x"`
+		return true
+	}
+	if strings.HasPrefix(message, "array elements can only be selected") && strings.HasPrefix(word, `"`) {
+		p.Code, p.Message = "E201", "what stands in a list is numbered, from 0, and not named"
+		p.Hint = fmt.Sprintf("whether it is in the list is asked with in: %s in order.tags", word)
 		return true
 	}
 	if strings.HasPrefix(message, "array elements can only be selected") && tree != nil {
@@ -412,6 +426,16 @@ func (e *Env) mismatched(p *Problem, src string, tree *parser.Tree, at file.Loca
 }
 
 func isList(n ast.Node) bool { return n.Type() != nil && n.Type().Kind() == reflect.Slice }
+
+// listAsked says how a list becomes true or false.
+func listAsked(n ast.Node) string {
+	if path := pathOf(n); path != "" && n.Type().Elem().Kind() == reflect.String {
+		return fmt.Sprintf("a list is asked for what stands in it: \"…\" in %s, or how many there are: len(%s) > 0", path, path)
+	} else if path != "" {
+		return fmt.Sprintf("a list is asked for what stands in it: any(%s, .sku == \"…\"), or how many there are: len(%s) > 0", path, path)
+	}
+	return "a list is asked for what stands in it, with in, or how many there are: len(…) > 0"
+}
 
 // listHint says how to ask a list for what it is compared with.
 func listHint(op string, n *ast.BinaryNode) string {

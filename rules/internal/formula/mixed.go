@@ -3,6 +3,7 @@ package formula
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -39,6 +40,9 @@ func (m *mixed) Visit(node *ast.Node) {
 		case "??":
 			m.meet(kindIn(n.Left), kindIn(n.Right), "cannot both be what ?? gives", n.Left, n.Right)
 		case "in", "not in":
+			if m.ranged(n); m.problem != nil {
+				return
+			}
 			if entry, ok := strings.CutPrefix(kindIn(n.Right), listOf); ok {
 				m.meet(kindIn(n.Left), entry, "cannot be compared with in", entryOf(n.Right), entryOf(n.Right))
 				switch {
@@ -60,6 +64,34 @@ func (m *mixed) Visit(node *ast.Node) {
 			}
 		}
 	}
+}
+
+// ranged refuses to look in a range for what is no number.
+func (m *mixed) ranged(n *ast.BinaryNode) {
+	between, ok := n.Right.(*ast.BinaryNode)
+	kind := kindIn(n.Left)
+	if !ok || between.Operator != ".." || kind == Number || kind == "" {
+		return
+	}
+	from, to := spanOf(between)
+	m.problem = &Problem{Code: "E201", From: from, To: to, Message: fmt.Sprintf("%s is looked for among numbers", kind), Hint: "a range has whole numbers"}
+	least, _, ok1 := constantOf(between.Left)
+	most, _, ok2 := constantOf(between.Right)
+	path := pathOf(n.Left)
+	if !ok1 || !ok2 || path == "" || isList(n.Left) {
+		return
+	}
+	bound := func(number string) string { return number }
+	switch kind {
+	case Text:
+		bound = strconv.Quote
+	case Money, Weight, Length, Volume, Distance, Duration:
+		unit := map[string]string{Money: "usd", Weight: "lb", Length: "inch", Volume: "liters", Distance: "mi", Duration: "minutes"}[kind]
+		bound = func(number string) string { return unit + "(" + number + ")" }
+	default:
+		return
+	}
+	m.problem.Hint += fmt.Sprintf("; compare with both ends: %s >= %s and %s <= %s", path, bound(least.RatString()), path, bound(most.RatString()))
 }
 
 // entries refuses to compare a list of what is no text, such as the items, with another kind of list: they are never equal, even where both

@@ -1,6 +1,7 @@
 package formula
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,12 +42,17 @@ func quotaCall(n *ast.CallNode) (ast.Node, error) {
 	for _, a := range n.Arguments {
 		s, ok := a.(*ast.StringNode)
 		if !ok {
-			return nil, fmt.Errorf("%s; each is a literal text", usage)
+			return nil, misfit(a, "%s; each is a literal text", usage)
 		}
 		texts = append(texts, s.Value)
 	}
-	if len(texts) < 2 || len(texts) > 3 || !slices.Contains([]string{"day", "month"}, texts[1]) || len(texts) == 3 && texts[2] != "location" {
-		return nil, fmt.Errorf("%s", usage)
+	switch {
+	case len(texts) < 2 || len(texts) > 3:
+		return nil, errors.New(usage)
+	case !slices.Contains([]string{"day", "month"}, texts[1]):
+		return nil, misfit(n.Arguments[1], "%s", usage)
+	case len(texts) == 3 && texts[2] != "location":
+		return nil, misfit(n.Arguments[2], "%s", usage)
 	}
 	key := QuotaKey(texts[0], texts[1], append(texts, "")[2])
 	return &ast.CallNode{

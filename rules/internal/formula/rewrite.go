@@ -1,6 +1,7 @@
 package formula
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -88,7 +89,7 @@ func (r *rewriter) Visit(node *ast.Node) {
 	made, err := macro(call)
 	if err != nil {
 		if r.problem == nil {
-			r.problem = r.at(call, "E203", err.Error())
+			r.problem = r.wrong(call, err)
 		}
 		return
 	}
@@ -99,6 +100,34 @@ func (r *rewriter) Visit(node *ast.Node) {
 		}
 	}
 	ast.Patch(node, made)
+}
+
+// argumentError is what is wrong with one argument of a call.
+type argumentError struct {
+	error
+	of    ast.Node
+	meant string // a guess, as it stands in the text; "" for none
+}
+
+// Unwrap implements errors.Unwrap.
+func (e *argumentError) Unwrap() error { return e.error }
+
+// misfit is what is wrong with an argument, whatever else the call is.
+func misfit(of ast.Node, format string, args ...any) error {
+	return &argumentError{error: fmt.Errorf(format, args...), of: of}
+}
+
+// wrong places what a macro says of its call: at the argument, where it is one.
+func (r *rewriter) wrong(call *ast.CallNode, err error) *Problem {
+	p := r.at(call, "E203", err.Error())
+	if one, ok := errors.AsType[*argumentError](err); ok {
+		p.From, p.To = spanOf(one.of)
+		if _, made := one.of.(*ast.ConstantNode); made { // of a call, of which it has the place of the name
+			p.To = endOfCall(r.source, p.To)
+		}
+		p.DidYouMean = one.meant
+	}
+	return p
 }
 
 // at is a problem of a whole call, up to its closing bracket.
@@ -136,6 +165,7 @@ func currencyLiteral(n *ast.CallNode, name, code string) (ast.Node, error) {
 		if text, ok := literal(n.Arguments[0]); ok {
 			return moneyOf(text, code)
 		}
+		return nil, misfit(n.Arguments[0], "%s(…) takes one number, such as %s(12.50)", name, name)
 	}
 	return nil, fmt.Errorf("%s(…) takes one number, such as %s(12.50)", name, name)
 }
@@ -147,6 +177,11 @@ func moneyLiteral(n *ast.CallNode) (ast.Node, error) {
 		if ok1 && ok2 {
 			return moneyOf(amount.Value, currency.Value)
 		}
+		wrong := n.Arguments[0]
+		if ok1 {
+			wrong = n.Arguments[1]
+		}
+		return nil, misfit(wrong, `money(…) takes an amount and a currency, both in quotes, such as money("12.50", "CAD")`)
 	}
 	return nil, fmt.Errorf(`money(…) takes an amount and a currency, such as money("12.50", "CAD")`)
 }
@@ -170,7 +205,7 @@ func quantityLiteral(name string, of *big.Rat, wrap func(unit.Rational) any) fun
 		}
 		text, ok := literal(n.Arguments[0])
 		if !ok {
-			return nil, fmt.Errorf("%s(…) takes a literal number, such as %s(10); to scale it, write %s(1) * …", name, name, name)
+			return nil, misfit(n.Arguments[0], "%s(…) takes a literal number, such as %s(10); to scale it, write %s(1) * …", name, name, name)
 		}
 		number, ok := new(big.Rat).SetString(text)
 		if !ok {
@@ -191,11 +226,11 @@ func timeBetween(n *ast.CallNode) (ast.Node, error) {
 	for _, a := range n.Arguments {
 		s, ok := a.(*ast.StringNode)
 		if !ok {
-			return nil, fmt.Errorf(`time_between(…) takes two times of day, such as time_between("17:30", "20:30")`)
+			return nil, misfit(a, `time_between(…) takes two times of day, such as time_between("17:30", "20:30")`)
 		}
 		m, err := minuteOfDay(s.Value)
 		if err != nil {
-			return nil, err
+			return nil, timeOfDay.argument(a, err, s.Value)
 		}
 		minutes = append(minutes, at(a, &ast.IntegerNode{Value: m}))
 	}
@@ -221,12 +256,13 @@ func dateBetween(n *ast.CallNode) (ast.Node, error) {
 	dates := make([]*ast.StringNode, 0, 2)
 	for _, a := range n.Arguments {
 		s, ok := a.(*ast.StringNode)
-		if ok {
-			if _, err := time.Parse(time.DateOnly, s.Value); err != nil {
-				return nil, fmt.Errorf("%q is not a date such as 2026-12-24", s.Value)
-			}
-			dates = append(dates, s)
+		if !ok {
+			return nil, misfit(a, `date_between(…) takes two dates, such as date_between("2026-11-23", "2027-01-17")`)
 		}
+		if _, err := time.Parse(time.DateOnly, s.Value); err != nil {
+			return nil, day.argument(a, fmt.Errorf("%q is not a date such as 2026-12-24", s.Value), s.Value)
+		}
+		dates = append(dates, s)
 	}
 	if len(dates) != 2 || len(n.Arguments) != 2 {
 		return nil, fmt.Errorf(`date_between(…) takes two dates, such as date_between("2026-11-23", "2027-01-17")`)
@@ -255,13 +291,18 @@ func businessDays(n *ast.CallNode) (ast.Node, error) {
 
 // within turns within(order.to, "downtown") into "downtown" in order.to.zones.
 func within(n *ast.CallNode) (ast.Node, error) {
-	if len(n.Arguments) == 2 {
-		place, zone := pathOf(n.Arguments[0]), n.Arguments[1]
-		if _, ok := zone.(*ast.StringNode); ok && (place == "order.to" || place == "order.from") {
-			return &ast.BinaryNode{Operator: "in", Left: zone, Right: at(n, member(n.Arguments[0], "zones"))}, nil
-		}
+	const usage = `within(…) takes order.to or order.from and a zone, such as within(order.to, "downtown")`
+	if len(n.Arguments) != 2 {
+		return nil, errors.New(usage)
 	}
-	return nil, fmt.Errorf(`within(…) takes order.to or order.from and a zone, such as within(order.to, "downtown")`)
+	place, zone := pathOf(n.Arguments[0]), n.Arguments[1]
+	if place != "order.to" && place != "order.from" {
+		return nil, misfit(n.Arguments[0], "%s", usage)
+	}
+	if _, ok := zone.(*ast.StringNode); !ok {
+		return nil, misfit(zone, "%s", usage)
+	}
+	return &ast.BinaryNode{Operator: "in", Left: zone, Right: at(n, member(n.Arguments[0], "zones"))}, nil
 }
 
 // supports turns supports("alcohol") into "alcohol" in option.supports.

@@ -61,3 +61,12 @@ func (s shape) problem(path, text string) *Problem {
 	}
 	return p
 }
+
+// argument is what is wrong with an argument that is to have the shape.
+func (s shape) argument(of ast.Node, err error, text string) error {
+	wrong := &argumentError{error: err, of: of}
+	if meant := s.meant(text); meant != "" {
+		wrong.meant = fmt.Sprintf("%q", meant)
+	}
+	return wrong
+}
