@@ -63,7 +63,7 @@ func TestClassicSlips(t *testing.T) {
 		{Code: "E205", Text: `option.vehicle in ["bike", «"vans"»]`, Want: "van"},
 		{Code: "E205", Text: `option.mode == «"ari"»`, Want: "air"},
 		{Code: "E205", Text: `option.mode == «"Air"»`, Want: "air"},
-		{Code: "E102", Text: `quota("ups", "day").«left» > 3`, Want: "location.caps.ups - "},
+		{Code: "E102", Text: `quota("ups", "day").«left» > 3`, Want: `quota("ups", "day", "location").left`},
 		{Code: "E401", Text: `order.quantity in «1..1000000000»`, Want: "both ends"},
 	} {
 		t.Run(s.Text, func(t *testing.T) { checkSlip(t, s, measure.SlipFile+s.Text+"\n") })

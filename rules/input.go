@@ -98,7 +98,7 @@ type Place struct {
 	PostalCode string `json:"postal_code" expr:"postal_code"`
 	HasUnit    bool   `json:"has_unit" expr:"has_unit"` // an apartment number or a second street line
 	Type       string `json:"type" expr:"type"`         // residential, business, apartment, po_box, military, unknown
-	Verified   string `json:"verified" expr:"verified"` // valid, ambiguous, unknown
+	Verified   string `json:"verified" expr:"verified"` // valid, ambiguous, unknown; unknown of every order as yet, since no address is checked before the rules decide
 	// Zones is what within(…) asks: names of zones of the bundle, each with a mark of its shape in the record.
 	Zones []string `json:"zones,omitempty" expr:"zones"`
 }

@@ -74,6 +74,8 @@ func TestSlipsOfMerchants(t *testing.T) {
 		{Code: "E201", Text: exclude + "order.tags[«\"vip\"»]\n", Want: "\"vip\" in order.tags"},
 		{Code: "E202", Text: exclude + "«order.tags»\n", Want: "\"…\" in order.tags"},
 		{Code: "E205", Text: exclude + "'«\"Alcohol\"» in order.content'\n", Want: "alcohol"},
+		{Code: "E205", Text: exclude + "order.to.verified != «\"verified\"»\n", Want: "\"valid\""},
+		{Code: "E205", Text: exclude + "order.to.verified == «\"good\"»\n", Want: "unknown of every order"},
 		{Code: "E505", Text: "adjust:\n  - name: A\n    charge: «.5»\n", Want: "write 0.5"},
 		{Code: "E505", Text: "adjust:\n  - name: A\n    charge: «5.»\n", Want: "write 5"},
 		{Code: "E505", Text: "adjust:\n  - name: A\n    charge: «1_000»\n", Want: "write 1000"},

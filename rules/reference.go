@@ -43,7 +43,7 @@ var functionReference = map[string][2]string{
 	"date_between": {`date_between("2026-11-23", "2027-01-17")`, "whether it is one of those days at the location, both included"},
 	"within":       {`within(order.to, "downtown")`, "whether the place lies in that zone of the file"},
 	"supports":     {`supports("alcohol")`, "whether the service can do it"}, "bucket": {`bucket("experiment", order.id)`, "a lasting number from 0 to 99"},
-	"quota":    {`quota("ups", "month").used`, `bookings of the account this day or month; "location" as the third counts this location's only`},
+	"quota":    {`quota("ups", "month").used`, `bookings of the account this day or month; "location" as the third counts this location's only; quota("ups", "day", "location").left is what the location's cap leaves, 0 where nothing`},
 	"round_to": {"round_to(1.234, 2)", "a number with so many digits after the point"},
 	"any":      {`any(order.items, .sku startsWith "A")`, "whether it holds for one or more"}, "all": {"all(order.items, .quantity == 1)", "whether it holds for each"},
 	"none": {"none(order.items, .quantity > 9)", "whether it holds for none"}, "one": {"one(order.items, .quantity > 9)", "whether it holds for exactly one"},

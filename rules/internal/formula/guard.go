@@ -274,8 +274,18 @@ func (e *Env) Odd(path, text string) *Problem {
 			shown[i] = `""`
 		}
 	}
-	return &Problem{Code: "E205", Message: fmt.Sprintf("%s is never %q", path, text), DidYouMean: Suggest(text, allowed), Hint: "it is one of: " + Some(shown)}
+	p := &Problem{Code: "E205", Message: fmt.Sprintf("%s is never %q", path, text), DidYouMean: Suggest(text, allowed), Hint: "it is one of: " + Some(shown)}
+	if path == "order.to.verified" {
+		p.Hint += "; no address is checked before the rules decide, so that it is unknown of every order"
+		if meant := checkWords[strings.ToLower(text)]; meant != "" {
+			p.DidYouMean = meant
+		}
+	}
+	return p
 }
+
+// checkWords are words of other programs for what an address check said.
+var checkWords = map[string]string{"verified": "valid", "ok": "valid", "deliverable": "valid", "invalid": "ambiguous", "unverified": "unknown", "none": "unknown", "": "unknown"}
 
 func (g *guard) missingFunction(n ast.Node, name string) {
 	p := g.fail(n, "E101", "unknown function %q", name)

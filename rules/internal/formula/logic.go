@@ -289,14 +289,15 @@ func (l *logician) between(n *ast.CallNode) *logic.Tree {
 // path is pathOf, and the name of a quota.
 func (l *logician) path(n ast.Node) string {
 	if m, ok := n.(*ast.MemberNode); ok {
-		if call, ok := m.Node.(*ast.CallNode); ok {
-			if callee, ok := call.Callee.(*ast.IdentifierNode); ok && callee.Value == quotaFunction {
-				account, period, per := cutKey(call.Arguments[1].(*ast.StringNode).Value)
-				if per != "" {
-					period += "." + per
-				}
-				return "quota." + account + "." + period + ".used"
+		if key, ok := quotaKey(m.Node); ok {
+			if name, ok := m.Property.(*ast.StringNode); !ok || name.Value != "used" {
+				return "" // it hangs on the location's cap too
 			}
+			account, period, per := cutKey(key)
+			if per != "" {
+				period += "." + per
+			}
+			return "quota." + account + "." + period + ".used"
 		}
 		return pathOf(n)
 	}

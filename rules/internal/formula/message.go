@@ -296,10 +296,6 @@ func (e *Env) unknownField(p *Problem, tree *parser.Tree, at file.Location, name
 	if from, to := spanOf(find.found.Property); to-from >= len(name) {
 		p.From, p.To = from, to
 	}
-	if find.found.Node.Type() == reflect.TypeFor[Quota]() && name == "left" {
-		p.DidYouMean, p.Hint = "used", `what is left hangs on what it is of: of a location's day it is location.caps.ups - quota("ups", "day", "location").used`
-		return
-	}
 	fields := fieldsOf(find.found.Node.Type())
 	p.DidYouMean = Suggest(name, fields)
 	if len(fields) > 0 {

@@ -24,6 +24,7 @@ type Quotas map[string]int
 // Quota is what quota(…) gives.
 type Quota struct {
 	Used int `expr:"used"`
+	Left int `expr:"left"` // of the location's cap for a day; known where leftOf has put that into the call
 }
 
 // QuotaKey names a count: "ups/month/", "doordash/day/location".
@@ -57,8 +58,38 @@ func quotaCall(n *ast.CallNode) (ast.Node, error) {
 	key := QuotaKey(texts[0], texts[1], append(texts, "")[2])
 	return &ast.CallNode{
 		Callee:    at(n, identifier(quotaFunction)),
-		Arguments: []ast.Node{at(n, identifier(QuotasVar)), at(n.Arguments[0], &ast.StringNode{Value: key})},
+		Arguments: []ast.Node{at(n, identifier(QuotasVar)), at(n.Arguments[0], &ast.StringNode{Value: key}), at(n.Arguments[0], &ast.IntegerNode{})},
 	}, nil
+}
+
+// leftOf puts the cap of the location into a quota of which it is asked what is left, and refuses those that have none.
+func leftOf(n *ast.MemberNode) *Problem {
+	key, ok := quotaKey(n.Node)
+	if name, isText := n.Property.(*ast.StringNode); !ok || !isText || name.Value != "left" {
+		return nil
+	}
+	account, period, per := cutKey(key)
+	if period == "day" && per == "location" {
+		call := n.Node.(*ast.CallNode)
+		call.Arguments[2] = at(call.Arguments[1], member(member(identifier("location"), "caps"), account))
+		return nil
+	}
+	from, to := spanOf(n.Property)
+	return &Problem{Code: "E102", From: from, To: to, Message: "nothing says how much is left of this quota: it has no bound",
+		Hint: fmt.Sprintf(`a location has caps for its own bookings of a day: quota("%s", "day", "location").left; any other bound is yours: quota("%s", "%s").used < 500`, account, account, period)}
+}
+
+// quotaKey is the QuotaKey of a call of quota(…) that was rewritten.
+func quotaKey(n ast.Node) (string, bool) {
+	call, ok := n.(*ast.CallNode)
+	if !ok || len(call.Arguments) != 3 {
+		return "", false
+	}
+	callee, ok := call.Callee.(*ast.IdentifierNode)
+	if !ok || callee.Value != quotaFunction {
+		return "", false
+	}
+	return call.Arguments[1].(*ast.StringNode).Value, true
 }
 
 // quota notes a count that is asked for, and refuses one of a provider that there is not.
@@ -84,5 +115,5 @@ var quotaOf = expr.Function(quotaFunction, func(args ...any) (any, error) {
 		}
 		return nil, fmt.Errorf("nobody has counted the bookings of %s this %s%s", account, period, per)
 	}
-	return Quota{used}, nil
-}, new(func(Quotas, string) Quota))
+	return Quota{Used: used, Left: max(args[2].(int)-used, 0)}, nil
+}, new(func(Quotas, string, int) Quota))

@@ -74,6 +74,9 @@ func (r *rewriter) Visit(node *ast.Node) {
 		from, to := spanOf(name)
 		r.problem = &Problem{Code: "E101", From: from, To: to, Message: fmt.Sprintf("unknown name %q", name.Value)}
 	}
+	if m, ok := (*node).(*ast.MemberNode); ok && r.problem == nil {
+		r.problem = leftOf(m)
+	}
 	call, ok := (*node).(*ast.CallNode)
 	if !ok {
 		return
