@@ -108,19 +108,21 @@ func (l *linter) chooses() {
 	for i := range l.b.chooses {
 		x := &l.b.chooses[i]
 		seen := map[selector]bool{}
+		var named []string
 		for _, s := range x.list {
 			if seen[s] || s.service != "" && seen[selector{s.account, ""}] {
 				l.claim(claim{h: &x.head, code: "W621", sentence: fmt.Sprintf("%s stands in the list before", s), hint: "remove it",
 					bases: []*logic.Tree{l.trees[&x.head]}, shows: decided(chooses(x.name))})
 			}
 			seen[s] = true
-			l.gone(&x.head, s.account)
+			named = append(named, s.account)
 		}
 		for _, a := range x.arms {
 			if account, _, _ := strings.Cut(a.to, "/"); a.to != "rank" && a.percent > 0 {
-				l.gone(&x.head, account)
+				named = append(named, account)
 			}
 		}
+		l.gone(&x.head, named)
 		if x.kind == "split" && slices.ContainsFunc(x.arms, func(a arm) bool { return a.percent == 0 }) {
 			l.claim(claim{h: &x.head, code: "W623", sentence: "a part of the split gets no order", hint: "remove it, or give it a percentage",
 				bases: []*logic.Tree{l.trees[&x.head]}, shows: decided(chooses(x.name))})
@@ -128,16 +130,18 @@ func (l *linter) chooses() {
 	}
 }
 
-// gone finds a choice of a provider that is always out where the rule applies.
-func (l *linter) gone(h *head, provider string) {
-	out := l.outWithout(provider)
-	if out == nil || l.dead[h] || !l.implies(l.trees[h], out) {
-		return
+// gone finds choices of providers that are always out where the rule applies, each once however often the rule names it.
+func (l *linter) gone(h *head, named []string) {
+	for i, provider := range named {
+		out := l.outWithout(provider)
+		if slices.Contains(named[:i], provider) || out == nil || l.dead[h] || !l.implies(l.trees[h], out) {
+			continue
+		}
+		l.claim(claim{h: h, code: "W624", sentence: fmt.Sprintf("it names %s, which is excluded whenever the rule applies", provider),
+			hint: "narrow the exclude, or name another", bases: []*logic.Tree{l.trees[h]},
+			stands: func(t *trial) bool { return taken(h)(t.d) || takenOut(provider)(t.d) },
+			shows:  func(t *trial) bool { return takenOut(provider)(t.d) && applies(h)(t) }})
 	}
-	l.claim(claim{h: h, code: "W624", sentence: fmt.Sprintf("it names %s, which is excluded whenever the rule applies", provider),
-		hint: "narrow the exclude, or name another", bases: []*logic.Tree{l.trees[h]},
-		stands: func(t *trial) bool { return taken(h)(t.d) || takenOut(provider)(t.d) },
-		shows:  func(t *trial) bool { return takenOut(provider)(t.d) && applies(h)(t) }})
 }
 
 func (l *linter) guards() {
@@ -196,6 +200,7 @@ func (l *linter) fallbacks() {
 		}
 		bookings := 0
 		used := map[string]bool{}
+		var named []string
 		for _, s := range x.fallback.Steps {
 			if s.NextRanked || s.Use != "" {
 				bookings++
@@ -206,9 +211,10 @@ func (l *linter) fallbacks() {
 			}
 			used[s.Use] = true
 			if account, _, _ := strings.Cut(s.Use, "/"); account != "" {
-				l.gone(&x.head, account)
+				named = append(named, account)
 			}
 		}
+		l.gone(&x.head, named)
 		if a := x.fallback.Attempts; a > 0 && bookings >= a+1 {
 			l.claim(claim{h: &x.head, code: "W625", sentence: fmt.Sprintf("it has %d steps that book, but %d attempts in all: the last steps are never taken", bookings, a),
 				hint: "raise attempts, or remove steps", bases: here, shows: decided(fallsBack(x.name))})

@@ -282,3 +282,23 @@ func TestAWitnessMayBeTheWordNull(t *testing.T) {
 		}
 	}
 }
+
+// TestLintTellsAGoneProviderOnce: a rule that names an excluded provider in several places, by its services or again, has one finding for it.
+func TestLintTellsAGoneProviderOnce(t *testing.T) {
+	for _, text := range []string{
+		"fallback: [ { name: B, when: order.gift, on: [no_driver], steps: [ { use: ups/ground }, next_ranked, { use: ups/2day } ] } ]",
+		"choose: [ { name: B, when: order.gift, prefer: [ ups/ground, ups/2day, doordash ] } ]",
+		"choose: [ { name: B, when: order.gift, split: { ups/ground: 20, ups/2day: 20, doordash: 60, by: order.id } } ]",
+	} {
+		b := diffed(t, "exclude: [ { name: A, when: order.gift, providers: [ups] } ]\n"+text)
+		n := 0
+		for _, f := range b.Lint(t.Context()) {
+			if f.Code == "W624" {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: %d findings of W624, want 1", text, n)
+		}
+	}
+}
