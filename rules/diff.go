@@ -192,7 +192,7 @@ func (d *diffing) find(h, g *head, yes, no *logic.Tree, differ func(was, is bool
 	}, false); w != nil {
 		return w, ""
 	}
-	return nil, s.why(w.Open)
+	return nil, s.why(w.Open) + s.looked()
 }
 
 // merged are the fields of two lists, with the values of both.

@@ -3,7 +3,6 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math/big"
 	"regexp"
 	"slices"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
 	"github.com/waybill-dev/waybill/rules/internal/logic"
-	"github.com/waybill-dev/waybill/rules/unit"
-	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // effect looks into a rule that reads otherwise and whose condition holds for the same orders in both bundles: either it means the same, or there
@@ -35,12 +32,8 @@ func (d *diffing) effect(h, g *head, c *Change) {
 	if v != logic.TooLarge && v != logic.Impossible {
 		base = readable(w.Values)
 	}
-	bases := d.withFees(base, h.node, g.node)
-	bases = append(d.withSpent(base, h, g), bases...)
-	if len(base) > 0 {
-		bases = append(bases, map[string]string{})
-	}
-	c.Otherwise, c.NotFound = d.otherwise(h.phase, bases, []*head{h}, []*head{g}, func(old, now *Decision) bool {
+	vary := merged(d.old.variables(d.old.asking(h)), d.now.variables(d.now.asking(g)))
+	c.Otherwise, c.NotFound = d.otherwise(h.phase, d.basesOf(base, h, g), vary, func(old, now *Decision) bool {
 		switch h.phase {
 		case "choose":
 			return changed(old, now) && slices.Equal(behind(old, now), []string{h.name})
@@ -48,7 +41,7 @@ func (d *diffing) effect(h, g *head, c *Change) {
 			guards := &comparing{old: old, now: now}
 			guards.guarded(old, now)
 			guards.guarded(now, old)
-			return slices.Contains(guards.found, h.name) || unlike(old.effect(h), now.effect(g))
+			return slices.Contains(guards.found, h.name) || warns(old, now, h.name) || unlike(old.effect(h), now.effect(g))
 		}
 		return unlike(old.effect(h), now.effect(g))
 	})
@@ -67,21 +60,36 @@ func (d *diffing) abroad(h, g *head) bool {
 // unlike compares what a rule did in two decisions. That it did nothing in one of them may be the doing of others.
 func unlike(old, now string) bool { return old != "" && now != "" && old != now }
 
+// warns reports whether a guard says something of an offer in one of two decisions that both choose it, and nothing in the other.
+func warns(old, now *Decision, guard string) bool {
+	says := func(d *Decision) bool {
+		lead := d.leader()
+		return slices.ContainsFunc(d.Guards, func(b Breach) bool { return b.Guard == guard && b.of(lead) })
+	}
+	return old.Winner != nil && now.Winner != nil && !changed(old, now) && says(old) != says(now)
+}
+
 // ranking looks into another rank, as effect does into a rule.
 func (d *diffing) ranking(c *Change) {
 	a, b := &d.old.b.rank, &d.now.b.rank
 	if c.Same = d.sameNames && slices.Equal(a.texts, b.texts) && slices.Equal(sourcesOf(a.ties), sourcesOf(b.ties)); c.Same {
 		return
 	}
-	bases := []map[string]string{{}}
+	vary := doubled(merged(d.old.variables(standIns(a.terms, a.ties)), d.now.variables(standIns(b.terms, b.ties))))
+	pairs := d.pairs(vary)
+	bases := append(slices.Clone(pairs), map[string]string{})
 	for _, p := range d.now.b.providers { // beside offers that cost 10 and do not say when they arrive
 		for _, offer := range [][2]string{{"10.01", "10m"}, {"12", "10m"}, {"9", "100h"}} {
 			bases = append(bases, map[string]string{"option.provider": p, "option.fee": offer[0] + strings.TrimPrefix(d.now.b.usualFee(), "10"), "option.dropoff_in": offer[1]})
 		}
 	}
-	c.Otherwise, c.NotFound = d.otherwise("rank", bases, nil, nil, func(old, now *Decision) bool {
+	s := d.apart("rank", func(old, now *Decision) bool {
 		return changed(old, now) && !slices.ContainsFunc(behind(old, now), func(rule string) bool { return !strings.HasPrefix(rule, "rank.") })
 	})
+	if i := slices.IndexFunc(vary, func(v variable) bool { return v.path == "option.fee" }); i >= 0 {
+		s.edges, s.edge = among(bases[:len(pairs)], vary), &vary[i]
+	}
+	c.Otherwise, c.NotFound = s.orWhy(bases, vary)
 }
 
 // nobody looks into another none.
@@ -95,7 +103,8 @@ func (d *diffing) nobody(c *Change) {
 			bases = append(bases, readable(w.Values))
 		}
 	}
-	c.Otherwise, c.NotFound = d.otherwise("none", bases, nil, nil, func(old, now *Decision) bool {
+	bases = append(bases, map[string]string{quotesOf: nobody})
+	c.Otherwise, c.NotFound = d.otherwise("none", bases, nil, func(old, now *Decision) bool {
 		return old.None != nil && now.None != nil && *old.None != *now.None
 	})
 }
@@ -109,8 +118,13 @@ func sourcesOf(list []*formula.Formula) []string {
 }
 
 // otherwise looks for an order about which the two bundles decide apart.
-func (d *diffing) otherwise(phase string, bases []map[string]string, was, is []*head, apart func(old, now *Decision) bool) (map[string]string, string) {
-	s := &search{work: &d.now.work, stop: d.now.stop, cost: d.old.cost + d.now.cost, fee: d.now.b.usualFee(), see: func(w map[string]string) string {
+func (d *diffing) otherwise(phase string, bases []map[string]string, vary []variable, apart func(old, now *Decision) bool) (map[string]string, string) {
+	return d.apart(phase, apart).orWhy(bases, vary)
+}
+
+// apart is a search for such an order.
+func (d *diffing) apart(phase string, apart func(old, now *Decision) bool) *search {
+	return &search{work: &d.now.work, stop: d.now.stop, cost: d.old.cost + d.now.cost, fee: d.now.b.usualFee(), see: func(w map[string]string) string {
 		before, err1 := d.old.b.attempt(w, phase)
 		after, err2 := d.now.b.attempt(w, phase)
 		switch {
@@ -119,59 +133,25 @@ func (d *diffing) otherwise(phase string, bases []map[string]string, was, is []*
 		case apart(before.d, after.d):
 			return found
 		}
-		return fmt.Sprint(before.d.Winner, after.d.Winner)
+		return leading(before.d) + ", " + leading(after.d)
 	}}
-	if w := s.run(bases, func() []variable { return merged(d.old.variables(was), d.now.variables(is)) }, false); w != nil {
+}
+
+// orWhy is the order that is found, or why there is none.
+func (s *search) orWhy(bases []map[string]string, vary []variable) (map[string]string, string) {
+	if w := s.run(bases, func() []variable { return vary }, false); w != nil {
 		return w, ""
 	}
-	return nil, s.why(nil)
+	return nil, s.why(nil) + s.looked()
 }
 
-// withFees is an order, and the same with offers about the amounts that a rule names in its two forms.
-func (d *diffing) withFees(base map[string]string, nodes ...*yaml.Node) []map[string]string {
-	var amounts []*big.Rat
-	var read func(n *yaml.Node)
-	read = func(n *yaml.Node) {
-		if m := plainAmount.FindStringSubmatch(strings.TrimSpace(n.Value)); n.Kind == yaml.ScalarNode && m != nil {
-			if r, ok := new(big.Rat).SetString(m[1]); ok && r.Sign() > 0 {
-				amounts = append(amounts, r)
-			}
-		}
-		for _, c := range n.Content {
-			read(c)
-		}
+// leading is who leads in a decision, whatever it costs.
+func leading(d *Decision) string {
+	lead := d.leader()
+	if lead == nil {
+		return ""
 	}
-	for _, n := range nodes {
-		read(n)
-	}
-	slices.SortFunc(amounts, (*big.Rat).Cmp)
-	out := []map[string]string{base}
-	for i := 0; i+1 < min(len(amounts), 10); i++ {
-		mid := new(big.Rat).Add(amounts[i], amounts[i+1])
-		w := maps.Clone(base)
-		w["option.fee"] = mid.Quo(mid, big.NewRat(2, 1)).FloatString(2) + strings.TrimPrefix(d.now.b.usualFee(), "10")
-		out = append(out, w)
-	}
-	return out
-}
-
-// withSpent is an order with a small offer, after which more or less was spent that day than a guard lets be spent in one of its two forms: an offer
-// that goes beyond a budget by itself may be over another bound.
-func (d *diffing) withSpent(base map[string]string, h, g *head) []map[string]string {
-	a, ok1 := d.old.b.ruleOf(h).(*guardRule)
-	z, ok2 := d.now.b.ruleOf(g).(*guardRule)
-	if !ok1 || !ok2 {
-		return nil
-	}
-	was, ok1 := fixed(a.budget)
-	is, ok2 := fixed(z.budget)
-	if c, err := unit.CompareMoney(was, is); !ok1 || !ok2 || err != nil || c == 0 {
-		return nil
-	}
-	w := maps.Clone(base)
-	w["budget."+h.name+".spent"] = shipping.Money{Minor: min(was.Minor, is.Minor), Currency: was.Currency}.String()
-	w["option.fee"] = shipping.Money{Minor: 1, Currency: was.Currency}.String()
-	return []map[string]string{w}
+	return lead.Account + "/" + lead.Service
 }
 
 // effect is what a rule did in a decision, "" where it did nothing.

@@ -188,7 +188,7 @@ func (d *diffing) because(users []*head) (map[string]string, string) {
 			continue
 		}
 		var w map[string]string
-		if w, why = d.otherwise(phase, append(bases, map[string]string{}), asked, asked, apart); w != nil {
+		if w, why = d.otherwise(phase, append(bases, map[string]string{}), merged(d.old.variables(asked), d.now.variables(asked)), apart); w != nil {
 			return w, ""
 		}
 	}

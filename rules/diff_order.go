@@ -146,7 +146,7 @@ func (d *diffing) decides(phase string, was, is [2]*head) (map[string]string, st
 	if w := s.run(bases, func() []variable { return merged(d.old.variables(was[:]), d.now.variables(is[:])) }, false); w != nil {
 		return w, ""
 	}
-	return nil, s.why(w.Open)
+	return nil, s.why(w.Open) + s.looked()
 }
 
 func between(rule string, pair [2]*head) bool { return rule == pair[0].name || rule == pair[1].name }

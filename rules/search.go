@@ -102,6 +102,7 @@ const (
 	maxTries  = 400 // orders
 	maxHalves = 12  // between two values of a field
 	maxDrawn  = 250 // orders that are drawn
+	maxEdges  = 900 // orders along edges, beside these
 )
 
 // search looks for an order that shows a claim: first those that logic gives, then others, with other values of the fields that the rules
@@ -213,10 +214,16 @@ type search struct {
 	stop  func() bool
 	tries int
 	spent bool
+	paths []string // of the fields that were varied
+	// edges are orders that are tried with every value of the field edge, ahead of what is varied else; nil where there are none. What they take of the
+	// tries is extra.
+	edges []map[string]string
+	edge  *variable
+	extra int
 }
 
 func (s *search) try(w map[string]string) (string, bool) {
-	if s.tries >= maxTries || *s.work <= 0 || s.stop() {
+	if s.tries >= maxTries+s.extra || *s.work <= 0 || s.stop() {
 		s.spent = s.spent || *s.work <= 0
 		return "", false
 	}
@@ -237,13 +244,18 @@ func (s *search) run(bases []map[string]string, fields func() []variable, only b
 		return nil
 	}
 	if vary = fields(); w == nil {
-		w = s.vary(bases, vary)
+		for _, v := range vary {
+			s.paths = append(s.paths, v.path)
+		}
+		if w = s.along(); w == nil {
+			w = s.vary(bases, vary)
+		}
 	}
 	if w == nil {
 		return nil
 	}
 	w = maps.Clone(w)
-	if w["option.fee"] == "" && slices.ContainsFunc(vary, func(v variable) bool { return v.path == "option.fee" }) {
+	if w["option.fee"] == "" && w[quotesOf] != nobody && slices.ContainsFunc(vary, func(v variable) bool { return v.path == "option.fee" }) {
 		w["option.fee"] = s.fee
 	}
 	if len(w) == 0 {
@@ -259,6 +271,19 @@ func (s *search) first(bases []map[string]string) map[string]string {
 			return w
 		}
 	}
+	return nil
+}
+
+// along tries the edges.
+func (s *search) along() map[string]string {
+	before := s.tries
+	s.extra = maxEdges
+	for i := range s.edges {
+		if w := s.sweep(s.edges[i], s.edge); w != nil {
+			return w
+		}
+	}
+	s.extra = s.tries - before
 	return nil
 }
 
@@ -345,7 +370,7 @@ func (s *search) draw(bases []map[string]string, vary []variable) map[string]str
 		if _, ok := s.try(w); ok {
 			return w
 		}
-		if s.tries >= maxTries || s.spent {
+		if s.tries >= maxTries+s.extra || s.spent {
 			break
 		}
 	}
@@ -372,4 +397,17 @@ func (s *search) why(open []logic.Part) string {
 		text += "; it hangs on what is computed: " + strings.Join(parts[:min(len(parts), 3)], ", ")
 	}
 	return text
+}
+
+// looked says what was given other values in the orders that were tried, "" where nothing was.
+func (s *search) looked() string {
+	const most = 8
+	paths := slices.Compact(slices.Sorted(slices.Values(s.paths)))
+	switch n := len(paths); {
+	case n == 0:
+		return ""
+	case n > most:
+		return fmt.Sprintf("; %s and %d more fields were given other values", strings.Join(paths[:most], ", "), n-most)
+	}
+	return fmt.Sprintf("; other values were given to %s", strings.Join(paths, ", "))
 }

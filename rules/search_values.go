@@ -219,7 +219,15 @@ func (d *drawing) about(v *variable, step *big.Rat, scale int64, some []int64, u
 
 func (d *drawing) whole(v *variable) {
 	v.text = func(n *big.Rat) string { return floor(n).String() }
-	d.about(v, big.NewRat(1, 1), 1, []int64{0, 1, 2, 3, 5, 10, 100}, "")
+	some := []int64{0, 1, 2, 3, 5, 10, 100}
+	if v.path == "local.minute_of_day" {
+		for _, text := range d.texts {
+			if at, err := time.Parse("15:04", text); err == nil {
+				some = append(some, int64(at.Hour()*60+at.Minute()))
+			}
+		}
+	}
+	d.about(v, big.NewRat(1, 1), 1, some, "")
 	if v.path == "local.minute_of_day" {
 		v.numbers = slices.DeleteFunc(v.numbers, func(n *big.Rat) bool { return n.Cmp(big.NewRat(24*60-1, 1)) > 0 })
 	}

@@ -162,7 +162,11 @@ func (r *suiteReader) fill(c *testCase, at setting, order *yaml.Node, with value
 		}
 	}
 	r.count(&in)
-	for _, path := range slices.Sorted(maps.Keys(with)) {
+	paths := slices.Sorted(maps.Keys(with))
+	slices.SortStableFunc(paths, func(a, b string) int { // what a location has of a count is said after what all have
+		return cmp.Compare(strings.Count(a, perLocation), strings.Count(b, perLocation))
+	})
+	for _, path := range paths {
 		if path != "now" && !slices.Contains(clockMembers, path) {
 			given[strings.TrimPrefix(path, "order.")] = true
 			r.assign(v, &in, c, path, with[path])
@@ -244,6 +248,10 @@ func (r *suiteReader) count(in *Input) {
 	}
 }
 
+// perLocation stands in the path of a count, before its last part, where what is given is that of the order's location alone. It can be given
+// beside that of all locations, also where no rule asks for it.
+const perLocation = ".location"
+
 // assign sets one member by its path.
 func (r *suiteReader) assign(v *valueReader, in *Input, c *testCase, path string, n *yaml.Node) {
 	head, rest, _ := strings.Cut(path, ".")
@@ -258,22 +266,26 @@ func (r *suiteReader) assign(v *valueReader, in *Input, c *testCase, path string
 		in.Local = newLocal(v.now, v.zone, in.Location.Holidays)
 	case "quota":
 		account, period, _ := strings.Cut(strings.TrimSuffix(rest, ".used"), ".")
-		period, per, _ := strings.Cut(period, ".")
+		period, own := strings.CutSuffix(period, perLocation)
 		found := false
 		for i := range in.Quotas {
-			if q := &in.Quotas[i]; q.Account == account && q.Period == period && (per == "" || q.Per == per) {
-				q.Used, found = r.whole(n, path, 0, 1<<31), true
+			if q := &in.Quotas[i]; q.Account == account && q.Period == period {
+				if found = true; !own || q.Per != "" {
+					q.Used = r.whole(n, path, 0, 1<<31)
+				}
 			}
 		}
 		if !found {
 			r.fault(n, "E109", fmt.Sprintf("no rule asks for %s", path), `write quota.ups.month.used where a rule has quota("ups", "month").used`)
 		}
 	case "budget":
-		found := false
+		guard, found := strings.TrimSuffix(rest, ".spent"), false
 		for i := range in.Budgets {
-			if b := &in.Budgets[i]; b.Guard == strings.TrimSuffix(rest, ".spent") {
+			b := &in.Budgets[i]
+			own := b.Guard+perLocation == guard
+			found = found || own || b.Guard == guard
+			if b.Guard == guard || own && b.Per != "" {
 				v.set(reflect.ValueOf(&b.Spent).Elem(), n, path)
-				found = true
 			}
 		}
 		if !found {

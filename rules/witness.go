@@ -17,7 +17,7 @@ import (
 // WitnessTest is a test file with one test: the order that shows a finding, and an offer from each provider. It expects nothing
 // but that the rules decide.
 func (b *Bundle) WitnessTest(f Finding) string {
-	with, offer := parts(f.Witness)
+	with, offer, other := parts(f.Witness)
 	var s strings.Builder
 	fmt.Fprintf(&s, "tests: 1\ncases:\n  - name: witness of %s\n", f.Code)
 	if len(with) > 0 {
@@ -27,17 +27,36 @@ func (b *Bundle) WitnessTest(f Finding) string {
 	if len(providers) == 0 { // any will do
 		providers = []string{cmp.Or(offer["provider"], "carrier")}
 	}
-	s.WriteString("    quotes:\n")
+	if f.Witness[quotesOf] == nobody {
+		providers = nil
+		s.WriteString("    quotes: []\n")
+	} else {
+		s.WriteString("    quotes:\n")
+	}
 	for _, p := range providers {
 		q := map[string]string{"provider": p, "fee": b.usualFee()}
-		if who := offer["provider"]; who == "" || who == p {
+		switch who := offer["provider"]; {
+		case who == "" || who == p:
 			maps.Copy(q, offer)
+		case other["provider"] == p:
+			maps.Copy(q, other)
+		case f.Witness[quotesOf] == these:
+			continue
 		}
 		fmt.Fprintf(&s, "      - %s\n", flow(q))
 	}
 	s.WriteString("    expect: {}\n")
 	return s.String()
 }
+
+// An order that shows something may say, beside what stands under with:, what one offer says (option.) and what another says (other.provider is then
+// among it), and who offers: nobody, or these alone that it names. Where it does not say, every other provider offers for the usual fee.
+const (
+	otherOffer = "other."
+	quotesOf   = "quotes"
+	nobody     = "[]"
+	these      = "these"
+)
 
 // usualFee is what every offer asks of which an order that shows something says nothing.
 func (b *Bundle) usualFee() string { return "10 " + cmp.Or(b.currency, "USD") }
@@ -66,32 +85,43 @@ func (b *Bundle) witnessCase(f Finding) (*testCase, error) {
 // WitnessText is the order that shows a finding in one line, as members of a test; "" where there is none.
 func (f Finding) WitnessText() string { return OrderText(f.Witness) }
 
-// OrderText writes an order that shows something in one line, as members of a test; an offer is what begins with option. "" where there is none.
+// OrderText writes an order that shows something in one line, as members of a test; an offer is what begins with option., and a second one what
+// begins with other. "" where there is none.
 func OrderText(order map[string]string) string {
-	with, offer := parts(order)
-	var out []string
+	with, offer, other := parts(order)
+	var out, quotes []string
 	if len(with) > 0 {
 		out = append(out, "with: "+flow(with))
 	}
-	if len(offer) > 0 {
-		out = append(out, "quotes: ["+flow(offer)+"]")
+	for _, q := range []map[string]string{offer, other} {
+		if len(q) > 0 {
+			quotes = append(quotes, flow(q))
+		}
+	}
+	if len(quotes) > 0 || order[quotesOf] == nobody {
+		out = append(out, "quotes: ["+strings.Join(quotes, ", ")+"]")
 	}
 	return strings.Join(out, " ")
 }
 
-// parts splits an order into what stands under with: and what an offer says.
-func parts(order map[string]string) (with, offer map[string]string) {
-	with, offer = map[string]string{}, map[string]string{}
+// parts splits an order into what stands under with: and what two offers say.
+func parts(order map[string]string) (with, offer, other map[string]string) {
+	with, offer, other = map[string]string{}, map[string]string{}, map[string]string{}
+	members := fieldNames(reflect.TypeFor[quoteText]())
 	for path, value := range order {
-		member, ofOption := strings.CutPrefix(path, "option.")
+		root, member, _ := strings.Cut(path, ".")
 		switch {
-		case !ofOption:
+		case path == quotesOf:
+		case root+"." != otherOffer && root != "option":
 			with[path] = value
-		case slices.Contains(fieldNames(reflect.TypeFor[quoteText]()), member):
+		case !slices.Contains(members, member):
+		case root == "option":
 			offer[member] = value
+		default:
+			other[member] = value
 		}
 	}
-	return with, offer
+	return with, offer, other
 }
 
 var inList = regexp.MustCompile(`^("(?:[^"\\]|\\.)*") in ([a-z_.]+)$`)

@@ -1,0 +1,289 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/rules/unit"
+	"github.com/waybill-dev/waybill/sdk/shipping"
+)
+
+// basesOf are orders to begin with where a rule does something else in its two forms: on the edge of what it bounds, with amounts from which
+// a share shows, and with offers about the amounts that it names.
+func (d *diffing) basesOf(base map[string]string, h, g *head) []map[string]string {
+	var bases []map[string]string
+	switch h.phase {
+	case "guard":
+		bases = d.atBounds(base, h, g)
+	case "choose":
+		bases = keyed(base, d.now.b.ruleOf(g))
+	}
+	bases = append(bases, d.withFees(base, h.node, g.node)...)
+	bases = append(bases, d.withAmounts(base)...)
+	if len(base) > 0 {
+		bases = append(bases, map[string]string{})
+	}
+	return bases
+}
+
+// asking are a rule and the expressions that its amounts are computed by, each as a rule that has it for its condition.
+func (l *linter) asking(h *head) []*head {
+	out := []*head{h}
+	for _, f := range l.b.valuesOf()[h] {
+		out = append(out, &head{name: h.name, when: f})
+	}
+	return out
+}
+
+// amountText is an amount in the currency of the rules, given in whole units.
+func (d *diffing) amountText(n *big.Rat) string {
+	currency := strings.TrimPrefix(d.now.b.usualFee(), "10 ")
+	digits, _ := shipping.CurrencyDigits(currency)
+	return n.FloatString(digits) + " " + currency
+}
+
+// withAmounts is an order with a total and offers from which also a small share comes to something.
+func (d *diffing) withAmounts(base map[string]string) []map[string]string {
+	var out []map[string]string
+	for _, total := range []int64{40, 1000, 100_000} {
+		w := maps.Clone(base)
+		w["order.total"] = d.amountText(big.NewRat(total, 1))
+		out = append(out, w)
+		w = maps.Clone(w)
+		w["option.fee"] = w["order.total"]
+		out = append(out, w)
+	}
+	return out
+}
+
+// keyed is an order under many keys, of which a split gives some to another part where its percentages have changed.
+func keyed(base map[string]string, r anyRule) []map[string]string {
+	x, ok := r.(*chooseRule)
+	if !ok || x.by == nil {
+		return nil
+	}
+	path := strings.TrimSpace(x.by.Source)
+	if !slices.Contains([]string{"order.id", "order.customer_id"}, path) {
+		return nil
+	}
+	const keys = 200 // two for each hundredth
+	var out []map[string]string
+	for n := range keys {
+		w := maps.Clone(base)
+		w[path] = fmt.Sprintf("k%d", n)
+		out = append(out, w)
+	}
+	return out
+}
+
+// atBounds are orders on the edge of what a guard bounds: within one of its two forms and beyond the other where the bounds differ, and a step
+// beyond both where they are the same. What else the guard bounds is left within.
+func (d *diffing) atBounds(base map[string]string, h, g *head) []map[string]string {
+	x, ok1 := d.old.b.ruleOf(h).(*guardRule)
+	y, ok2 := d.now.b.ruleOf(g).(*guardRule)
+	if !ok1 || !ok2 {
+		return nil
+	}
+	starts := []map[string]string{base}
+	for _, total := range []int64{20, 100, 1000} {
+		w := maps.Clone(base)
+		w["order.total"] = d.amountText(big.NewRat(total, 1))
+		starts = append(starts, w)
+	}
+	var out []map[string]string
+	for _, w := range starts {
+		w = maps.Clone(w)
+		if w["option.provider"] != "" {
+			w[quotesOf] = these // a hold and a warning are about the offer that leads
+		}
+		late := w
+		if x.maxDropoff > 0 || y.maxDropoff > 0 { // an offer that does not say when it arrives is beyond every such bound
+			w = maps.Clone(w)
+			w["option.dropoff_in"] = "1s"
+		}
+		out = append(out, d.atAmounts(w, x, y)...)
+		if most := max(x.maxDropoff, y.maxDropoff); most > 0 {
+			late = maps.Clone(late)
+			if late["option.dropoff_in"] = time.Duration(most).String(); x.maxDropoff == y.maxDropoff {
+				late["option.dropoff_in"] = time.Duration(most + Duration(time.Second)).String()
+			}
+			out = append(out, late)
+		}
+	}
+	return out
+}
+
+// atAmounts are the orders of atBounds about a fee and about what was spent.
+func (d *diffing) atAmounts(w map[string]string, x, y *guardRule) []map[string]string {
+	old, err1 := d.old.b.attempt(w, "guard")
+	now, err2 := d.now.b.attempt(w, "guard")
+	d.now.work -= d.old.cost + d.now.cost
+	if err1 != nil || err2 != nil {
+		return nil
+	}
+	var out []map[string]string
+	add := func(members map[string]string) {
+		with := maps.Clone(w)
+		maps.Copy(with, members)
+		out = append(out, with)
+	}
+	if _, high, ok := both(old.comesTo(x.maxFee), now.comesTo(y.maxFee)); ok {
+		add(map[string]string{"option.fee": high.String()})
+		high.Minor++
+		add(map[string]string{"option.fee": high.String()})
+	}
+	if low, _, ok := both(old.comesTo(x.budget), now.comesTo(y.budget)); ok {
+		fee, spent := shipping.Money{Minor: 1, Currency: low.Currency}.String(), "budget."+x.name
+		if x.per != y.per {
+			add(map[string]string{"option.fee": fee, spent + ".spent": low.String(), spent + perLocation + ".spent": shipping.Money{Currency: low.Currency}.String()})
+		}
+		add(map[string]string{"option.fee": fee, spent + ".spent": low.String()})
+	}
+	return out
+}
+
+// comesTo is what an amount comes to for the first offer of an order, nil where there is none or it fails.
+func (t *trial) comesTo(a *amount) *shipping.Money {
+	if a == nil {
+		return nil
+	}
+	r := t.b.start(&t.d.Plan.Input, t.d.Plan.Candidates, &t.d.Plan.Set)
+	defer r.close()
+	if len(t.c.offers) > 0 {
+		vars := r.optionOf(t.c.offers[0].Account, &t.c.offers[0].Quote)
+		r.m.Vars["option"], r.m.Vars["chosen"] = &vars, &vars
+		r.lets(t.b.optionLets, stageQuote)
+	}
+	m, err := a.eval(r.m, r.order.Total)
+	if err != nil {
+		return nil
+	}
+	return &m
+}
+
+// both are the lower and the higher one of two amounts, of which one may be missing; false where both are, or they cannot be compared.
+func both(a, b *shipping.Money) (low, high shipping.Money, ok bool) {
+	if a, b = cmp.Or(a, b), cmp.Or(b, a); a == nil {
+		return low, high, false
+	}
+	switch c, err := unit.CompareMoney(*a, *b); {
+	case err != nil:
+		return low, high, false
+	case c > 0:
+		return *b, *a, true
+	}
+	return *a, *b, true
+}
+
+// withFees is an order, and the same with offers about the amounts that a rule names in its two forms.
+func (d *diffing) withFees(base map[string]string, nodes ...*yaml.Node) []map[string]string {
+	var amounts []*big.Rat
+	var read func(n *yaml.Node)
+	read = func(n *yaml.Node) {
+		if m := plainAmount.FindStringSubmatch(strings.TrimSpace(n.Value)); n.Kind == yaml.ScalarNode && m != nil {
+			if r, ok := new(big.Rat).SetString(m[1]); ok && r.Sign() > 0 {
+				amounts = append(amounts, r)
+			}
+		}
+		for _, c := range n.Content {
+			read(c)
+		}
+	}
+	for _, n := range nodes {
+		read(n)
+	}
+	slices.SortFunc(amounts, (*big.Rat).Cmp)
+	out := []map[string]string{base}
+	for i := 0; i+1 < min(len(amounts), 10); i++ {
+		mid := new(big.Rat).Add(amounts[i], amounts[i+1])
+		w := maps.Clone(base)
+		w["option.fee"] = d.amountText(mid.Quo(mid, big.NewRat(2, 1)))
+		out = append(out, w)
+	}
+	return out
+}
+
+// pairs are two offers, each better than the other by one of the fields that a ranking reads. Between such offers the one that leads changes with
+// the weight of a field.
+func (d *diffing) pairs(vary []variable) []map[string]string {
+	providers := d.now.b.providers
+	if len(providers) < 2 {
+		return nil
+	}
+	var out []map[string]string
+	for _, v := range vary {
+		if !strings.HasPrefix(v.path, "option.") || v.path == "option.fee" || v.path == "option.provider" {
+			continue
+		}
+		good, bad := v.ends()
+		for _, side := range [][2]string{{good, bad}, {bad, good}} {
+			out = append(out, map[string]string{"option.provider": providers[0], "other.provider": providers[1], quotesOf: these,
+				v.path: side[0], otherOffer + strings.TrimPrefix(v.path, "option."): side[1], "other.fee": d.amountText(big.NewRat(20, 1))})
+		}
+	}
+	return out
+}
+
+// among are offers by themselves, and then in orders of several kinds: a score may weigh them otherwise there.
+func among(pairs []map[string]string, vary []variable) []map[string]string {
+	out := slices.Clone(pairs)
+	for _, v := range vary {
+		if root, _, _ := strings.Cut(v.path, "."); root == "option" || root+"." == otherOffer {
+			continue
+		}
+		for _, value := range v.some() {
+			for _, pair := range pairs {
+				w := maps.Clone(pair)
+				w[v.path] = value
+				out = append(out, w)
+			}
+		}
+	}
+	return out
+}
+
+// some are a few values of a field that lie apart.
+func (v *variable) some() []string {
+	const few = 8
+	var out []string
+	for i := range min(few, len(v.numbers)) {
+		out = append(out, v.text(v.numbers[i*len(v.numbers)/min(few, len(v.numbers))]))
+	}
+	return append(out, v.values[:min(few, len(v.values))]...)
+}
+
+// ends are two values of a field that lie apart, yet not as far as they can.
+func (v *variable) ends() (low, high string) {
+	if n := len(v.numbers); n > 0 {
+		return v.text(v.numbers[n/4]), v.text(v.numbers[n*2/3])
+	}
+	return v.values[0], v.values[len(v.values)-1]
+}
+
+// doubled are fields, those of an offer for a second one too.
+func doubled(vary []variable) []variable {
+	for _, v := range slices.Clone(vary) {
+		if member, ok := strings.CutPrefix(v.path, "option."); ok && member != "provider" {
+			v.path = otherOffer + member
+			vary = append(vary, v)
+		}
+	}
+	return vary
+}
+
+// standIns are rules of no phase that stand for expressions.
+func standIns(list ...[]*formula.Formula) []*head {
+	var out []*head
+	for _, f := range slices.Concat(list...) {
+		out = append(out, &head{when: f})
+	}
+	return out
+}
