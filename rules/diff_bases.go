@@ -12,32 +12,70 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/rules/internal/formula"
+	"github.com/waybill-dev/waybill/rules/internal/logic"
 	"github.com/waybill-dev/waybill/rules/unit"
 	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // basesOf are orders to begin with where a rule does something else in its two forms: on the edge of what it bounds, with amounts from which
 // a share shows, and with offers about the amounts that it names.
-func (d *diffing) basesOf(base map[string]string, h, g *head) []map[string]string {
-	var bases []map[string]string
-	switch h.phase {
-	case "guard":
-		bases = d.atBounds(base, h, g)
-	case "choose":
-		bases = keyed(base, d.now.b.ruleOf(g))
+func (d *diffing) basesOf(h, g *head) []map[string]string {
+	var plain, edges []map[string]string
+	for _, base := range d.about(h, g) {
+		switch h.phase {
+		case "guard":
+			edges = append(edges, d.atBounds(base, h, g)...)
+		case "choose":
+			edges = append(edges, keyed(base, d.now.b.ruleOf(g))...)
+		}
+		plain = append(plain, d.withFees(base, h.node, g.node)...)
+		plain = append(plain, d.withAmounts(base)...)
 	}
-	bases = append(bases, d.withFees(base, h.node, g.node)...)
-	bases = append(bases, d.withAmounts(base)...)
-	if len(base) > 0 {
-		bases = append(bases, map[string]string{})
-	}
-	return bases
+	return slices.Concat(edges, plain, []map[string]string{{}})
 }
 
-// asking are a rule and the expressions that its amounts are computed by, each as a rule that has it for its condition.
+// about are orders to which a rule applies in both of its forms: with an offer of which a guard speaks in both, and in one alone.
+func (d *diffing) about(h, g *head) []map[string]string {
+	rule := logic.All(d.old.scoped(h), d.now.scoped(g))
+	trees := []*logic.Tree{rule}
+	if was, is := d.old.limits(h), d.now.limits(g); was != nil || is != nil {
+		trees = []*logic.Tree{logic.All(rule, was, is)}
+		if was != nil {
+			trees = append(trees, logic.All(rule, is, logic.Negate(was)))
+		}
+		if is != nil {
+			trees = append(trees, logic.All(rule, was, logic.Negate(is)))
+		}
+	}
+	var out []map[string]string
+	for _, t := range trees {
+		if v, w := d.now.solver.Solve(t); v == logic.Possible || v == logic.Perhaps {
+			out = append(out, readable(w.Values))
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, map[string]string{})
+	}
+	return out
+}
+
+// limits says of which offers a guard speaks, nil where of all.
+func (l *linter) limits(h *head) *logic.Tree {
+	r, ok := l.b.ruleOf(h).(*guardRule)
+	if !ok || r.applies == nil {
+		return nil
+	}
+	return r.applies.Logic(l.currency).Resolve(l.names, l.lists)
+}
+
+// asking are a rule and the expressions beside its condition, each as a rule that has it for its condition.
 func (l *linter) asking(h *head) []*head {
 	out := []*head{h}
-	for _, f := range l.b.valuesOf()[h] {
+	values := l.b.valuesOf()[h]
+	if r, ok := l.b.ruleOf(h).(*guardRule); ok && r.applies != nil {
+		values = append(values, r.applies)
+	}
+	for _, f := range values {
 		out = append(out, &head{name: h.name, when: f})
 	}
 	return out
@@ -99,8 +137,14 @@ func (d *diffing) atBounds(base map[string]string, h, g *head) []map[string]stri
 		starts = append(starts, w)
 	}
 	var out []map[string]string
+	const own = "location.subsidy_budget" // which is more than anybody spends where a location has none
 	for _, w := range starts {
 		w = maps.Clone(w)
+		for _, f := range formulasOf(x.maxFee, x.budget, y.maxFee, y.budget) {
+			if f.Uses[own] {
+				w[own] = d.amountText(big.NewRat(100, 1))
+			}
+		}
 		if w["option.provider"] != "" {
 			w[quotesOf] = these // a hold and a warning are about the offer that leads
 		}
@@ -214,7 +258,7 @@ func (d *diffing) withFees(base map[string]string, nodes ...*yaml.Node) []map[st
 // pairs are two offers, each better than the other by one of the fields that a ranking reads. Between such offers the one that leads changes with
 // the weight of a field.
 func (d *diffing) pairs(vary []variable) []map[string]string {
-	providers := d.now.b.providers
+	providers := d.able()
 	if len(providers) < 2 {
 		return nil
 	}
@@ -228,6 +272,27 @@ func (d *diffing) pairs(vary []variable) []map[string]string {
 			out = append(out, map[string]string{"option.provider": providers[0], "other.provider": providers[1], quotesOf: these,
 				v.path: side[0], otherOffer + strings.TrimPrefix(v.path, "option."): side[1], "other.fee": d.amountText(big.NewRat(20, 1))})
 		}
+	}
+	return out
+}
+
+// able are the providers that both bundles let carry a plain order; all, where less than two.
+func (d *diffing) able() []string {
+	old, err1 := d.old.b.attempt(map[string]string{}, "rank")
+	now, err2 := d.now.b.attempt(map[string]string{}, "rank")
+	all := d.now.b.providers
+	if err1 != nil || err2 != nil {
+		return all
+	}
+	var out []string
+	for _, p := range all {
+		able := func(o Option) bool { return o.Account == p && !o.Excluded }
+		if slices.ContainsFunc(old.d.Options, able) && slices.ContainsFunc(now.d.Options, able) {
+			out = append(out, p)
+		}
+	}
+	if len(out) < 2 {
+		return all
 	}
 	return out
 }

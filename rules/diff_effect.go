@@ -27,13 +27,8 @@ func (d *diffing) effect(h, g *head, c *Change) {
 		}
 		return
 	}
-	v, w := d.now.solver.Solve(logic.All(d.old.scoped(h), d.now.scoped(g)))
-	base := map[string]string{}
-	if v != logic.TooLarge && v != logic.Impossible {
-		base = readable(w.Values)
-	}
 	vary := merged(d.old.variables(d.old.asking(h)), d.now.variables(d.now.asking(g)))
-	c.Otherwise, c.NotFound = d.otherwise(h.phase, d.basesOf(base, h, g), vary, func(old, now *Decision) bool {
+	c.Otherwise, c.NotFound = d.otherwise(h.phase, d.basesOf(h, g), vary, func(old, now *Decision) bool {
 		switch h.phase {
 		case "choose":
 			return changed(old, now) && slices.Equal(behind(old, now), []string{h.name})
