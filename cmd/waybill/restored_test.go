@@ -28,50 +28,95 @@ fallback:
   - { name: Next best, on: [booking_failed, cancelled_by_carrier, no_driver], steps: [next_ranked, next_ranked] }
 `
 
+// restoration is a simulator with engines that serve one store after another.
+type restoration struct {
+	t                    *testing.T
+	binary, plugins, cfg string
+	operator             string
+	sim                  *devProcess
+}
+
+func newRestoration(t *testing.T) *restoration {
+	r := &restoration{t: t, operator: "wb_an-operators-key"}
+	r.binary, r.plugins = built(t)
+	sum := sha256.Sum256([]byte(r.operator))
+	r.cfg = withMembers(t, hasty(t), "  admin_keys: [{ name: ops, sha256: "+hex.EncodeToString(sum[:])+" }]\n")
+	text, err := os.ReadFile(r.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Nothing here may be slow enough on a busy machine to be in doubt, or another carrier's.
+	patiently := strings.NewReplacer("book_timeout: 4s", "book_timeout: 8s", "quote_timeout: 4s", "quote_timeout: 30s", "answer_within: 1s", "answer_within: 40s").Replace(string(text))
+	for path, text := range map[string]string{
+		r.cfg: patiently + "\ntracking: { waiting: 2s, courier: 2s, per_second: 100 }\n",
+		filepath.Join(filepath.Dir(r.cfg), "rules", "thirds.rules.yaml"): restoredRules,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.sim = r.run(nil, "sim", "serve", "--listen", "127.0.0.1:0", "--profile", "doordash=doordash-manual", "--profile", "ups=manual")
+	return r
+}
+
+func (r *restoration) run(env []string, args ...string) *devProcess {
+	r.t.Helper()
+	d, err := launch(r.binary, r.t.TempDir(), env, args)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	d.Key = devKey
+	r.t.Cleanup(func() { _ = d.end(syscall.SIGTERM) })
+	return d
+}
+
+func (r *restoration) serve(data string) *devProcess {
+	return r.run([]string{simURLName + "=" + r.sim.SimURL, "PATH=/usr/bin:/bin"}, "serve", "--config", r.cfg, "--listen", "127.0.0.1:0", "--data", data, "--plugins", r.plugins)
+}
+
+func (r *restoration) release(d *devProcess, id, by string) orderAnswer {
+	r.t.Helper()
+	code, b := d.Request(r.t, http.MethodPost, "/shipments/"+id+"/release", "")
+	got := parseOrder(r.t, b)
+	if code/100 != 2 || by != "" && (got.Status != "ORDER_DISPATCHED" || got.Provider.ID != by) {
+		r.t.Fatalf("release %s: %d %s", id, code, b)
+	}
+	return got
+}
+
+func worth(id, value string) string {
+	return strings.Replace(boston(id), `"orderValue":10`, `"orderValue":`+value, 1)
+}
+
+// TestWhatIsCancelledAtTheDeskIsNotBoughtAgain: the merchant cancels a delivery in DoorDash's portal, and that is the order's end.
+func TestWhatIsCancelledAtTheDeskIsNotBoughtAgain(t *testing.T) {
+	t.Parallel()
+	r := newRestoration(t)
+	engine := r.serve(filepath.Join(t.TempDir(), "store"))
+	create(t, engine, worth("desk", "50"))
+	cancelledAtTheDesk(t, r.sim)
+	comesTo(t, engine, "desk", "ORDER_CANCELLED")
+	_, h := engine.Request(t, http.MethodGet, "/shipments/desk/status-history", "")
+	if !strings.Contains(string(h), "CANCELLED_BY_MERCHANT") || strings.Contains(string(h), "FALLBACK") || len(bought(t, r.sim)) != 1 {
+		t.Fatalf("history %s; the carriers hold %q", h, bought(t, r.sim))
+	}
+}
+
 // TestARestoredStoreBuysNothingTwice restores a backup that is older than bookings and cancellations which were acknowledged: what was
 // cancelled since ends as cancelled, what was booked since under a reference that is derived again is found, and no carrier holds more than
 // before.
 func TestARestoredStoreBuysNothingTwice(t *testing.T) {
 	t.Parallel()
-	binary, plugins := built(t)
-	const operator = "wb_an-operators-key"
-	sum := sha256.Sum256([]byte(operator))
-	cfg := withMembers(t, hasty(t), "  admin_keys: [{ name: ops, sha256: "+hex.EncodeToString(sum[:])+" }]\n")
-	appended(t, cfg, "\ntracking: { waiting: 2s, courier: 2s, per_second: 100 }\n")
-	if err := os.WriteFile(filepath.Join(filepath.Dir(cfg), "rules", "thirds.rules.yaml"), []byte(restoredRules), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	run := func(env []string, args ...string) *devProcess {
-		d, err := launch(binary, t.TempDir(), env, args)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.Key = devKey
-		t.Cleanup(func() { _ = d.end(syscall.SIGTERM) })
-		return d
-	}
-	sim := run(nil, "sim", "serve", "--listen", "127.0.0.1:0", "--profile", "doordash=doordash-manual", "--profile", "ups=manual")
-	serve := func(data string) *devProcess {
-		return run([]string{simURLName + "=" + sim.SimURL, "PATH=/usr/bin:/bin"}, "serve", "--config", cfg, "--listen", "127.0.0.1:0", "--data", data, "--plugins", plugins)
-	}
-	engine := serve(filepath.Join(t.TempDir(), "store"))
-	worth := func(id, value string) string {
-		return strings.Replace(boston(id), `"orderValue":10`, `"orderValue":`+value, 1)
-	}
-	create(t, engine, worth("label", "150"))
-	create(t, engine, worth("ride", "50"))
-	for id, value := range map[string]string{"held": "77", "parcel": "177"} {
-		if code, b := engine.Request(t, http.MethodPost, "/shipments", worth(id, value)); code/100 != 2 || parseOrder(t, b).Status != "PENDING_RELEASE" {
+	r := newRestoration(t)
+	engine := r.serve(filepath.Join(t.TempDir(), "store"))
+	for id, order := range map[string]struct{ value, by string }{"label": {"150", "ups"}, "ride": {"50", "doordash"}, "held": {"77", ""}, "parcel": {"177", ""}} {
+		code, b := engine.Request(t, http.MethodPost, "/shipments", worth(id, order.value))
+		if got := parseOrder(t, b); code/100 != 2 || got.Provider.ID != order.by || order.by == "" && got.Status != "PENDING_RELEASE" {
 			t.Fatalf("%s: %d %s", id, code, b)
 		}
 	}
-	for id, by := range map[string]string{"label": "ups", "ride": "doordash"} {
-		if _, b := engine.Request(t, http.MethodGet, "/shipments/"+id, ""); parseOrder(t, b).Provider.ID != by {
-			t.Fatalf("%s is not booked with %s: %s", id, by, b)
-		}
-	}
 	backup := filepath.Join(t.TempDir(), "b")
-	if code, _, errs := command(t, nil, "backup", "--url", engine.URL, "--key", operator, "-o", backup); code != 0 {
+	if code, _, errs := command(t, nil, "backup", "--url", engine.URL, "--key", r.operator, "-o", backup); code != 0 {
 		t.Fatal(errs)
 	}
 	for _, id := range []string{"label", "ride"} {
@@ -79,62 +124,51 @@ func TestARestoredStoreBuysNothingTwice(t *testing.T) {
 			t.Fatalf("cancel %s: %d %s", id, code, b)
 		}
 	}
-	release := func(d *devProcess, id string) orderAnswer {
-		code, b := d.Request(t, http.MethodPost, "/shipments/"+id+"/release", "")
-		if code/100 != 2 {
-			t.Fatalf("release %s: %d %s", id, code, b)
-		}
-		return parseOrder(t, b)
-	}
-	if parcel := release(engine, "parcel"); parcel.Provider.ID != "ups" {
-		t.Fatalf("released: %+v", parcel)
-	}
-	first := release(engine, "held")
-	if first.Status != "ORDER_DISPATCHED" || first.Provider.ID != "doordash" {
-		t.Fatalf("released: %+v", first)
-	}
+	r.release(engine, "parcel", "ups")
+	first := r.release(engine, "held", "doordash")
 	if err := engine.end(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	before := bought(t, sim)
+	before := bought(t, r.sim)
 	data := filepath.Join(t.TempDir(), "again")
-	if code, _, errs := command(t, nil, "restore", "--config", cfg, "--data", data, backup); code != 0 {
+	if code, _, errs := command(t, nil, "restore", "--config", r.cfg, "--data", data, backup); code != 0 {
 		t.Fatal(errs)
 	}
-	engine = serve(data)
-	release(engine, "held")
+	engine = r.serve(data)
+	r.release(engine, "held", "")
 	for id, want := range map[string]string{"label": "ORDER_CANCELLED", "ride": "ORDER_CANCELLED", "held": "ORDER_DISPATCHED"} {
 		got := comesTo(t, engine, id, want)
 		if id == "held" && (got.TrackingID != first.TrackingID || got.Provider.ID != "doordash") {
 			t.Errorf("released again, it has %s of %s, and had %s", got.TrackingID, got.Provider.ID, first.TrackingID)
 		}
 	}
-	if after := bought(t, sim); !slices.Equal(before, after) {
+	if after := bought(t, r.sim); !slices.Equal(before, after) {
 		t.Errorf("the carriers held %q, and hold %q", before, after)
 	}
 	// UPS books a reference again: the look after the booking sees both, and one is voided.
-	release(engine, "parcel")
+	r.release(engine, "parcel", "")
 	comesTo(t, engine, "parcel", "ORDER_DISPATCHED")
 	var now []string
 	for end := time.Now().Add(patient); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if now = bought(t, sim); len(now) == len(before)+1 && live(now) == live(before) {
+		if now = bought(t, r.sim); len(now) == len(before)+1 && live(now) == live(before) {
 			return
 		}
 	}
 	t.Errorf("the carriers held %q, and hold %q", before, now)
 }
 
-func appended(t *testing.T, path, text string) {
+// cancelledAtTheDesk has the merchant cancel its one delivery at DoorDash when a Dasher is assigned already.
+func cancelledAtTheDesk(t *testing.T, sim *devProcess) {
 	t.Helper()
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
+	all := bought(t, sim)
+	if len(all) != 1 {
+		t.Fatalf("the carriers hold %q", all)
 	}
-	if _, err := f.WriteString(text); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
+	id, _, _ := strings.Cut(all[0], " ")
+	for _, step := range []string{`{"to":"confirmed"}`, `{"to":"cancelled","reason":"cancelled_by_creator"}`} {
+		if code, b := sim.Sim(t, http.MethodPost, "/entities/doordash/"+id+"/steps", step); code != http.StatusOK {
+			t.Fatalf("%s: %d %s", step, code, b)
+		}
 	}
 }
 
