@@ -103,6 +103,9 @@ func (p *program) compare(ctx context.Context, f *auditFlags) (audit.Report, err
 	if c, err := config.Load(f.config, p.getenv); err == nil { // an engine that is asked by --url may be another's
 		u.Accounts(accountsAt(c))
 	}
+	if f.ledger != "" {
+		u.Ends(audit.Ended(ctx, newClient(f.ledger, "").http, f.ledger))
+	}
 	for _, o := range orders {
 		u.Add(o)
 	}

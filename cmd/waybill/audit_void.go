@@ -11,7 +11,9 @@ import (
 	"github.com/waybill-dev/waybill/core/audit"
 	"github.com/waybill-dev/waybill/core/carrierhost"
 	"github.com/waybill-dev/waybill/core/config"
+	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/carrier"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 // voidTimeout bounds how long a carrier may take to cancel.
@@ -27,7 +29,8 @@ func newVoidCmd(p *program) *cobra.Command {
 		Use: "void CARRIER NUMBER", Short: "Cancel a booking at its carrier that no order has asked for", Args: cobra.ExactArgs(2),
 		Long: "Cancel a booking at its carrier of which no order knows, as the audit tells of orphans: after a backup was restored, say. The\n" +
 			"orders are read first, and a booking that one of them knows is refused: 'waybill shipments cancel' and 'resolve' are for\n" +
-			"those, and leave a trace in the order's history. The adapter is run for it with the account of the configuration.",
+			"those, and leave a trace in the order's history. What was delivered, or has ended otherwise, no carrier cancels: the command says\n" +
+			"then what its tracking tells of it, and it is settled with the carrier. The adapter is run for it with the account of the configuration.",
 		Example: "  waybill audit void ups 1Z999AA10123456784 --reference 7f3k… --config waybill.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.carrier, o.number = args[0], args[1]
@@ -61,11 +64,24 @@ func (p *program) void(ctx context.Context, f *auditFlags, o *orphan) error {
 		ctx, cancel := context.WithTimeout(ctx, voidTimeout)
 		defer cancel()
 		if _, err := acc.Cancel(ctx, carrier.CancelRequest{Reference: o.reference, CarrierRef: o.number, TrackingID: o.number, Reason: "no order knows of it"}); err != nil {
-			return fmt.Errorf("%s did not cancel %s: %w; ask it, and run the audit again", o.carrier, o.number, err)
+			return fmt.Errorf("%s did not cancel %s: %w; %s", o.carrier, o.number, err, o.refused(audit.Stands(ctx, acc, o.number, o.reference)))
 		}
 		_, err = fmt.Fprintf(p.out, "%s: cancelled at %s with account %s of tenant %s\n", o.number, o.carrier, at.ID, at.Tenant)
 		return err
 	})
+}
+
+// refused is what is to be done about an orphan that its carrier does not cancel, by where its tracking has it.
+func (o *orphan) refused(stands shipping.Status) string {
+	switch stage := shipment.StageOf(stands); {
+	case stands == "":
+		return "ask it, and run the audit again"
+	case stage == shipment.Finished:
+		return "its tracking says " + string(stands) + ": " + audit.MendEnded(o.carrier, o.number)
+	case stage == shipment.Underway:
+		return "its tracking says " + string(stands) + ": " + audit.MendUnderway(o.carrier, o.number)
+	}
+	return "its tracking says " + string(stands) + ": ask it, and run the audit again"
 }
 
 // mendKnown is what is to be done about a booking that an order knows, by what its adapter can, as far as the adapters can be asked.

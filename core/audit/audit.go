@@ -169,6 +169,7 @@ type Auditor struct {
 	compared int
 	skipped  []Uncompared
 	accounts func(adapter string) []AccountOf
+	ends     func(Claim) string
 }
 
 // AccountOf is an account, by the tenant and the name that the configuration has for it.
@@ -188,6 +189,10 @@ func New(claims []Claim, untold func(a Attempt) string, overdue time.Time) *Audi
 
 // Accounts gives the accounts of the configuration at an adapter, with one of which an orphan there was booked. Nobody knows them otherwise.
 func (u *Auditor) Accounts(at func(adapter string) []AccountOf) { u.accounts = at }
+
+// Ends gives the state in which a booking has come to its end at its carrier, in the carrier's word, "" where it has not or that is not known:
+// what has ended cannot be cancelled.
+func (u *Auditor) Ends(of func(Claim) string) { u.ends = of }
 
 // Add gives one order to be compared.
 func (u *Auditor) Add(o Order) { u.orders = append(u.orders, o) }
@@ -475,8 +480,22 @@ func (u *Auditor) orphan(c Claim) {
 	if bill, kept := c.kept(); kept {
 		u.row(bill)
 	}
-	if c.Live {
-		u.row(Row{Kind: Orphan, Carrier: c.Carrier, Reference: c.Reference, Entity: c.Entity,
-			Detail: fmt.Sprintf("%s holds %s, and no order has asked for it", c.Carrier, c.Entity), Mend: u.mendOrphan(c)})
+	if !c.Live {
+		return
 	}
+	row := Row{Kind: Orphan, Carrier: c.Carrier, Reference: c.Reference, Entity: c.Entity, Detail: fmt.Sprintf("%s holds %s, and no order has asked for it", c.Carrier, c.Entity)}
+	if end := u.end(c); end != "" {
+		row.Detail += "; it has come to its end there: " + end
+		row.Mend = MendEnded(c.Carrier, c.Entity)
+	} else {
+		row.Mend = u.mendOrphan(c)
+	}
+	u.row(row)
+}
+
+func (u *Auditor) end(c Claim) string {
+	if u.ends == nil {
+		return ""
+	}
+	return u.ends(c)
 }

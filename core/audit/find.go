@@ -187,6 +187,18 @@ func lastOf(ctx context.Context, a Attempt, acc Account) (status shipping.Status
 	return last.Status, true, nil
 }
 
+// Stands is the last status that the carrier's tracking tells of a booking of which no order knows; "" where it cannot be asked, or does not know.
+func Stands(ctx context.Context, acc Account, number, reference string) shipping.Status {
+	if m, ok := acc.Manifest(); !ok || !m.Has(carrier.CanTrack) {
+		return ""
+	}
+	last, _, err := lastOf(ctx, Attempt{Tracking: number, Reference: reference}, acc)
+	if err != nil {
+		return ""
+	}
+	return last
+}
+
 // said notes with the claim of an attempt's own booking where the carrier's tracking has it.
 func said(ctx context.Context, a Attempt, acc Account, claims []Claim) error {
 	last, _, err := lastOf(ctx, a, acc)

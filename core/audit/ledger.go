@@ -63,6 +63,20 @@ func Covered(carriers []string) func(Attempt) string {
 	}
 }
 
+// Ended asks the simulator at base for the state in which a booking has come to its end; "" where it has not, or that cannot be asked.
+func Ended(ctx context.Context, client *http.Client, base string) func(Claim) string {
+	return func(c Claim) string {
+		var entity struct {
+			State string `json:"state"`
+			Final bool   `json:"final"`
+		}
+		if err := fetch(ctx, client, base, "/_sim/entities/"+url.PathEscape(c.Carrier)+"/"+url.PathEscape(c.Entity), nil, &entity); err != nil || !entity.Final {
+			return ""
+		}
+		return entity.State
+	}
+}
+
 // claimsOf adds the records up, in the order in which bookings were made.
 func claimsOf(records []ledgerRecord) []Claim {
 	var claims []Claim

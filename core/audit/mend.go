@@ -167,6 +167,16 @@ func (u *Auditor) mendOrphan(c Claim) string {
 	}
 }
 
+// MendEnded is what is to be done about a booking of which no order knows and that has come to its end, as by delivery: nobody can cancel it.
+func MendEnded(carrier, number string) string {
+	return fmt.Sprintf("nothing cancels it any more: ask %s whose %s was and what it is charged for, and settle that there", carrier, number)
+}
+
+// MendUnderway is what is to be done about one whose parcel the carrier has, and that it does not cancel.
+func MendUnderway(carrier, number string) string {
+	return fmt.Sprintf("ask %s to stop %s or to bring it back, and run the audit again when it has come to its end", carrier, number)
+}
+
 // carried is the attempt that has delivered an order which is delivered: the last with a booking that was carried out. 0 where none was.
 func (o Order) carried() (number int) {
 	for _, a := range o.Attempts {

@@ -169,3 +169,19 @@ func TestTheCommandOfAnOrphanNamesTheAccounts(t *testing.T) {
 		}
 	}
 }
+
+// TestAnOrphanThatHasEndedIsNotToBeCancelled: no command would mend its row.
+func TestAnOrphanThatHasEndedIsNotToBeCancelled(t *testing.T) {
+	for end, mend := range map[string]string{"": "waybill audit void ups e1 --reference r1", "DELIVERED": audit.MendEnded("ups", "e1")} {
+		u := audit.New([]audit.Claim{claim(1, true)}, all, overdue)
+		u.Ends(func(c audit.Claim) string {
+			if c.Carrier != "ups" || c.Entity != "e1" {
+				t.Errorf("asked of %+v", c)
+			}
+			return end
+		})
+		if r := u.Report(); len(r.Differences) != 1 || r.Differences[0].Mend != mend || !strings.HasSuffix(r.Differences[0].Detail, end) {
+			t.Errorf("ended as %q: %+v", end, r.Differences)
+		}
+	}
+}
