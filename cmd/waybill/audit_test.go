@@ -170,31 +170,31 @@ func voidOrphan(t *testing.T, look func(int, ...string) audit.Report, sim *devPr
 	if len(left) != len(report.Differences)-1 || slices.ContainsFunc(left, func(d audit.Row) bool { return d.Entity == row.Entity }) {
 		t.Errorf("after %s: %d rows of %d are left", row.Mend, len(left), len(report.Differences))
 	}
-	endedOrphan(t, look, sim, voided, where)
+	endedOrphan(t, look, sim, where)
 	if code, _, errs := command(t, env, append([]string{"audit", "void", known.Carrier, known.Entity}, where...)...); code != exitUsage || !strings.Contains(errs, known.Order) {
 		t.Errorf("%s of order %s: %d %s", known.Entity, known.Order, code, errs)
 	}
 }
 
-// endedOrphan has UPS deliver an orphan: its row names no command, and the one that would cancel it says why it does not.
-func endedOrphan(t *testing.T, look func(int, ...string) audit.Report, sim *devProcess, voided string, where []string) {
+// endedOrphan has DoorDash deliver an orphan: its row names no command, and the one that would cancel it says why it does not.
+func endedOrphan(t *testing.T, look func(int, ...string) audit.Report, sim *devProcess, where []string) {
 	t.Helper()
 	rows := look(exitFailure, where...).Differences
-	at := slices.IndexFunc(rows, func(d audit.Row) bool { return d.Kind == audit.Orphan && d.Carrier == "ups" && d.Entity != voided })
+	at := slices.IndexFunc(rows, func(d audit.Row) bool { return d.Kind == audit.Orphan && d.Carrier == "doordash" })
 	if at < 0 {
-		t.Fatalf("UPS has no other orphan: %+v", rows)
+		t.Fatalf("DoorDash has no orphan: %+v", rows)
 	}
 	number := rows[at].Entity
-	if code, b := sim.Sim(t, http.MethodPost, "/entities/ups/"+number+"/run-to", `{"state":"DELIVERED"}`); code != http.StatusOK {
+	if code, b := sim.Sim(t, http.MethodPost, "/entities/doordash/"+number+"/run-to", `{"state":"delivered"}`); code != http.StatusOK {
 		t.Fatalf("deliver %s: %d %s", number, code, b)
 	}
 	rows = look(exitFailure, where...).Differences
 	at = slices.IndexFunc(rows, func(d audit.Row) bool { return d.Entity == number })
-	if at < 0 || rows[at].Kind != audit.Orphan || !strings.Contains(rows[at].Detail, "come to its end there: DELIVERED") || rows[at].Mend != audit.MendEnded("ups", number) {
+	if at < 0 || rows[at].Kind != audit.Orphan || !strings.Contains(rows[at].Detail, "come to its end there: delivered") || rows[at].Mend != audit.MendEnded("doordash", number) {
 		t.Errorf("the row of delivered %s: %+v", number, rows)
 	}
-	code, _, errs := command(t, []string{simURLName + "=" + sim.SimURL}, append([]string{"audit", "void", "ups", number}, where...)...)
-	if code != exitFailure || !strings.Contains(errs, "its tracking says ORDER_DELIVERED: "+audit.MendEnded("ups", number)) {
+	code, _, errs := command(t, []string{simURLName + "=" + sim.SimURL}, append([]string{"audit", "void", "doordash", number, "--reference", rows[at].Reference}, where...)...)
+	if code != exitFailure || !strings.Contains(errs, "its tracking says ORDER_DELIVERED: "+audit.MendEnded("doordash", number)) {
 		t.Errorf("void of delivered %s: %d %s", number, code, errs)
 	}
 }
