@@ -174,7 +174,7 @@ func (d *diffing) find(h, g *head, yes, no *logic.Tree, differ func(was, is bool
 	s := &search{work: &d.now.work, stop: d.now.stop, cost: d.old.cost + d.now.cost, fee: d.now.b.usualFee(), see: func(w map[string]string) string {
 		before, err1 := d.old.b.attempt(w, h.phase)
 		after, err2 := d.now.b.attempt(w, g.phase)
-		if err1 != nil || err2 != nil || len(before.d.Faults)+len(after.d.Faults) > 0 {
+		if err1 != nil || err2 != nil || before.clouded(h) || after.clouded(g) {
 			return ""
 		}
 		was, is := before.told(h, true), after.told(g, true)
@@ -193,6 +193,14 @@ func (d *diffing) find(h, g *head, yes, no *logic.Tree, differ func(was, is bool
 		return w, ""
 	}
 	return nil, s.why(w.Open) + s.looked()
+}
+
+// clouded reports whether something failed, so that the order shows nothing of a rule. The rule itself may fail: then it does not apply, but in
+// exclude and guard, where what fails acts.
+func (t *trial) clouded(h *head) bool {
+	return slices.ContainsFunc(t.d.Faults, func(f Fault) bool {
+		return f.Rule != h.name || h.phase == "exclude" || h.phase == "guard"
+	})
 }
 
 // merged are the fields of two lists, with the values of both.

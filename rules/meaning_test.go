@@ -216,3 +216,54 @@ func TestCheckTellsWhatGoesBelowZero(t *testing.T) {
 		}
 	}
 }
+
+// TestDiffKnowsWhereALetIsReached: what stands before a name that may fail decides whether a rule comes to it.
+func TestDiffKnowsWhereALetIsReached(t *testing.T) {
+	const lets = "let: { per_piece: order.total / order.line_count, dear: per_piece > usd(500) }\nhold: [ { name: A, until: released, when: "
+	load := func(when string) *rules.Bundle {
+		b, err := rules.Load(oneFile(meaningHead+lets+when+" } ]\n"), rules.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for _, c := range []struct {
+		old, now string
+		same     bool
+	}{
+		{"order.total >= usd(5000) or per_piece > usd(500)", "per_piece > usd(500) or order.total >= usd(5000)", false},
+		{"order.total >= usd(5000) or dear", "dear or order.total >= usd(5000)", false},
+		{"order.total >= usd(5000) or dear", "order.total >= usd(5000) or (dear)", true},
+		{"order.gift or dear", "order.gift or not order.gift and dear", true},
+	} {
+		changes := rules.Diff(t.Context(), load(c.old), load(c.now))
+		if len(changes) != 1 || changes[0].Same != c.same {
+			t.Errorf("%s, %s: %+v", c.old, c.now, changes)
+			continue
+		}
+		if w := changes[0].NoLonger; !c.same && (w == nil || w["order.total"] == "") {
+			t.Errorf("%s, %s: no order shows it: %+v", c.old, c.now, changes[0])
+		}
+	}
+}
+
+// TestCoverageCountsLetsThatWereReached and no other.
+func TestCoverageCountsLetsThatWereReached(t *testing.T) {
+	b, err := rules.Load(oneFile(meaningHead+"let: { dear: order.gift or order.total / order.line_count > usd(5) }\nhold: [ { name: A, until: released, when: order.total >= usd(5000) or dear } ]\nwarn: [ { name: B, when: order.asap, message: m } ]\n"), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for order, seen := range map[string]int{"{ total: 6000, line_count: 0 }": 0, "{ total: 60, line_count: 1 }": 1, "{ total: 60, line_count: 4 }": 1} {
+		s, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte("tests: 1\ncases: [ { name: A, order: " + order + ", quotes: [ { provider: ups, fee: 9 } ], expect: { not_hit: [ B ] } } ]\n")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cover := rules.NewCoverage(b)
+		if err := cover.Add(&s.Run(noGolden)[0].Decision); err != nil {
+			t.Fatal(err)
+		}
+		if let := cover.Report().Rules[0]; let.Name != "let dear" || let.Hit+let.Miss != seen {
+			t.Errorf("%s: %+v", order, let)
+		}
+	}
+}

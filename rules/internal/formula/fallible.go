@@ -45,17 +45,17 @@ func (l *logician) sure(n ast.Node) *logic.Tree {
 	ast.Walk(&n, r)
 	ref, text := "computes "+n.String(), l.written(n)
 	own := l.own(n, r, ref, text)
-	if len(r.lets) == 0 {
-		return own
-	}
-	var lets []*logic.Tree
+	needs := r.divisors
 	for _, name := range r.lets {
-		lets = append(lets, &logic.Tree{Op: logic.Name, Ref: Computes + name, Text: text, Truth: true})
+		needs = append(needs, &logic.Tree{Op: logic.Name, Ref: Computes + name, Text: text, Truth: true})
 	}
-	if r.partly || r.predicates > 0 { // it may not come to them
-		return logic.All(own, logic.Any(logic.All(lets...), &logic.Tree{Op: logic.Free, Ref: ref, Text: text}))
+	switch {
+	case len(needs) == 0:
+		return own
+	case r.partly || r.predicates > 0: // it may not come to them
+		return logic.All(own, logic.Any(logic.All(needs...), &logic.Tree{Op: logic.Free, Ref: ref, Text: text}))
 	}
-	return logic.All(own, logic.All(lets...))
+	return logic.All(own, logic.All(needs...))
 }
 
 // own is sure of what a node does itself.
@@ -81,8 +81,9 @@ type risks struct {
 	env        *Env
 	currency   string // that all money is in, "" where it may be any
 	found      []ast.Node
-	lets       []string // that it names
-	partly     bool     // some part of it is not always computed
+	divisors   []*logic.Tree // that a field by which it divides is not zero
+	lets       []string      // that it names
+	partly     bool          // some part of it is not always computed
 	predicates int
 	ranges     bool
 	limited    bool // the whole formula may make more steps than it is allowed
@@ -115,7 +116,11 @@ func (r *risks) Visit(node *ast.Node) {
 		case "..":
 			r.ranges = true
 		case "+", "-", "*", "/", "%":
-			fails = r.arithmeticFails(n)
+			if divisor := r.divisor(n); divisor != nil {
+				r.divisors = append(r.divisors, divisor)
+			} else {
+				fails = r.arithmeticFails(n)
+			}
 		case "==", "!=", "<", "<=", ">", ">=":
 			fails = r.comparisonFails(n)
 		}
@@ -154,8 +159,25 @@ func (r *risks) numbers(nodes []ast.Node) bool {
 	return len(nodes) > 0
 }
 
-// arithmeticFails reports whether a computation may leave its range, divide by nothing, or bring two currencies together. Numbers, moments and
-// durations never fail: what comes to no number compares as one. Money has room for every amount that an order can have, but for a factor that is
+// divisor is that the field is not zero by which a number or money is divided, where nothing else makes that fail; nil where something may.
+func (r *risks) divisor(n *ast.BinaryNode) *logic.Tree {
+	path := pathOf(n.Right)
+	if n.Operator != "/" || !strings.Contains(path, ".") || strings.HasPrefix(path, "local.") { // which are told by one of them
+		return nil
+	}
+	t := &logic.Tree{Op: logic.Compare, Path: path, Cmp: "!=", Number: new(big.Rat), Text: path + " != 0"}
+	switch a, b := r.kind(n.Left), r.kind(n.Right); {
+	case b == Number && (a == Number || a == Money):
+		return t
+	case a == Money && b == Money && r.currency != "":
+		t.Unit = r.currency
+		return t
+	}
+	return nil
+}
+
+// arithmeticFails reports whether a computation may leave its range, divide by nothing, or bring two currencies together. Of numbers
+// only a division fails, and moments and durations never do. Money has room for every amount that an order can have, but for a factor that is
 // computed.
 func (r *risks) arithmeticFails(n *ast.BinaryNode) bool {
 	a, b := r.kind(n.Left), r.kind(n.Right)
