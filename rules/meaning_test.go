@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/rules"
+	"github.com/waybill-dev/waybill/sdk/shipping"
 )
 
 const meaningHead = "rules: 1\ncurrency: USD\nproviders: [ups, doordash]\n"
@@ -175,6 +176,22 @@ func TestStoredRecordsAreExplainedAsTheyWereMade(t *testing.T) {
 	now := b.Replay(&d).Decision
 	if now.Plan.Hold == nil || now.Plan.Hold.Rule != "Very dear" {
 		t.Errorf("decided now: %+v", now.Plan.Hold)
+	}
+}
+
+// TestNoRecordEndsTheProgram that says it is older than it is: an amount that is a failed let was never decided about then.
+func TestNoRecordEndsTheProgram(t *testing.T) {
+	b, err := rules.Load(oneFile(meaningHead+"let: { per_piece: order.total / order.line_count }\nset: [ { name: Tip, set: { tip: per_piece } } ]\n"), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := b.Decide(b.Prepare(rules.Input{Order: rules.Order{Total: shipping.Money{Minor: 100, Currency: "USD"}}}, nil), nil)
+	d.Schema = 2
+	if other, err := rules.Misrecorded(b, d); err != nil || len(other) == 0 {
+		t.Errorf("%v (%v)", other, err)
+	}
+	if text, err := rules.Explain(b, d); err != nil || !strings.Contains(text, "it names a let that failed") {
+		t.Errorf("%s (%v)", text, err)
 	}
 }
 

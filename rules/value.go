@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math/big"
 	"regexp"
@@ -175,7 +176,11 @@ func (a *amount) eval(m *formula.Machine, base shipping.Money) (shipping.Money, 
 		if err != nil {
 			return shipping.Money{}, err
 		}
-		return v.(shipping.Money), nil
+		money, ok := v.(shipping.Money)
+		if !ok { // of a let that failed, to a record of before meaningSchema
+			return shipping.Money{}, errors.New("it names a let that failed")
+		}
+		return money, nil
 	}
 	return a.money, nil
 }
