@@ -90,7 +90,10 @@ func (d Decision) aftermath(f Fault) string {
 	case PhaseWarn:
 		acted = slices.ContainsFunc(d.Warnings, func(w Warning) bool { return w.Rule == f.Rule })
 	}
-	if acted {
+	switch {
+	case acted && strings.Contains(f.Message, belowZero):
+		return "and was held at zero"
+	case acted:
 		return inPart
 	}
 	return skipped

@@ -129,6 +129,9 @@ func TestNothingGoesBelowZero(t *testing.T) {
 	if !strings.Contains(text, "-> tip = 0.00 USD") || !strings.Contains(text, `FAILED set "Tip": tip comes to -650.00 USD`) {
 		t.Error(text)
 	}
+	if told := d.FailedRules(); len(told) != 1 || !strings.HasPrefix(told[0].Text, `Rule "Tip" (set) failed and was held at zero: tip comes to -650.00 USD`) {
+		t.Errorf("%+v", told)
+	}
 	d, _ = meant(t, "set: [ { name: Tip, set: { tip: 5.00, tip_max: order.total - usd(1000) } } ]\n", "{ total: 700 }")
 	if d.Plan.Set.Tip.String() != "0.00 USD" || !strings.Contains(messages(&d), "tip_max comes to -300.00 USD") {
 		t.Errorf("%v %s", d.Plan.Set.Tip, messages(&d))
@@ -140,6 +143,9 @@ func TestNothingGoesBelowZero(t *testing.T) {
 	}
 	if !strings.Contains(text, "charge -5.90 USD\n") || !strings.Contains(text, `FAILED adjust "Gift" ups/ground: with a charge`) {
 		t.Error(text)
+	}
+	if told := d.FailedRules(); len(told) != 1 || !strings.HasPrefix(told[0].Text, `Rule "Gift" (adjust) failed for ups/ground and was held at zero: `) {
+		t.Errorf("%+v", told)
 	}
 	if d, _ = meant(t, "adjust: [ { name: Gift, charge: '-5.90', providers: [ups] } ]\n", "{ total: 700 }"); len(d.Faults) > 0 || d.Winner.Charge.String() != "-5.90 USD" {
 		t.Errorf("all of the fee may be charged back: %s", messages(&d))
