@@ -165,7 +165,7 @@ exclude:
 	}
 	many := strings.Repeat("USA\nGER\n", 30)
 	_, err = read(many)
-	if check, ok = errors.AsType[*rules.CheckError](err); !ok || strings.Count(err.Error(), "lists/countries.csv:") != 10 || !strings.Contains(err.Error(), "so it is with 50 more entries") {
+	if _, ok = errors.AsType[*rules.CheckError](err); !ok || strings.Count(err.Error(), "lists/countries.csv:") != 10 || !strings.Contains(err.Error(), "so it is with 50 more entries") {
 		t.Errorf("of a whole column that is wrong: %v", err)
 	}
 }

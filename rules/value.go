@@ -103,14 +103,15 @@ func amountHint(text, currency string) string {
 		}
 		return fmt.Sprintf("the currency is its code, behind the amount: write %s%s %s", m[1], strings.ReplaceAll(m[2]+m[3], ",", "."), code)
 	}
-	if m := oddAmount.FindStringSubmatch(text); m != nil && m[2]+m[3] != "" {
+	plain := bareAmount.MatchString(text) || currencyAmount.MatchString(text) || percentAmount.MatchString(text) // only of the wrong kind
+	if m := oddAmount.FindStringSubmatch(text); m != nil && m[2]+m[3] != "" && !plain {
 		whole, part := cmp.Or(strings.ReplaceAll(m[2], "_", ""), "0"), strings.ReplaceAll(m[3], "_", "")
 		if part != "" {
 			whole += "." + part
 		}
 		return fmt.Sprintf("digits stand before the point and behind it, and nothing between them: write %s", strings.TrimSpace(m[1]+whole+strings.Replace(" "+m[4], " %", "%", 1)))
 	}
-	if _, err := strconv.ParseFloat(text, 64); err == nil || strings.HasPrefix(text, "0x") {
+	if _, err := strconv.ParseFloat(text, 64); !plain && (err == nil || strings.HasPrefix(text, "0x")) {
 		return "an amount is written with digits and a point: 12.50"
 	}
 	if m := shareAmount.FindStringSubmatch(text); m != nil {

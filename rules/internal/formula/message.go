@@ -63,17 +63,7 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 		return p
 	}
 	if m := badArgument.FindStringSubmatch(at.Message); m != nil {
-		name := m[3]
-		if name == businessFunction {
-			name = "business_days"
-		}
-		p.Code, p.Message = "E203", fmt.Sprintf("%s(…) cannot take %s", name, friendlyName(m[1]))
-		if how := usage[name]; how != "" {
-			p.Hint = "write it like " + how
-		}
-		for runes := []rune(src); p.From > 0 && p.From < len(runes) && (runes[p.From-1] == '.' || wordRune(runes[p.From-1])); { // the whole path
-			p.From--
-		}
+		badCall(p, src, m[3], m[1])
 		return p
 	}
 	if m := badBuiltin.FindStringSubmatch(at.Message); m != nil {
@@ -118,6 +108,20 @@ func (e *Env) explain(src string, tree *parser.Tree, err error) *Problem {
 		p.Code = "E201"
 	}
 	return p
+}
+
+// badCall words a call of a function with what it cannot take, and puts the problem under the whole path of that.
+func badCall(p *Problem, src, name, kind string) {
+	if name == businessFunction {
+		name = "business_days"
+	}
+	p.Code, p.Message = "E203", fmt.Sprintf("%s(…) cannot take %s", name, friendlyName(kind))
+	if how := usage[name]; how != "" {
+		p.Hint = "write it like " + how
+	}
+	for runes := []rune(src); p.From > 0 && p.From < len(runes) && (runes[p.From-1] == '.' || wordRune(runes[p.From-1])); {
+		p.From--
+	}
 }
 
 // takesOther is what those functions of one value take that do not take numbers.

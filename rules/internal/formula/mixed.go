@@ -81,7 +81,7 @@ func (m *mixed) ranged(n *ast.BinaryNode) {
 	if !ok1 || !ok2 || path == "" || isList(n.Left) {
 		return
 	}
-	bound := func(number string) string { return number }
+	var bound func(number string) string
 	switch kind {
 	case Text:
 		bound = strconv.Quote
