@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -388,6 +389,17 @@ func TestTryLooksIntoEndlessRules(t *testing.T) {
 		if !slices.ContainsFunc(a.Problems, func(p rules.Problem) bool { return p.Code == "W629" }) {
 			t.Errorf("%s: %+v", name, a.Problems)
 		}
+	}
+}
+
+// TestTryStopsRunawayRules: rules that would go through a long text without end are decided and explained, and say why they failed.
+func TestTryStopsRunawayRules(t *testing.T) {
+	s := open(t)
+	long := "tests: 1\ncases:\n  - { name: A, order: { attributes: { x: " + strings.Repeat("ab", 5000) + " } }, expect: { none: true } }\n"
+	var a answer
+	s.get("POST", "/console/api/rules/try", question{Files: []file{{"a.rules.yaml", measure.RunawayFiles()["wide patterns"]}, {"a.test.yaml", long}}, Test: "a.test.yaml"}, &a)
+	if a.Decision == nil || !strings.Contains(fmt.Sprint(a.Failures), "too long for the pattern") {
+		t.Errorf("%+v: %v", a.Cases, a.Failures)
 	}
 }
 
