@@ -199,12 +199,12 @@ func (t *trial) comesTo(a *amount) *shipping.Money {
 	if a == nil {
 		return nil
 	}
-	r := t.b.start(&t.d.Plan.Input, t.d.Plan.Candidates, &t.d.Plan.Set)
+	r := t.b.start(RecordSchema, &t.d.Plan.Input, t.d.Plan.Candidates, &t.d.Plan.Set)
 	defer r.close()
 	if len(t.c.offers) > 0 {
 		vars := r.optionOf(t.c.offers[0].Account, &t.c.offers[0].Quote)
-		r.m.Vars["option"], r.m.Vars["chosen"] = &vars, &vars
-		r.lets(t.b.optionLets, stageQuote)
+		r.m.Vars["chosen"] = &vars
+		r.look(&vars)
 	}
 	m, err := a.eval(r.m, r.order.Total)
 	if err != nil {
