@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/core/carrierhost"
+	"github.com/waybill-dev/waybill/core/config"
 	"github.com/waybill-dev/waybill/rules"
 )
 
@@ -24,22 +26,24 @@ func newRulesCmd(p *program) *cobra.Command {
 }
 
 func newRulesCheckCmd(p *program) *cobra.Command {
-	var plugins, format string
+	var plugins, conf, format string
 	var watch bool
 	cmd := &cobra.Command{
 		Use: "check DIR", Short: "Check a folder of rule files", Args: cobra.ExactArgs(1),
 		Long: "Check a folder of rule files and their tests. All mistakes are told at once, each with its place, and rules that fail while\n" +
 			"they run for orders that are possible are named, and so are files that look like rules, tests or lists and are not read. With\n" +
-			"--plugins the services that rules name are checked too, for providers that are called like an adapter.",
-		Example: "  waybill rules check examples/rules\n  waybill rules check rules --plugins bin/plugins --format json",
+			"--plugins the services that rules name are checked too, for providers that are called like an adapter. With --config the\n" +
+			"accounts, locations and tags that rules name must be those of the tenant whose rules they are, as in a running engine.",
+		Example: "  waybill rules check examples/rules\n  waybill rules check shop/rules --config shop/waybill.yaml\n  waybill rules check rules --plugins bin/plugins --format json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format); err != nil {
 				return err
 			}
-			return p.watching(cmd.Context(), watch, args, func() error { return p.rulesCheck(cmd.Context(), args[0], plugins, format) })
+			return p.watching(cmd.Context(), watch, args, func() error { return p.rulesCheck(cmd.Context(), args[0], plugins, conf, format) })
 		},
 	}
 	cmd.Flags().StringVar(&plugins, "plugins", "", "folder of adapters, for checking services")
+	cmd.Flags().StringVar(&conf, "config", "", "configuration file, for checking accounts, locations and tags")
 	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif (for code hosts) or github (workflow commands)")
 	addWatch(cmd, &watch)
 	return cmd
@@ -54,8 +58,15 @@ type rulesReport struct {
 	Problems []rules.Problem `json:"problems"`
 }
 
-func (p *program) rulesCheck(ctx context.Context, dir, plugins, format string) error {
-	b, err := p.loadRules(ctx, dir, plugins)
+func (p *program) rulesCheck(ctx context.Context, dir, plugins, conf, format string) error {
+	var t *config.Tenant
+	if conf != "" {
+		var err error
+		if t, err = p.tenantOfRules(conf, dir); err != nil {
+			return err
+		}
+	}
+	b, err := p.loadRulesOf(ctx, t, dir, plugins)
 	if err == nil {
 		_, err = rules.LoadSuites(b, os.DirFS(dir))
 	} else if faults, faulty := errors.AsType[*rules.CheckError](err); faulty { // what can be told of the tests without the rules is told too
@@ -95,6 +106,33 @@ func (p *program) rulesCheck(ctx context.Context, dir, plugins, format string) e
 
 // loadRules loads a folder. With a folder of adapters, a provider is known by the services of the adapter of its name.
 func (p *program) loadRules(ctx context.Context, dir, plugins string) (*rules.Bundle, error) {
+	return p.loadRulesOf(ctx, nil, dir, plugins)
+}
+
+// tenantOfRules is the tenant of a configuration whose rules, or rules on trial, stand in a folder; where there is but one tenant, that one.
+func (p *program) tenantOfRules(conf, dir string) (*config.Tenant, error) {
+	c, err := config.Load(conf, p.getenv)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	here, err := os.Stat(dir)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	is := func(folder string) bool {
+		info, err := os.Stat(folder)
+		return err == nil && os.SameFile(info, here)
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Tenants)) {
+		if t := c.Tenants[id]; len(c.Tenants) == 1 || is(t.Rules) || t.Trial != nil && is(t.Trial.Rules) {
+			return t, nil
+		}
+	}
+	return nil, usageError(fmt.Errorf("no tenant of %s has its rules in %s; name the folder that stands there as rules: or in trial:", conf, dir))
+}
+
+// loadRulesOf is loadRules for the rules of a tenant, which name its accounts and locations; nil where no configuration is known.
+func (p *program) loadRulesOf(ctx context.Context, t *config.Tenant, dir, plugins string) (*rules.Bundle, error) {
 	if info, err := os.Stat(dir); err != nil {
 		return nil, usageError(err)
 	} else if !info.IsDir() {
@@ -103,7 +141,14 @@ func (p *program) loadRules(ctx context.Context, dir, plugins string) (*rules.Bu
 	if names, err := fs.Glob(os.DirFS(dir), "*.rules.yaml"); err == nil && len(names) == 0 {
 		return nil, noRules(dir)
 	}
-	plain, err := rules.LoadDir(os.DirFS(dir), rules.Options{})
+	opt := rules.Options{}
+	if t != nil {
+		opt.Locations, opt.NoPersonal, opt.Providers = t.Places(), !t.RulesPII, map[string]rules.Provider{}
+		for id := range t.Accounts {
+			opt.Providers[id] = rules.Provider{}
+		}
+	}
+	plain, err := rules.LoadDir(os.DirFS(dir), opt)
 	if err != nil || plugins == "" {
 		return plain, err
 	}
@@ -116,6 +161,7 @@ func (p *program) loadRules(ctx context.Context, dir, plugins string) (*rules.Bu
 		return nil, err
 	}
 	known := map[string]rules.Provider{}
+	maps.Copy(known, opt.Providers)
 	for _, name := range plain.Providers() {
 		known[name] = rules.Provider{}
 	}
@@ -127,9 +173,18 @@ func (p *program) loadRules(ctx context.Context, dir, plugins string) (*rules.Bu
 		for _, s := range f.Manifest.Services {
 			services = append(services, rules.ServiceInfo{ID: s.ID, Mode: s.Mode, Supports: s.Supports})
 		}
-		known[f.Manifest.Name] = rules.Provider{Services: services}
+		if t == nil {
+			known[f.Manifest.Name] = rules.Provider{Services: services}
+			continue
+		}
+		for id, a := range t.Accounts {
+			if a.Adapter == f.Manifest.Name {
+				known[id] = rules.Provider{Services: services}
+			}
+		}
 	}
-	return rules.LoadDir(os.DirFS(dir), rules.Options{Providers: known})
+	opt.Providers = known
+	return rules.LoadDir(os.DirFS(dir), opt)
 }
 
 // noRules is the mistake of naming a folder without rule files: of the command line, so that every command ends with the same code.

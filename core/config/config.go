@@ -164,6 +164,15 @@ type Tenant struct {
 	Returns   Returns              `yaml:"returns"`
 }
 
+// Places are the ids of the tenant's locations with their tags, as rules name them.
+func (t *Tenant) Places() map[string][]string {
+	out := make(map[string][]string, len(t.Locations))
+	for id, l := range t.Locations {
+		out[id] = l.Tags
+	}
+	return out
+}
+
 // Trial is another folder of rules that is tried beside the live one. It looks on, and what it would have decided is kept with each
 // decision; as a canary it decides for a share of the orders, always the same ones, and the live rules look on.
 type Trial struct {

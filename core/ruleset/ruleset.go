@@ -167,8 +167,10 @@ func (r *Set) look(f folder, dir string, live map[folder]*rules.Bundle) error {
 	if err == nil {
 		r.loads.WithLabelValues("taken").Inc()
 		r.Log.Info("rules were taken", "tenant", f.tenant, "trial", f.trial, "version", b.Hash())
+		if before := live[f]; before == nil || before.Hash() != b.Hash() {
+			r.since[f] = clock.Real().Now()
+		}
 		live[f] = b
-		r.since[f] = clock.Real().Now()
 		r.keep(f, files, b.Hash())
 		return nil
 	}
@@ -186,8 +188,8 @@ func (r *Set) look(f folder, dir string, live map[folder]*rules.Bundle) error {
 	}
 	if b := live[f]; b != nil {
 		r.Log.Error("rules were not taken; the last good ones stay", "tenant", f.tenant, "trial", f.trial, "folder", dir, "version", b.Hash(), "rejected", rejected, "err", err)
-		if rejected == b.Hash() { // a test was changed, or an account
-			return fmt.Errorf("the rules of the folder, %s, serve; with the tests and accounts of now they would be rejected: %w", rejected, err)
+		if rejected == b.Hash() { // a test was changed, an account or a location
+			return fmt.Errorf("the rules of the folder, %s, serve; with the tests, accounts and locations of now they would be rejected: %w", rejected, err)
 		}
 		return fmt.Errorf("rejected %s, %s serves: %w", rejected, b.Hash(), err)
 	}
@@ -195,13 +197,16 @@ func (r *Set) look(f folder, dir string, live map[folder]*rules.Bundle) error {
 	return fmt.Errorf("rejected %s, and there are none from before: %w", rejected, err)
 }
 
-// load loads a folder and runs the tests that stand in it. files is nil where they could not be read.
+// load loads a folder and runs the tests that stand in it. files is nil where they could not be read. Here alone the locations that rules name
+// must be there: rules that have served go on when a location leaves the configuration.
 func (r *Set) load(f folder, dir string) (files []rules.File, b *rules.Bundle, err error) {
 	fsys := os.DirFS(dir)
 	if files, err = rules.ReadDir(fsys); err != nil {
 		return nil, nil, err
 	}
-	if b, err = rules.Load(files, r.options(f)); err == nil {
+	opt := r.options(f)
+	opt.Locations = r.Config().Tenants[f.tenant].Places()
+	if b, err = rules.Load(files, opt); err == nil {
 		err = b.Verify(fsys)
 	}
 	return files, b, err
@@ -265,10 +270,16 @@ func (r *Set) Run(ctx context.Context) error {
 // digest is what a folder holds together, and what the configuration lets it say.
 func (r *Set) digest(f folder, dir string) [sha256.Size]byte {
 	sum := digest(os.DirFS(dir))
-	if t := r.Config().Tenants[f.tenant]; t != nil && t.RulesPII {
-		sum = sha256.Sum256(append(sum[:], "personal"...))
+	t := r.Config().Tenants[f.tenant]
+	if t == nil {
+		return sum
 	}
-	return sum
+	h := sha256.New()
+	fmt.Fprintf(h, "%x %t\n", sum, t.RulesPII)
+	for _, id := range slices.Sorted(maps.Keys(t.Locations)) {
+		fmt.Fprintf(h, "%q %q\n", id, t.Locations[id].Tags)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // digest is what a folder holds together.

@@ -209,6 +209,21 @@ func TestTryTellsOnceWhatFailed(t *testing.T) {
 	}
 }
 
+// TestTryKnowsTheLocations: rules that the engine would refuse for a location's name are faulty here too; rules of elsewhere are not.
+func TestTryKnowsTheLocations(t *testing.T) {
+	s := open(t)
+	files := shop(shopRules + "warn:\n  - { name: W, message: x, locations: [nowhere-at-all] }\n")
+	var a, foreign answer
+	s.get("POST", "/console/api/rules/try", question{Files: files, Test: "shop.test.yaml", Case: 0}, &a)
+	if len(a.Problems) != 1 || a.Problems[0].Code != "E110" || a.Decision != nil {
+		t.Errorf("%+v", a)
+	}
+	s.get("POST", "/console/api/rules/try", question{Files: files, Test: "shop.test.yaml", Case: 0, Foreign: true}, &foreign)
+	if foreign.Decision == nil {
+		t.Errorf("%+v", foreign)
+	}
+}
+
 func TestTryDecidesATest(t *testing.T) {
 	s := open(t)
 	var a answer

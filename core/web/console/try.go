@@ -96,7 +96,7 @@ func (c *console) load(q *httpapi.Request, body tryBody, v *tryView) (*rules.Bun
 	}
 	opt := rules.Options{}
 	if !body.Foreign {
-		opt.Providers = c.Providers(q.Tenant)
+		opt.Providers, opt.Locations = c.Providers(q.Tenant), q.Tenant.Places()
 	}
 	b, err := rules.Load(files, opt)
 	if err != nil {
