@@ -113,6 +113,9 @@ func (l *logician) compare(n *ast.BinaryNode) *logic.Tree {
 		op, path, constant = flipped[op], l.path(n.Right), n.Left
 	}
 	if path == "" {
+		if n.Operator == "==" && (neverMakes(n.Left, n.Right) || neverMakes(n.Right, n.Left)) {
+			return &logic.Tree{Op: logic.Fixed, Text: l.written(n), Sure: l.sure(n)}
+		}
 		return l.free(n)
 	}
 	switch path {
@@ -151,6 +154,17 @@ func (l *logician) compare(n *ast.BinaryNode) *logic.Tree {
 		t.Sure = &logic.Tree{Op: logic.In, Path: path + CurrencyOf, Texts: []string{of, ""}} // where no money is given, it has none
 	}
 	return t
+}
+
+// neverMakes reports whether a node is lower(…) or upper(…) and a text has letters of the other case. What stands under != is left alone: that
+// it always holds is told of nobody's slip.
+func neverMakes(n, literal ast.Node) bool {
+	call, ok := n.(*ast.BuiltinNode)
+	text, is := literal.(*ast.StringNode)
+	if !ok || !is {
+		return false
+	}
+	return call.Name == "lower" && strings.ToLower(text.Value) != text.Value || call.Name == "upper" && strings.ToUpper(text.Value) != text.Value
 }
 
 // CurrencyOf ends the path that stands for the currency of the money at a path. It is no field, and nothing can give it by itself.
