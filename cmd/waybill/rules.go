@@ -128,7 +128,7 @@ func (p *program) tenantOfRules(conf, dir string) (*config.Tenant, error) {
 			return t, nil
 		}
 	}
-	return nil, usageError(fmt.Errorf("no tenant of %s has its rules in %s; name the folder that stands there as rules: or in trial:", conf, dir))
+	return nil, usageError(fmt.Errorf("no tenant of %s has its rules in %s; name the folder that stands there as rules, or on trial", conf, dir))
 }
 
 // loadRulesOf is loadRules for the rules of a tenant, which name its accounts and locations; nil where no configuration is known.
