@@ -26,12 +26,23 @@ func (d *diffing) basesOf(h, g *head) []map[string]string {
 		case "guard":
 			edges = append(edges, d.atBounds(base, h, g)...)
 		case "choose":
-			edges = append(edges, keyed(base, d.now.b.ruleOf(g))...)
+			edges = append(edges, d.keyed(base, d.now.b.ruleOf(g))...)
 		}
 		plain = append(plain, d.withFees(base, h.node, g.node)...)
 		plain = append(plain, d.withAmounts(base)...)
 	}
-	return slices.Concat(edges, plain, []map[string]string{{}})
+	bases := slices.Concat(edges, plain, []map[string]string{{}})
+	for _, w := range plain {
+		bases = append(bases, soon(w))
+	}
+	return bases
+}
+
+// soon is an order whose offers say when they arrive: of others, rules may say that they are too late.
+func soon(w map[string]string) map[string]string {
+	w = maps.Clone(w)
+	w["option.dropoff_in"] = cmp.Or(w["option.dropoff_in"], "30m")
+	return w
 }
 
 // about are orders to which a rule applies in both of its forms: with an offer of which a guard speaks in both, and in one alone.
@@ -91,7 +102,7 @@ func (d *diffing) amountText(n *big.Rat) string {
 // withAmounts is an order with a total and offers from which also a small share comes to something.
 func (d *diffing) withAmounts(base map[string]string) []map[string]string {
 	var out []map[string]string
-	for _, total := range []int64{40, 1000, 100_000} {
+	for _, total := range []int64{12, 40, 1000, 100_000} {
 		w := maps.Clone(base)
 		w["order.total"] = d.amountText(big.NewRat(total, 1))
 		out = append(out, w)
@@ -103,7 +114,7 @@ func (d *diffing) withAmounts(base map[string]string) []map[string]string {
 }
 
 // keyed is an order under many keys, of which a split gives some to another part where its percentages have changed.
-func keyed(base map[string]string, r anyRule) []map[string]string {
+func (d *diffing) keyed(base map[string]string, r anyRule) []map[string]string {
 	x, ok := r.(*chooseRule)
 	if !ok || x.by == nil {
 		return nil
@@ -112,10 +123,21 @@ func keyed(base map[string]string, r anyRule) []map[string]string {
 	if !slices.Contains([]string{"order.id", "order.customer_id"}, path) {
 		return nil
 	}
-	const keys = 200 // two for each hundredth
+	const keys = 300 // three for each hundredth
+	dear := soon(base)
+	if dear["order.total"] == "" {
+		dear["order.total"] = d.amountText(big.NewRat(100, 1))
+	}
+	if shared := slices.IndexFunc(x.arms, func(a arm) bool { return a.to == "rank" }); shared >= 0 { // which puts another first
+		account, _, _ := strings.Cut(x.arms[(shared+1)%len(x.arms)].to, "/")
+		dear["option.provider"], dear["option.fee"] = account, d.amountText(big.NewRat(12, 1))
+		if others := slices.DeleteFunc(slices.Clone(d.able()), func(p string) bool { return p == account }); len(others) > 0 {
+			dear["other.provider"], dear["other.dropoff_in"] = others[0], dear["option.dropoff_in"]
+		}
+	}
 	var out []map[string]string
 	for n := range keys {
-		w := maps.Clone(base)
+		w := maps.Clone(dear)
 		w[path] = fmt.Sprintf("k%d", n)
 		out = append(out, w)
 	}
@@ -256,21 +278,24 @@ func (d *diffing) withFees(base map[string]string, nodes ...*yaml.Node) []map[st
 }
 
 // pairs are two offers, each better than the other by one of the fields that a ranking reads. Between such offers the one that leads changes with
-// the weight of a field.
+// the weight of a field. Those that lie near each other come first.
 func (d *diffing) pairs(vary []variable) []map[string]string {
 	providers := d.able()
-	if len(providers) < 2 {
-		return nil
-	}
 	var out []map[string]string
-	for _, v := range vary {
-		if !strings.HasPrefix(v.path, "option.") || v.path == "option.fee" || v.path == "option.provider" {
-			continue
-		}
-		good, bad := v.ends()
-		for _, side := range [][2]string{{good, bad}, {bad, good}} {
-			out = append(out, map[string]string{"option.provider": providers[0], "other.provider": providers[1], quotesOf: these,
-				v.path: side[0], otherOffer + strings.TrimPrefix(v.path, "option."): side[1], "other.fee": d.amountText(big.NewRat(20, 1))})
+	for n := range 2 * min(len(providers)-1, 2) { // near, then far, of two pairs of providers
+		for _, v := range vary {
+			if !strings.HasPrefix(v.path, "option.") || v.path == "option.fee" || v.path == "option.provider" {
+				continue
+			}
+			low, next, high := v.ends()
+			if n%2 == 1 {
+				next = high
+			}
+			for _, side := range [][2]string{{low, next}, {next, low}} {
+				out = append(out, map[string]string{"option.provider": providers[0], "other.provider": providers[1+n/2], quotesOf: these,
+					v.path: side[0], otherOffer + strings.TrimPrefix(v.path, "option."): side[1],
+					"other.fee": d.amountText(big.NewRat(5, 1)), "order.total": d.amountText(big.NewRat(100, 1))}) // no guard of a share of it stops them
+			}
 		}
 	}
 	return out
@@ -305,7 +330,7 @@ func among(pairs []map[string]string, vary []variable) []map[string]string {
 			continue
 		}
 		for _, value := range v.some() {
-			for _, pair := range pairs {
+			for _, pair := range pairs[:min(len(pairs), 4)] {
 				w := maps.Clone(pair)
 				w[v.path] = value
 				out = append(out, w)
@@ -325,12 +350,19 @@ func (v *variable) some() []string {
 	return append(out, v.values[:min(few, len(v.values))]...)
 }
 
-// ends are two values of a field that lie apart, yet not as far as they can.
-func (v *variable) ends() (low, high string) {
-	if n := len(v.numbers); n > 0 {
-		return v.text(v.numbers[n/4]), v.text(v.numbers[n*2/3])
+// ends are a value of a field, one next to it, and one that lies further apart, yet not as far as it can.
+func (v *variable) ends() (low, next, high string) {
+	switch v.path {
+	case "option.dropoff_in", "option.pickup_in":
+		return "10m", "40m", "6h"
+	case "option.transit_days":
+		return "1", "2", "5"
 	}
-	return v.values[0], v.values[len(v.values)-1]
+	if n := len(v.numbers); n > 0 {
+		return v.text(v.numbers[n/4]), v.text(v.numbers[min(n/4+1, n-1)]), v.text(v.numbers[n*2/3])
+	}
+	n := len(v.values)
+	return v.values[0], v.values[min(1, n-1)], v.values[n-1]
 }
 
 // doubled are fields, those of an offer for a second one too.

@@ -1,6 +1,8 @@
 package rules_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/waybill-dev/waybill/rules"
@@ -71,5 +73,54 @@ func TestDiffFindsTheCommonEditsOfMoney(t *testing.T) {
 				t.Errorf("no order: %+v", changes)
 			}
 		})
+	}
+}
+
+// TestDiffFindsEditsOfTheExamples: among the other rules of whole files as well, with their guards, their choices and their times of day.
+func TestDiffFindsEditsOfTheExamples(t *testing.T) {
+	for _, c := range []struct{ folder, old, now string }{
+		{"parcel", "order.total * 0.25", "order.total * 0.9"},
+		{"parcel", "daily_budget: 900.00", "daily_budget: 1900.00"},
+		{"parcel", "on_breach: hold", "on_breach: warn"},
+		{"parcel", "on_breach: next", "on_breach: warn"},
+		{"parcel", "transit_days * 0.40", "transit_days * 4.0"},
+		{"split", "per: location", ""},
+		{"split", "0.20 : 0.08", "2.0 : 0.08"},
+		{"split", "0.20 : 0.08", "0.20 : 0.8"},
+		{"split", "max_dropoff: 2h", "max_dropoff: 3h"},
+		{"split", "roadie: 15, rank: 85", "roadie: 25, rank: 75"},
+		{"split", "location.subsidy_budget", "location.subsidy_budget * 2.0"},
+		{"restaurant", "tip: 10%", "tip: 100%"},
+		{"restaurant", "dropoff_in) * 0.12", "dropoff_in) * 1.2"},
+		{"restaurant", "pickup_late) * 0.50", "pickup_late) * 5.0"},
+		{"restaurant", "charge: 1.99", "charge: order.total * 0.5"},
+		{"restaurant", "max_fee: 11.00", "max_fee: 12.00"},
+		{"restaurant", "uber_direct: 10, rank: 90", "uber_direct: 11, rank: 89"},
+		{"restaurant", "retry: 4", "retry: 400"},
+		{"restaurant", "    per: location\n", ""},
+	} {
+		load := func(old, now string) *rules.Bundle {
+			files, err := rules.ReadDir(os.DirFS("../examples/rules/" + c.folder))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range files {
+				files[i].Data = []byte(strings.Replace(string(files[i].Data), old, now, 1))
+			}
+			b, err := rules.Load(files, rules.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		changes := rules.Diff(t.Context(), load("", ""), load(c.old, c.now))
+		if len(changes) == 0 {
+			t.Errorf("%s: %q is not there", c.folder, c.old)
+		}
+		for _, x := range changes {
+			if x.Otherwise == nil || x.NotFound != "" {
+				t.Errorf("%s, %q to %q: %+v", c.folder, c.old, c.now, x)
+			}
+		}
 	}
 }

@@ -99,10 +99,10 @@ func (t *trial) told(h *head, all bool) map[selector]bool {
 
 // What one search costs at most.
 const (
-	maxTries  = 400 // orders
-	maxHalves = 12  // between two values of a field
-	maxDrawn  = 250 // orders that are drawn
-	maxEdges  = 900 // orders along edges, beside these
+	maxTries  = 400  // orders
+	maxHalves = 12   // between two values of a field
+	maxDrawn  = 250  // orders that are drawn
+	maxEdges  = 1600 // orders along edges, beside these
 )
 
 // search looks for an order that shows a claim: first those that logic gives, then others, with other values of the fields that the rules
