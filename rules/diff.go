@@ -34,7 +34,8 @@ type Change struct {
 	NoLonger map[string]string `json:"no_longer,omitempty"`
 	Now      map[string]string `json:"now,omitempty"`
 	// Otherwise is an order about which rules that changed places decide otherwise, where the change is one of their order; or the rule, rank or
-	// none itself, where it says something else of the same orders. Both bundles have decided it. Of a let or a list it is one that is decided
+	// none itself, where it says something else of the same orders. Both bundles have decided it. Members that begin with other. are of a second offer;
+	// "quotes" is "[]" where nobody offers, and "these" where nobody does but the offers that are named. Of a let or a list it is one that is decided
 	// otherwise for that alone, all else being as it was. It is given as the other two are.
 	Otherwise map[string]string `json:"otherwise,omitempty"`
 	// Same says that both texts mean the same: the condition holds for the same orders, and what comes of it is the same.

@@ -132,7 +132,7 @@ func (d *diffing) keyed(base map[string]string, r anyRule) []map[string]string {
 		account, _, _ := strings.Cut(x.arms[(shared+1)%len(x.arms)].to, "/")
 		dear["option.provider"], dear["option.fee"] = account, d.amountText(big.NewRat(12, 1))
 		if others := slices.DeleteFunc(slices.Clone(d.able()), func(p string) bool { return p == account }); len(others) > 0 {
-			dear["other.provider"], dear["other.dropoff_in"] = others[0], dear["option.dropoff_in"]
+			dear["other.provider"], dear["other.dropoff_in"], dear[quotesOf] = others[0], dear["option.dropoff_in"], these
 		}
 	}
 	var out []map[string]string

@@ -467,3 +467,27 @@ func TestHugeQuantitiesAreNoWork(t *testing.T) {
 		t.Errorf("the subtotal is %v", got)
 	}
 }
+
+// TestSuiteTellsTheCountsOfALocation apart from those of all: each rule is told the one that it asks for, and the other may be given beside it.
+func TestSuiteTellsTheCountsOfALocation(t *testing.T) {
+	const given = "with: { budget.A.spent: 99.00, budget.A.location.spent: 1.00, quota.ups.day.used: 50, quota.ups.day.location.used: 2 }"
+	for _, c := range []struct{ rules, chosen string }{
+		{"guard: [ { name: A, daily_budget: 20.00, on_breach: next } ]\nexclude: [ { name: B, when: 'quota(\"ups\", \"day\").used > 100' } ]", "none"},
+		{"guard: [ { name: A, daily_budget: 20.00, per: location, on_breach: next } ]\nexclude: [ { name: B, when: 'quota(\"ups\", \"day\").used > 100' } ]", "ups"},
+		{"guard: [ { name: A, daily_budget: 200.00, on_breach: next } ]\nexclude: [ { name: B, when: 'quota(\"ups\", \"day\").used > 20' } ]", "none"},
+		{"guard: [ { name: A, daily_budget: 200.00, on_breach: next } ]\nexclude: [ { name: B, when: 'quota(\"ups\", \"day\", \"location\").used > 20' } ]", "ups"},
+	} {
+		b := diffed(t, c.rules)
+		s, err := rules.LoadSuite(b, rules.File{Name: "a.test.yaml", Data: []byte("tests: 1\ncases:\n  - name: x\n    " + given +
+			"\n    quotes: [ { provider: ups, fee: 9.00 } ]\n    expect: { chosen: " + c.chosen + " }\n")})
+		if err != nil {
+			t.Errorf("%s: %v", c.rules, err)
+			continue
+		}
+		for _, r := range s.Run(noGolden) {
+			if len(r.Failures) > 0 {
+				t.Errorf("%s: %v", c.rules, r.Failures)
+			}
+		}
+	}
+}

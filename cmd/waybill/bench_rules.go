@@ -59,8 +59,9 @@ func newBenchRulesCmd() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
 		Use: "rules", Short: "Measure what rules promise: speed, agreement, messages, lint, refusals", Args: cobra.NoArgs,
-		Long: "Measure what rules promise, each figure beside its goal. Where other work keeps the machine busy, the time of the processor tells\n" +
-			"more than the clock: both are printed, and a goal is met when either is within it. The exit code is 1 where a goal is missed.",
+		Long: "Measure what rules promise, each figure beside its goal. Times are held against their goals by the clock, which is what an order waits for;\n" +
+			"the time of the processor stands beside them, which other work on the machine hardly lengthens: where the clock is over and the processor is\n" +
+			"not, measure again on an idle machine. The exit code is 1 where a goal is missed.",
 		Example: "  waybill bench rules\n  waybill bench rules --expressions 10000 --orders 5000",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if min(b.decisions, b.explanations, b.orders, b.expressions, b.bundles) < 1 {
@@ -114,8 +115,8 @@ func (b *rulesBench) add(met bool, name, goal, note, value string, args ...any) 
 
 func (b *rulesBench) times(name string, t measure.Times, goal time.Duration) {
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.3g ms", millis(d)) }
-	b.add(t.P99 <= goal || t.CPU99 <= goal, name+", p99", "≤ "+ms(goal), "p50 "+ms(t.P50)+", of the processor "+ms(t.CPU50)+"; with collection of garbage "+ms(t.WithCollection),
-		"%s, of the processor %s", ms(t.P99), ms(t.CPU99))
+	b.add(t.P99 <= goal, name+", p99 by the clock", "≤ "+ms(goal),
+		"p99 of the processor "+ms(t.CPU99)+"; p50 "+ms(t.P50)+", of the processor "+ms(t.CPU50)+", with collection of garbage "+ms(t.WithCollection), "%s", ms(t.P99))
 }
 
 func (b *rulesBench) backtest() error {
@@ -126,8 +127,8 @@ func (b *rulesBench) backtest() error {
 	}
 	scale := 100_000 / float64(r.Orders)
 	wall, cpu := r.Time.Seconds()*scale, r.CPU.Seconds()*scale/2 // on two processors
-	b.add(min(wall, cpu) <= goalReplay.Seconds(), "backtest: 100,000 stored orders", "≤ 60 s", fmt.Sprintf("%d replayed, %d changed, %.0f MiB", r.Orders, r.Changed, float64(r.Bytes)/(1<<20)),
-		"%.1f s, of two processors %.1f s each", wall, cpu)
+	b.add(wall <= goalReplay.Seconds(), "backtest: 100,000 stored orders, by the clock", "≤ 60 s",
+		fmt.Sprintf("of two processors %.1f s each; %d replayed, %d changed, %.0f MiB", cpu, r.Orders, r.Changed, float64(r.Bytes)/(1<<20)), "%.1f s", wall)
 	return nil
 }
 
@@ -162,7 +163,7 @@ func (b *rulesBench) refusals() {
 	w := measure.Hostile(b.tries)
 	mib := float64(w.Bytes) / (1 << 20)
 	b.add(len(w.Taken) == 0, "hostile files taken", "0", strings.Join(w.Taken, ", "), "%d of %d", len(w.Taken), w.Files)
-	b.add(w.CPU <= goalRefuse, "the slowest refusal", "≤ 50 ms", w.Slowest, "%.1f ms, of the processor %.1f ms", millis(w.Time), millis(w.CPU))
+	b.add(w.Time <= goalRefuse, "the slowest refusal, by the clock", "≤ 50 ms", fmt.Sprintf("of the processor %.1f ms; %s", millis(w.CPU), w.Slowest), "%.1f ms", millis(w.Time))
 	b.add(mib <= goalMemory, "the largest refusal", "≤ 64 MiB", w.Largest, "%.1f MiB allocated in all", mib)
 }
 
@@ -172,7 +173,7 @@ func (b *rulesBench) lint() {
 	b.add(p.Shown == p.Found-p.Plain, "found ones whose witness shows it", "all", fmt.Sprintf("of %d more no order can tell, and lint says so", p.Plain), "%d of %d", p.Shown, p.Found-p.Plain)
 	b.bar.begin("endless files", 0)
 	w := measure.Endless()
-	b.add(w.CPU <= goalLook, "the slowest lint of an endless file", "≤ 5 s", w.Slowest, "%.1f s, of the processor %.1f s", w.Time.Seconds(), w.CPU.Seconds())
+	b.add(w.Time <= goalLook, "the slowest lint of an endless file, by the clock", "≤ 5 s", fmt.Sprintf("of the processor %.1f s; %s", w.CPU.Seconds(), w.Slowest), "%.1f s", w.Time.Seconds())
 	b.add(float64(w.Bytes)/(1<<20) <= goalMemory, "the largest lint of an endless file", "≤ 64 MiB", w.Largest, "%.1f MiB at once", float64(w.Bytes)/(1<<20))
 	b.bar.begin("random bundles", b.bundles)
 	c := measure.RandomBundles(b.bundles, b.CPUs, b.seed, b.bar.at)

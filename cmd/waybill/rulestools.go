@@ -25,7 +25,8 @@ func newRulesDiffCmd(p *program) *cobra.Command {
 		Long: "Show how two folders of rules differ, rule by rule. Where the condition of a rule means something else, an order is given to which it applied\n" +
 			"and does not any more, or the other way round, as it stands in a test; or it is said why none was found. Where the\n" +
 			"rule does something else for the same orders (another amount, bound, preference or step), and where rank or none is another, the order is one about which the two decide\n" +
-			"otherwise; two texts that mean the same are told to do so. With --format sarif or github every change is a notice at its\n" +
+			"otherwise, with what tells them apart: a total, what was spent, one or two offers (those it does not name ask the usual 10.00; where it names two\n" +
+			"there is no other), or it is said what was tried; two texts that mean the same are told to do so. With --format sarif or github every change is a notice at its\n" +
 			"rule: in the new folder, in the old one where the rule is gone.",
 		Example: "  waybill rules diff rules.old rules",
 		RunE: func(cmd *cobra.Command, args []string) error {

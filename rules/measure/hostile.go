@@ -17,7 +17,7 @@ type Worst struct {
 	Files   int
 	Taken   []string // those that were not refused, ran to their end, or were refused though within the limits
 	Slowest string
-	Time    time.Duration // of the try that took the processor least: what other work adds is left out
+	Time    time.Duration // of the quickest try by the clock
 	CPU     time.Duration // of the processor, then
 	Largest string
 	Bytes   uint64 // allocated from beginning to end, freed or not, and stacks that grew
@@ -55,7 +55,7 @@ func (w *Worst) see(name string, tries int, do func() bool) {
 	w.Files++
 	runtime.LockOSThread() // for the thread's processor time
 	defer runtime.UnlockOSThread()
-	best, clock := time.Duration(-1), time.Duration(0)
+	best, spent := time.Duration(-1), time.Duration(0)
 	for range tries {
 		var before, after runtime.MemStats
 		runtime.GC()
@@ -68,15 +68,15 @@ func (w *Worst) see(name string, tries int, do func() bool) {
 			w.Taken = append(w.Taken, name)
 			return
 		}
-		if best < 0 || used < best {
-			best, clock = used, took
+		if best < 0 || took < best {
+			best, spent = took, used
 		}
 		if bytes := after.TotalAlloc - before.TotalAlloc + max(after.StackSys, before.StackSys) - before.StackSys; bytes > w.Bytes {
 			w.Bytes, w.Largest = bytes, name
 		}
 	}
-	if best > w.CPU {
-		w.CPU, w.Time, w.Slowest = best, clock, name
+	if best > w.Time {
+		w.Time, w.CPU, w.Slowest = best, spent, name
 	}
 }
 
@@ -106,8 +106,8 @@ func Endless() Looked {
 		b.Lint(ctx)
 		used, took := threadTime()-cpu, time.Since(begun)
 		ctx.look()
-		if used > w.CPU {
-			w.CPU, w.Time, w.Slowest = used, took, name
+		if took > w.Time {
+			w.Time, w.CPU, w.Slowest = took, used, name
 		}
 		if bytes := ctx.most - before; bytes > w.Bytes {
 			w.Bytes, w.Largest = bytes, name
