@@ -32,6 +32,9 @@ type Options struct {
 	// Locations maps the ids of the pickup locations to their tags. Where there are none the names of locations and tags in the files are not
 	// checked.
 	Locations map[string][]string
+	// Taken says that these rules were in force before: entries of lists that nothing can equal are then no reason to refuse them, as older versions
+	// did not look at entries.
+	Taken bool
 	// NoPersonal refuses rules that say env: { pii: true }.
 	NoPersonal bool
 }

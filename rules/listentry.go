@@ -23,7 +23,7 @@ const maxEntriesTold = 10
 // checkEntries tells the entries of lists that can be equal to nothing that is looked for there, as an expression with the same text in it would be.
 // A list of which something is looked for that may be any text has no such entries.
 func (c *checker) checkEntries() {
-	if c.env.order == nil {
+	if c.opt.Taken {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.sought)) {

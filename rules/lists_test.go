@@ -163,6 +163,10 @@ exclude:
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+	if _, err := rules.Load(append(oneFile(file), rules.File{Name: "lists/countries.csv", Data: []byte("USA\n")}, rules.File{Name: "lists/states.csv", Data: []byte("AK\n")},
+		rules.File{Name: "lists/accounts.csv", Data: []byte("ups\n")}), rules.Options{Taken: true}); err != nil {
+		t.Errorf("rules that were taken before are refused: %v", err)
+	}
 	many := strings.Repeat("USA\nGER\n", 30)
 	_, err = read(many)
 	if _, ok = errors.AsType[*rules.CheckError](err); !ok || strings.Count(err.Error(), "lists/countries.csv:") != 10 || !strings.Contains(err.Error(), "so it is with 50 more entries") {

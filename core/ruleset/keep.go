@@ -156,7 +156,9 @@ func (r *Set) kept(f folder, name string) (*rules.Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rules.Load(files, r.options(f))
+	opt := r.options(f)
+	opt.Taken = true
+	return rules.Load(files, opt)
 }
 
 func (r *Set) keptFiles(ctx context.Context, tenant, name string) ([]rules.File, error) {
