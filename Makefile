@@ -80,9 +80,9 @@ failpoints: ## the tests of the failpoints, in a build that has them
 bench: build ## what it costs, each figure beside its floor
 	bin/waybill bench --orders $(ORDERS)
 	bin/waybill bench reload
-	bin/waybill bench rules
 	bin/waybill bench trackers
 	bin/waybill bench webhooks
+	bin/waybill bench rules
 
 chaos: build ## kill everything while ORDERS orders (default 2000) are dispatched; prove that nothing was lost, bought twice or left untold
 	$(GO) build -tags failpoint -o bin/waybill-chaos ./cmd/waybill
