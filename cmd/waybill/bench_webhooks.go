@@ -194,7 +194,7 @@ func (b *webhookBench) happen(ctx context.Context, st store.Store, service *noti
 		wg.Go(func() {
 			line := sh.Move(shipping.OutForDelivery, now, "bench")
 			tx := &store.Tx{Now: now, Shipments: []*shipment.Shipment{sh}, Changes: []store.Change{{Shipment: sh.ID, Change: line}}}
-			service.Shipment(tx, sh)
+			service.Shipment(ctx, tx, sh)
 			if err := st.Commit(ctx, "bench", tx); err != nil {
 				errs <- err
 			}

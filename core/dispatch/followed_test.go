@@ -86,7 +86,7 @@ type listener struct {
 	told []shipping.Status
 }
 
-func (l *listener) Shipment(tx *store.Tx, sh *shipment.Shipment) {
+func (l *listener) Shipment(ctx context.Context, tx *store.Tx, sh *shipment.Shipment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range tx.Changes {

@@ -25,7 +25,7 @@ import (
 // Teller writes what is to be told about an order into the transaction that moves it.
 type Teller interface {
 	// Shipment tells each line of the shipment's history that tx holds.
-	Shipment(tx *store.Tx, sh *shipment.Shipment)
+	Shipment(ctx context.Context, tx *store.Tx, sh *shipment.Shipment)
 }
 
 // Settings is what a Service works with. All members are required but Trial, Version, Teller, CallWithin, Exchanges, Notices and Registerer.
@@ -273,7 +273,7 @@ func (s *Service) changeNamed(ctx context.Context, sh *shipment.Shipment, what s
 // not, and what a carrier has answered must not be lost because nobody waits for it any more.
 func (s *Service) commit(ctx context.Context, tenant, what string, tx *store.Tx) error {
 	ctx = context.WithoutCancel(ctx)
-	s.tell(tx)
+	s.tell(ctx, tx)
 	if err := failpoint.Hit("dispatch", failpoint.Before, what); err != nil {
 		return err
 	}
@@ -285,14 +285,14 @@ func (s *Service) commit(ctx context.Context, tenant, what string, tx *store.Tx)
 }
 
 // tell has written into a transaction what is to be told of it. Lines that are only rewritten are no news.
-func (s *Service) tell(tx *store.Tx) {
+func (s *Service) tell(ctx context.Context, tx *store.Tx) {
 	if s.Teller == nil {
 		return
 	}
 	for _, sh := range tx.Shipments {
 		news := slices.ContainsFunc(tx.Changes, func(c store.Change) bool { return c.Shipment == sh.ID })
 		if news && !slices.Contains(tx.Erase, sh.ID) {
-			s.Teller.Shipment(tx, sh)
+			s.Teller.Shipment(ctx, tx, sh)
 		}
 	}
 }

@@ -242,7 +242,7 @@ func TestACarriersWordIsNotTakenBack(t *testing.T) {
 // subscriber notes the lines of which subscribers are told.
 type subscriber struct{ notes []string }
 
-func (h *subscriber) Shipment(tx *store.Tx, sh *shipment.Shipment) {
+func (h *subscriber) Shipment(ctx context.Context, tx *store.Tx, sh *shipment.Shipment) {
 	for _, c := range tx.Changes {
 		if c.Shipment == sh.ID {
 			h.notes = append(h.notes, string(c.Change.Status)+" "+c.Change.Note)

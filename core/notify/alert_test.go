@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -237,7 +238,7 @@ func TestAlertsOfTrackersAndSwitchingThemOff(t *testing.T) {
 		Status: shipping.OrderDelivered, CreatedAt: start, UpdatedAt: start}
 	tell := func(seq int, late bool) {
 		tx := &store.Tx{Now: start}
-		o.Tracker(tx, tr, []tracker.Event{{ID: strconv.Itoa(seq), Seq: seq, Late: late, Received: start, TrackingEvent: shipping.TrackingEvent{Status: shipping.OrderDelivered}}})
+		o.Tracker(context.Background(), tx, tr, []tracker.Event{{ID: strconv.Itoa(seq), Seq: seq, Late: late, Received: start, TrackingEvent: shipping.TrackingEvent{Status: shipping.OrderDelivered}}})
 		if err := o.store.Commit(t.Context(), "shop", tx); err != nil {
 			t.Fatal(err)
 		}

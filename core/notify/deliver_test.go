@@ -110,7 +110,7 @@ func TestErasureIsNoNews(t *testing.T) {
 	o := newOffice(t)
 	sh := newShipment("a", start)
 	tx := &store.Tx{Erase: []shipment.ID{sh.ID}, Changes: []store.Change{{Shipment: sh.ID, Change: shipment.Change{Status: shipping.OrderDelivered}}}}
-	if o.Shipment(tx, sh); len(tx.Messages) != 0 {
+	if o.Shipment(context.Background(), tx, sh); len(tx.Messages) != 0 {
 		t.Errorf("an erasure is told: %+v", tx.Messages)
 	}
 }

@@ -51,7 +51,7 @@ type office struct {
 func view(sh *shipment.Shipment, back []*shipment.Shipment) any {
 	v := map[string]any{"id": sh.ID, "status": sh.Status, "orderExternalId": sh.Order.ExternalID}
 	for _, r := range back {
-		v["returnRequest"] = r.Order.ExternalID
+		v["returnRequest"], v["returnStatus"], v["returnedBy"] = r.Order.ExternalID, r.Status, r.Order.DeliveryContact.Name
 	}
 	return v
 }
@@ -109,7 +109,7 @@ func (o *office) tryHappen(order string, status shipping.Status) error {
 	}
 	line := sh.Move(status, o.clock.Now(), "system", shipment.WithNote("OF( out for delivery )"))
 	tx := &store.Tx{Now: o.clock.Now(), Shipments: []*shipment.Shipment{sh}, Changes: []store.Change{{Shipment: sh.ID, Change: line}}}
-	o.Shipment(tx, sh)
+	o.Shipment(context.Background(), tx, sh)
 	return o.store.Commit(context.Background(), "shop", tx)
 }
 

@@ -101,7 +101,8 @@ func (s *Service) offer(ctx context.Context, t Told) result {
 	return r
 }
 
-// returnsOf reads the returns of what a message in our own shape is about.
+// returnsOf are the returns of what a message in our own shape is about: those of its snapshot, so that each try sends the same, but for one that
+// was erased since. Those of a message that an earlier version has written are read.
 func (s *Service) returnsOf(ctx context.Context, t Told) (back []*shipment.Shipment, err error) {
 	var ids []shipment.ID
 	switch snap := t.Snapshot; {
@@ -112,9 +113,16 @@ func (s *Service) returnsOf(ctx context.Context, t Told) (back []*shipment.Shipm
 		ids = snap.Tracker.Returns
 	}
 	for _, id := range ids {
+		i := slices.IndexFunc(t.Snapshot.Back, func(sh *shipment.Shipment) bool { return sh.ID == id })
+		if i < 0 && len(t.Snapshot.Back) > 0 { // it could not be read then
+			continue
+		}
 		sh, err := s.Store.Shipment(ctx, t.Subscription.Tenant, id)
 		if err != nil {
 			return nil, fmt.Errorf("read return %s: %w", id, err)
+		}
+		if i >= 0 && sh.ErasedAt.IsZero() {
+			sh = t.Snapshot.Back[i]
 		}
 		back = append(back, sh)
 	}

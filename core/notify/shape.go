@@ -42,6 +42,8 @@ type Snapshot struct {
 	Tracker  *tracker.Tracker   `json:"tracker,omitempty"`
 	Entered  []tracker.Event    `json:"entered,omitempty"` // of Tracker: the events that have just entered
 	Data     json.RawMessage    `json:"data,omitempty"`    // of other topics
+	// Back are the returns of the shipment or tracker as they were then, oldest first. Messages of earlier versions have none.
+	Back []*shipment.Shipment `json:"back,omitempty"`
 }
 
 // Told is a message on its way to one subscription.
@@ -50,7 +52,7 @@ type Told struct {
 	Subscription *store.Subscription
 	Message      store.Message
 	Snapshot     Snapshot
-	// Back are the returns of what the snapshot shows, oldest first, as they are when the message is sent.
+	// Back are the returns of what the snapshot shows, oldest first, as they were then, but without words of people where they are erased by now.
 	Back []*shipment.Shipment
 }
 

@@ -2,12 +2,15 @@ package notify_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -66,12 +69,12 @@ func TestShapes(t *testing.T) {
 			Time: shipping.At(start), CarrierCode: "OF", CarrierWords: "Out", Status: status, City: "Boston"}}
 	}
 	entered := []tracker.Event{event(1, shipping.InTransit), event(2, shipping.InTransit), event(3, shipping.OrderDelivered)}
-	o.Tracker(tx, of(tracker.OfAPI), entered)
-	o.Tracker(tx, of(tracker.OfShipment), entered) // is told with its shipment
+	o.Tracker(context.Background(), tx, of(tracker.OfAPI), entered)
+	o.Tracker(context.Background(), tx, of(tracker.OfShipment), entered) // is told with its shipment
 	foreign, quiet := of(tracker.OfShip24), of(tracker.OfShip24)
 	foreign.ID, quiet.ID, quiet.Stopped = "65f0a1b2c3d4e5f600112234", "65f0a1b2c3d4e5f600112235", tracker.StopUnsubscribed
-	o.Tracker(tx, foreign, entered[2:])
-	o.Tracker(tx, quiet, entered[2:]) // nobody wants to know
+	o.Tracker(context.Background(), tx, foreign, entered[2:])
+	o.Tracker(context.Background(), tx, quiet, entered[2:]) // nobody wants to know
 	if len(tx.Messages) != 4 {
 		t.Errorf("%d messages of one tracker, want one for each run of a status", len(tx.Messages))
 	}
@@ -107,6 +110,42 @@ func TestReturnsAreShownWithTheirOrigin(t *testing.T) {
 	}
 	if got := told.(map[string]any)["data"].(map[string]any)["shipment"].(map[string]any)["returnRequest"]; got != "7709-001-R1" {
 		t.Errorf("the return is told as %v", got)
+	}
+}
+
+// TestAReturnIsToldAsItWas: each try sends the same, whatever has become of the return meanwhile; but nothing of one that was erased.
+func TestAReturnIsToldAsItWas(t *testing.T) {
+	for name, erase := range map[string]bool{"it has moved on": false, "it is erased": true} {
+		t.Run(name, func(t *testing.T) {
+			o, s := newOffice(t), newSubscriber(t, nil)
+			o.subscribe(s.URL, "shipment.order_delivered")
+			o.happen("7709-001-R1", shipping.OrderDispatched)
+			back := o.orders["7709-001-R1"]
+			o.happen("7709-001", shipping.OutForDelivery)
+			o.orders["7709-001"].Returns = []shipment.ID{back.ID}
+			s.say(with(http.StatusServiceUnavailable))
+			o.happen("7709-001", shipping.OrderDelivered)
+			o.due()
+			s.say(nil)
+			o.happen("7709-001-R1", shipping.InTransit)
+			if erase {
+				back.Erase(o.clock.Now())
+				if err := o.store.Commit(t.Context(), "shop", &store.Tx{Now: o.clock.Now(), Shipments: []*shipment.Shipment{back}, Erase: []shipment.ID{back.ID}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			o.pass(6 * time.Second)
+			list := s.all()
+			if len(list) != 2 {
+				t.Fatalf("told %d times, want twice", len(list))
+			}
+			if !bytes.Contains(list[0].body, []byte("Ann Example")) || erase == bytes.Contains(list[1].body, []byte("Ann Example")) {
+				t.Errorf("first %s\nthen %s", list[0].body, list[1].body)
+			}
+			if !erase && !bytes.Equal(list[0].body, list[1].body) {
+				t.Errorf("first %s\nthen %s", list[0].body, list[1].body)
+			}
+		})
 	}
 }
 

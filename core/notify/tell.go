@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -35,26 +36,46 @@ type Event struct {
 
 // Shipment puts a message for each line of the shipment's history that tx holds. Lines that are written again without words when an
 // order is erased are no news.
-func (s *Service) Shipment(tx *store.Tx, sh *shipment.Shipment) {
+func (s *Service) Shipment(ctx context.Context, tx *store.Tx, sh *shipment.Shipment) {
 	if slices.Contains(tx.Erase, sh.ID) {
 		return
 	}
+	back := s.returnsIn(ctx, tx, sh.Tenant, sh.Returns)
 	for _, c := range tx.Changes {
 		if c.Shipment != sh.ID {
 			continue
 		}
 		line := c.Change
 		s.Tell(tx, sh.Tenant, Event{Subject: store.ShipmentSubject(string(sh.ID)), Seq: line.Seq + 1, Topic: topicOf("shipment", line.Status), At: line.At,
-			Snapshot: Snapshot{Shipment: sh, Change: &line}})
+			Snapshot: Snapshot{Shipment: sh, Change: &line, Back: back}})
 	}
+}
+
+// returnsIn are the returns of these ids as they are once tx is committed. One that cannot be read is not told of: the event itself must not fail
+// for it.
+func (s *Service) returnsIn(ctx context.Context, tx *store.Tx, tenant string, ids []shipment.ID) (back []*shipment.Shipment) {
+	for _, id := range ids {
+		if i := slices.IndexFunc(tx.Shipments, func(sh *shipment.Shipment) bool { return sh.ID == id }); i >= 0 {
+			back = append(back, tx.Shipments[i])
+			continue
+		}
+		sh, err := s.Store.Shipment(ctx, tenant, id)
+		if err != nil {
+			s.Log.Error("a return cannot be told of with what it belongs to", "shipment_id", id, "err", err)
+			continue
+		}
+		back = append(back, sh)
+	}
+	return back
 }
 
 // Tracker puts a message for each run of events of one status that have entered together; a run's number is that of its last event.
 // What follows a booking of ours is told with its shipment, and an event whose status nobody knows as one in transit.
-func (s *Service) Tracker(tx *store.Tx, t *tracker.Tracker, entered []tracker.Event) {
+func (s *Service) Tracker(ctx context.Context, tx *store.Tx, t *tracker.Tracker, entered []tracker.Event) {
 	if t.Surface == tracker.OfShipment || !t.ErasedAt.IsZero() {
 		return
 	}
+	back := s.returnsIn(ctx, tx, t.Tenant, t.Returns)
 	for len(entered) > 0 {
 		n := 1
 		for n < len(entered) && entered[n].Status == entered[0].Status {
@@ -67,7 +88,7 @@ func (s *Service) Tracker(tx *store.Tx, t *tracker.Tracker, entered []tracker.Ev
 			status = shipping.InTransit
 		}
 		s.Tell(tx, t.Tenant, Event{Subject: store.TrackerSubject(string(t.ID)), Seq: last.Seq, Topic: topicOf("tracker", status), At: last.Received,
-			Snapshot: Snapshot{Tracker: t, Entered: run}})
+			Snapshot: Snapshot{Tracker: t, Entered: run, Back: back}})
 	}
 }
 

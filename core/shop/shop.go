@@ -76,16 +76,18 @@ type Teller struct {
 var _ tracking.Teller = Teller{}
 
 // Shipment implements tracking.Teller.
-func (t Teller) Shipment(tx *store.Tx, sh *shipment.Shipment) { t.Next.Shipment(tx, sh) }
+func (t Teller) Shipment(ctx context.Context, tx *store.Tx, sh *shipment.Shipment) {
+	t.Next.Shipment(ctx, tx, sh)
+}
 
 // Tracker implements tracking.Teller.
-func (t Teller) Tracker(tx *store.Tx, tr *tracker.Tracker, entered []tracker.Event) {
+func (t Teller) Tracker(ctx context.Context, tx *store.Tx, tr *tracker.Tracker, entered []tracker.Event) {
 	switch tr.Surface {
 	case tracker.OfTracktor:
 		tx.PutJobs = append(tx.PutJobs, settleJob(tr.Tenant, orderOf(tr), t.Clock.Now()))
 	case tracker.OfShop:
 	default:
-		t.Next.Tracker(tx, tr, entered)
+		t.Next.Tracker(ctx, tx, tr, entered)
 	}
 }
 

@@ -63,7 +63,7 @@ func (s *Service) change(ctx context.Context, t *tracker.Tracker, what string, f
 		}
 		told := t.News(n.entered)
 		if s.Teller != nil && len(told) > 0 {
-			s.Teller.Tracker(tx, t, told)
+			s.Teller.Tracker(ctx, tx, t, told)
 		}
 		err = s.commit(ctx, t.Tenant, what, tx)
 		if err == nil {
@@ -141,7 +141,7 @@ func (s *Service) move(ctx context.Context, tx *store.Tx, t *tracker.Tracker, n 
 		tx.Usage = append(tx.Usage, store.UsageDelta{Account: a.Account, Day: sh.Day(a.IntendedAt), Open: -1})
 	}
 	if s.Teller != nil && len(lines) > 0 {
-		s.Teller.Shipment(tx, sh)
+		s.Teller.Shipment(ctx, tx, sh)
 	}
 	return nil
 }

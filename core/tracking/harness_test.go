@@ -126,7 +126,7 @@ type ear struct {
 	told []string
 }
 
-func (e *ear) Shipment(tx *store.Tx, sh *shipment.Shipment) {
+func (e *ear) Shipment(ctx context.Context, tx *store.Tx, sh *shipment.Shipment) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range tx.Changes {
@@ -134,7 +134,7 @@ func (e *ear) Shipment(tx *store.Tx, sh *shipment.Shipment) {
 	}
 }
 
-func (e *ear) Tracker(_ *store.Tx, _ *tracker.Tracker, entered []tracker.Event) {
+func (e *ear) Tracker(_ context.Context, _ *store.Tx, _ *tracker.Tracker, entered []tracker.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, ev := range entered {

@@ -46,7 +46,7 @@ func (s *Service) Create(ctx context.Context, c usecase.Caller, r CreateRequest)
 	}
 	tx := &store.Tx{Trackers: []*tracker.Tracker{t}, Unpark: n.unpark, PutJobs: s.wake(t)}
 	if told := t.News(n.entered); s.Teller != nil && len(told) > 0 {
-		s.Teller.Tracker(tx, t, told)
+		s.Teller.Tracker(ctx, tx, t, told)
 	}
 	if r.IdempotencyKey != "" {
 		tx.Keys = []store.IdempotencyKey{{Key: r.IdempotencyKey, Hash: r.BodyHash, Tracker: t.ID, Expires: now.Add(keyLife)}}

@@ -172,7 +172,7 @@ func (s *Service) moveAlone(ctx context.Context, sh *shipment.Shipment, a *shipm
 		tx.Usage = append(tx.Usage, store.UsageDelta{Account: a.Account, Day: sh.Day(a.IntendedAt), Open: -1})
 	}
 	if s.Teller != nil && len(lines) > 0 {
-		s.Teller.Shipment(tx, sh)
+		s.Teller.Shipment(ctx, tx, sh)
 	}
 	return s.commit(ctx, sh.Tenant, "status", tx)
 }

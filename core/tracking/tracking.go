@@ -81,7 +81,7 @@ type UseCases interface {
 // Teller writes what is to be told about an event into the transaction that makes it.
 type Teller interface {
 	// Shipment tells each line of the shipment's history that tx holds.
-	Shipment(tx *store.Tx, sh *shipment.Shipment)
+	Shipment(ctx context.Context, tx *store.Tx, sh *shipment.Shipment)
 	// Tracker tells the events that have just entered.
-	Tracker(tx *store.Tx, t *tracker.Tracker, entered []tracker.Event)
+	Tracker(ctx context.Context, tx *store.Tx, t *tracker.Tracker, entered []tracker.Event)
 }
