@@ -29,7 +29,8 @@ const courier = "courier"
 // booking has just ceased to be one of the account's open ones. Only news of the live booking move the order. A late one, or
 // one of an attempt that has ended, enters the history and moves nothing. While we ask the carrier to cancel, its word that the
 // booking has ended is left to whoever hears the answer: that one knows what the order is to become. A cancellation that is kept, and of
-// which the carrier was not asked yet, is done with that. So is one that the merchant has made at the carrier itself: the order is cancelled.
+// which the carrier was not asked yet, is done with that. So is one that the merchant has made at the carrier itself: the order is cancelled. Of
+// a number that is a person's word alone that may have been another order's: then the order can be tried again.
 func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Change, over bool) {
 	a := s.Attempt(number)
 	if a == nil || !s.ErasedAt.IsZero() {
@@ -43,7 +44,7 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 			moves = false
 		}
 		wished := moves && !h.Person && s.Cancel != nil && gone(a, s, h.Status)
-		withdrawn := moves && !h.Person && !wished && h.withdrawn()
+		withdrawn := moves && !h.Person && !wished && h.withdrawn() && !a.told()
 		switch {
 		case wished:
 			h = s.wished(h)
@@ -136,6 +137,9 @@ func (s *Shipment) wished(h Heard) Heard {
 func (h Heard) withdrawn() bool {
 	return h.Status == shipping.OrderCancelled && h.Reason != nil && h.Reason.Code == shipping.CancelledByMerchant
 }
+
+// told reports whether the numbers of the attempt's booking are a person's word that the carrier has not confirmed.
+func (a *Attempt) told() bool { return a.Doubt != nil && a.Doubt.Told }
 
 // unasked is a carrier's own cancellation: the order can be tried again.
 func unasked(h Heard) Heard {

@@ -184,6 +184,11 @@ func TestAMerchantsOwnCancellationEndsTheOrder(t *testing.T) {
 	if lines, _ := hear(kept, shipping.OrderCancelled, withdrawn); kept.Status != shipping.OrderCancelled || lines[0].User != "shop" || kept.Cancel != nil {
 		t.Errorf("of what was to be cancelled: %s, %+v", kept.Status, lines)
 	}
+	told := booked("courier") // the number is a person's word: the parcel may be another's
+	told.Attempts[0].Doubt = &shipment.Doubt{Told: true, ByPerson: "anna"}
+	if hear(told, shipping.OrderCancelled, withdrawn); told.Status != shipping.ErrorException || !told.Retryable() || told.Attempts[0].State != shipment.Ended {
+		t.Errorf("of a number that is a person's word: %s, %s", told.Status, told.Attempts[0].State)
+	}
 	for name, own := range map[string]func(*shipment.Heard){"without a reason": func(*shipment.Heard) {}, "for its own": func(h *shipment.Heard) { h.Reason = &shipping.EventReason{Code: "OTHER"} }} {
 		s := booked("courier")
 		hear(s, shipping.OrderCancelled, own)
