@@ -289,7 +289,7 @@ func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *ship
 	}
 	if unknown && (cerr.Code == carrier.BookingNotFound || refusedForGood(cerr)) {
 		// One of those whose answers were lost may have done it, and the carrier refuses to do it twice, in whatever words.
-		return done, trace, s.afterLost(cctx, a, acc, cerr)
+		return done, trace, s.afterLost(cctx, sh, a, acc, cerr)
 	}
 	return done, trace, cerr
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waybill-dev/waybill/core/dispatch"
 	"github.com/waybill-dev/waybill/core/shipment"
 	"github.com/waybill-dev/waybill/sdk/carrier"
 	"github.com/waybill-dev/waybill/sdk/shipping"
@@ -167,4 +168,39 @@ func TestWhoSpeaksOfDuplicatesForEverIsRefusing(t *testing.T) {
 			e.wantUsage("doordash", 0, 0)
 		})
 	}
+}
+
+// What was booked long before the attempt that found it is looked for since then: a cancellation whose answer was lost, and which the carrier
+// then refuses, is not taken for done because the booking is older than the attempt.
+func TestAnOldBookingThatWasAdoptedIsSeenOn(t *testing.T) {
+	dd := duplicates(false, false, true)
+	e := newEngine(t, dd)
+	booked := e.clock.Now()
+	all := dd.bookings
+	dd.onFind = func(r carrier.FindRequest) error { // shows what was booked in the time that is asked about
+		for ref := range all {
+			all[ref][0].BookedAt = shipping.At(booked)
+		}
+		if dd.bookings = all; booked.Before(r.From) {
+			dd.bookings = map[string][]carrier.Booking{}
+		}
+		return nil
+	}
+	e.mustCreate("o1", func(r *dispatch.CreateRequest) { r.Order.DispatchAt = shipping.At(booked.Add(72 * time.Hour)) })
+	e.pass(73 * time.Hour)
+	e.wantLive("o1", "doordash")
+	asked := 0
+	dd.set(func(f *fakeCarrier) {
+		f.onCancel = func(carrier.CancelRequest) (bool, error) {
+			if asked++; asked == 1 {
+				return false, lost()
+			}
+			return false, refusal(carrier.CancelRefused)
+		}
+	})
+	if _, err := e.Cancel(t.Context(), e.who, "o1", ""); err == nil {
+		t.Error("a cancellation that the carrier refuses was answered as done")
+	}
+	dd.set(func(f *fakeCarrier) { f.bookings = all })
+	e.wantLive("o1", "doordash")
 }

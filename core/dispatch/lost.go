@@ -13,13 +13,13 @@ import (
 // booking is cancelled, the refusal stands where one shows that it is not, and else nobody knows, so that it is asked for again. That
 // nothing shows under the reference is a witness only where the carrier's silence proves anything, and the booking is of that reference:
 // a number that is a person's word never shows there. A carrier that cannot be looked at is taken at its word.
-func (s *Service) afterLost(ctx context.Context, a *shipment.Attempt, acc Account, refusal *carrier.Error) *carrier.Error {
+func (s *Service) afterLost(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, acc Account, refusal *carrier.Error) *carrier.Error {
 	m, ok := acc.Manifest()
 	if !ok {
 		return unknownAfter(nil)
 	}
 	if m.Has(carrier.CanFind) {
-		found, err := acc.Find(ctx, carrier.FindRequest{Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: s.Clock.Now().Add(findSlack)})
+		found, err := acc.Find(ctx, s.findRequest(sh, a))
 		mine := slices.DeleteFunc(slices.Clone(found), func(b carrier.Booking) bool { return !own(a, b) })
 		switch {
 		case err != nil:

@@ -163,13 +163,9 @@ func (s *Service) look(ctx context.Context, sh *shipment.Shipment, a *shipment.A
 
 // find asks the carrier what it has under the attempt's reference. Each booking that is answered has a number.
 func (s *Service) find(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, acc Account) ([]carrier.Booking, *carrier.Error) {
-	from := a.IntendedAt
-	if duplicated(a) { // it was booked before
-		from = sh.CreatedAt
-	}
-	found, err := acc.Find(ctx, carrier.FindRequest{
-		Reference: a.Reference, From: from.Add(-findSlack), To: s.Clock.Now().Add(findSlack), LabelFormat: a.LabelFormat,
-	})
+	r := s.findRequest(sh, a)
+	r.LabelFormat = a.LabelFormat
+	found, err := acc.Find(ctx, r)
 	if err != nil {
 		return nil, carrierError(err)
 	}
@@ -178,6 +174,19 @@ func (s *Service) find(ctx context.Context, sh *shipment.Shipment, a *shipment.A
 			Message: "The adapter found a booking without any number of it, or with what cannot be one."}
 	}
 	return found, nil
+}
+
+// findRequest asks for what was booked under the attempt's reference: since its intent, or before, where it is the booking of an earlier time
+// that a store which was restored knew nothing of.
+func (s *Service) findRequest(sh *shipment.Shipment, a *shipment.Attempt) carrier.FindRequest {
+	from := a.IntendedAt
+	if duplicated(a) {
+		from = sh.CreatedAt
+	}
+	if b := a.Booking; b != nil && !b.BookedAt.IsZero() && b.BookedAt.Before(from) {
+		from = clock.Later(b.BookedAt, sh.CreatedAt)
+	}
+	return carrier.FindRequest{Reference: a.Reference, From: from.Add(-findSlack), To: s.Clock.Now().Add(findSlack)}
 }
 
 // refusedForGood reports whether the carrier itself has said no, so that asking the same again is of no use: not busy, not
