@@ -84,7 +84,7 @@ func (s *Service) canEdit(sh *shipment.Shipment) bool {
 // notInformed warns of an order that was changed since it was booked, in what its carrier was not told.
 const notInformed = "PROVIDER_NOT_INFORMED"
 
-// uninformed has the order say so, for everyone who reads it, until the carrier takes a change or the order is booked anew: each tells
+// uninformed has the order say so, for everyone who reads it, until the carrier takes a change or is asked for another booking: each tells
 // it all of the order.
 func uninformed(sh *shipment.Shipment, a *shipment.Attempt) {
 	informed(sh)

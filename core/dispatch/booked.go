@@ -84,7 +84,6 @@ func (s *Service) success(sh *shipment.Shipment, a *shipment.Attempt, found []ca
 	}
 	tx := &store.Tx{}
 	s.take(sh, a, b, tx)
-	informed(sh)
 	s.watchPickup(sh, a, tx)
 	sh.Failure = nil
 	line := sh.Move(shipping.OrderDispatched, now, user, shipment.WithAttempt(a.Number))

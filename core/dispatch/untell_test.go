@@ -199,3 +199,27 @@ func TestANumberIsNotTakenBackWhileItIsCancelled(t *testing.T) {
 		t.Errorf("status %s, %v", e.get("o1").Status, err)
 	}
 }
+
+// Another number for the same booking tells the carrier nothing: that it was not told of an edit stands on.
+func TestAnotherNumberInformsNobody(t *testing.T) {
+	e, dash := byWord(t)
+	dash.set(func(f *fakeCarrier) {
+		f.manifest.Abilities = slices.DeleteFunc(f.manifest.Abilities, func(a carrier.Ability) bool { return a == carrier.CanEdit })
+	})
+	ring := "Ring twice"
+	if _, err := e.edit("o1", func(o *shipment.Order) { o.DeliveryInstructions = &ring }); err != nil {
+		t.Fatal(err)
+	}
+	warned := func() bool {
+		return slices.ContainsFunc(e.get("o1").Warnings, func(w shipment.Warning) bool { return w.Code == "PROVIDER_NOT_INFORMED" })
+	}
+	if !warned() {
+		t.Fatal("no warning")
+	}
+	if err := e.tell("o1", "D-78"); err != nil {
+		t.Fatal(err)
+	}
+	if a := e.get("o1").Live(shipment.Forward); a == nil || a.Booking.TrackingID != "D-78" || !warned() {
+		t.Errorf("attempt %+v, warned %v", a, warned())
+	}
+}

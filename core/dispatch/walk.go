@@ -393,6 +393,7 @@ func (s *Service) intend(ctx context.Context, sh *shipment.Shipment, e *estimate
 			}
 			sh.Offers = e.keep(sh, now)
 		}
+		informed(sh) // who is asked to book is told all of the order
 		fee, err := choice.Fee.Add(choice.Charge)
 		if err != nil {
 			return nil, fmt.Errorf("fee of order %s: %w", sh.ID, err)
