@@ -76,18 +76,20 @@ type Attempt struct {
 	Reference string                `json:"reference"`
 	State     shipment.AttemptState `json:"state"`
 	// IntendedAt is just before the carrier was asked.
-	IntendedAt time.Time      `json:"intendedAt"`
-	Deadline   time.Time      `json:"deadline,omitzero"` // of the call
-	Needs      string         `json:"needs,omitempty"`   // "attention" where a person must decide
-	Entity     string         `json:"entity,omitempty"`
-	Tracking   string         `json:"tracking,omitempty"` // number
-	Parcels    []string       `json:"parcels,omitempty"`  // their numbers, as far as they have other ones
-	Amount     shipping.Money `json:"amount,omitzero"`
-	Quoted     bool           `json:"quoted,omitempty"` // the amount is the quote's: the carrier has not said what the booking costs
-	Tip        shipping.Money `json:"tip,omitzero"`     // asked for, beside the amount, at carriers that pass tips on
-	Refund     shipping.Money `json:"refund,omitzero"`  // without currency where the carrier has not said
-	ByHand     bool           `json:"byHand,omitempty"` // a person has said that it was delivered
-	Told       bool           `json:"told,omitempty"`   // the number is a person's word, which the carrier has not confirmed
+	IntendedAt time.Time `json:"intendedAt"`
+	// BookedAt is when the booking was made that the attempt has; of one that was adopted it may be long before.
+	BookedAt time.Time      `json:"bookedAt,omitzero"`
+	Deadline time.Time      `json:"deadline,omitzero"` // of the call
+	Needs    string         `json:"needs,omitempty"`   // "attention" where a person must decide
+	Entity   string         `json:"entity,omitempty"`
+	Tracking string         `json:"tracking,omitempty"` // number
+	Parcels  []string       `json:"parcels,omitempty"`  // their numbers, as far as they have other ones
+	Amount   shipping.Money `json:"amount,omitzero"`
+	Quoted   bool           `json:"quoted,omitempty"` // the amount is the quote's: the carrier has not said what the booking costs
+	Tip      shipping.Money `json:"tip,omitzero"`     // asked for, beside the amount, at carriers that pass tips on
+	Refund   shipping.Money `json:"refund,omitzero"`  // without currency where the carrier has not said
+	ByHand   bool           `json:"byHand,omitempty"` // a person has said that it was delivered
+	Told     bool           `json:"told,omitempty"`   // the number is a person's word, which the carrier has not confirmed
 	// Cancelling says that the carrier is being asked to cancel the booking, and no person is asked about that.
 	Cancelling bool `json:"cancelling,omitempty"`
 	// Over says of a live booking that it is no open one of its account any more: it could not be delivered, or nobody tells of it.
@@ -120,7 +122,7 @@ func OrderOf(sh *shipment.Shipment) Order {
 		}
 		if a.Booking != nil {
 			x.Entity, x.Tracking, x.Amount, x.Quoted = a.Booking.CarrierRef, a.Booking.TrackingID, a.Booking.Amount, a.Booking.Quoted
-			x.Tip = tip(sh, a)
+			x.Tip, x.BookedAt = tip(sh, a), a.Booking.BookedAt
 			for _, p := range a.Booking.Parcels {
 				if !x.bears(p.Number) {
 					x.Parcels = append(x.Parcels, p.Number)

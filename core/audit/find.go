@@ -118,7 +118,11 @@ func ask(ctx context.Context, o Order, a Attempt, now time.Time, account func(te
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	if m.Has(carrier.CanFind) {
-		found, err := acc.Find(ctx, carrier.FindRequest{Reference: a.Reference, From: a.IntendedAt.Add(-findSlack), To: now.Add(findSlack)})
+		from := a.IntendedAt
+		if !a.BookedAt.IsZero() && a.BookedAt.Before(from) {
+			from = a.BookedAt
+		}
+		found, err := acc.Find(ctx, carrier.FindRequest{Reference: a.Reference, From: from.Add(-findSlack), To: now.Add(findSlack)})
 		if err != nil {
 			return nil, "", err
 		}

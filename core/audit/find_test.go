@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ type finder struct {
 func (f *finder) Manifest() (carrier.Manifest, bool) { return f.manifest, true }
 
 func (f *finder) Find(_ context.Context, r carrier.FindRequest) ([]carrier.Booking, error) {
-	return f.held[r.Reference], f.err
+	return slices.DeleteFunc(slices.Clone(f.held[r.Reference]), func(b carrier.Booking) bool { return !b.BookedAt.IsZero() && b.BookedAt.Before(r.From) }), f.err
 }
 
 // Track knows the numbers in tracked, with an event for each status, the last first.
@@ -251,5 +252,18 @@ func TestAnEndSetByHandIsHeldAgainstTheCarrier(t *testing.T) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// TestABookingOlderThanItsAttemptIsLookedFor: one that was adopted by a store which was restored is asked about since it was made.
+func TestABookingOlderThanItsAttemptIsLookedFor(t *testing.T) {
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	booked := now.Add(-72 * time.Hour)
+	sh := &shipment.Shipment{Tenant: "acme", ID: "s1", Order: shipment.Order{ExternalID: "o1"}, Status: shipping.OrderDispatched, Attempts: []shipment.Attempt{{Number: 1,
+		Kind: shipment.Forward, Account: "ups", Adapter: "ups", Reference: "r1", State: shipment.Adopted, IntendedAt: now, Booking: &shipment.Booking{CarrierRef: "e1", BookedAt: booked}}}}
+	ups := &finder{manifest: carrier.Manifest{Abilities: []carrier.Ability{carrier.CanFind}, Absence: carrier.Proven},
+		held: map[string][]carrier.Booking{"r1": {{Reference: "r1", CarrierRef: "e1", BookedAt: shipping.At(booked)}}}}
+	if r := asked(t, []audit.Order{audit.OrderOf(sh)}, now, func(string, string) (audit.Account, bool) { return ups, true }); len(r.Differences) != 0 {
+		t.Errorf("differences: %+v", r.Differences)
 	}
 }
