@@ -25,13 +25,17 @@ func (said *told) editRefused() bool {
 // keptAlone reports whether the order's edit was kept by the engine while its carrier was certainly not told: the order says so, it was asked
 // once, and it has the only booking.
 func (said *told) keptAlone(o *owned) bool {
-	booked := 0
+	return o.uninformed && said.edited == http.StatusOK && said.editInDark == 0 && o.booked() == 1
+}
+
+// booked is how often the order was booked.
+func (o *owned) booked() (n int) {
 	for i := range o.attempts {
 		if o.attempts[i].Booking != nil {
-			booked++
+			n++
 		}
 	}
-	return o.uninformed && said.edited/100 == 2 && said.editInDark == 0 && booked == 1
+	return n
 }
 
 // instructions are those that the carrier may have been told last: the order's own, or those from before an edit that it did not take. One
@@ -99,11 +103,11 @@ func (x *examination) consigned(o *owned, said *told, h *held, details jsontext.
 var untouched = map[string]string{"ups": "LABEL_CREATED", "doordash": "created"}
 
 // heldBack checks that a carrier had grounds to refuse what the history, or the answer to a caller, says it has refused: the booking has left the state in which it
-// grants a cancellation, and none goes back there. For refused edits the engine is believed on its word: a carrier's book does not keep the
-// grounds.
+// grants a cancellation, and none goes back there. Of an order that was booked again since it is not known which booking that was about. For
+// refused edits the engine is believed on its word: a carrier's book does not keep the grounds.
 func (x *examination) heldBack(o *owned, said *told, h *held, state string) {
 	written := x.refused(o.id, cancelRefused)
-	if !written && said.cancelled != http.StatusForbidden {
+	if !written && said.cancelled != http.StatusForbidden || o.booked() > 1 {
 		return
 	}
 	x.grounds++

@@ -222,6 +222,11 @@ func TestARefusalNeedsGrounds(t *testing.T) {
 		if x.heldBack(&owned{id: "o"}, &told{cancelled: c.answered}, &held{carrier: c.carrier}, c.state); len(x.found) != c.want {
 			t.Errorf("%s: found %+v, want %d", name, x.found, c.want)
 		}
+		again := &owned{id: "o", attempts: []shipment.Attempt{{Booking: &shipment.Booking{}}, {Booking: &shipment.Booking{}}}}
+		x.found = nil
+		if x.heldBack(again, &told{cancelled: c.answered}, &held{carrier: c.carrier}, c.state); len(x.found) > 0 {
+			t.Errorf("%s, and booked again since: found %+v", name, x.found)
+		}
 	}
 }
 
