@@ -14,8 +14,8 @@ import (
 const RecordSchema = 3
 
 // meaningSchema is the first schema of which the records mean by an expression what stands there. Those before it come from versions in which a rule
-// failed when it named a let that does, whether or not it came to it; in which numbers could be divided by zero; and in which a tip below zero was
-// none, and a charge below zero could be more than the fee, without a word. They are computed again, explained and varied as they were made.
+// failed when it named a let that does, whether or not it came to it; in which numbers could be divided by zero; in which texts could be as long as
+// they liked for a pattern; and in which a tip below zero was none, and a charge below zero could be more than the fee, without a word. They are computed again, explained and varied as they were made.
 const meaningSchema = 3
 
 // shapeSchema is the newest schema with the meaning of a schema.

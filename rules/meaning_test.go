@@ -290,3 +290,20 @@ func TestCoverageCountsLetsThatWereReached(t *testing.T) {
 		}
 	}
 }
+
+// TestOldRecordsTakeNoStepsForTexts: when they were made, no text was too long for a pattern.
+func TestOldRecordsTakeNoStepsForTexts(t *testing.T) {
+	b, err := rules.Load(oneFile(meaningHead+"exclude: [ { name: Odd, when: 'order.id matches \"(a{30}b?)+$\"' } ]\n"), rules.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := rules.Input{Order: rules.Order{ID: strings.Repeat("x", 20_000)}}
+	d := b.Decide(b.Prepare(in, []rules.Candidate{{Account: "ups"}}), nil)
+	if len(d.Faults) != 1 {
+		t.Fatalf("a text of 20,000 characters is not too long: %s", messages(&d))
+	}
+	d.Schema = 2
+	if d, err = rules.Recompute(b, d); err != nil || len(d.Faults) > 0 || len(d.Excluded) > 0 {
+		t.Errorf("%s, excluded %+v (%v)", messages(&d), d.Excluded, err)
+	}
+}

@@ -36,7 +36,7 @@ type came struct {
 // start fills a machine with everything but the option, for a decision whose record has a schema. It must be closed.
 func (b *Bundle) start(schema int, in *Input, candidates []Candidate, set *Settings) *run {
 	r := &run{bundle: b, in: in, candidates: candidates, order: in.Order, m: formula.NewMachine(), eager: schema < meaningSchema}
-	r.m.Let, r.m.Endless = r.let, r.eager
+	r.m.Let, r.m.Former = r.let, r.eager
 	if set.Signature != "" {
 		r.order.Signature = set.Signature
 	}

@@ -81,7 +81,7 @@ func quotientOf(c *conf.Config) {
 	c.Functions[quotientFunction] = &builtin.Function{
 		Name: quotientFunction,
 		Func: func(args ...any) (any, error) {
-			if by, ok := number(args[2]); ok && by == 0 && !args[0].(*Machine).Endless {
+			if by, ok := number(args[2]); ok && by == 0 && !args[0].(*Machine).Former {
 				return nil, errZero
 			}
 			return runtime.Divide(args[1], args[2]), nil

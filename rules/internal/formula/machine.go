@@ -13,8 +13,9 @@ type Machine struct {
 	Vars map[string]any
 	// Let computes what a name stands for that is none of Vars, each time that an expression comes to it.
 	Let func(name string) (any, error)
-	// Endless makes what divides a number by zero infinite, or no number, as expressions did that decided before they failed for it.
-	Endless bool
+	// Former computes as expressions did before they failed for it: what divides a number by zero is infinite, or no number, and going through a
+	// text takes no steps.
+	Former bool
 
 	vms   []*vm.VM // by how deep an expression stands in others that have come to it by name
 	deep  int
@@ -37,7 +38,7 @@ func NewMachine() *Machine {
 // Release gives the machine back for others to use.
 func (m *Machine) Release() {
 	clear(m.Vars)
-	m.Let, m.Endless = nil, false
+	m.Let, m.Former = nil, false
 	m.room.Clear()
 	machines.Put(m)
 }

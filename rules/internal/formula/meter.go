@@ -88,7 +88,7 @@ func (m *Machine) step() error {
 
 // reads counts the steps that a text takes, before it is gone through.
 func (m *Machine) reads(steps int) error {
-	if steps == 0 {
+	if steps == 0 || m.Former {
 		return nil
 	}
 	m.steps += steps
