@@ -254,3 +254,17 @@ func FuzzBacktest(f *testing.F) {
 		}
 	})
 }
+
+// TestBacktestTellsCountsApartWithoutALocation: what all locations count together is another count also where an order has none.
+func TestBacktestTellsCountsApartWithoutALocation(t *testing.T) {
+	both := func(choose string, bound int) *rules.Bundle {
+		return mustLoaded(t, replayed+choose+fmt.Sprintf("exclude:\n  - { name: Cap, when: 'quota(\"doordash\", \"day\").used >= %[1]d or quota(\"doordash\", \"day\", \"location\").used >= %[1]d', providers: [doordash], reason: cap }\n", bound))
+	}
+	h := newHistory(t, both(allByUPS, 1000))
+	for i := range 10 {
+		h.decide(fmt.Sprint(i), func(s *rules.InputSource) { s.Location.ID = "" })
+	}
+	if r := h.backtest(both(byDoorDash, 4)); wins(r) != "doordash 4, ups 6" || r.Unknown != 0 {
+		t.Errorf("%s, %d unknown", wins(r), r.Unknown)
+	}
+}

@@ -16,7 +16,7 @@ type carrying struct {
 	of     map[string][]countMove // by order: what its present round has moved
 }
 
-type countKey struct{ name, location, currency, period string }
+type countKey struct{ name, per, location, currency, period string }
 
 type countMove struct {
 	countKey
@@ -33,11 +33,11 @@ func quotaKey(n QuotaNeed, in *Input) countKey {
 	if n.Period == "month" {
 		period = period[:min(len(period), len("2006-01"))]
 	}
-	return countKey{name: "quota " + n.Account, location: in.countedAt(n.Per), period: period}
+	return countKey{name: "quota " + n.Account, per: n.Per, location: in.countedAt(n.Per), period: period}
 }
 
 func budgetKey(n BudgetNeed, currency string, in *Input) countKey {
-	return countKey{name: "budget " + n.Guard, location: in.countedAt(n.Per), currency: currency, period: in.Local.Date}
+	return countKey{name: "budget " + n.Guard, per: n.Per, location: in.countedAt(n.Per), currency: currency, period: in.Local.Date}
 }
 
 func (in *Input) countedAt(per string) string {
