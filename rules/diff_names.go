@@ -67,7 +67,11 @@ func (d *diffing) named(c *Change) {
 		}
 		mixed := from.b.saying(c.What, c.Name, other)
 		users := from.users(c.What, c.Name)
-		if mixed == nil || len(users) == 0 {
+		switch {
+		case len(users) == 0:
+			continue
+		case mixed == nil:
+			why = "it was of another kind or looked at other things, so that what one says cannot stand in the rules of the other"
 			continue
 		}
 		pair := &diffing{old: from, now: d.lint(mixed)}
@@ -102,7 +106,8 @@ func (b *Bundle) saying(what, name string, other *Bundle) *Bundle {
 	}{{&mixed.orderLets, other.orderLets}, {&mixed.optionLets, other.optionLets}} {
 		mine := slices.IndexFunc(*lists.mine, func(x let) bool { return x.name == name })
 		theirs := slices.IndexFunc(lists.theirs, func(x let) bool { return x.name == name })
-		if mine < 0 || theirs < 0 || (*lists.mine)[mine].formula.Kind != lists.theirs[theirs].formula.Kind {
+		if mine < 0 || theirs < 0 || (*lists.mine)[mine].formula.Kind != lists.theirs[theirs].formula.Kind ||
+			(*lists.mine)[mine].stage != lists.theirs[theirs].stage { // then the rules that name it are judged at another moment
 			continue
 		}
 		mixed.quotas = b.Needs().With(other.Needs()).Quotas

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +50,19 @@ func TestDiffShowsForWhomNamesMatter(t *testing.T) {
 			if c.Otherwise[path] == "" {
 				t.Errorf("%s: %s is not in %v", text, path, c.Otherwise)
 			}
+		}
+	}
+}
+
+// TestDiffMixesNoMoments: a let that looks at offers now, in rules that are judged before there are any, shows nothing of what the new rules do.
+func TestDiffMixesNoMoments(t *testing.T) {
+	const text = "let: { x: '%s' }\nexclude: [ { name: A, when: x } ]"
+	a := diffed(t, fmt.Sprintf(text, `option.provider == "ups"`))
+	for _, now := range []string{`option.provider == "ups" and option.dropoff_at > local.now - hours(1)`, "order.gift"} { // the first means the same
+		changes := rules.Diff(t.Context(), a, diffed(t, fmt.Sprintf(text, now)))
+		i := slices.IndexFunc(changes, func(c rules.Change) bool { return c.What == "let" })
+		if i < 0 || changes[i].Otherwise != nil || !strings.Contains(changes[i].NotFound, "cannot stand in the rules of the other") {
+			t.Errorf("%s: %+v", now, changes)
 		}
 	}
 }
