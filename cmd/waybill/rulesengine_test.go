@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/waybill-dev/waybill/rules"
 )
 
 const engineRules = `rules: 1
@@ -97,5 +99,26 @@ func TestRulesOfARunningEngine(t *testing.T) {
 	if _, metrics := d.Request(t, http.MethodGet, "/metrics", ""); !strings.Contains(string(metrics), `waybill_rules_trial_decisions_total{canary="false",outcome="same",tenant="shop"} 1`) ||
 		!strings.Contains(string(metrics), `waybill_rules_loads_total{outcome="restored"} 1`) {
 		t.Error("the metrics do not tell of the trial and of the rules that stand in")
+	}
+}
+
+// TestAnEarlierVersionIsLoaded whatever its lists hold: before entries were looked at, it decided.
+func TestAnEarlierVersionIsLoaded(t *testing.T) {
+	files := []rules.File{{Name: "a.rules.yaml", Data: []byte("rules: 1\nlists: { l: [ 12/25/2026 ] }\nhold: [ { name: A, when: local.date in lists.l, until: released } ]\n")}}
+	b, err := rules.Load(files, rules.Options{Taken: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := json.Marshal(map[string]any{"version": b.Hash(), "files": []map[string]any{{"name": files[0].Name, "data": files[0].Data}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v ruleVersion
+	if err := json.Unmarshal(answer, &v); err != nil {
+		t.Fatal(err)
+	}
+	d := b.Decide(b.Prepare(rules.Input{}, nil), nil)
+	if _, err := v.load(&d); err != nil {
+		t.Error(err)
 	}
 }

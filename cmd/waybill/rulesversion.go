@@ -79,7 +79,7 @@ func (v *ruleVersion) load(record *rules.Decision) (*rules.Bundle, error) {
 	if hash := rules.HashOf(files); hash != record.Rules {
 		return nil, fmt.Errorf("the engine answered rules %s for %s", hash, record.Rules)
 	}
-	b, err := rules.Load(files, rules.Options{})
+	b, err := rules.Load(files, rules.Options{Taken: true})
 	if _, faulty := errors.AsType[*rules.CheckError](err); !faulty {
 		return b, err
 	}
@@ -94,5 +94,5 @@ func (v *ruleVersion) load(record *rules.Decision) (*rules.Bundle, error) {
 	for _, c := range record.Plan.Candidates {
 		accounts[c.Account] = rules.Provider{Services: c.Services}
 	}
-	return rules.Load(files, rules.Options{Providers: accounts})
+	return rules.Load(files, rules.Options{Providers: accounts, Taken: true})
 }
