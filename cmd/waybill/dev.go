@@ -332,11 +332,11 @@ type exampleRules struct {
 // takes reports whether an example file may be written: rules that are somebody's own would be merged with those of the examples.
 func (e *exampleRules) takes(name string) bool {
 	folder := path.Dir(name)
-	if path.Base(folder) == "lists" {
-		folder = path.Dir(folder)
-	}
 	if folder != rulesFolder && !strings.HasPrefix(folder, rulesFolder+"/") {
 		return true
+	}
+	for folder != rulesFolder && len(e.rules(folder)) == 0 { // lists and the like are of the rules above them
+		folder = path.Dir(folder)
 	}
 	return e.ours(rulesFolder) && e.ours(folder) || e.untouched(folder)
 }
@@ -345,7 +345,7 @@ func (e *exampleRules) takes(name string) bool {
 func (e *exampleRules) ours(folder string) bool {
 	is, ok := e.known[folder]
 	if !ok {
-		there, err := filepath.Glob(filepath.Join(e.dir, filepath.FromSlash(folder), "*.rules.yaml"))
+		there, err := fs.Glob(os.DirFS(e.dir), folder+"/*.rules.yaml") // the path before it may hold what means something in patterns
 		is = err == nil && len(there) == 0 || e.untouched(folder)
 		e.known[folder] = is
 	}
@@ -354,11 +354,16 @@ func (e *exampleRules) ours(folder string) bool {
 
 // untouched reports whether a rule file of the examples stands in a folder as it was laid out.
 func (e *exampleRules) untouched(folder string) bool {
-	names, err := fs.Glob(e.files, folder+"/*.rules.yaml")
-	return err == nil && slices.ContainsFunc(names, func(name string) bool {
+	return slices.ContainsFunc(e.rules(folder), func(name string) bool {
 		there, err := os.ReadFile(filepath.Join(e.dir, filepath.FromSlash(name)))
 		return err == nil && hashOf(there) == e.written[name]
 	})
+}
+
+// rules are the rule files that the examples have in a folder.
+func (e *exampleRules) rules(folder string) []string {
+	names, _ := fs.Glob(e.files, folder+"/*.rules.yaml") // which fails for patterns alone
+	return names
 }
 
 func hashOf(b []byte) string {

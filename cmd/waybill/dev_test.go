@@ -57,7 +57,7 @@ func TestLayOutKeepsEdits(t *testing.T) {
 
 // TestLayOutLeavesOwnRulesAlone: the rules of a folder are merged, so that those of the examples must not come back beside a merchant's own.
 func TestLayOutLeavesOwnRulesAlone(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "config")
+	dir := filepath.Join(t.TempDir(), "config [old]") // which is a pattern, and does not match itself
 	files := fstest.MapFS{"waybill.yaml": {Data: []byte("one")}, "rules/demo.rules.yaml": {Data: []byte("demo")}, "rules/demo.test.yaml": {Data: []byte("tests")},
 		"rules/lists/near.csv": {Data: []byte("MA")}, "rules/parcel/parcel.rules.yaml": {Data: []byte("parcel")}}
 	lay := func(want ...string) {
@@ -100,6 +100,15 @@ func TestLayOutLeavesOwnRulesAlone(t *testing.T) {
 	for range 2 {
 		lay("rules/shop.rules.yaml")
 	}
+	empty()
+	files["rules/parcel/why/heavy.txt"] = &fstest.MapFile{Data: []byte("why")} // a part of an example, as its lists are
+	if err := os.MkdirAll(filepath.Join(dir, "rules", "parcel"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "rules", "parcel", "shop.rules.yaml"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lay(all[0], all[1], "rules/lists/far.csv", "rules/lists/near.csv", "rules/parcel/shop.rules.yaml")
 }
 
 func TestEngineClockRunsAtTheWorldsSpeed(t *testing.T) {
