@@ -40,6 +40,9 @@ func TestUnknownLocations(t *testing.T) {
 	if _, err := rules.LoadSuite(b, rules.File{Name: "s.test.yaml", Data: []byte("tests: 1\noptions: { location: elsewhere }\ncases:\n  - { name: A, with: { location.id: other }, expect: { none: true } }\n")}); err != nil {
 		t.Errorf("tests may speak of places that there are not: %v", err)
 	}
+	if _, err := rules.Load(oneFile("rules: 1\nproviders: [ups]\n"+rule+", when: '\"airport\" in location.tags' }\n"), rules.Options{Locations: map[string][]string{"boston": nil}}); err == nil || !strings.Contains(err.Error(), "the configuration has none") {
+		t.Errorf("no location has a tag: %v", err)
+	}
 	many := map[string][]string{}
 	for i := range 1000 {
 		many[fmt.Sprint("shop-", i)] = nil

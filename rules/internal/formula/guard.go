@@ -247,6 +247,9 @@ func (g *guard) enum(value, literal ast.Node) {
 	odd := g.env.Odd(path, s.Value)
 	if names := g.env.Places[path]; len(names) > 0 && s.Value != "" && !slices.Contains(names, s.Value) {
 		odd = &Problem{Code: "E110", Message: fmt.Sprintf("nothing in %s is named %q", path, s.Value), DidYouMean: Suggest(s.Value, names), Hint: "the configuration has: " + Some(names)}
+		if len(names) == 1 && names[0] == "" {
+			odd.Hint = "the configuration has none"
+		}
 	}
 	if odd != nil {
 		p := g.fail(s, odd.Code, "%s", odd.Message)
