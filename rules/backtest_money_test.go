@@ -60,3 +60,15 @@ func TestWhatComesFromNothingIsBeyondEveryBound(t *testing.T) {
 		t.Errorf("nothing after nothing: %v", f)
 	}
 }
+
+// TestFailIfDivides: a condition may have a share of its own, also where there is nothing to divide by.
+func TestFailIfDivides(t *testing.T) {
+	for condition, want := range map[string]bool{"changed / orders > 0.1": true, "changed / unknown > 100": true, "held_delta / unknown > 0": false} {
+		if _, err := new(rules.Backtest).FailIf(condition); err != nil {
+			t.Error(err)
+		}
+		if failed, err := (&rules.Backtest{Orders: 5, Changed: 1}).FailIf(condition); err != nil || failed != want {
+			t.Errorf("%s: %t (%v)", condition, failed, err)
+		}
+	}
+}

@@ -80,7 +80,7 @@ func later(old, now *float64) Figure {
 	return Figure(*now - *old)
 }
 
-// FailIf computes a condition over the Figures, such as "cost_delta_pct > 2 or none_delta > 0".
+// FailIf computes a condition over the Figures, such as "cost_delta_pct > 2 or none_delta > 0". That it can be read shows with an empty backtest.
 func (r *Backtest) FailIf(condition string) (bool, error) {
 	figures := r.Figures()
 	vars := map[string]any{}
@@ -97,6 +97,7 @@ func (r *Backtest) FailIf(condition string) (bool, error) {
 	}
 	m := formula.NewMachine()
 	defer m.Release()
+	m.Former = true // figures are infinite where they come from nothing: what is divided by one of zero is likewise
 	maps.Copy(m.Vars, vars)
 	v, err := m.Eval(f)
 	if err != nil {
