@@ -121,4 +121,15 @@ func TestAnEarlierVersionIsLoaded(t *testing.T) {
 	if _, err := v.load(&d); err != nil {
 		t.Error(err)
 	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, files[0].Name), files[0].Data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	known, err := new(program).deciders(t.Context(), &clientFlags{}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := known.of(t.Context(), &d); err != nil {
+		t.Error(err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 
 	"github.com/waybill-dev/waybill/rules"
 )
@@ -39,7 +40,11 @@ func (p *program) deciders(ctx context.Context, f *clientFlags, dir string) (*de
 	d := &deciders{known: map[string]*rules.Bundle{rules.Default().Hash(): rules.Default()}}
 	var err error
 	if dir != "" {
-		if d.folder, err = p.loadRules(ctx, dir, ""); err == nil {
+		d.folder, err = p.loadRules(ctx, dir, "")
+		if _, faulty := errors.AsType[*rules.CheckError](err); faulty { // they may have decided when entries of lists were not looked at
+			d.folder, err = rules.LoadDir(os.DirFS(dir), rules.Options{Taken: true})
+		}
+		if err == nil {
 			d.known[d.folder.Hash()] = d.folder
 		}
 		return d, err
