@@ -75,7 +75,7 @@ func (r *deciding) outAnyway(i int) bool {
 	if slices.Contains(r.eligible, i) || len(r.bundle.guards) == 0 {
 		return false
 	}
-	r.look(&r.vars[i])
+	r.look(&r.vars[i], stageQuote)
 	r.m.Vars["chosen"] = &r.vars[i]
 	for n := range r.bundle.guards {
 		if rule := &r.bundle.guards[n]; rule.breach == "next" {

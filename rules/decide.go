@@ -181,7 +181,7 @@ func (r *deciding) judge() {
 		case !slices.ContainsFunc(p.Ask, func(a Ask) bool { return a.Account == o.Account }):
 			r.d.Excluded = append(r.d.Excluded, exclusion(o.Account, o.Service, "not asked", "was not asked", PhaseBuiltin))
 		default:
-			r.look(&r.vars[i])
+			r.look(&r.vars[i], stageQuote)
 			least := stageQuote
 			if !declared(p.Candidates, o.Account, o.Service) {
 				least = stageService
@@ -208,7 +208,7 @@ func (r *deciding) adjust() {
 		if n == 1 { // the others are mostly adjusted by as many rules
 			r.d.Adjusted = slices.Grow(r.d.Adjusted, len(r.d.Adjusted)*(len(r.eligible)-1))
 		}
-		r.look(&r.vars[i])
+		r.look(&r.vars[i], stageQuote)
 		r.phase, r.account, r.service = PhaseAdjust, o.Account, o.Service
 		for n := range r.bundle.adjusts {
 			rule := &r.bundle.adjusts[n]
@@ -285,7 +285,7 @@ func (r *deciding) rank() {
 	r.ties = make([][]any, len(r.d.Options))
 	for _, i := range r.eligible {
 		o := &r.d.Options[i]
-		r.look(&r.vars[i])
+		r.look(&r.vars[i], stageQuote)
 		r.phase, r.account, r.service = PhaseRank, o.Account, o.Service
 		r.score(rule, o)
 		for _, f := range rule.ties {

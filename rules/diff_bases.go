@@ -226,7 +226,7 @@ func (t *trial) comesTo(a *amount) *shipping.Money {
 	if len(t.c.offers) > 0 {
 		vars := r.optionOf(t.c.offers[0].Account, &t.c.offers[0].Quote)
 		r.m.Vars["chosen"] = &vars
-		r.look(&vars)
+		r.look(&vars, stageQuote)
 	}
 	m, err := a.eval(r.m, r.order.Total)
 	if err != nil {

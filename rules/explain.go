@@ -255,7 +255,7 @@ func (e *explaining) option(i int) {
 		return
 	}
 	vars := e.optionOf(o.Account, &o.Quote)
-	e.look(&vars)
+	e.look(&vars, stageQuote)
 	e.account, e.service = o.Account, o.Service
 	switch {
 	case o.Excluded:
@@ -305,7 +305,7 @@ func (e *explaining) option(i int) {
 		}
 	}
 	vars.Cost = o.Cost
-	e.look(&vars) // what a let makes of the cost is another now
+	e.look(&vars, stageQuote) // what a let makes of the cost is another now
 	e.m.Vars["best"] = e.again.best()
 	e.line("  score")
 	e.held = true

@@ -39,7 +39,7 @@ func (e *explaining) noOffer(who selector) {
 // candidate explains an account that was not asked, or made no offer, and its services of which the same is true.
 func (e *explaining) candidate(c *Candidate) {
 	o := e.providerOption(c.Account)
-	e.look(&o)
+	e.look(&o, stageProvider)
 	out := e.outBefore(c.Account, "")
 	ofAccount := slices.ContainsFunc(out, func(x Exclusion) bool { return x.Service == "" })
 	switch {
@@ -56,7 +56,7 @@ func (e *explaining) candidate(c *Candidate) {
 			continue
 		}
 		o.Service, o.Mode, o.Supports = s.ID, s.Mode, s.Supports
-		e.look(&o)
+		e.look(&o, stageService)
 		e.judged(c.Account, s.ID, stageService, stageService, out)
 		if len(out) > 0 {
 			e.passed(c.Account, s.ID, stageService, "because it was not quoted")

@@ -81,7 +81,7 @@ func (r *deciding) guard() {
 	var kept []int
 	for _, i := range r.eligible {
 		o := &r.d.Options[i]
-		r.look(&r.vars[i])
+		r.look(&r.vars[i], stageQuote)
 		r.m.Vars["chosen"] = &r.vars[i]
 		r.account, r.service = o.Account, o.Service
 		out, before := false, len(r.d.Guards)

@@ -102,7 +102,7 @@ func (in *Input) overruled(rule string, timed bool) bool {
 func (r *run) ask(plan *Plan, c *Candidate) {
 	provider := r.providerOption(c.Account)
 	o := provider
-	r.look(&o)
+	r.look(&o, stageProvider)
 	out := r.excluded(c.Account, "", 0, stageProvider, nil)
 	if len(c.Services) == 0 {
 		out = r.unsupported(c.Account, "", nil, out)
@@ -115,7 +115,7 @@ func (r *run) ask(plan *Plan, c *Candidate) {
 	for _, s := range c.Services {
 		o = provider
 		o.Service, o.Mode, o.Supports = s.ID, s.Mode, s.Supports
-		r.look(&o)
+		r.look(&o, stageService)
 		before := len(plan.Excluded)
 		plan.Excluded = r.unsupported(c.Account, s.ID, s.Supports, plan.Excluded)
 		plan.Excluded = r.excluded(c.Account, s.ID, stageService, stageService, plan.Excluded)

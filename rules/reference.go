@@ -192,7 +192,7 @@ func (b *Bundle) try(d *Decision, account, expression string, show func(*trace.T
 	} else if account != "" {
 		o.Provider = account
 	}
-	r.look(&o)
+	r.look(&o, stageQuote)
 	show(r.traced(f, twin))
 	return nil
 }

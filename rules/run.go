@@ -21,6 +21,7 @@ type run struct {
 	m          *formula.Machine
 	named      map[string]came // of the lets that some expression has come to
 	eager      bool            // as a record of a schema before meaningSchema means it
+	before     map[string]any  // where it is eager: what lets have come to last that did not fail
 	faults     []Fault
 
 	phase            Phase
@@ -62,6 +63,7 @@ func (b *Bundle) start(schema int, in *Input, candidates []Candidate, set *Setti
 			vars[p] = available
 		}
 	}
+	r.all(b.orderLets, stageOrder)
 	return r
 }
 
@@ -106,7 +108,12 @@ func (r *run) let(name string) (any, error) {
 	o, known := r.named[name]
 	if !known {
 		if o.value, o.err = r.eval(r.bundle.let(name).formula); o.err != nil {
-			o = came{err: fmt.Errorf("let %s: %w", name, o.err)}
+			o = came{value: r.before[name], err: fmt.Errorf("let %s: %w", name, o.err)}
+		} else if r.eager {
+			if r.before == nil {
+				r.before = map[string]any{}
+			}
+			r.before[name] = o.value
 		}
 		if r.named == nil {
 			r.named = map[string]came{}
@@ -114,16 +121,29 @@ func (r *run) let(name string) (any, error) {
 		r.named[name] = o
 	}
 	if r.eager {
-		return o.value, nil // eval has failed for it, or nothing does
+		return o.value, nil // eval has failed for it; an amount, which did not, had what was there of an option before
 	}
 	return o.value, o.err
 }
 
-// look makes an option the one that expressions speak of, or tells that it is another than it was.
-func (r *run) look(o *option) {
+// look makes an option the one that expressions speak of, or tells that it is another than it was. stage is how much is known of it.
+func (r *run) look(o *option, stage int) {
 	r.m.Vars["option"] = o
 	for i := range r.bundle.optionLets {
 		delete(r.named, r.bundle.optionLets[i].name)
+	}
+	r.all(r.bundle.optionLets, stage)
+}
+
+// all computes the lets of a stage as a record of before means it: whether or not something comes to them.
+func (r *run) all(lets []let, stage int) {
+	if !r.eager {
+		return
+	}
+	for i := range lets {
+		if lets[i].stage <= stage {
+			_, _ = r.let(lets[i].name) // eval fails for it
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ func (t *trial) told(h *head, all bool) map[selector]bool {
 	only := t.b.scopeOf(h)
 	about := func(vars *option) {
 		if of := (selector{vars.Provider, vars.Service}); selects(only, of.account, of.service) {
-			r.look(vars)
+			r.look(vars, stageQuote)
 			r.m.Vars["chosen"] = vars
 			see(of)
 		}
