@@ -265,6 +265,11 @@ func (c *checker) readLets(docs []*document) {
 			}
 		}
 	}
+	if len(order) > maxLets {
+		e := entries[order[maxLets]]
+		e.d.fault(e.p.node, "E401", fmt.Sprintf("the bundle has %d lets, more than %d", len(order), maxLets), "write what one rule alone needs into the rule")
+		order = order[:maxLets] // the others are read where these name them
+	}
 	env := with(base, map[string]any{"option": option{}}, absentNames)
 	state := map[string]int{} // 1 being read, 2 done
 	broken := map[string]bool{}

@@ -70,6 +70,14 @@ var limits = map[string]limitOf{
 		}
 		return oneFile(b.String())
 	}},
+	"lets": {500, "E401", func(n int) []rules.File {
+		var b strings.Builder
+		b.WriteString("rules: 1\nlet:\n")
+		for i := range n {
+			fmt.Fprintf(&b, "  l%d: order.asap\n", i)
+		}
+		return oneFile(b.String())
+	}},
 	"aliases": {0, "E505", func(n int) []rules.File {
 		return oneFile("rules: 1\nlists:\n  a: [x]\n  b: " + []string{"[x]", "&x [x]"}[n] + "\n")
 	}},

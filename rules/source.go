@@ -22,6 +22,7 @@ const (
 	maxBundle = 1 << 20 // bytes
 	maxFile   = 256 << 10
 	maxRules  = 500
+	maxLets   = 500
 	maxItems  = 500          // of an order
 	maxOffers = 64           // that one decision looks at
 	maxRead   = 2 * maxRules // those that are not enabled too
