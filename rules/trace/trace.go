@@ -89,15 +89,16 @@ func Compile(source string, options ...expr.Option) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return CompileTree(tree, config, func(tree *parser.Tree, config *conf.Config) error {
+	return CompileTree(tree, config, false, func(tree *parser.Tree, config *conf.Config) error {
 		_, err := new(checker.Checker).PatchAndCheck(tree, config)
 		return err
 	})
 }
 
 // CompileTree makes the twin of a parsed expression that is known to compile. Tree and config are used up; check is how the expression
-// itself was checked.
-func CompileTree(tree *parser.Tree, config *conf.Config, check func(*parser.Tree, *conf.Config) error) (*Program, error) {
+// itself was checked. To the checker a part of which it does not know the type and one that is said to be anything are not the same, and it shows
+// both alike: parts are taken for the first, or with loose for the second.
+func CompileTree(tree *parser.Tree, config *conf.Config, loose bool, check func(*parser.Tree, *conf.Config) error) (*Program, error) {
 	p := &Program{}
 	w := wrapper{program: p, source: []rune(tree.Source.String())}
 	p.root = w.wrap(&tree.Node)
@@ -116,7 +117,7 @@ func CompileTree(tree *parser.Tree, config *conf.Config, check func(*parser.Tree
 			if len(args) != 2 {
 				return nil, fmt.Errorf("%s takes two arguments", function)
 			}
-			if args[1] == anything { // said, it would pass in a condition for whatever its other way is
+			if args[1] == anything && !loose { // said, it would pass in a condition for whatever its other way is
 				return nil, nil
 			}
 			return args[1], nil

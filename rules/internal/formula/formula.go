@@ -200,12 +200,19 @@ func (f *Formula) Twin() (*trace.Program, error) {
 	if f.env.twins.config == nil {
 		f.env.twins.config = f.env.config()
 	}
-	config := f.env.twins.config
+	twin, err := f.twin(f.env.twins.config, false)
+	if err != nil {
+		twin, err = f.twin(f.env.twins.config, true)
+	}
+	return twin, err
+}
+
+func (f *Formula) twin(config *conf.Config, loose bool) (*trace.Program, error) {
 	tree, _, problem := f.env.parseScanned(f.Source, config, nil)
 	if problem != nil {
 		return nil, errors.New(problem.Message)
 	}
-	return trace.CompileTree(tree, config, func(tree *parser.Tree, config *conf.Config) error {
+	return trace.CompileTree(tree, config, loose, func(tree *parser.Tree, config *conf.Config) error {
 		if err := resolve(tree, config); err != nil {
 			return err
 		}

@@ -96,8 +96,10 @@ func TestValues(t *testing.T) {
 		`round_to(10.0 / 3.0, 2)`:                             3.33,
 		`order.to.type matches "^res"`:                        true,
 		`order.quantity in 1..5`:                              true,
-		`((order.weight + lb(1) > lb(70) ? order.total : usd(1)) + usd(1)) * 2 == usd(4)`:                         true,
-		`dollars((order.quantity > 4 ? (order.total > usd(1) ? usd(2) + usd(3) : usd(4)) : usd(5)) + usd(1)) * 2`: 12.0,
+		`(order.quantity > 9 ? order.quantity : abs(order.quantity > 4 ? order.quantity : 0.5)) * order.weight == lb(300)`: true,
+		`(order.quantity > 9 ? order.quantity : abs(order.quantity > 5 ? order.quantity : 0.5)) * order.weight == lb(30)`:  true,
+		`((order.weight + lb(1) > lb(70) ? order.total : usd(1)) + usd(1)) * 2 == usd(4)`:                                  true,
+		`dollars((order.quantity > 4 ? (order.total > usd(1) ? usd(2) + usd(3) : usd(4)) : usd(5)) + usd(1)) * 2`:          12.0,
 	} {
 		f, problem := env().Compile(expression)
 		if problem != nil {
