@@ -26,6 +26,16 @@ func condition(expression string) []rules.File {
 	return oneFile("rules: 1\nexclude:\n  - name: A\n    when: |\n      " + expression + "\n")
 }
 
+// lines is a file with n numbered lines below a key.
+func lines(n int, key, line string) []rules.File {
+	var b strings.Builder
+	b.WriteString("rules: 1\n" + key + ":\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  "+line+"\n", i)
+	}
+	return oneFile(b.String())
+}
+
 // limits are the bounds of what is read, row by row.
 var limits = map[string]limitOf{
 	"bytes of a file": {256 << 10, "E401", func(n int) []rules.File {
@@ -55,29 +65,10 @@ var limits = map[string]limitOf{
 	"runes of a pattern": {200, "E403", func(n int) []rules.File { return condition(`order.id matches "` + strings.Repeat("a", n) + `"`) }},
 	"steps of a pattern": {499, "E403", func(n int) []rules.File { return condition(fmt.Sprintf(`order.id matches "a{%d}"`, n+1)) }},
 	"steps of a bundle's patterns": {50, "E403", func(n int) []rules.File {
-		var b strings.Builder
-		b.WriteString("rules: 1\nexclude:\n")
-		for i := range n {
-			fmt.Fprintf(&b, "  - { name: r%d, when: 'order.id matches \"a{500}\"' }\n", i)
-		}
-		return oneFile(b.String())
+		return lines(n, "exclude", "- { name: r%d, when: 'order.id matches \"a{500}\"' }")
 	}},
-	"rules": {500, "E401", func(n int) []rules.File {
-		var b strings.Builder
-		b.WriteString("rules: 1\nexclude:\n")
-		for i := range n {
-			fmt.Fprintf(&b, "  - { name: r%d, when: order.asap }\n", i)
-		}
-		return oneFile(b.String())
-	}},
-	"lets": {500, "E401", func(n int) []rules.File {
-		var b strings.Builder
-		b.WriteString("rules: 1\nlet:\n")
-		for i := range n {
-			fmt.Fprintf(&b, "  l%d: order.asap\n", i)
-		}
-		return oneFile(b.String())
-	}},
+	"rules": {500, "E401", func(n int) []rules.File { return lines(n, "exclude", "- { name: r%d, when: order.asap }") }},
+	"lets":  {500, "E401", func(n int) []rules.File { return lines(n, "let", "l%d: order.asap") }},
 	"aliases": {0, "E505", func(n int) []rules.File {
 		return oneFile("rules: 1\nlists:\n  a: [x]\n  b: " + []string{"[x]", "&x [x]"}[n] + "\n")
 	}},

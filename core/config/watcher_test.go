@@ -15,6 +15,21 @@ import (
 	"github.com/waybill-dev/waybill/core/config"
 )
 
+// running runs a watcher until the caller stops it.
+func running(t *testing.T, w *config.Watcher) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	return func() {
+		t.Helper()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestWatcherKeepsTheLastGood(t *testing.T) {
 	p := write(t, t.TempDir(), "waybill.yaml", minimal)
 	get := env(map[string]string{"SECRET": "x"})
@@ -76,9 +91,7 @@ func TestWatcherSeesFilesOfSecrets(t *testing.T) {
 	}
 	changed := make(chan *config.Config, 1)
 	w.OnChange(func(c *config.Config) { changed <- c })
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
+	stop := running(t, w)
 	write(t, dir, "secret", "second\n")
 	select {
 	case c := <-changed:
@@ -88,10 +101,7 @@ func TestWatcherSeesFilesOfSecrets(t *testing.T) {
 	case <-time.After(2 * time.Minute):
 		t.Error("the change was not seen")
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	stop()
 }
 
 // What is saved while what was read before is still being held against the adapters is taken all the same.
@@ -114,9 +124,7 @@ func TestWatcherSeesWhatIsSavedDuringAReload(t *testing.T) {
 	}
 	changed := make(chan *config.Config, 1)
 	w.OnChange(func(c *config.Config) { changed <- c })
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
+	stop := running(t, w)
 	select {
 	case c := <-changed:
 		if got := c.Tenants["demo"].Accounts["ups"].Config.Reveal(); !strings.Contains(got, "7.9") {
@@ -125,10 +133,7 @@ func TestWatcherSeesWhatIsSavedDuringAReload(t *testing.T) {
 	case <-time.After(time.Minute): // reached only where the test fails
 		t.Error("the change was not seen")
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	stop()
 }
 
 // A file that comes to be where the include's pattern looks is taken within seconds.
@@ -145,9 +150,7 @@ func TestWatcherSeesNewIncludes(t *testing.T) {
 	}
 	changed := make(chan *config.Config, 1)
 	w.OnChange(func(c *config.Config) { changed <- c })
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
+	stop := running(t, w)
 	write(t, filepath.Join(dir, "conf.d"), "second.yaml", "tenants:\n  second:\n    currency: EUR\n")
 	select {
 	case c := <-changed:
@@ -157,8 +160,5 @@ func TestWatcherSeesNewIncludes(t *testing.T) {
 	case <-time.After(2 * time.Minute):
 		t.Error("the new file was not seen")
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	stop()
 }

@@ -287,24 +287,30 @@ func TestAnEditThatTheJobSettlesMeanwhileIsAnsweredAsItIs(t *testing.T) {
 	}
 }
 
-// So it is where the change needs another booking, which the job has made meanwhile.
-func TestARebookingThatTheJobMakesMeanwhileIsAnsweredAsMade(t *testing.T) {
-	f := newFake("ups", "UPS", 500)
-	e := newEngine(t, f)
-	e.mustCreate("o1")
+// losesAllButTheJobs has a carrier cancel for the second call, the job's, alone: to the first the answer is lost after something has happened
+// meanwhile, and to any later one.
+func (f *fakeCarrier) losesAllButTheJobs(meanwhile func()) {
 	calls := 0
 	f.onCancel = func(carrier.CancelRequest) (bool, error) {
 		if calls++; calls == 1 {
 			f.mu.Unlock()
 			defer f.mu.Lock()
-			e.pass(time.Minute)
+			meanwhile()
 			return false, lost()
 		}
 		if calls == 2 {
-			return true, nil // to the job
+			return true, nil
 		}
 		return false, lost()
 	}
+}
+
+// So it is where the change needs another booking, which the job has made meanwhile.
+func TestARebookingThatTheJobMakesMeanwhileIsAnsweredAsMade(t *testing.T) {
+	f := newFake("ups", "UPS", 500)
+	e := newEngine(t, f)
+	e.mustCreate("o1")
+	f.losesAllButTheJobs(func() { e.pass(time.Minute) })
 	res, err := e.edit("o1", moved)
 	if err != nil || len(res.Shipment.AllWarnings()) != 0 || res.Shipment.Order.DeliveryAddress.Street1 != "1 New Street" {
 		t.Fatalf("answered %+v, %v", res, err)
@@ -320,22 +326,12 @@ func TestARebookingThatACancelOvertakesIsAnsweredSo(t *testing.T) {
 	f := newFake("ups", "UPS", 500)
 	e := newEngine(t, f)
 	e.mustCreate("o1")
-	calls := 0
-	f.onCancel = func(carrier.CancelRequest) (bool, error) {
-		if calls++; calls == 1 {
-			f.mu.Unlock()
-			defer f.mu.Lock()
-			if _, err := e.cancel("o1"); err != nil {
-				t.Errorf("cancel: %v", err)
-			}
-			e.pass(time.Minute)
-			return false, lost()
+	f.losesAllButTheJobs(func() {
+		if _, err := e.cancel("o1"); err != nil {
+			t.Errorf("cancel: %v", err)
 		}
-		if calls == 2 {
-			return true, nil // to the job
-		}
-		return false, lost()
-	}
+		e.pass(time.Minute)
+	})
 	_, err := e.edit("o1", moved)
 	wantType(t, err, usecase.ValidationError)
 	e.wantLive("o1", "")
