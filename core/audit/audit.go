@@ -128,7 +128,7 @@ func OrderOf(sh *shipment.Shipment) Order {
 					x.Parcels = append(x.Parcels, p.Number)
 				}
 			}
-			word := a.Doubt != nil && a.Doubt.Told
+			word := a.Told()
 			x.Told, x.Over = live(x) && word, live(x) && !a.EndedAt.IsZero()
 			x.Cancelling = live(x) && a.CancelIntent != nil && a.CancelIntent.Needs == ""
 			x.Withdrawable = word && !x.Cancelling && (x.Over || a.State == shipment.Ended && sh.Status == shipping.OrderDelivered) &&

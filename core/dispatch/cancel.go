@@ -260,7 +260,7 @@ func (s *Service) callCancel(ctx context.Context, sh *shipment.Shipment, a *ship
 		return carrier.Cancellation{}, nil, unconfirmed()
 	}
 	if told(a) {
-		if err := s.othersOwn(ctx, sh, a, toldNumber(a)); err != nil {
+		if err := s.othersOwn(ctx, sh, a, a.Booking.Number()); err != nil {
 			return carrier.Cancellation{}, nil, notOurs(err)
 		}
 	}

@@ -72,7 +72,7 @@ func (s *Service) RunLabel(ctx context.Context, j store.Job) (jobs.Outcome, erro
 		return jobs.Done(), nil
 	}
 	if told(a) { // a label tells who lives where
-		other, err := s.othersOrder(ctx, sh, a, toldNumber(a))
+		other, err := s.othersOrder(ctx, sh, a, a.Booking.Number())
 		if err != nil {
 			return jobs.Outcome{}, fmt.Errorf("label job %s: %w", j.ID, err)
 		}

@@ -62,12 +62,12 @@ func (s *Service) label(ctx context.Context, sh *shipment.Shipment, externalID s
 		return shipping.Label{}, usecase.Failf(usecase.NotFound, "Order with id, %s, has %d parcels; there is no label %d.", externalID, len(a.Booking.Parcels), parcel)
 	}
 	if told(a) { // an earlier version may have fetched it
-		other, err := s.othersOrder(ctx, sh, a, toldNumber(a))
+		other, err := s.othersOrder(ctx, sh, a, a.Booking.Number())
 		if err != nil {
 			return shipping.Label{}, s.storeError("read label", err)
 		}
 		if other != nil {
-			return shipping.Label{}, usecase.Failf(usecase.NotFound, "Order with id, %s, has no label: %s, the number that a person gave, is another order's.", externalID, toldNumber(a))
+			return shipping.Label{}, usecase.Failf(usecase.NotFound, "Order with id, %s, has no label: %s, the number that a person gave, is another order's.", externalID, a.Booking.Number())
 		}
 	}
 	l, err := s.Store.Label(ctx, sh.Tenant, sh.ID, a.Number, parcel)

@@ -67,7 +67,7 @@ func (s *Service) sure(ctx context.Context, sh *shipment.Shipment, a *shipment.A
 // noneOfThem refuses to touch a booking of which a person alone has told, where the carrier shows several others under the reference.
 func noneOfThem(a *shipment.Attempt, shown []carrier.Booking, done string) error {
 	return usecase.Failf(usecase.InvalidOperation, "%s shows several bookings of attempt %d, and none is %s: %s. Nothing was %s. Resolve the attempt with the number of the one that is to be kept first.",
-		a.Provider, a.Number, toldNumber(a), listed(shown), done)
+		a.Provider, a.Number, a.Booking.Number(), listed(shown), done)
 }
 
 // unsureEdit refuses to have the carrier change a booking that may be another's. shown is what the carrier has under the order's reference.
@@ -76,7 +76,7 @@ func (s *Service) unsureEdit(sh *shipment.Shipment, a *shipment.Attempt, shown [
 		return noneOfThem(a, shown, "changed")
 	}
 	return usecase.Failf(usecase.InvalidOperation, "The order is booked as %s by a person's word alone, and %s does not show that under the order's reference, %s: it may be another's. Nothing was changed. Look at %s whose it is. If it is this order's, have it changed there%s. If it is not: %s",
-		toldNumber(a), a.Provider, a.Reference, a.Provider, s.orCancel(sh, a, ", or: "), resolveCommand(sh, a))
+		a.Booking.Number(), a.Provider, a.Reference, a.Provider, s.orCancel(sh, a, ", or: "), resolveCommand(sh, a))
 }
 
 // unconfirmed is what comes of asking about a booking of which a person alone has told, where nobody has confirmed it: its carrier is not asked.
@@ -93,5 +93,5 @@ func notOurs(err error) *carrier.Error {
 
 // confirmCommand is the command that cancels a booking of which a person alone has told.
 func confirmCommand(sh *shipment.Shipment, a *shipment.Attempt) string {
-	return usecase.CancelCommand(sh.Order.ExternalID, toldNumber(a))
+	return usecase.CancelCommand(sh.Order.ExternalID, a.Booking.Number())
 }

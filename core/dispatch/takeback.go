@@ -21,7 +21,7 @@ func carriedByWord(a *shipment.Attempt) bool {
 func (s *Service) takeBack(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by string, r Resolution) (*store.Tx, error) {
 	if slices.ContainsFunc(found, func(b carrier.Booking) bool { return own(a, b) }) {
 		return nil, usecase.Failf(usecase.InvalidOperation, "%s shows %s under the order's reference, %s: it is the order's. Nothing was changed.",
-			a.Provider, toldNumber(a), a.Reference)
+			a.Provider, a.Booking.Number(), a.Reference)
 	}
 	if r.Outcome == OutcomeAbsent {
 		return s.absentAfterAll(ctx, sh, a, found, by, r)
@@ -39,7 +39,7 @@ func (s *Service) takeBack(ctx context.Context, sh *shipment.Shipment, a *shipme
 // withdrawable refuses to take back what a person has told of an attempt: while its carrier is asked to cancel that, and where its parcel has
 // come to its end, unless that very number is taken back, with a reason.
 func (s *Service) withdrawable(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, r Resolution) error {
-	number := toldNumber(a)
+	number := a.Booking.Number()
 	switch {
 	case r.Withdraw != "" && !bears(a.Booking, r.Withdraw):
 		return usecase.Failf(usecase.InvalidOperation, "The order is booked at %s as %s, not as %s. Nothing was changed.", a.Provider, number, r.Withdraw)
@@ -61,7 +61,7 @@ func (s *Service) withdrawable(ctx context.Context, sh *shipment.Shipment, a *sh
 
 // settled says why an order stays as it is by what was heard of a number, though that is a person's word; nil where it need not.
 func (s *Service) settled(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt) error {
-	number := toldNumber(a)
+	number := a.Booking.Number()
 	switch {
 	case !sh.ErasedAt.IsZero():
 		return usecase.Failf(usecase.InvalidOperation, "The order stays in state %s, by what was heard of %s: its personal data was erased.", sh.Status, number)
@@ -93,7 +93,7 @@ func (s *Service) settled(ctx context.Context, sh *shipment.Shipment, a *shipmen
 func (s *Service) nothingToResolve(ctx context.Context, sh *shipment.Shipment, r Resolution) error {
 	refusal := usecase.Failf(usecase.InvalidOperation, "Nothing about the order needs a person's decision, or not about attempt %d.", r.Attempt)
 	if a := latest(sh, r.Attempt, carriedByWord); a != nil && r.Withdraw == "" && s.settled(ctx, sh, a) == nil {
-		refusal.Message += " It is in state " + string(sh.Status) + " by what was heard of " + toldNumber(a) + ", a person's word. If that was not the order's: " + resolveCommand(sh, a)
+		refusal.Message += " It is in state " + string(sh.Status) + " by what was heard of " + a.Booking.Number() + ", a person's word. If that was not the order's: " + resolveCommand(sh, a)
 	}
 	return refusal
 }

@@ -20,7 +20,7 @@ func awaitsNumber(a *shipment.Attempt) bool { return a.State == shipment.InDoubt
 func told(a *shipment.Attempt) bool { return a.Live() && byWord(a) }
 
 // byWord reports whether a person's word alone has given the attempt its numbers, also where the booking has come to its end since.
-func byWord(a *shipment.Attempt) bool { return a.Booking != nil && a.Doubt != nil && a.Doubt.Told }
+func byWord(a *shipment.Attempt) bool { return a.Booking != nil && a.Told() }
 
 // shown is what the carrier has under the attempt's reference; nothing where it shows nothing or cannot be asked, so that a person's word
 // must do.

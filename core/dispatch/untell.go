@@ -21,15 +21,10 @@ func asTold(a *shipment.Attempt, number string) []carrier.Booking {
 		Parcels: []carrier.BookedParcel{{Number: number}}}}
 }
 
-// toldNumber is the number that a person has told of a booking.
-func toldNumber(a *shipment.Attempt) string {
-	return a.Booking.Number()
-}
-
 // resolveCommand is the command that takes back what a person has told of an attempt.
 func resolveCommand(sh *shipment.Shipment, a *shipment.Attempt) string {
 	if !a.EndedAt.IsZero() {
-		return usecase.WithdrawCommand(sh.Order.ExternalID, a.Number, toldNumber(a))
+		return usecase.WithdrawCommand(sh.Order.ExternalID, a.Number, a.Booking.Number())
 	}
 	return usecase.ResolveCommand(sh.Order.ExternalID, a.Number, "")
 }
@@ -85,7 +80,7 @@ func (s *Service) withdraw(ctx context.Context, sh *shipment.Shipment, a *shipme
 	if r.Reason != "" {
 		why += ": " + r.Reason
 	}
-	number := toldNumber(a)
+	number := a.Booking.Number()
 	follower, err := s.followerOf(ctx, sh, a)
 	if err != nil {
 		return withdrawn{}, err
@@ -113,7 +108,7 @@ func (w *withdrawn) then(a *shipment.Attempt, tx *store.Tx) *store.Tx {
 func (s *Service) absentAfterAll(ctx context.Context, sh *shipment.Shipment, a *shipment.Attempt, found []carrier.Booking, by string, r Resolution) (*store.Tx, error) {
 	if liveBooking(found) != nil {
 		orCancel := ""
-		if meant(found, toldNumber(a)) != nil && s.cancellable(sh) == nil { // of several it is not known which to cancel
+		if meant(found, a.Booking.Number()) != nil && s.cancellable(sh) == nil { // of several it is not known which to cancel
 			orCancel = ", or cancel the order: " + usecase.CancelCommand(sh.Order.ExternalID, "")
 		}
 		return nil, usecase.Failf(usecase.InvalidOperation, "%s shows of attempt %d: %s. Nothing was changed. Resolve it as booked with the number of the one that is to be kept%s",
@@ -165,7 +160,7 @@ func waitsNoMore(a *shipment.Attempt) {
 // unheardOf leaves a booking to a person that its carrier does not know by the number that a person has told, when it is asked to cancel
 // that. The cancellation waits for the person.
 func (s *Service) unheardOf(sh *shipment.Shipment, a *shipment.Attempt, cerr *carrier.Error) *store.Tx {
-	why := a.Provider + " knows no booking " + toldNumber(a) + ", of which a person has told; look there what it has under the order's reference, then: " +
+	why := a.Provider + " knows no booking " + a.Booking.Number() + ", of which a person has told; look there what it has under the order's reference, then: " +
 		resolveCommand(sh, a)
 	tx := &store.Tx{}
 	if a.Doubt.Needs == "" || a.Doubt.Last != why {

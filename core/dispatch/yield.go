@@ -55,7 +55,7 @@ func (s *Service) yielded(ctx context.Context, sh *shipment.Shipment, name strin
 		if spare != nil {
 			number = spare.Number()
 		} else {
-			number = toldNumber(a)
+			number = a.Booking.Number()
 		}
 		owner, err := s.othersOrder(ctx, sh, a, number)
 		if err != nil {

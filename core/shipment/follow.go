@@ -44,7 +44,7 @@ func (s *Shipment) Follow(number int, heard []Heard, now time.Time) (lines []Cha
 			moves = false
 		}
 		wished := moves && !h.Person && s.Cancel != nil && gone(a, s, h.Status)
-		withdrawn := moves && !h.Person && !wished && h.withdrawn() && !a.told()
+		withdrawn := moves && !h.Person && !wished && h.withdrawn() && !a.Told()
 		switch {
 		case wished:
 			h = s.wished(h)
@@ -138,8 +138,8 @@ func (h Heard) withdrawn() bool {
 	return h.Status == shipping.OrderCancelled && h.Reason != nil && h.Reason.Code == shipping.CancelledByMerchant
 }
 
-// told reports whether the numbers of the attempt's booking are a person's word that the carrier has not confirmed.
-func (a *Attempt) told() bool { return a.Doubt != nil && a.Doubt.Told }
+// Told reports whether the numbers of the attempt's booking are a person's word that the carrier has not confirmed.
+func (a *Attempt) Told() bool { return a.Doubt != nil && a.Doubt.Told }
 
 // unasked is a carrier's own cancellation: the order can be tried again.
 func unasked(h Heard) Heard {
